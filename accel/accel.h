@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The contract of an accelerator: how vCPUs run. */
+#ifndef ACCEL_ACCEL_H
+#define ACCEL_ACCEL_H
+
+#include "core/types.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Machine Machine;
+typedef struct Cpu Cpu;
+typedef struct RamBlock RamBlock;
+
+typedef enum AccelExit {
+    ACCEL_EXIT_REQUEST, /* cpu->request has work */
+    ACCEL_EXIT_HALTED,  /* the guest waits for an event */
+    ACCEL_EXIT_DEBUG,   /* breakpoint or step for the debugger */
+} AccelExit;
+
+typedef struct Accel {
+    const char *name; /* "tcg" */
+    const char *doc;
+    /* Set up for @m: @options is "key=value,..." of -accel (after the name), may be NULL. The
+     * result belongs to the machine (machine_set_accel). */
+    void *(*machine_init)(Machine *m, const char *options, GError **err);
+    void (*machine_free)(void *accel_state);
+    bool (*cpu_init)(Cpu *cpu, GError **err);
+    void (*cpu_free)(Cpu *cpu);
+    /* Run until something asks for the loop. Context: the vCPU's thread. */
+    AccelExit (*run)(Cpu *cpu);
+    /* Drop translations of addresses; Context: the vCPU's thread. */
+    void (*tlb_flush)(Cpu *cpu);
+    /* Guest-visible state was written from outside (debugger, load, reset). */
+    void (*state_changed)(Cpu *cpu);
+    /* Breakpoints of the debugger changed. Context: every vCPU stopped. */
+    void (*breakpoints_changed)(Cpu *cpu);
+    /* Text of `info jit`. */
+    void (*info)(void *accel_state, GString *out);
+} Accel;
+
+extern const Accel accel_tcg;
+
+/* Every accelerator built in, NULL-terminated, in order of preference. */
+extern const Accel *const accel_types[];
+
+#endif
