@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two commands of README: `make demo` and `make check`. Packagers use ./configure and ninja.
+BUILD ?= build
+
+.PHONY: all demo check bench deps clean
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	./scripts/install-deps.sh build
+	./configure --build=$(BUILD)
+
+demo: all
+	./scripts/demo.sh $(BUILD)
+
+check:
+	./scripts/install-deps.sh build test
+	@test -f $(BUILD)/build.ninja || ./configure --build=$(BUILD)
+	ninja -C $(BUILD)
+	./scripts/check.sh $(BUILD)
+
+bench: all
+	./scripts/install-deps.sh test
+	./tests/bench/run.sh $(BUILD)
+
+clean:
+	rm -rf $(BUILD)
