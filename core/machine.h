@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Machine owns everything of one virtual machine: devices, CPUs, memory, clocks, randomness,
+ * backends, run state. Any number of them live in a process.
+ */
+#ifndef CORE_MACHINE_H
+#define CORE_MACHINE_H
+
+#include "core/types.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* ---- Making ---- */
+
+/* Never fails but for lack of memory; *err is set then. */
+Machine *machine_new(GError **err);
+/* Stops and joins the CPUs, frees everything. Context: the thread that ran the loop. */
+void machine_free(Machine *m);
+
+void machine_set_name(Machine *m, const char *name);
+const char *machine_name(const Machine *m);
+LogSink *machine_log(Machine *m);
+/* The container of all devices: "/". */
+Device *machine_root(Machine *m);
+/* Memory as CPUs and DMA see it by default; its root container is 2^64 bytes. */
+AddressSpace *machine_memory(Machine *m);
+MemRegion *machine_memory_root(Machine *m);
+/* Byte order of devices declared ENDIAN_BOARD. */
+void machine_set_endian(Machine *m, Endian e);
+
+/*
+ * The types devices can be made of by name: a NULL-terminated array (the generated
+ * device_types[]). machine_add_types may be called many times; the arrays must outlive @m.
+ */
+void machine_add_types(Machine *m, const DeviceType *const *types);
+const DeviceType *machine_find_type(Machine *m, const char *name);
+
+/*
+ * Backends by name, made by the host side and claimed by devices through PROP_BACKEND: @kind is
+ * "chardev", "netdev", "drive"; @ptr is what that layer's header says. False: the id is taken.
+ */
+NODISCARD bool machine_add_backend(Machine *m, const char *kind, const char *id, void *ptr,
+                                   GError **err);
+void *machine_find_backend(Machine *m, const char *kind, const char *id);
+void machine_remove_backend(Machine *m, const char *kind, const char *id);
+/* Ids of @kind, NULL-terminated; free with g_free (not the strings). */
+const char **machine_backend_ids(Machine *m, const char *kind);
+
+/* CPUs in order of creation; set while the machine is built. */
+unsigned machine_n_cpus(const Machine *m);
+Cpu *machine_cpu(const Machine *m, unsigned index);
+void machine_add_cpu(Machine *m, Cpu *cpu); /* cpu_new calls it */
+
+/* ---- Time and chance ---- */
+
+/* CLOCK_MACHINE. Context: ANY_THREAD, no lock. */
+int64_t machine_now_ns(Machine *m);
+/* Fills @buf; host randomness, or of the seed in deterministic mode. */
+void machine_random(Machine *m, void *buf, size_t len);
+uint64_t machine_random_u64(Machine *m);
+void machine_set_seed(Machine *m, uint64_t seed);
+
+/* ---- Run control ---- */
+
+/* QEMU's RunState, in QMP's spelling by run_state_name. */
+typedef enum RunState {
+    RUN_DEBUG,
+    RUN_INMIGRATE,
+    RUN_INTERNAL_ERROR,
+    RUN_IO_ERROR,
+    RUN_PAUSED,
+    RUN_POSTMIGRATE,
+    RUN_PRELAUNCH,
+    RUN_FINISH_MIGRATE,
+    RUN_RESTORE_VM,
+    RUN_RUNNING,
+    RUN_SAVE_VM,
+    RUN_SHUTDOWN,
+    RUN_SUSPENDED,
+    RUN_WATCHDOG,
+    RUN_GUEST_PANICKED,
+    RUN_COLO,
+    RUN_STATES,
+} RunState;
+
+/* QEMU's ShutdownCause, in QMP's spelling by shutdown_cause_name. */
+typedef enum ShutdownCause {
+    CAUSE_NONE,
+    CAUSE_HOST_ERROR,
+    CAUSE_HOST_QMP_QUIT,
+    CAUSE_HOST_QMP_SYSTEM_RESET,
+    CAUSE_HOST_SIGNAL,
+    CAUSE_HOST_UI,
+    CAUSE_GUEST_SHUTDOWN,
+    CAUSE_GUEST_RESET,
+    CAUSE_GUEST_PANIC,
+    CAUSE_SUBSYSTEM_RESET,
+    CAUSE_SNAPSHOT_LOAD,
+    CAUSES,
+} ShutdownCause;
+
+const char *run_state_name(RunState s);
+const char *shutdown_cause_name(ShutdownCause c);
+static inline bool shutdown_cause_is_guest(ShutdownCause c)
+{
+    return c >= CAUSE_GUEST_SHUTDOWN && c <= CAUSE_GUEST_PANIC;
+}
+
+typedef enum MachineEventKind {
+    EVENT_STOP,           /* CPUs have stopped: state */
+    EVENT_RESUME,         /* CPUs run */
+    EVENT_RESET,          /* a reset was done: cause */
+    EVENT_SHUTDOWN,       /* the machine ends or stays stopped: cause */
+    EVENT_POWERDOWN,      /* the guest is asked to power down */
+    EVENT_GUEST_PANICKED, /* text */
+    EVENT_SUSPEND,
+    EVENT_WAKEUP,
+    EVENT_DEBUG,  /* cpu stopped for the debugger: see cpu->debug_reason */
+    EVENT_DEVICE, /* a device's own event: text is its name, data as it documents */
+} MachineEventKind;
+
+typedef struct MachineEvent {
+    MachineEventKind kind;
+    RunState state;
+    ShutdownCause cause;
+    bool guest; /* the guest brought it about */
+    Cpu *cpu;
+    const char *text;
+    const void *data;
+} MachineEvent;
+
+/* On the main loop, no lock held. */
+typedef void MachineListenerFn(void *opaque, const MachineEvent *event);
+
+void machine_listen(Machine *m, MachineListenerFn *fn, void *opaque);
+void machine_unlisten(Machine *m, MachineListenerFn *fn, void *opaque);
+/* Tell listeners on the main loop; copies text. Context: ANY_THREAD. */
+void machine_post_event(Machine *m, MachineEventKind kind, const char *text);
+
+/* What happens at reset, shutdown, panic: -no-reboot, -no-shutdown, -action. */
+typedef struct MachineActions {
+    enum { REBOOT_RESET, REBOOT_SHUTDOWN } reboot;
+    enum { SHUTDOWN_POWEROFF, SHUTDOWN_PAUSE } shutdown;
+    enum { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_NONE, PANIC_EXIT_FAILURE } panic;
+} MachineActions;
+
+void machine_set_actions(Machine *m, MachineActions a);
+MachineActions machine_actions(const Machine *m);
+
+/*
+ * Realize is done, types are wired: settle and reset the tree, start CPU threads. The machine
+ * is then RUN_PRELAUNCH with stopped CPUs; machine_resume lets them run. LOOP_THREAD.
+ */
+NODISCARD bool machine_start(Machine *m, GError **err);
+bool machine_is_running(const Machine *m);
+RunState machine_run_state(const Machine *m);
+/* A state in which CPUs do not run, to be shown instead of the present one (RUN_INMIGRATE). */
+void machine_set_run_state(Machine *m, RunState s);
+
+/* Stop all CPUs and machine time; returns when they have stopped. EVENT_STOP. LOOP_THREAD. */
+void machine_pause(Machine *m, RunState s);
+/* Run. Errors: after a shutdown or panic a reset must come first. EVENT_RESUME. LOOP_THREAD. */
+NODISCARD bool machine_resume(Machine *m, GError **err);
+/* The same from any thread, soon: on the main loop. */
+void machine_pause_request(Machine *m, RunState s);
+
+/* Queued, done on the main loop. A second one of the same kind before that is dropped. */
+void machine_reset_request(Machine *m, ShutdownCause cause);
+void machine_shutdown_request(Machine *m, ShutdownCause cause);
+/* With exit status @code of the process (semihosting, exit devices). */
+void machine_shutdown_request_code(Machine *m, ShutdownCause cause, int code);
+void machine_powerdown_request(Machine *m);
+/* Wake the vCPU out of the guest's way: the requester waits for the loop's answer (PSCI). */
+void machine_panic_request(Machine *m, const char *text);
+
+/* What boards and devices do on `system_powerdown` (press the power button). LOOP_THREAD. */
+void machine_on_powerdown(Machine *m, void (*fn)(void *opaque), void *opaque);
+/* After all devices' reset, in order of registration: boot registers, ROM tables. */
+void machine_on_reset(Machine *m, void (*fn)(void *opaque, ResetType type), void *opaque);
+
+/* Reset now. Context: LOOP_THREAD, CPUs stopped (machine_reset_request cares for that). */
+void machine_reset(Machine *m, ResetType type, ShutdownCause cause);
+
+/* Until a shutdown is due or machine_quit: the exit status. LOOP_THREAD. */
+int machine_run_main_loop(Machine *m);
+/* Leave machine_run_main_loop with @code. Context: ANY_THREAD. */
+void machine_quit(Machine *m, int code);
+
+void machine_lock_debug_check(void); /* aborts in debug builds if a device lock is held */
+
+#endif
