@@ -10,7 +10,8 @@ The form of a table (docs/dev/insn.md says more):
     # comment
     word   32                   width of an instruction word: 32 (default) or 16
     group  NAME                 the encoding group that the following patterns count under
-    needs  FEAT...              all following patterns need these features (`needs -`: none)
+    needs  WORD...              all following patterns need these features (`needs -`: none);
+                                in C a word is PREFIX_WORD, asked for by trans_has(t, PREFIX_WORD)
     args   NAME member:kind...  a struct of arguments. Kinds: uN, sN (sign-extended from bit N-1);
                                 any other word names a register file (a number)
     state  NAME C-EXPRESSION    a name for `when`, computed from `t` (for example xlen)
@@ -19,7 +20,7 @@ The form of a table (docs/dev/insn.md says more):
           when   EXPR           also required for a match
           avoid  EXPR           legal to decode, but the outcome is the implementation's choice:
                                 random streams leave it out
-          needs  FEAT...        in addition to the needs above
+          needs  WORD...        in addition to the needs above
           let    member=EXPR... derived members
           test   name=VALUE... -> name=VALUE...
     { ... }                     patterns in a group may overlap: the first match wins
@@ -511,8 +512,8 @@ class Table:
 class Writer:
     """The C text of a table."""
 
-    def __init__(self, table, isa, includes):
-        self.t, self.isa, self.includes = table, isa, includes
+    def __init__(self, table, isa, includes, feature='FEAT_'):
+        self.t, self.isa, self.includes, self.feature = table, isa, includes, feature
         self.big = isa.upper()
         self.camel = ''.join(p.capitalize() for p in isa.split('_'))
 
@@ -550,7 +551,7 @@ class Writer:
             tests.append(f'(insn & {p.mask & ~known:#x}u) == {p.value & ~known:#x}u')
         if p.when:
             tests.append(p.when.c(p.fields, self.t.state))
-        tests += [f'{self.isa}_has(t, {n})' for n in p.needs]
+        tests += [f'{self.isa}_has(t, {self.feature}{n.upper()})' for n in p.needs]
         return ' && '.join(tests)
 
     @staticmethod
@@ -662,7 +663,7 @@ class Writer:
                           f'    return {e.c(p.fields, {})};', '}']
                     row.append(f'.{key} = {key}_{n}')
             if p.needs:
-                o.append(f'static const uint16_t needs_{n}[] = {{ {", ".join(p.needs)} }};')
+                o.append(f'static const uint16_t needs_{n}[] = {{ {", ".join(self.feature + n.upper() for n in p.needs)} }};')
                 row += [f'.needs = needs_{n}', f'.n_needs = {len(p.needs)}']
             if p.tests:
                 tests = []
@@ -683,6 +684,7 @@ class Writer:
 def main(argv):
     ap = argparse.ArgumentParser(description='Generate a decoder from .insn tables.')
     ap.add_argument('--isa', required=True)
+    ap.add_argument('--feature-prefix', default='FEAT_')
     ap.add_argument('--include', action='append', default=[])
     ap.add_argument('--header')
     ap.add_argument('--decoder')
@@ -694,7 +696,7 @@ def main(argv):
         for path in a.files:
             t.read(path)
         t.check()
-        w = Writer(t, a.isa, a.include)
+        w = Writer(t, a.isa, a.include, a.feature_prefix)
         texts = [(a.header, w.header), (a.decoder, w.decoder), (a.table, w.table)]
         for path, make in texts:
             if path:

@@ -9,13 +9,13 @@
 
 bool trans_adr(Trans *t, const ArgsAdr *a)
 {
-    a64_set_x(t, a->rd, a64_pc(t, a->imm));
+    arm_set_r(t, a->rd, arm_pc(t, a->imm));
     return true;
 }
 
 bool trans_adrp(Trans *t, const ArgsAdr *a)
 {
-    a64_set_x(t, a->rd, ir_addi(t->ir, ir_pc(t->ir, 0), (int64_t)a->imm * 4096));
+    arm_set_r(t, a->rd, ir_addi(t->ir, ir_pc(t->ir, 0), (int64_t)a->imm * 4096));
     return true;
 }
 
@@ -34,15 +34,15 @@ static void a64_int_add(Trans *t, unsigned rd, IrVal n, IrVal b, bool sub, bool 
     IrVal v = sub ? ir_sub(t->ir, n, b) : ir_add(t->ir, n, b);
 
     if (to_sp) {
-        a64_set_sp(t, rd, v);
+        arm_set_r_sp(t, rd, v);
     } else {
-        a64_set_x(t, rd, v);
+        arm_set_r(t, rd, v);
     }
 }
 
 static bool a64_int_add_i(Trans *t, const ArgsAddsubI *a, bool sub, bool flags)
 {
-    a64_int_add(t, a->rd, a64_sp_sf(t, a->sf, a->rn), ir_const(t->ir, a64_type(a->sf), a->imm), sub,
+    a64_int_add(t, a->rd, arm_r_sp(t, a->sf, a->rn), ir_const(t->ir, a64_type(a->sf), a->imm), sub,
                 flags, !flags);
     return true;
 }
@@ -90,7 +90,7 @@ static bool a64_int_logic_i(Trans *t, const ArgsLogicI *a, IrOpcode op)
     IrType type = a64_type(a->sf);
     IrVal imm = ir_const(t->ir, type, a64_bitmask(a->n, a->immr, a->imms) & a64_ones(a->sf));
 
-    a64_set_sp(t, a->rd, ir_op2(t->ir, op, a64_x_sf(t, a->sf, a->rn), imm));
+    arm_set_r_sp(t, a->rd, ir_op2(t->ir, op, arm_r(t, a->sf, a->rn), imm));
     return true;
 }
 
@@ -112,22 +112,22 @@ bool trans_eor_i(Trans *t, const ArgsLogicI *a)
 bool trans_ands_i(Trans *t, const ArgsLogicI *a)
 {
     uint64_t imm = a64_bitmask(a->n, a->immr, a->imms) & a64_ones(a->sf);
-    IrVal v = ir_andi(t->ir, a64_x_sf(t, a->sf, a->rn), imm);
+    IrVal v = ir_andi(t->ir, arm_r(t, a->sf, a->rn), imm);
 
     ir_set_flags(t->ir, ir_op1(t->ir, IR_FLAGS_LOGIC, v));
-    a64_set_x(t, a->rd, v);
+    arm_set_r(t, a->rd, v);
     return true;
 }
 
 bool trans_movn(Trans *t, const ArgsMovw *a)
 {
-    a64_set_x(t, a->rd, ir_i64(t->ir, ~((uint64_t)a->imm << (a->hw * 16)) & a64_ones(a->sf)));
+    arm_set_r(t, a->rd, ir_i64(t->ir, ~((uint64_t)a->imm << (a->hw * 16)) & a64_ones(a->sf)));
     return true;
 }
 
 bool trans_movz(Trans *t, const ArgsMovw *a)
 {
-    a64_set_x(t, a->rd, ir_i64(t->ir, (uint64_t)a->imm << (a->hw * 16)));
+    arm_set_r(t, a->rd, ir_i64(t->ir, (uint64_t)a->imm << (a->hw * 16)));
     return true;
 }
 
@@ -135,26 +135,26 @@ bool trans_movk(Trans *t, const ArgsMovw *a)
 {
     IrVal imm = ir_const(t->ir, a64_type(a->sf), a->imm);
 
-    a64_set_x(t, a->rd, ir_deposit(t->ir, a64_x_sf(t, a->sf, a->rd), imm, a->hw * 16, 16));
+    arm_set_r(t, a->rd, ir_deposit(t->ir, arm_r(t, a->sf, a->rd), imm, a->hw * 16, 16));
     return true;
 }
 
 bool trans_sbfm(Trans *t, const ArgsBitfield *a)
 {
-    IrVal v = a64_x_sf(t, a->sf, a->rn);
+    IrVal v = arm_r(t, a->sf, a->rn);
 
     if (a->imms >= a->immr) {
         v = ir_sextract(t->ir, v, a->immr, a->imms - a->immr + 1);
     } else {
         v = ir_shli(t->ir, ir_sext(t->ir, v, a->imms + 1), a64_bits(a->sf) - a->immr);
     }
-    a64_set_x(t, a->rd, v);
+    arm_set_r(t, a->rd, v);
     return true;
 }
 
 bool trans_ubfm(Trans *t, const ArgsBitfield *a)
 {
-    IrVal v = a64_x_sf(t, a->sf, a->rn);
+    IrVal v = arm_r(t, a->sf, a->rn);
     unsigned bits = a64_bits(a->sf);
 
     if (a->imms >= a->immr) {
@@ -165,31 +165,31 @@ bool trans_ubfm(Trans *t, const ArgsBitfield *a)
     } else {
         v = ir_shli(t->ir, ir_zext(t->ir, v, a->imms + 1), bits - a->immr);
     }
-    a64_set_x(t, a->rd, v);
+    arm_set_r(t, a->rd, v);
     return true;
 }
 
 bool trans_bfm(Trans *t, const ArgsBitfield *a)
 {
-    IrVal n = a64_x_sf(t, a->sf, a->rn), d = a64_x_sf(t, a->sf, a->rd);
+    IrVal n = arm_r(t, a->sf, a->rn), d = arm_r(t, a->sf, a->rd);
 
     if (a->imms >= a->immr) {
         d = ir_deposit(t->ir, d, ir_shri(t->ir, n, a->immr), 0, a->imms - a->immr + 1);
     } else {
         d = ir_deposit(t->ir, d, n, a64_bits(a->sf) - a->immr, a->imms + 1);
     }
-    a64_set_x(t, a->rd, d);
+    arm_set_r(t, a->rd, d);
     return true;
 }
 
 bool trans_extr(Trans *t, const ArgsExtr *a)
 {
-    IrVal n = a64_x_sf(t, a->sf, a->rn), m = a64_x_sf(t, a->sf, a->rm);
+    IrVal n = arm_r(t, a->sf, a->rn), m = arm_r(t, a->sf, a->rm);
 
     if (a->rn == a->rm) {
-        a64_set_x(t, a->rd, ir_rori(t->ir, n, a->lsb));
+        arm_set_r(t, a->rd, ir_rori(t->ir, n, a->lsb));
     } else {
-        a64_set_x(t, a->rd, ir_extr(t->ir, n, m, a->lsb));
+        arm_set_r(t, a->rd, ir_extr(t->ir, n, m, a->lsb));
     }
     return true;
 }
@@ -198,7 +198,7 @@ bool trans_extr(Trans *t, const ArgsExtr *a)
 
 static IrVal a64_int_shifted(Trans *t, const ArgsRrrShift *a)
 {
-    IrVal m = a64_x_sf(t, a->sf, a->rm);
+    IrVal m = arm_r(t, a->sf, a->rm);
 
     switch (a->amount ? a->shift : 0) {
     case 0:
@@ -214,7 +214,7 @@ static IrVal a64_int_shifted(Trans *t, const ArgsRrrShift *a)
 
 static bool a64_int_logic_r(Trans *t, const ArgsRrrShift *a, IrOpcode op, bool flags)
 {
-    IrVal n = a64_x_sf(t, a->sf, a->rn), m = a64_int_shifted(t, a);
+    IrVal n = arm_r(t, a->sf, a->rn), m = a64_int_shifted(t, a);
     IrVal v;
 
     if (a->rn == 31 && op == IR_OR) {
@@ -227,7 +227,7 @@ static bool a64_int_logic_r(Trans *t, const ArgsRrrShift *a, IrOpcode op, bool f
     if (flags) {
         ir_set_flags(t->ir, ir_op1(t->ir, IR_FLAGS_LOGIC, v));
     }
-    a64_set_x(t, a->rd, v);
+    arm_set_r(t, a->rd, v);
     return true;
 }
 
@@ -273,7 +273,7 @@ bool trans_bics_r(Trans *t, const ArgsRrrShift *a)
 
 static bool a64_int_add_r(Trans *t, const ArgsRrrShift *a, bool sub, bool flags)
 {
-    a64_int_add(t, a->rd, a64_x_sf(t, a->sf, a->rn), a64_int_shifted(t, a), sub, flags, false);
+    a64_int_add(t, a->rd, arm_r(t, a->sf, a->rn), a64_int_shifted(t, a), sub, flags, false);
     return true;
 }
 
@@ -299,7 +299,7 @@ bool trans_subs_r(Trans *t, const ArgsRrrShift *a)
 
 IrVal a64_extended(Trans *t, bool sf, unsigned rm, unsigned option, unsigned shift)
 {
-    IrVal m = a64_x_sf(t, sf, rm);
+    IrVal m = arm_r(t, sf, rm);
     unsigned bits = 8u << (option & 3);
 
     if (bits < a64_bits(sf)) {
@@ -310,7 +310,7 @@ IrVal a64_extended(Trans *t, bool sf, unsigned rm, unsigned option, unsigned shi
 
 static bool a64_int_add_x(Trans *t, const ArgsRrrExt *a, bool sub, bool flags)
 {
-    a64_int_add(t, a->rd, a64_sp_sf(t, a->sf, a->rn),
+    a64_int_add(t, a->rd, arm_r_sp(t, a->sf, a->rn),
                 a64_extended(t, a->sf, a->rm, a->option, a->amount), sub, flags, !flags);
     return true;
 }
@@ -339,7 +339,7 @@ bool trans_subs_x(Trans *t, const ArgsRrrExt *a)
 
 static bool a64_int_adc(Trans *t, const ArgsRrr *a, bool sub, bool flags)
 {
-    IrVal n = a64_x_sf(t, a->sf, a->rn), m = a64_x_sf(t, a->sf, a->rm);
+    IrVal n = arm_r(t, a->sf, a->rn), m = arm_r(t, a->sf, a->rm);
     IrVal carry = ir_op1(t->ir, IR_FLAGS_CARRY, ir_get_flags(t->ir));
     IrVal wide = a->sf ? ir_zext64(t->ir, carry) : carry;
     IrVal v = ir_add(t->ir, ir_add(t->ir, n, sub ? ir_not(t->ir, m) : m), wide);
@@ -347,7 +347,7 @@ static bool a64_int_adc(Trans *t, const ArgsRrr *a, bool sub, bool flags)
     if (flags) {
         ir_set_flags(t->ir, ir_op3(t->ir, sub ? IR_FLAGS_SBC : IR_FLAGS_ADC, n, m, carry));
     }
-    a64_set_x(t, a->rd, v);
+    arm_set_r(t, a->rd, v);
     return true;
 }
 
@@ -373,7 +373,7 @@ bool trans_sbcs(Trans *t, const ArgsRrr *a)
 
 bool trans_rmif(Trans *t, const ArgsRmif *a)
 {
-    IrVal v = ir_trunc(t->ir, ir_rori(t->ir, a64_x(t, a->rn), a->amount));
+    IrVal v = ir_trunc(t->ir, ir_rori(t->ir, arm_x(t, a->rn), a->amount));
     IrVal f = ir_op1(t->ir, IR_FLAGS_MAKE, ir_shli(t->ir, v, 28));
 
     ir_set_flags(t->ir, ir_flags_merge(t->ir, ir_get_flags(t->ir), f, a->mask));
@@ -382,7 +382,7 @@ bool trans_rmif(Trans *t, const ArgsRmif *a)
 
 bool trans_setf(Trans *t, const ArgsSetf *a)
 {
-    IrVal v = a64_x_sf(t, false, a->rn);
+    IrVal v = arm_w(t, a->rn);
     IrVal top = ir_xor(t->ir, ir_shri(t->ir, v, a->bits), ir_shri(t->ir, v, a->bits - 1));
     IrVal nz = ir_op1(t->ir, IR_FLAGS_LOGIC, ir_shli(t->ir, v, 32 - a->bits));
     IrVal overflow = ir_shli(t->ir, ir_andi(t->ir, top, 1), 28);
@@ -446,69 +446,66 @@ static bool a64_int_ccmp(Trans *t, IrVal n, IrVal m, bool sub, unsigned cond, un
 
 bool trans_ccmn_r(Trans *t, const ArgsCcmpR *a)
 {
-    return a64_int_ccmp(t, a64_x_sf(t, a->sf, a->rn), a64_x_sf(t, a->sf, a->rm), false, a->cond,
-                        a->nzcv);
+    return a64_int_ccmp(t, arm_r(t, a->sf, a->rn), arm_r(t, a->sf, a->rm), false, a->cond, a->nzcv);
 }
 
 bool trans_ccmp_r(Trans *t, const ArgsCcmpR *a)
 {
-    return a64_int_ccmp(t, a64_x_sf(t, a->sf, a->rn), a64_x_sf(t, a->sf, a->rm), true, a->cond,
-                        a->nzcv);
+    return a64_int_ccmp(t, arm_r(t, a->sf, a->rn), arm_r(t, a->sf, a->rm), true, a->cond, a->nzcv);
 }
 
 bool trans_ccmn_i(Trans *t, const ArgsCcmpI *a)
 {
-    return a64_int_ccmp(t, a64_x_sf(t, a->sf, a->rn), ir_const(t->ir, a64_type(a->sf), a->imm),
-                        false, a->cond, a->nzcv);
+    return a64_int_ccmp(t, arm_r(t, a->sf, a->rn), ir_const(t->ir, a64_type(a->sf), a->imm), false,
+                        a->cond, a->nzcv);
 }
 
 bool trans_ccmp_i(Trans *t, const ArgsCcmpI *a)
 {
-    return a64_int_ccmp(t, a64_x_sf(t, a->sf, a->rn), ir_const(t->ir, a64_type(a->sf), a->imm),
-                        true, a->cond, a->nzcv);
+    return a64_int_ccmp(t, arm_r(t, a->sf, a->rn), ir_const(t->ir, a64_type(a->sf), a->imm), true,
+                        a->cond, a->nzcv);
 }
 
 static bool a64_int_csel(Trans *t, const ArgsCsel *a, IrVal otherwise)
 {
-    IrVal n = a64_x_sf(t, a->sf, a->rn);
+    IrVal n = arm_r(t, a->sf, a->rn);
 
     if (a->cond < IR_COND_AL) {
         n = ir_select_flags(t->ir, ir_get_flags(t->ir), (IrCond)a->cond, n, otherwise);
     }
-    a64_set_x(t, a->rd, n);
+    arm_set_r(t, a->rd, n);
     return true;
 }
 
 bool trans_csel(Trans *t, const ArgsCsel *a)
 {
-    return a64_int_csel(t, a, a64_x_sf(t, a->sf, a->rm));
+    return a64_int_csel(t, a, arm_r(t, a->sf, a->rm));
 }
 
 bool trans_csinc(Trans *t, const ArgsCsel *a)
 {
     if (a->rn == 31 && a->rm == 31 && a->cond < IR_COND_AL) { /* CSET */
-        a64_set_x(t, a->rd, ir_flags_cond(t->ir, ir_get_flags(t->ir), (IrCond)(a->cond ^ 1)));
+        arm_set_r(t, a->rd, ir_flags_cond(t->ir, ir_get_flags(t->ir), (IrCond)(a->cond ^ 1)));
         return true;
     }
-    return a64_int_csel(t, a, ir_addi(t->ir, a64_x_sf(t, a->sf, a->rm), 1));
+    return a64_int_csel(t, a, ir_addi(t->ir, arm_r(t, a->sf, a->rm), 1));
 }
 
 bool trans_csinv(Trans *t, const ArgsCsel *a)
 {
-    return a64_int_csel(t, a, ir_not(t->ir, a64_x_sf(t, a->sf, a->rm)));
+    return a64_int_csel(t, a, ir_not(t->ir, arm_r(t, a->sf, a->rm)));
 }
 
 bool trans_csneg(Trans *t, const ArgsCsel *a)
 {
-    return a64_int_csel(t, a, ir_neg(t->ir, a64_x_sf(t, a->sf, a->rm)));
+    return a64_int_csel(t, a, ir_neg(t->ir, arm_r(t, a->sf, a->rm)));
 }
 
 /* ---- one, two and three sources ---- */
 
 static bool a64_int_rrr(Trans *t, const ArgsRrr *a, IrOpcode op)
 {
-    a64_set_x(t, a->rd,
-              ir_op2(t->ir, op, a64_x_sf(t, a->sf, a->rn), a64_x_sf(t, a->sf, a->rm)));
+    arm_set_r(t, a->rd, ir_op2(t->ir, op, arm_r(t, a->sf, a->rn), arm_r(t, a->sf, a->rm)));
     return true;
 }
 
@@ -554,8 +551,7 @@ bool trans_umulh(Trans *t, const ArgsRrr *a)
 
 static bool a64_int_crc(Trans *t, const ArgsCrc *a, bool castagnoli)
 {
-    a64_set_x(t, a->rd,
-              ir_crc32(t->ir, castagnoli, a->size, a64_x_sf(t, false, a->rn), a64_x(t, a->rm)));
+    arm_set_r(t, a->rd, ir_crc32(t->ir, castagnoli, a->size, arm_w(t, a->rn), arm_x(t, a->rm)));
     return true;
 }
 
@@ -571,7 +567,7 @@ bool trans_crc32c(Trans *t, const ArgsCrc *a)
 
 static bool a64_int_rr(Trans *t, const ArgsRr *a, IrOpcode op)
 {
-    a64_set_x(t, a->rd, ir_op1(t->ir, op, a64_x_sf(t, a->sf, a->rn)));
+    arm_set_r(t, a->rd, ir_op1(t->ir, op, arm_r(t, a->sf, a->rn)));
     return true;
 }
 
@@ -610,29 +606,29 @@ static bool a64_int_mul_add(Trans *t, const ArgsRrrr *a, IrVal n, IrVal m, bool 
     IrVal product = ir_mul(t->ir, n, m);
 
     if (a->ra == 31) {
-        a64_set_x(t, a->rd, sub ? ir_neg(t->ir, product) : product);
+        arm_set_r(t, a->rd, sub ? ir_neg(t->ir, product) : product);
         return true;
     }
 
-    IrVal acc = a64_x_sf(t, a->sf, a->ra);
+    IrVal acc = arm_r(t, a->sf, a->ra);
 
-    a64_set_x(t, a->rd, sub ? ir_sub(t->ir, acc, product) : ir_add(t->ir, acc, product));
+    arm_set_r(t, a->rd, sub ? ir_sub(t->ir, acc, product) : ir_add(t->ir, acc, product));
     return true;
 }
 
 bool trans_madd(Trans *t, const ArgsRrrr *a)
 {
-    return a64_int_mul_add(t, a, a64_x_sf(t, a->sf, a->rn), a64_x_sf(t, a->sf, a->rm), false);
+    return a64_int_mul_add(t, a, arm_r(t, a->sf, a->rn), arm_r(t, a->sf, a->rm), false);
 }
 
 bool trans_msub(Trans *t, const ArgsRrrr *a)
 {
-    return a64_int_mul_add(t, a, a64_x_sf(t, a->sf, a->rn), a64_x_sf(t, a->sf, a->rm), true);
+    return a64_int_mul_add(t, a, arm_r(t, a->sf, a->rn), arm_r(t, a->sf, a->rm), true);
 }
 
 static bool a64_int_mul_long(Trans *t, const ArgsRrrr *a, bool sign, bool sub)
 {
-    IrVal n = a64_x(t, a->rn), m = a64_x(t, a->rm);
+    IrVal n = arm_x(t, a->rn), m = arm_x(t, a->rm);
 
     n = sign ? ir_sext(t->ir, n, 32) : ir_zext(t->ir, n, 32);
     m = sign ? ir_sext(t->ir, m, 32) : ir_zext(t->ir, m, 32);

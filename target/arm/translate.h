@@ -36,6 +36,7 @@ typedef struct Trans {
     int32_t delta;      /* of this instruction from the start of its page */
     uint32_t insn;      /* its word */
     unsigned el, mode, unpriv_mode;
+    int32_t next;       /* of the instruction to translate next */
     bool ended;         /* the last operation was an END one */
 } Trans;
 
@@ -69,12 +70,13 @@ void arm_trans_exception(Trans *t, uint32_t syndrome, unsigned target_el, bool n
 /* FP and SIMD translators begin with `if (!arm_fp_check(t)) return true;`: emits the trap. */
 bool arm_fp_check(Trans *t);
 
-/* MRS, MSR, SYS, SYSL: the table of system registers decides (sysreg-trans.c). */
+/* MRS, MSR, SYS, SYSL: the table of system registers decides (sysreg-trans.c). MSR of a PSTATE
+ * field comes with op0 = 0, crn = 4, the immediate in crm, rt = 31. */
 bool arm_trans_sysreg(Trans *t, bool is_read, unsigned op0, unsigned op1, unsigned crn,
                       unsigned crm, unsigned op2, unsigned rt);
 
-/* The generated decoder; false: unallocated. */
-bool a64_decode(Trans *t, uint32_t insn);
+/* Go on at @delta: in the block where its shape allows, else leave it. */
+void arm_trans_goto(Trans *t, int64_t delta);
 
 /* Target.translate. */
 void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
