@@ -105,6 +105,7 @@ struct Cpu {
     uint32_t request;     /* atomic; REQ_* */
     uint32_t irq_lines;   /* atomic; bit n: input pin n of the CPU is high */
     int32_t index;        /* 0, 1, ... in the machine */
+    uint8_t raised;       /* the target has recorded an exception that is not entered yet */
     void *accel_state;
     void *target_state;
 

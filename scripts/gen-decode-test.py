@@ -114,7 +114,8 @@ class Generated(unittest.TestCase):
             main = MAIN.replace('STUBS', stubs).replace(
                 'T_PRINT', 'printf("%d ", t_decode(NULL, insn)); '
                            'if (!t_decode_trans(NULL, insn)) { printf("- -\\n"); }')
-            files = {'t-decode.h': w.header(), 't-decode.c': w.decoder(), 't-table.c': w.table(),
+            files = {'t-decode.h': w.header(), 't-decode.c': w.decoder(),
+                     't-trans.c': w.translator(), 't-table.c': w.table(),
                      'trans.h': 'static inline bool trans_has(Trans *t, unsigned f)'
                                 '{ (void)t; return f; }\n', 'main.c': main}
             for name, text in files.items():

@@ -5,7 +5,7 @@
  */
 #include "target/arm/a64.h"
 
-#include "a64-decode.h"
+#include "target/arm/a64-decode.h"
 
 bool trans_adr(Trans *t, const ArgsAdr *a)
 {

@@ -9,7 +9,7 @@
  */
 #include "target/arm/a64.h"
 
-#include "a64-decode.h"
+#include "target/arm/a64-decode.h"
 
 enum { LDST_ZERO, LDST_SIGN64, LDST_SIGN32 };           /* ArgsX.ext */
 enum { LDST_OFFSET, LDST_POST, LDST_UNPRIV, LDST_PRE }; /* ArgsX.mode */

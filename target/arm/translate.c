@@ -7,7 +7,7 @@
  */
 #include "target/arm/translate.h"
 
-#include "a64-decode.h"
+#include "target/arm/a64-decode.h"
 #include "target/arm/exception.h"
 #include "target/arm/helper.h"
 
