@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-G_DEFINE_QUARK(tinamou-error, tinamou_error)
+G_DEFINE_QUARK(tinamou - error, tinamou_error)
 
 bool error_set(GError **err, const char *fmt, ...)
 {
