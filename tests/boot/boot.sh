@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One boot of a real guest: boot.sh NAME; 77 when what it needs cannot be had here.
+set -eu
+name=$1
+tinamou=$BUILD/tinamou
+guest=$BUILD/guest
+expect() {
+    python3 "$SOURCE/tests/boot/expect.py" "$@"
+}
+fetch() {
+    "$SOURCE/scripts/fetch-guest.sh" "$guest" || { echo "skipped: no Debian kernel (network?)"; exit 77; }
+    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -nographic -m 512)
+}
+panic=(--fail-on 'Kernel panic' --fail-on 'Internal error: Oops')
+
+case $name in
+tiny)
+    [ -f "$BUILD/tests/boot/tiny.elf" ] || { echo "skipped: no AArch64 assembler"; exit 77; }
+    expect --timeout 20 --expect 'q powers off' --raw 'abcq' --expect abc --expect bye --wait -- \
+        "$tinamou" system aarch64 -M virt -cpu cortex-a57 -m 64 -nographic \
+        -kernel "$BUILD/tests/boot/tiny.elf" ;;
+linux)
+    fetch
+    for cpu in cortex-a53 cortex-a57 cortex-a72 neoverse-n1 max; do
+        echo "== -cpu $cpu"
+        expect --timeout 60 "${panic[@]}" --expect 'tinamou# ' --send 'uname -m; echo a$((6*7))b' \
+            --expect aarch64 --expect a42b --send 'poweroff -f' --expect 'Power down' --wait -- \
+            "$tinamou" system aarch64 -M virt -cpu $cpu "${linux[@]}" -append console=ttyAMA0
+    done ;;
+linux-interp)
+    fetch
+    expect --timeout 280 "${panic[@]}" --expect 'guest is up' --wait -- \
+        "$tinamou" system aarch64 -M virt -cpu cortex-a57 -accel tcg,backend=interp \
+        "${linux[@]}" -append 'console=ttyAMA0 tinamou.poweroff' ;;
+linux-smp4)
+    fetch
+    for gic in 2 3; do
+        expect --timeout 100 "${panic[@]}" --expect '4 CPU(s)' --expect 'tinamou# ' \
+            --send 'poweroff -f' --wait -- \
+            "$tinamou" system aarch64 -M virt,gic-version=$gic -cpu max -smp 4 "${linux[@]}" \
+            -append console=ttyAMA0
+    done ;;
+reboot)
+    fetch
+    expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' --send 'reboot -f' \
+        --expect 'Booting Linux' --expect 'tinamou# ' --send 'poweroff -f' --wait -- \
+        "$tinamou" system aarch64 -M virt -cpu cortex-a57 "${linux[@]}" -append console=ttyAMA0 ;;
+uboot)
+    bin=/usr/lib/u-boot/qemu_arm64/u-boot.bin
+    [ -f $bin ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
+    disk=$BUILD/guest/uboot.img
+    mkdir -p "$BUILD/guest"
+    rm -f "$disk"
+    truncate -s 8M "$disk"
+    printf 'TINAMOU-DISK-OK!' | dd of="$disk" conv=notrunc status=none
+    expect --timeout 60 --expect 'stop autoboot' --send '' --expect '=> ' \
+        --send 'virtio scan; virtio info; virtio read 0x42000000 0 1; md.b 0x42000000 10' \
+        --expect 'TINAMOU-DISK-OK!' --expect '=> ' --send 'poweroff' --wait -- \
+        "$tinamou" system aarch64 -M virt -cpu cortex-a57 -m 256 -nographic -bios $bin \
+        -drive "if=none,file=$disk,format=raw,id=d0" -device virtio-blk-device,drive=d0 ;;
+migrate)
+    fetch
+    state=$BUILD/guest/migrate.state
+    rm -f "$state"
+    expect --timeout 60 "${panic[@]}" --expect 'tinamou# ' --send 'X=carried-over; echo re""ady' \
+        --expect ready --raw '\x01c' --expect '(qemu) ' --send "migrate file:$state" \
+        --expect '(qemu) ' --send quit --wait -- \
+        "$tinamou" system aarch64 -M virt -cpu max -smp 2 "${linux[@]}" -append console=ttyAMA0
+    expect --timeout 60 "${panic[@]}" --send 'echo got-$X' --expect got-carried-over \
+        --send 'poweroff -f' --wait -- \
+        "$tinamou" system aarch64 -M virt -cpu max -smp 2 "${linux[@]}" -append console=ttyAMA0 \
+        -incoming "file:$state" ;;
+*)
+    echo "boot.sh: no test is called '$name'" >&2
+    exit 2 ;;
+esac
