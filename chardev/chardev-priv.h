@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARDEV_CHARDEV_PRIV_H
+#define CHARDEV_CHARDEV_PRIV_H
+
+#include "chardev/chardev.h"
+#include "core/event/loop.h"
+#include "util/lock.h"
+
+typedef struct CharKind {
+    const char *name;
+    const char *doc;
+    /* Options are in c->text (after the name), parsed by the kind. */
+    bool (*open)(Chardev *c, const char *options, GError **err);
+    void (*close)(Chardev *c);
+    void (*write)(Chardev *c, const uint8_t *buf, size_t len); /* NULL: to c->out_fd */
+    void (*accept_input)(Chardev *c);
+    void (*disconnect)(Chardev *c);
+} CharKind;
+
+struct Chardev {
+    const CharKind *kind;
+    Machine *machine;
+    char *id, *where;
+    const CharHandlers *handlers;
+    void *opaque;
+    bool open;       /* the peer is there */
+    int in_fd, out_fd; /* -1: none */
+    unsigned in_watch;
+    Mutex out_lock;  /* one writer at a time */
+    void *state;     /* of the kind */
+};
+
+extern const CharKind char_null, char_stdio, char_pty, char_file, char_pipe, char_socket,
+    char_ringbuf, char_mux;
+
+/* Begin to read c->in_fd on the loop (again). */
+void char_watch_input(Chardev *c);
+void char_unwatch_input(Chardev *c);
+void char_set_open(Chardev *c, bool open);
+/* Bytes from the host side to the front end, as far as it takes them; the number taken. */
+size_t char_deliver(Chardev *c, const uint8_t *buf, size_t len);
+/* Write everything to @fd, waiting for room at most @wait_ms in all; false: gave up. */
+bool char_write_fd(int fd, const uint8_t *buf, size_t len, int wait_ms);
+void char_event(Chardev *c, CharEvent event);
+bool mux_attach(Chardev *c, const CharHandlers *h, void *opaque, GError **err);
+
+#endif
