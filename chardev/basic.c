@@ -41,8 +41,10 @@ static void null_write(Chardev *c, const uint8_t *buf, size_t len)
 }
 
 const CharKind char_null = {
-    .name = "null", .doc = "drops what is written, never gives anything",
-    .open = null_open, .write = null_write,
+    .name = "null",
+    .doc = "drops what is written, never gives anything",
+    .open = null_open,
+    .write = null_write,
 };
 
 /* ---- stdio ---- */
@@ -101,8 +103,10 @@ static void stdio_close(Chardev *c)
 }
 
 const CharKind char_stdio = {
-    .name = "stdio", .doc = "this terminal (signal=off: Ctrl-C goes to the guest)",
-    .open = stdio_open, .close = stdio_close,
+    .name = "stdio",
+    .doc = "this terminal (signal=off: Ctrl-C goes to the guest)",
+    .open = stdio_open,
+    .close = stdio_close,
 };
 
 /* ---- pty ---- */
@@ -148,8 +152,11 @@ static void pty_close(Chardev *c)
 }
 
 const CharKind char_pty = {
-    .name = "pty", .doc = "a new pseudo-terminal, named when the machine starts",
-    .open = pty_open, .close = pty_close, .write = pty_write,
+    .name = "pty",
+    .doc = "a new pseudo-terminal, named when the machine starts",
+    .open = pty_open,
+    .close = pty_close,
+    .write = pty_write,
 };
 
 /* ---- file and pipe ---- */
@@ -169,7 +176,8 @@ static bool file_open(Chardev *c, const char *options, GError **err)
     if (!path) {
         error_set(err, "a path is missing: file:PATH");
     } else if (options_get_bool(&o, "append", false, &append, err)) {
-        c->out_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+        c->out_fd =
+            open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
         if (c->out_fd < 0) {
             error_set(err, "cannot write to '%s': %s", path, g_strerror(errno));
         } else if (input && (c->in_fd = open(input, O_RDONLY | O_CLOEXEC)) < 0) {
@@ -187,8 +195,10 @@ static bool file_open(Chardev *c, const char *options, GError **err)
 }
 
 const CharKind char_file = {
-    .name = "file", .doc = "path=FILE[,append=on][,input-path=FILE]",
-    .open = file_open, .close = char_close_fds,
+    .name = "file",
+    .doc = "path=FILE[,append=on][,input-path=FILE]",
+    .open = file_open,
+    .close = char_close_fds,
 };
 
 static bool pipe_open(Chardev *c, const char *options, GError **err)
@@ -204,7 +214,8 @@ static bool pipe_open(Chardev *c, const char *options, GError **err)
         c->in_fd = c->out_fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     }
     if (c->in_fd < 0 || c->out_fd < 0) {
-        return error_set(err, "cannot open the pipe '%s' (or '%s' and '%s'; make them by mkfifo): %s",
+        return error_set(err,
+                         "cannot open the pipe '%s' (or '%s' and '%s'; make them by mkfifo): %s",
                          path, in, out, g_strerror(errno));
     }
     char_set_where(c, "pipe", path);
@@ -213,8 +224,10 @@ static bool pipe_open(Chardev *c, const char *options, GError **err)
 }
 
 const CharKind char_pipe = {
-    .name = "pipe", .doc = "path=FIFO, or FIFO.in and FIFO.out",
-    .open = pipe_open, .close = char_close_fds,
+    .name = "pipe",
+    .doc = "path=FIFO, or FIFO.in and FIFO.out",
+    .open = pipe_open,
+    .close = char_close_fds,
 };
 
 /* ---- ringbuf ---- */
@@ -277,8 +290,11 @@ static void ringbuf_close(Chardev *c)
 }
 
 const CharKind char_ringbuf = {
-    .name = "ringbuf", .doc = "size=BYTES: keeps the last output, read by ringbuf-read",
-    .open = ringbuf_open, .close = ringbuf_close, .write = ringbuf_write,
+    .name = "ringbuf",
+    .doc = "size=BYTES: keeps the last output, read by ringbuf-read",
+    .open = ringbuf_open,
+    .close = ringbuf_close,
+    .write = ringbuf_write,
 };
 
 bool chardev_ring_read(Chardev *c, GString *out, size_t len)

@@ -23,11 +23,11 @@ struct Chardev {
     char *id, *where;
     const CharHandlers *handlers;
     void *opaque;
-    bool open;       /* the peer is there */
+    bool open;         /* the peer is there */
     int in_fd, out_fd; /* -1: none */
     unsigned in_watch;
-    Mutex out_lock;  /* one writer at a time */
-    void *state;     /* of the kind */
+    Mutex out_lock; /* one writer at a time */
+    void *state;    /* of the kind */
 };
 
 extern const CharKind char_null, char_stdio, char_pty, char_file, char_pipe, char_socket,

@@ -9,15 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static const CharKind *const char_kinds[] = { &char_null,   &char_stdio,  &char_pty, &char_file,
-                                              &char_pipe,   &char_socket, &char_ringbuf };
+static const CharKind *const char_kinds[] = { &char_null, &char_stdio,  &char_pty,    &char_file,
+                                              &char_pipe, &char_socket, &char_ringbuf };
 
 /* Spellings of -serial that are options of another kind. */
 static const struct {
     const char *prefix, *kind, *first;
 } char_aliases[] = {
-    { "unix", "socket", "path" }, { "tcp", "socket", "tcp" },   { "telnet", "socket", "telnet" },
-    { "memory", "ringbuf", "" },  { "ring", "ringbuf", "" },    { "console", "stdio", "" },
+    { "unix", "socket", "path" }, { "tcp", "socket", "tcp" }, { "telnet", "socket", "telnet" },
+    { "memory", "ringbuf", "" },  { "ring", "ringbuf", "" },  { "console", "stdio", "" },
 };
 
 char *chardev_help(void)

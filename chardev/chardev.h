@@ -13,10 +13,10 @@
 typedef struct Chardev Chardev;
 
 typedef enum CharEvent {
-    CHAR_OPENED,  /* somebody is at the other end (also on attaching, when already there) */
+    CHAR_OPENED, /* somebody is at the other end (also on attaching, when already there) */
     CHAR_CLOSED,
-    CHAR_BREAK,   /* serial break */
-    CHAR_FOCUS,   /* mux: input comes here now */
+    CHAR_BREAK, /* serial break */
+    CHAR_FOCUS, /* mux: input comes here now */
     CHAR_UNFOCUS,
 } CharEvent;
 
