@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "accel/tcg/ir/ir.h"
+#include "tests/unit.h"
+
+#include <glib.h>
+
+static unsigned count_ops(const IrBlock *ir, IrOpcode op)
+{
+    unsigned n = 0;
+
+    for (uint32_t k = 1; k < ir->n; k++) {
+        n += ir->insn[k].op == op;
+    }
+    return n;
+}
+
+TEST(ir, folds_constants_and_identities)
+{
+    IrBlock *ir = ir_block_new();
+    IrVal a;
+    uint64_t c = 0;
+
+    ir_begin(ir, 0);
+    ir_insn(ir, 0, 4, 0);
+    a = ir_get(ir, IR_I64, 64, 3);
+    EXPECT_EQ(ir_addi(ir, a, 0).id, a.id);
+    EXPECT(ir_is_const(ir, ir_sub(ir, ir_i32(ir, 1), ir_i32(ir, 2)), &c));
+    EXPECT_EQ(c, 0xffffffff);
+    EXPECT(ir_is_const(ir, ir_sext(ir, ir_i64(ir, 0x80), 8), &c));
+    EXPECT_EQ(c, 0xffffffffffffff80);
+    EXPECT(ir_is_const(ir, ir_addi(ir, ir_i64(ir, UINT64_MAX), 2), &c));
+    EXPECT_EQ(c, 1);
+    a = ir_addi(ir, ir_addi(ir, a, 8), -8 + 0x123456789a);
+    EXPECT(ir_is_const(ir, (IrVal){ ir->insn[a.id].arg[1] }, &c));
+    EXPECT_EQ(c, 0x123456789a);
+    ir_exit(ir, 4);
+    ir_finish(ir);
+    EXPECT(ir_verify(ir) == NULL);
+    ir_block_free(ir);
+}
+
+TEST(ir, forwards_state_and_drops_what_is_overwritten)
+{
+    IrBlock *ir = ir_block_new();
+    IrVal one, two;
+
+    ir_begin(ir, 0);
+    ir_insn(ir, 0, 4, 0);
+    one = ir_i64(ir, 1);
+    two = ir_i64(ir, 2);
+    ir_set(ir, 64, 3, one);
+    EXPECT_EQ(ir_get(ir, IR_I64, 64, 3).id, one.id);
+    ir_insn(ir, 4, 4, 0);
+    ir_set(ir, 64, 3, two); /* drops the first */
+    ir_st(ir, 3, two, one); /* may fault: observes */
+    ir_set(ir, 64, 3, one);
+    ir_exit(ir, 8);
+    ir_finish(ir);
+    EXPECT_EQ(count_ops(ir, IR_SET), 2);
+    EXPECT(ir_verify(ir) == NULL);
+    ir_block_free(ir);
+}
+
+TEST(ir, overlapping_state_is_not_forwarded)
+{
+    IrBlock *ir = ir_block_new();
+    IrVal v, w;
+
+    ir_begin(ir, 0);
+    ir_insn(ir, 0, 4, 0);
+    v = ir_i64(ir, 5);
+    ir_set(ir, 64, 3, v);
+    ir_set(ir, 68, 2, ir_i32(ir, 7));
+    w = ir_get(ir, IR_I64, 64, 3);
+    EXPECT(w.id != v.id);
+    ir_set(ir, 72, 3, w);
+    ir_exit(ir, 4);
+    ir_finish(ir);
+    EXPECT_EQ(count_ops(ir, IR_SET), 3);
+    EXPECT_EQ(count_ops(ir, IR_GET), 1);
+    ir_block_free(ir);
+}
+
+TEST(ir, verifier_finds_faults)
+{
+    IrBlock *ir = ir_block_new();
+
+    ir_begin(ir, 0);
+    ir_insn(ir, 0, 4, 0);
+    EXPECT(ir_verify(ir) != NULL); /* no end */
+    ir_exit(ir, 4);
+    EXPECT(ir_verify(ir) == NULL);
+    ir->insn[2].op = IR_EXIT_IF; /* no operand */
+    EXPECT(ir_verify(ir) != NULL);
+    ir_block_free(ir);
+}

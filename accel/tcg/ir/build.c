@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder: makes operations, folds constants, forwards guest state inside the block. */
+#include "accel/tcg/ir/ir.h"
+
+#include "accel/tcg/ir/ir-priv.h"
+#include "util/error.h"
+
+#include <string.h>
+
+enum { IR_SLOTS = 512 };
+
+/* What the builder knows of one place in guest state. */
+typedef struct IrSlot {
+    uint32_t offset;
+    uint8_t size;   /* log2 of bytes */
+    uint16_t value; /* its present value, as SET or GET last saw it */
+    uint16_t set;   /* the SET that nothing has observed yet; 0: none */
+    uint32_t epoch; /* valid when it is the builder's */
+} IrSlot;
+
+struct IrBuildState {
+    IrSlot slot[IR_SLOTS];
+    uint32_t epoch;
+    uint16_t slots_used[IR_SLOTS];
+    uint32_t n_slots;
+    uint16_t flags;     /* present flags bundle; 0: unknown */
+    uint16_t set_flags; /* the SET_FLAGS not observed yet */
+};
+
+IrBlock *ir_block_new(void)
+{
+    IrBlock *ir = g_new0(IrBlock, 1);
+
+    ir->build = g_new0(IrBuildState, 1);
+    return ir;
+}
+
+void ir_block_free(IrBlock *ir)
+{
+    if (ir) {
+        g_free(ir->build);
+        g_free(ir);
+    }
+}
+
+static void ir_forget_state(IrBlock *ir)
+{
+    ir->build->epoch++;
+    ir->build->n_slots = 0;
+    ir->build->flags = 0;
+    ir->build->set_flags = 0;
+}
+
+void ir_begin(IrBlock *ir, uint16_t delta)
+{
+    ir->n = 1;
+    ir->n_helpers = ir->n_vconsts = ir->n_guest = 0;
+    ir->start_delta = delta;
+    memset(&ir->insn[0], 0, sizeof(ir->insn[0]));
+    ir_forget_state(ir);
+}
+
+bool ir_has_room(const IrBlock *ir)
+{
+    return ir->n + IR_ROOM < IR_MAX_INSNS && ir->n_guest < IR_MAX_GUEST_INSNS &&
+           ir->n_helpers + 16 < IR_MAX_HELPERS && ir->n_vconsts + 16 < IR_MAX_VCONSTS;
+}
+
+IrVal ir_emit(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm)
+{
+    IrInsn *i;
+
+    CHECK(ir->n < IR_MAX_INSNS);
+    i = &ir->insn[ir->n];
+    memset(i, 0, sizeof(*i));
+    i->op = op;
+    i->type = type;
+    i->sub = sub;
+    i->imm = imm;
+    return (IrVal){ (uint16_t)ir->n++ };
+}
+
+IrVal ir_emit_args(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
+                   const IrVal *arg, unsigned n)
+{
+    IrVal v = ir_emit(ir, op, type, sub, imm);
+
+    for (unsigned k = 0; k < n; k++) {
+        DCHECK(arg[k].id && arg[k].id < v.id);
+        ir->insn[v.id].arg[k] = arg[k].id;
+    }
+    return v;
+}
+
+/* Everything set so far may be observed (fault, exit, helper): no SET may be dropped later. */
+static void ir_observe(IrBlock *ir)
+{
+    IrBuildState *b = ir->build;
+
+    for (uint32_t k = 0; k < b->n_slots; k++) {
+        b->slot[b->slots_used[k]].set = 0;
+    }
+    b->set_flags = 0;
+}
+
+void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
+{
+    IrVal v = ir_emit(ir, IR_INSN, IR_VOID, len, delta);
+
+    CHECK(ir->n_guest <= IR_MAX_GUEST_INSNS);
+    ir->guest[ir->n_guest++] = (IrGuestInsn){ v.id, delta, restart };
+}
+
+/* ---- constants ---- */
+
+uint64_t ir_const_value(const IrInsn *insn)
+{
+    return insn->imm | (uint64_t)insn->arg[2] << 32 | (uint64_t)insn->arg[3] << 48;
+}
+
+bool ir_is_const(const IrBlock *ir, IrVal v, uint64_t *value)
+{
+    const IrInsn *i = &ir->insn[v.id];
+
+    if (i->op != IR_CONST) {
+        return false;
+    }
+    *value = ir_const_value(i);
+    return true;
+}
+
+IrVal ir_const(IrBlock *ir, IrType type, uint64_t value)
+{
+    IrVal v = ir_emit(ir, IR_CONST, type, 0, (uint32_t)value);
+
+    if (type == IR_I64) {
+        ir->insn[v.id].arg[2] = (uint16_t)(value >> 32);
+        ir->insn[v.id].arg[3] = (uint16_t)(value >> 48);
+    }
+    return v;
+}
+
+IrVal ir_i32(IrBlock *ir, uint32_t value)
+{
+    return ir_const(ir, IR_I32, value);
+}
+
+IrVal ir_i64(IrBlock *ir, uint64_t value)
+{
+    return ir_const(ir, IR_I64, value);
+}
+
+IrVal ir_vconst(IrBlock *ir, IrV128 value)
+{
+    uint32_t k;
+
+    for (k = 0; k < ir->n_vconsts; k++) {
+        if (!memcmp(&ir->vconst[k], &value, sizeof(value))) {
+            break;
+        }
+    }
+    if (k == ir->n_vconsts) {
+        CHECK(k < IR_MAX_VCONSTS);
+        ir->vconst[ir->n_vconsts++] = value;
+    }
+    return ir_emit(ir, IR_VCONST, IR_V128, 0, k);
+}
+
+IrVal ir_pc(IrBlock *ir, int32_t delta)
+{
+    return ir_emit(ir, IR_PC, IR_I64, 0, (uint32_t)delta);
+}
+
+/* ---- guest state ---- */
+
+static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
+{
+    IrBuildState *b = ir->build;
+    uint32_t h = (offset * 0x9e3779b1u) >> 23;
+
+    for (unsigned probe = 0; probe < 8; probe++, h = (h + 1) % IR_SLOTS) {
+        IrSlot *s = &b->slot[h];
+
+        if (s->epoch != b->epoch) {
+            if (!make) {
+                return NULL;
+            }
+            *s = (IrSlot){ .offset = offset, .size = size, .epoch = b->epoch };
+            b->slots_used[b->n_slots++] = h;
+            return s;
+        }
+        if (s->offset == offset && s->size == size) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* Forget places that overlap [offset, offset + 2^size) other than the one itself. A place whose
+ * pending SET is read by other means must keep it. */
+static void ir_overlaps(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
+{
+    IrBuildState *b = ir->build;
+
+    for (uint32_t k = 0; k < b->n_slots; k++) {
+        IrSlot *s = &b->slot[b->slots_used[k]];
+
+        if ((s->offset != offset || s->size != size) && s->offset < offset + (1u << size) &&
+            offset < s->offset + (1u << s->size)) {
+            s->set = 0;
+            if (is_write) {
+                s->value = 0;
+            }
+        }
+    }
+}
+
+IrVal ir_get(IrBlock *ir, IrType type, uint32_t offset, unsigned size)
+{
+    IrSlot *s = ir_slot(ir, offset, size, true);
+    IrVal v;
+
+    if (s && s->value && ir->insn[s->value].type == type) {
+        return (IrVal){ s->value };
+    }
+    ir_overlaps(ir, offset, size, false);
+    if (s) {
+        s->set = 0;
+    }
+    v = ir_emit(ir, IR_GET, type, size, offset);
+    if (s) {
+        s->value = v.id;
+    }
+    return v;
+}
+
+static unsigned ir_type_size(IrType t)
+{
+    return t == IR_I32 ? 2 : t == IR_I64 ? 3 : 4;
+}
+
+static void ir_kill(IrBlock *ir, uint16_t id)
+{
+    memset(&ir->insn[id], 0, sizeof(ir->insn[id])); /* IR_NOP */
+}
+
+void ir_set(IrBlock *ir, uint32_t offset, unsigned size, IrVal v)
+{
+    IrSlot *s;
+
+    ir_overlaps(ir, offset, size, true);
+    s = ir_slot(ir, offset, size, true);
+    if (s) {
+        if (s->set) {
+            ir_kill(ir, s->set);
+        }
+        /* A narrower store does not read back as the value unless its upper bits are 0. */
+        s->value = ir_type_size(ir_type(ir, v)) == size ? v.id : 0;
+    }
+    v = ir_emit_args(ir, IR_SET, IR_VOID, size, offset, &v, 1);
+    if (s) {
+        s->set = v.id;
+    }
+}
+
+IrVal ir_get_flags(IrBlock *ir)
+{
+    if (!ir->build->flags) {
+        ir->build->flags = ir_emit(ir, IR_GET_FLAGS, IR_FLAGS, 0, 0).id;
+    }
+    return (IrVal){ ir->build->flags };
+}
+
+void ir_set_flags(IrBlock *ir, IrVal f)
+{
+    if (ir->build->set_flags) {
+        ir_kill(ir, ir->build->set_flags);
+    }
+    ir->build->set_flags = ir_emit_args(ir, IR_SET_FLAGS, IR_VOID, 0, 0, &f, 1).id;
+    ir->build->flags = f.id;
+}
+
+/* ---- memory, calls, exits: what observes state ---- */
+
+static IrVal ir_effect(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
+                       const IrVal *arg, unsigned n)
+{
+    ir_observe(ir);
+    return ir_emit_args(ir, op, type, sub, imm, arg, n);
+}
+
+IrVal ir_ld(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr)
+{
+    return ir_effect(ir, IR_LD, type, 0, mo, &addr, 1);
+}
+
+void ir_st(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v)
+{
+    ir_effect(ir, IR_ST, IR_VOID, 0, mo, (IrVal[]){ addr, v }, 2);
+}
+
+void ir_ldp(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, IrVal out[2])
+{
+    out[0] = ir_effect(ir, IR_LDP, type, 0, mo, &addr, 1);
+    out[1] = ir_emit_args(ir, IR_SECOND, type, 0, 0, &out[0], 1);
+}
+
+void ir_stp(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal a, IrVal b)
+{
+    ir_effect(ir, IR_STP, IR_VOID, 0, mo, (IrVal[]){ addr, a, b }, 3);
+}
+
+IrVal ir_rmw(IrBlock *ir, IrRmw op, IrMemOp mo, IrVal addr, IrVal v)
+{
+    return ir_effect(ir, IR_ATOMIC_RMW, ir_type(ir, v), op, mo, (IrVal[]){ addr, v }, 2);
+}
+
+IrVal ir_cas(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal expected, IrVal desired)
+{
+    return ir_effect(ir, IR_ATOMIC_CAS, ir_type(ir, desired), 0, mo,
+                     (IrVal[]){ addr, expected, desired }, 3);
+}
+
+IrVal ir_ll(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr)
+{
+    return ir_effect(ir, IR_LL, type, 0, mo, &addr, 1);
+}
+
+IrVal ir_sc(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v)
+{
+    return ir_effect(ir, IR_SC, IR_I32, 0, mo, (IrVal[]){ addr, v }, 2);
+}
+
+void ir_clrex(IrBlock *ir)
+{
+    ir_emit(ir, IR_CLREX, IR_VOID, 0, 0);
+}
+
+void ir_fence(IrBlock *ir, unsigned mask)
+{
+    ir_emit(ir, IR_FENCE, IR_VOID, mask, 0);
+}
+
+void ir_zero_block(IrBlock *ir, unsigned log2_bytes, IrMemOp mo, IrVal addr)
+{
+    ir_effect(ir, IR_ZERO_BLOCK, IR_VOID, log2_bytes, mo, &addr, 1);
+}
+
+IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d)
+{
+    const IrVal arg[4] = { a, b, c, d };
+    uint32_t k;
+    IrVal v;
+
+    for (k = 0; k < ir->n_helpers && ir->helper[k] != h; k++) {
+    }
+    if (k == ir->n_helpers) {
+        CHECK(k < IR_MAX_HELPERS);
+        ir->helper[ir->n_helpers++] = h;
+    }
+    if (!(h->flags & IR_HELPER_PURE)) {
+        ir_observe(ir);
+    }
+    v = ir_emit_args(ir, IR_CALL, (IrType)h->result, h->n_args, k, arg, h->n_args);
+    if (h->flags & IR_HELPER_WRITES) {
+        ir_forget_state(ir);
+    }
+    return h->result == IR_VOID ? IR_NONE : v;
+}
+
+void ir_exit(IrBlock *ir, int32_t delta)
+{
+    ir_effect(ir, IR_EXIT, IR_VOID, 0, (uint32_t)delta, NULL, 0);
+}
+
+void ir_exit_indirect(IrBlock *ir, IrVal addr)
+{
+    ir_effect(ir, IR_EXIT_INDIRECT, IR_VOID, 0, 0, &addr, 1);
+}
+
+void ir_exit_loop(IrBlock *ir, int32_t delta)
+{
+    ir_effect(ir, IR_EXIT_LOOP, IR_VOID, 0, (uint32_t)delta, NULL, 0);
+}
+
+void ir_exit_loop_at(IrBlock *ir, IrVal addr)
+{
+    ir_effect(ir, IR_EXIT_LOOP_AT, IR_VOID, 0, 0, &addr, 1);
+}
+
+void ir_exit_raised(IrBlock *ir)
+{
+    ir_effect(ir, IR_EXIT_RAISED, IR_VOID, 0, 0, NULL, 0);
+}
+
+void ir_exit_if(IrBlock *ir, IrVal c, int32_t delta)
+{
+    ir_effect(ir, IR_EXIT_IF, IR_VOID, 0, (uint32_t)delta, &c, 1);
+}
+
+void ir_exit_cmp(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, int32_t delta)
+{
+    ir_effect(ir, IR_EXIT_CMP, IR_VOID, cmp, (uint32_t)delta, (IrVal[]){ a, b }, 2);
+}
+
+void ir_exit_flags(IrBlock *ir, IrVal f, IrCond cond, int32_t delta)
+{
+    if (cond >= IR_COND_AL) {
+        ir_exit_if(ir, ir_i32(ir, 1), delta);
+        return;
+    }
+    ir_effect(ir, IR_EXIT_FLAGS, IR_VOID, cond, (uint32_t)delta, &f, 1);
+}
+
+void ir_exit_bit(IrBlock *ir, IrVal a, unsigned bit, bool set, int32_t delta)
+{
+    ir_effect(ir, IR_EXIT_BIT, IR_VOID, bit | (unsigned)set << 6, (uint32_t)delta, &a, 1);
+}
