@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Boards: what is wired to what. A Board is one const struct; `init` builds it into a machine
+ * from a BoardConfig, which the command line fills.
+ */
+#ifndef HW_BOARD_BOARD_H
+#define HW_BOARD_BOARD_H
+
+#include "core/machine.h"
+#include "util/options.h"
+
+typedef struct Chardev Chardev;
+
+typedef enum DriveInterface {
+    DRIVE_NONE,    /* if=none: claimed by a -device with drive=ID */
+    DRIVE_DEFAULT, /* no if=: what the board prefers */
+    DRIVE_VIRTIO,
+    DRIVE_PFLASH,
+    DRIVE_SCSI,
+    DRIVE_IDE,
+    DRIVE_SD,
+    DRIVE_FLOPPY,
+    DRIVE_MTD,
+} DriveInterface;
+
+/* One -drive (or -hda, -cdrom, -pflash...). */
+typedef struct BoardDrive {
+    DriveInterface interface;
+    const char *id;     /* NULL: made up */
+    const char *file;   /* NULL: no medium */
+    const char *format; /* NULL: by content */
+    const char *serial; /* NULL: none */
+    int index;          /* unit; -1: the next free */
+    bool readonly;
+    bool snapshot; /* writes are dropped at the end */
+} BoardDrive;
+
+/* Everything a board may ask of the command line. The strings live as long as the machine. */
+typedef struct BoardConfig {
+    Options *machine; /* properties of -M after the name; NULL: none. The board marks those it
+                         knows; the caller complains of the rest */
+    const char *cpu;  /* "cortex-a57,pmu=off"; NULL: the board's default */
+    unsigned n_cpus;  /* 1.. */
+    unsigned max_cpus; /* 0: n_cpus */
+    unsigned sockets, clusters, cores, threads; /* 0: the board's choice */
+    uint64_t ram_bytes;                         /* 0: the board's default */
+    const char *ram_file;                       /* reserved for -mem-path; NULL */
+    const char *kernel, *initrd, *append, *dtb, *bios;
+    const char *dumpdtb;       /* write the device tree there; the caller then exits */
+    Chardev *const *serials;   /* -serial, in order; a NULL entry: "none" */
+    unsigned n_serials;
+    BoardDrive *drives;
+    unsigned n_drives;
+    const char *const *devices; /* -device, in order, as given */
+    unsigned n_devices;
+    const char *const *globals; /* -global driver.prop=value */
+    unsigned n_globals;
+    const char *const *fw_cfg; /* -fw_cfg [name=]NAME,file=|string= , as given */
+    unsigned n_fw_cfg;
+    const char *uuid; /* NULL: none */
+    bool nodefaults;
+    bool no_graphic;
+    unsigned boot_menu; /* 0 off, 1 on */
+} BoardConfig;
+
+typedef struct BoardProp {
+    const char *name;
+    const char *type; /* "bool", "string", "size" ... as QMP tells */
+    const char *def;
+    const char *doc;
+} BoardProp;
+
+typedef struct Board {
+    const char *name;
+    const char *const *aliases; /* NULL-terminated: other names that mean this board */
+    const char *doc;
+    const char *target;      /* "aarch64" */
+    const char *default_cpu; /* model name */
+    const char *cpu_suffix;  /* model + suffix is the name of the DeviceType: "-arm-cpu" */
+    unsigned max_cpus;
+    uint64_t default_ram_bytes;
+    const BoardProp *props;
+    size_t n_props;
+    /*
+     * Make and realize everything up to what machine_start needs. @m is new. Devices that are
+     * plugged later come through board_add_device. Errors: says which option and why.
+     */
+    bool (*init)(Machine *m, const BoardConfig *cfg, GError **err);
+    /* One -device: "virtio-rng-device,id=rng0". NULL: none can be added. */
+    bool (*add_device)(Machine *m, const char *text, GError **err);
+} Board;
+
+extern const Board board_virt;
+
+/* Every board, NULL-terminated. */
+extern const Board *const board_types[];
+
+/* By name or alias, whatever the case; NULL with *err set naming the nearest ones. */
+const Board *board_find(const char *name, GError **err);
+
+/* Every device type of hw/, NULL-terminated: machine_add_types(m, device_types). */
+extern const DeviceType *const device_types[];
+
+#endif
