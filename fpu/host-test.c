@@ -58,9 +58,20 @@ static uint32_t host_bits32(float d)
     return v;
 }
 
-/* The library's: what compilers put in its place is right when rounding to nearest alone. */
-static double (*const volatile host_rint)(double) = rint;
-static float (*const volatile host_rintf)(float) = rintf;
+/* The library's rint: what compilers put in its place is right when rounding to nearest alone. */
+static double host_rint(double a)
+{
+    double (*volatile function)(double) = rint;
+
+    return function(a);
+}
+
+static float host_rintf(float a)
+{
+    float (*volatile function)(float) = rintf;
+
+    return function(a);
+}
 
 static uint8_t host_flags(void)
 {
