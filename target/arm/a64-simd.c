@@ -41,3 +41,15 @@ IrVal simd_add_long_pairs(Trans *t, IrDesc d, bool is_signed, IrVal v)
 
     return ir_v2(t->ir, IR_VADD, d, even, ir_v1(t->ir, shift, half, v));
 }
+
+uint64_t a64_fp_imm(unsigned size, unsigned imm8)
+{
+    static const uint8_t exponent_bits[4] = { 0, 5, 8, 11 };
+    unsigned e = exponent_bits[size & 3], f = (8u << size) - 1 - e;
+    uint64_t sign = imm8 >> 7 & 1, b6 = imm8 >> 6 & 1;
+    /* The exponent: NOT(b6), b6 repeated, then bits 5 and 4. */
+    uint64_t exponent =
+        (1 - b6) << (e - 1) | (b6 ? (1ull << (e - 3)) - 1 : 0) << 2 | (imm8 >> 4 & 3);
+
+    return sign << (e + f) | exponent << f | (uint64_t)(imm8 & 15) << (f - 4);
+}

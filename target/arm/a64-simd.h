@@ -19,6 +19,8 @@ IrVal simd_zero(Trans *t);
 IrVal simd_pairwise(Trans *t, IrOpcode op, IrDesc d, IrVal a, IrVal b);
 /* A narrowed 64-bit result goes to the low half, the rest zero, or to the high half alone. */
 void simd_set_narrow(Trans *t, unsigned rd, bool high, IrVal v);
+/* VFPExpandImm: the value of an 8-bit immediate in a format of log2 @size bytes. */
+uint64_t a64_fp_imm(unsigned size, unsigned imm8);
 /* Sums of pairs of narrow lanes of @v as lanes of log2 @size bytes. */
 IrVal simd_add_long_pairs(Trans *t, IrDesc d, bool is_signed, IrVal v);
 
