@@ -49,8 +49,10 @@ typedef struct CpuAccelOps {
     bool (*thread_begin)(Cpu *cpu, GError **err);
     void (*thread_end)(Cpu *cpu);
     /*
-     * Execute until there is a reason to come back. At every poll of the request word, and after
-     * it has dropped its FlatRanges for REQ_TLB_FLUSH, the vCPU calls cpu_quiescent.
+     * Execute until there is a reason to come back. Begins with the request word: it may hold
+     * REQ_TLB_FLUSH and the accelerator's own bits from while the CPU slept. At every poll of the
+     * request word, and after it has dropped its FlatRanges for REQ_TLB_FLUSH, the vCPU calls
+     * cpu_quiescent.
      */
     CpuExit (*run)(Cpu *cpu) VCPU_THREAD;
     /* Wake a run function that does not poll (KVM_RUN); NULL where the request word is enough. */
@@ -131,7 +133,11 @@ struct Cpu {
     bool has_thread;
     bool start_powered_off; /* property "start-powered-off" */
     uint8_t run_state;      /* atomic; CpuRunState */
-    uint64_t reader_epoch;  /* atomic; 0: offline (core/memory/epoch.h) */
+    uint64_t reader_epoch;  /* atomic; 0: offline (core/memory/epoch.c) */
+    bool halted;            /* saved; the vCPU's own while it runs */
+    bool off;               /* saved; guarded by sleep_lock */
+    bool powering;          /* cpu_power_on is on its way; guarded by sleep_lock */
+    bool stop_wanted;       /* guarded by sleep_lock */
     Mutex sleep_lock;
     Cond sleep_cond;
     CpuWork *work GUARDED_BY(sleep_lock);

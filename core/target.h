@@ -23,8 +23,8 @@ typedef struct TlbResult {
     uint64_t page_bytes; /* size of the mapping (4 KiB or more, a power of two) */
     uint8_t prot;        /* TLB_READ | TLB_WRITE | TLB_EXEC allowed without another walk */
     bool secure;
-    bool device;         /* device memory: unaligned accesses fault */
-    bool global;         /* valid in every address space (not tied to the current ASID) */
+    bool device; /* device memory: unaligned accesses fault */
+    bool global; /* valid in every address space (not tied to the current ASID) */
 } TlbResult;
 
 enum { TLB_READ = 1, TLB_WRITE = 2, TLB_EXEC = 4 };
@@ -32,9 +32,9 @@ enum { TLB_READ = 1, TLB_WRITE = 2, TLB_EXEC = 4 };
 /* One register as the debugger, the monitor and the trace show it. */
 typedef struct CpuReg {
     const char *name;
-    uint16_t bits;      /* 8..128 */
-    const char *group;  /* GDB feature, such as "org.gnu.gdb.aarch64.core" */
-    const char *type;   /* GDB type, such as "int", "code_ptr", "vec128"; NULL: by size */
+    uint16_t bits;     /* 8..128 */
+    const char *group; /* GDB feature, such as "org.gnu.gdb.aarch64.core" */
+    const char *type;  /* GDB type, such as "int", "code_ptr", "vec128"; NULL: by size */
     /* Exactly @bits/8 bytes, little-endian. Called with the vCPU stopped. */
     void (*get)(Cpu *cpu, unsigned index, void *out);
     void (*set)(Cpu *cpu, unsigned index, const void *in);
@@ -45,13 +45,13 @@ typedef struct Target {
     const char *name; /* "aarch64" */
 
     /* Layout known to the engine, offsets from the Cpu. */
-    uint32_t pc_offset;    /* uint64_t: valid when no generated code runs */
-    uint32_t flags_offset; /* uint32_t: boundary format of ir.h */
-    uint32_t fp_offset;    /* IrFpState */
-    uint32_t hot_offset;   /* generated code's base register points 128 bytes after it */
+    uint32_t pc_offset;     /* uint64_t: valid when no generated code runs */
+    uint32_t flags_offset;  /* uint32_t: boundary format of ir.h */
+    uint32_t fp_offset;     /* IrFpState */
+    uint32_t hot_offset;    /* generated code's base register points 128 bytes after it */
     const uint32_t *pinned; /* offsets of 64-bit registers used most, best first */
     unsigned n_pinned;
-    unsigned n_mmu_modes;  /* at most 16 */
+    unsigned n_mmu_modes; /* at most 16 */
 
     /* Everything a translation depends on beside the guest's bytes (EL, MMU modes, FP trap,
      * endianness, single step, BTYPE...). Context: the vCPU's thread. */
@@ -63,8 +63,7 @@ typedef struct Target {
      * @max_insns guest instructions, never beyond the page. Deltas in the IR are relative to the
      * page's start. The bytes may change meanwhile; each is read once.
      */
-    void (*translate)(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
-                      unsigned max_insns);
+    void (*translate)(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, unsigned max_insns);
     /*
      * Translate an address. On failure records the exception in the Cpu (not yet entered), sets
      * cpu->raised and returns false. @memop is the IrMemOp (0 for fetch). @probe: record nothing.

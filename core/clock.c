@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Clocks and timers: a heap of armed timers a clock, one GSource of the main loop that fires them.
+ */
+#include "core/core-priv.h"
+
+#include <time.h>
+
+static int64_t clock_host_ns(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* ---- Reading ---- */
+
+static int64_t clock_add(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
+static int64_t clock_machine_ns(ClockState *c)
+{
+    for (;;) {
+        uint32_t seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
+        bool running = __atomic_load_n(&c->running, __ATOMIC_RELAXED);
+        int64_t offset = __atomic_load_n(&c->offset, __ATOMIC_RELAXED);
+        int64_t now = running ? clock_host_ns(CLOCK_MONOTONIC) + offset : offset;
+
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (!(seq & 1) && __atomic_load_n(&c->seq, __ATOMIC_RELAXED) == seq) {
+            return now;
+        }
+    }
+}
+
+int64_t machine_now_ns(Machine *m)
+{
+    return clock_machine_ns(&m->clock);
+}
+
+int64_t clock_now_ns(Machine *m, MachineClock clock)
+{
+    switch (clock) {
+    case CLOCK_MACHINE:
+        return clock_machine_ns(&m->clock);
+    case CLOCK_RTC:
+        if (m->clock.mode == CLOCK_MODE_VIRTUAL) {
+            return clock_machine_ns(&m->clock) +
+                   __atomic_load_n(&m->clock.rtc_offset, __ATOMIC_RELAXED);
+        }
+        return clock_host_ns(CLOCK_REALTIME) +
+               __atomic_load_n(&m->clock.rtc_offset, __ATOMIC_RELAXED);
+    default:
+        return clock_host_ns(CLOCK_MONOTONIC);
+    }
+}
+
+/* Context: the clock lock is held. */
+static void clock_set(ClockState *c, bool running, int64_t offset)
+{
+    __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&c->running, running, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&c->offset, offset, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
+}
+
+ClockMode clock_mode(Machine *m)
+{
+    return m->clock.mode;
+}
+
+void clock_set_mode(Machine *m, ClockMode mode)
+{
+    CHECK(!m->started);
+    m->clock.mode = mode;
+}
+
+void clock_set_rtc_ns(Machine *m, int64_t rtc_ns)
+{
+    int64_t delta = rtc_ns - clock_now_ns(m, CLOCK_RTC);
+
+    __atomic_add_fetch(&m->clock.rtc_offset, delta, __ATOMIC_SEQ_CST);
+}
+
+/* ---- The heap; place i is heap[i - 1], 0 is none ---- */
+
+static Timer *clock_heap_at(GPtrArray *h, unsigned i)
+{
+    return g_ptr_array_index(h, i - 1);
+}
+
+static void clock_heap_put(GPtrArray *h, unsigned i, Timer *t)
+{
+    h->pdata[i - 1] = t;
+    t->heap_index = i;
+}
+
+static void clock_heap_up(GPtrArray *h, unsigned i)
+{
+    Timer *t = clock_heap_at(h, i);
+
+    while (i > 1 && clock_heap_at(h, i / 2)->deadline_ns > t->deadline_ns) {
+        clock_heap_put(h, i, clock_heap_at(h, i / 2));
+        i /= 2;
+    }
+    clock_heap_put(h, i, t);
+}
+
+static void clock_heap_down(GPtrArray *h, unsigned i)
+{
+    Timer *t = clock_heap_at(h, i);
+
+    while (2 * i <= h->len) {
+        unsigned child = 2 * i;
+
+        if (child < h->len &&
+            clock_heap_at(h, child + 1)->deadline_ns < clock_heap_at(h, child)->deadline_ns) {
+            child++;
+        }
+        if (clock_heap_at(h, child)->deadline_ns >= t->deadline_ns) {
+            break;
+        }
+        clock_heap_put(h, i, clock_heap_at(h, child));
+        i = child;
+    }
+    clock_heap_put(h, i, t);
+}
+
+static void clock_heap_remove(GPtrArray *h, Timer *t)
+{
+    unsigned i = t->heap_index;
+    Timer *last = clock_heap_at(h, h->len);
+
+    g_ptr_array_set_size(h, (int)h->len - 1);
+    t->heap_index = 0;
+    if (last != t) {
+        clock_heap_put(h, i, last);
+        clock_heap_up(h, i);
+        clock_heap_down(h, last->heap_index);
+    }
+}
+
+/* ---- Arming ---- */
+
+/* When the loop must look at the clocks next. Context: the clock lock is held. */
+static void clock_reschedule(Machine *m)
+{
+    ClockState *c = &m->clock;
+    int64_t wait = INT64_MAX;
+
+    for (unsigned i = 0; i < CLOCK_COUNT; i++) {
+        bool moves = i != CLOCK_MACHINE || (c->running && c->mode == CLOCK_MODE_REAL);
+
+        if (c->heaps[i]->len && moves) {
+            int64_t left = clock_add(clock_heap_at(c->heaps[i], 1)->deadline_ns,
+                                     -clock_now_ns(m, (MachineClock)i));
+
+            wait = left < wait ? left : wait;
+        }
+    }
+    if (wait == INT64_MAX) {
+        g_source_set_ready_time(c->source, -1);
+    } else {
+        int64_t us = wait <= 0 ? 0 : (wait + NS_PER_US - 1) / NS_PER_US;
+
+        g_source_set_ready_time(c->source, clock_add(g_get_monotonic_time(), us));
+    }
+}
+
+void timer_init(Timer *t, Machine *m, MachineClock clock, TimerFn *fn, void *opaque)
+{
+    *t = (Timer){ .machine = m, .fn = fn, .opaque = opaque, .clock = (uint8_t)clock };
+}
+
+void timer_deinit(Timer *t)
+{
+    Machine *m = t->machine;
+
+    if (!m) {
+        return;
+    }
+    timer_cancel(t);
+    mutex_lock(&m->clock.lock);
+    while (m->clock.firing == t && !loop_is_current(m)) {
+        cond_wait(&m->clock.fired, &m->clock.lock);
+    }
+    mutex_unlock(&m->clock.lock);
+}
+
+void timer_arm_at_ns(Timer *t, int64_t when_ns)
+{
+    Machine *m = t->machine;
+    GPtrArray *h = m->clock.heaps[t->clock];
+    bool was_first;
+
+    mutex_lock(&m->clock.lock);
+    was_first = t->heap_index == 1;
+    t->armings++;
+    __atomic_store_n(&t->deadline_ns, when_ns, __ATOMIC_RELAXED);
+    if (!t->heap_index) {
+        g_ptr_array_add(h, t);
+        t->heap_index = h->len;
+    }
+    clock_heap_up(h, t->heap_index);
+    clock_heap_down(h, t->heap_index);
+    if (was_first || t->heap_index == 1) {
+        clock_reschedule(m);
+    }
+    mutex_unlock(&m->clock.lock);
+}
+
+void timer_arm_in(Timer *t, int64_t delay_ns)
+{
+    int64_t now = clock_now_ns(t->machine, (MachineClock)t->clock);
+
+    timer_arm_at_ns(t, clock_add(now, delay_ns > 0 ? delay_ns : 0));
+}
+
+void timer_cancel(Timer *t)
+{
+    Machine *m = t->machine;
+
+    mutex_lock(&m->clock.lock);
+    t->armings++;
+    if (t->heap_index) {
+        clock_heap_remove(m->clock.heaps[t->clock], t);
+    }
+    mutex_unlock(&m->clock.lock);
+}
+
+int64_t timer_deadline_ns(const Timer *t)
+{
+    Machine *m = t->machine;
+    int64_t when;
+
+    mutex_lock(&m->clock.lock);
+    when = t->heap_index ? t->deadline_ns : INT64_MAX;
+    mutex_unlock(&m->clock.lock);
+    return when;
+}
+
+bool timer_is_armed(const Timer *t)
+{
+    return timer_deadline_ns(t) != INT64_MAX;
+}
+
+int64_t timer_left_ns(const Timer *t)
+{
+    int64_t when = timer_deadline_ns(t), now = clock_now_ns(t->machine, (MachineClock)t->clock);
+
+    return when == INT64_MAX || when <= now ? 0 : clock_add(when, -now);
+}
+
+int64_t clock_next_deadline_ns(Machine *m, MachineClock clock)
+{
+    int64_t when = INT64_MAX;
+
+    mutex_lock(&m->clock.lock);
+    if (m->clock.heaps[clock]->len) {
+        when = clock_heap_at(m->clock.heaps[clock], 1)->deadline_ns;
+    }
+    mutex_unlock(&m->clock.lock);
+    return when;
+}
+
+/* ---- Firing ---- */
+
+static void clock_fire_device(Timer *t, uint32_t armings)
+{
+    const Field *f = t->opaque;
+    Device *dev = t->dev;
+    bool still;
+
+    device_enter(dev);
+    /* Cancelled or armed again since it was taken off the heap? */
+    mutex_lock(&t->machine->clock.lock);
+    still = t->armings == armings;
+    mutex_unlock(&t->machine->clock.lock);
+    if (still && f->fired_n) {
+        f->fired_n(dev, (unsigned)(((uint8_t *)t - (uint8_t *)field_base(dev, f)) /
+                                   (f->stride ? f->stride : f->size)));
+    } else if (still && f->fired) {
+        f->fired(dev);
+    }
+    device_leave(dev);
+}
+
+/* Fire one timer of @clock that is due at @now; false when none is. */
+static bool clock_fire_one(Machine *m, MachineClock clock, int64_t now)
+{
+    ClockState *c = &m->clock;
+    uint32_t armings;
+    Timer *t;
+
+    mutex_lock(&c->lock);
+    t = c->heaps[clock]->len ? clock_heap_at(c->heaps[clock], 1) : NULL;
+    if (!t || t->deadline_ns > now) {
+        mutex_unlock(&c->lock);
+        return false;
+    }
+    clock_heap_remove(c->heaps[clock], t);
+    armings = t->armings;
+    c->firing = t;
+    mutex_unlock(&c->lock);
+
+    if (t->dev) {
+        clock_fire_device(t, armings);
+    } else {
+        t->fn(t->opaque);
+    }
+    mutex_lock(&c->lock);
+    c->firing = NULL;
+    cond_broadcast(&c->fired);
+    mutex_unlock(&c->lock);
+    return true;
+}
+
+static gboolean clock_dispatch(GSource *source, GSourceFunc fn, gpointer arg)
+{
+    Machine *m = *(Machine **)(source + 1);
+
+    for (unsigned i = 0; i < CLOCK_COUNT; i++) {
+        int64_t now = clock_now_ns(m, (MachineClock)i);
+
+        if (i == CLOCK_MACHINE && (!m->clock.running || m->clock.mode != CLOCK_MODE_REAL)) {
+            continue;
+        }
+        while (clock_fire_one(m, (MachineClock)i, now)) {
+        }
+    }
+    mutex_lock(&m->clock.lock);
+    clock_reschedule(m);
+    mutex_unlock(&m->clock.lock);
+    return G_SOURCE_CONTINUE;
+}
+
+void clock_advance_ns(Machine *m, int64_t delta_ns)
+{
+    int64_t target = clock_add(machine_now_ns(m), delta_ns);
+
+    CHECK(m->clock.mode == CLOCK_MODE_VIRTUAL);
+    for (;;) {
+        int64_t next = clock_next_deadline_ns(m, CLOCK_MACHINE);
+        int64_t now = machine_now_ns(m);
+        bool due = next <= target;
+
+        mutex_lock(&m->clock.lock);
+        clock_set(&m->clock, false, due ? (next > now ? next : now) : target);
+        mutex_unlock(&m->clock.lock);
+        if (!due) {
+            return;
+        }
+        clock_fire_one(m, CLOCK_MACHINE, machine_now_ns(m));
+    }
+}
+
+/* ---- Of the machine ---- */
+
+void clock_run(Machine *m, bool run)
+{
+    ClockState *c = &m->clock;
+
+    mutex_lock(&c->lock);
+    if (c->mode == CLOCK_MODE_REAL && c->running != run) {
+        int64_t host = clock_host_ns(CLOCK_MONOTONIC);
+
+        clock_set(c, run, run ? c->offset - host : c->offset + host);
+    }
+    clock_reschedule(m);
+    mutex_unlock(&c->lock);
+}
+
+void clock_load(Machine *m, int64_t now_ns, int64_t rtc_offset)
+{
+    ClockState *c = &m->clock;
+
+    mutex_lock(&c->lock);
+    clock_set(c, c->running, c->running ? now_ns - clock_host_ns(CLOCK_MONOTONIC) : now_ns);
+    c->rtc_offset = rtc_offset;
+    clock_reschedule(m);
+    mutex_unlock(&c->lock);
+}
+
+void clock_init(Machine *m)
+{
+    ClockState *c = &m->clock;
+
+    mutex_init(&c->lock);
+    cond_init(&c->fired);
+    for (unsigned i = 0; i < CLOCK_COUNT; i++) {
+        c->heaps[i] = g_ptr_array_new();
+    }
+}
+
+void clock_start_sources(Machine *m)
+{
+    /* GLib takes a pointer to non-const functions but does not write to them. */
+    static const GSourceFuncs funcs = { .dispatch = clock_dispatch };
+
+    m->clock.source = g_source_new((GSourceFuncs *)&funcs, sizeof(GSource) + sizeof(Machine *));
+    *(Machine **)(m->clock.source + 1) = m;
+    g_source_set_ready_time(m->clock.source, -1);
+    g_source_attach(m->clock.source, m->loop.context);
+}
+
+void clock_deinit(Machine *m)
+{
+    g_source_destroy(m->clock.source);
+    g_source_unref(m->clock.source);
+    for (unsigned i = 0; i < CLOCK_COUNT; i++) {
+        g_ptr_array_free(m->clock.heaps[i], TRUE);
+    }
+    cond_deinit(&m->clock.fired);
+    mutex_deinit(&m->clock.lock);
+}

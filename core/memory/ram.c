@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RAM blocks and their logs of written pages.
+ */
+#include "core/core-priv.h"
+#include "util/size.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Address space for @size bytes of RAM and a guard page behind; NULL with errno. */
+static uint8_t *ram_map(RamBlock *ram)
+{
+    uint8_t *p = mmap(NULL, ram->size + GUEST_PAGE_SIZE, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int flags = MAP_FIXED | MAP_NORESERVE | (ram->flags & RAM_PREALLOC ? MAP_POPULATE : 0);
+    void *q;
+
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    flags |= ram->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+    q = mmap(p, ram->size, PROT_READ | PROT_WRITE, flags, ram->fd, 0);
+    if (q == MAP_FAILED) {
+        int saved = errno;
+
+        munmap(p, ram->size + GUEST_PAGE_SIZE);
+        errno = saved;
+        return NULL;
+    }
+    return p;
+}
+
+static void ram_unmake(RamBlock *ram)
+{
+    for (unsigned c = 0; c < DIRTY_CLIENTS; c++) {
+        g_free(ram->dirty[c]);
+    }
+    if (ram->host) {
+        munmap(ram->host, ram->size + GUEST_PAGE_SIZE);
+    }
+    if (ram->fd >= 0) {
+        close(ram->fd);
+    }
+    g_free(ram->name);
+    g_free(ram);
+}
+
+static bool ram_open(RamBlock *ram)
+{
+    size_t words = (ram->n_pages + 63) / 64;
+
+    if (ram->flags & RAM_SHARED) {
+        ram->fd = memfd_create(ram->name, MFD_CLOEXEC);
+        if (ram->fd < 0 || ftruncate(ram->fd, (off_t)ram->size)) {
+            return false;
+        }
+    }
+    ram->host = ram_map(ram);
+    if (!ram->host) {
+        return false;
+    }
+    for (unsigned c = 0; c < DIRTY_CLIENTS; c++) {
+        ram->dirty[c] = g_try_new0(uint64_t, words);
+        if (!ram->dirty[c]) {
+            errno = ENOMEM;
+            return false;
+        }
+    }
+    memset(ram->dirty[DIRTY_CODE], 0xff, words * sizeof(uint64_t));
+    ram->log_clients = 1u << DIRTY_CODE;
+    return true;
+}
+
+RamBlock *ram_new(Machine *m, const char *name, uint64_t size, unsigned flags, GError **err)
+{
+    RamBlock *ram, **tail = &m->rams;
+    g_autofree char *text = size_text(size);
+
+    if (!size || size > 1ull << 46) {
+        error_set(err, "RAM '%s' of %s: the size must be 1 byte to 64 TiB", name, text);
+        return NULL;
+    }
+    if (ram_find(m, name)) {
+        error_set(err, "there are two RAM blocks called '%s'", name);
+        return NULL;
+    }
+    ram = g_new0(RamBlock, 1);
+    ram->machine = m;
+    ram->name = g_strdup(name);
+    ram->size = bits_align_up(size, GUEST_PAGE_SIZE);
+    ram->n_pages = ram->size / GUEST_PAGE_SIZE;
+    ram->flags = flags;
+    ram->fd = -1;
+    if (!ram_open(ram)) {
+        error_set(err, "cannot get %s for RAM '%s': %s; ask for less with -m", text, name,
+                  strerror(errno));
+        ram_unmake(ram);
+        return NULL;
+    }
+    ram->id = m->n_rams++;
+    while (*tail) {
+        tail = &(*tail)->next;
+    }
+    *tail = ram;
+    return ram;
+}
+
+void ram_free_all(Machine *m)
+{
+    while (m->rams) {
+        RamBlock *ram = m->rams;
+
+        m->rams = ram->next;
+        ram_unmake(ram);
+    }
+}
+
+RamBlock *ram_first(Machine *m)
+{
+    return m->rams;
+}
+
+RamBlock *ram_find(Machine *m, const char *name)
+{
+    for (RamBlock *ram = m->rams; ram; ram = ram->next) {
+        if (!strcmp(ram->name, name)) {
+            return ram;
+        }
+    }
+    return NULL;
+}
+
+RamBlock *ram_from_host(Machine *m, const void *host, uint64_t *offset)
+{
+    for (RamBlock *ram = m->rams; ram; ram = ram->next) {
+        if ((const uint8_t *)host >= ram->host && (const uint8_t *)host < ram->host + ram->size) {
+            *offset = (const uint8_t *)host - ram->host;
+            return ram;
+        }
+    }
+    return NULL;
+}
+
+/* Bits of word @w that lie in pages [first, last]. */
+static uint64_t ram_word_mask(uint64_t w, uint64_t first, uint64_t last)
+{
+    uint64_t mask = UINT64_MAX;
+
+    if (w == first / 64) {
+        mask &= UINT64_MAX << (first % 64);
+    }
+    if (w == last / 64) {
+        mask &= UINT64_MAX >> (63 - last % 64);
+    }
+    return mask;
+}
+
+/* Pages of [off, off + len), clipped to the block; false when none. */
+static bool ram_pages(const RamBlock *ram, uint64_t off, uint64_t len, uint64_t *first,
+                      uint64_t *last)
+{
+    if (!len || off >= ram->size) {
+        return false;
+    }
+    len = min_u64(len, ram->size - off);
+    *first = off / GUEST_PAGE_SIZE;
+    *last = (off + len - 1) / GUEST_PAGE_SIZE;
+    return true;
+}
+
+static void ram_set_bits(uint64_t *bits, uint64_t first, uint64_t last)
+{
+    for (uint64_t w = first / 64; w <= last / 64; w++) {
+        uint64_t mask = ram_word_mask(w, first, last);
+
+        if ((__atomic_load_n(&bits[w], __ATOMIC_SEQ_CST) & mask) != mask) {
+            __atomic_fetch_or(&bits[w], mask, __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+static bool ram_clear_bits(uint64_t *bits, uint64_t first, uint64_t last)
+{
+    bool any = false;
+
+    for (uint64_t w = first / 64; w <= last / 64; w++) {
+        uint64_t mask = ram_word_mask(w, first, last);
+
+        any |= (__atomic_fetch_and(&bits[w], ~mask, __ATOMIC_SEQ_CST) & mask) != 0;
+    }
+    return any;
+}
+
+/* Is any bit of [first, last] @set? */
+static bool ram_test_bits(const uint64_t *bits, uint64_t first, uint64_t last, bool set)
+{
+    for (uint64_t w = first / 64; w <= last / 64; w++) {
+        uint64_t v = __atomic_load_n(&bits[w], __ATOMIC_SEQ_CST);
+
+        if ((set ? v : ~v) & ram_word_mask(w, first, last)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ram_dirty_set(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    uint32_t on = __atomic_load_n(&ram->log_clients, __ATOMIC_ACQUIRE);
+    uint64_t first, last;
+
+    on &= ~(1u << DIRTY_CODE); /* code goes away only by ram_code_clear */
+    if (!on || !ram_pages(ram, off, len, &first, &last)) {
+        return;
+    }
+    for (unsigned c = 0; c < DIRTY_CLIENTS; c++) {
+        if (on & 1u << c) {
+            ram_set_bits(ram->dirty[c], first, last);
+        }
+    }
+}
+
+bool ram_dirty_test(const RamBlock *ram, DirtyClient c, uint64_t off, uint64_t len)
+{
+    uint64_t first, last;
+
+    return ram_pages(ram, off, len, &first, &last) &&
+           ram_test_bits(ram->dirty[c], first, last, true);
+}
+
+static void ram_revoke(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    GPtrArray *ls = ram->machine->mem_listeners;
+
+    for (unsigned i = 0; i < ls->len; i++) {
+        const MemListener *l = g_ptr_array_index(ls, i);
+
+        if (l->write_revoked) {
+            l->write_revoked(l->opaque, ram, off, len);
+        }
+    }
+}
+
+bool ram_dirty_clear(RamBlock *ram, DirtyClient c, uint64_t off, uint64_t len)
+{
+    uint64_t first, last;
+    bool any =
+        ram_pages(ram, off, len, &first, &last) && ram_clear_bits(ram->dirty[c], first, last);
+
+    if (any) {
+        ram_revoke(ram, off, len);
+    }
+    return any;
+}
+
+void ram_log_start(RamBlock *ram, DirtyClient c)
+{
+    __atomic_fetch_or(&ram->log_clients, 1u << c, __ATOMIC_SEQ_CST);
+    ram_clear_bits(ram->dirty[c], 0, ram->n_pages - 1);
+    ram_revoke(ram, 0, ram->size);
+}
+
+void ram_log_stop(RamBlock *ram, DirtyClient c)
+{
+    CHECK(c != DIRTY_CODE);
+    __atomic_fetch_and(&ram->log_clients, ~(1u << c), __ATOMIC_SEQ_CST);
+}
+
+bool ram_write_is_free(const RamBlock *ram, uint64_t off)
+{
+    uint32_t on = __atomic_load_n(&ram->log_clients, __ATOMIC_SEQ_CST);
+    uint64_t page = off / GUEST_PAGE_SIZE;
+
+    for (unsigned c = 0; c < DIRTY_CLIENTS; c++) {
+        if (on & 1u << c && ram_test_bits(ram->dirty[c], page, page, false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void ram_code_set(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    ram_dirty_clear(ram, DIRTY_CODE, off, len);
+}
+
+void ram_code_clear(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    uint64_t first, last;
+
+    if (ram_pages(ram, off, len, &first, &last)) {
+        ram_set_bits(ram->dirty[DIRTY_CODE], first, last);
+    }
+}
+
+bool ram_has_code(const RamBlock *ram, uint64_t off, uint64_t len)
+{
+    uint64_t first, last;
+
+    return ram_pages(ram, off, len, &first, &last) &&
+           ram_test_bits(ram->dirty[DIRTY_CODE], first, last, false);
+}
+
+void ram_tell_code_write(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    GPtrArray *ls = ram->machine->mem_listeners;
+
+    for (unsigned i = 0; i < ls->len; i++) {
+        const MemListener *l = g_ptr_array_index(ls, i);
+
+        if (l->code_write) {
+            l->code_write(l->opaque, ram, off, len);
+        }
+    }
+}
+
+void ram_wrote(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (ram_has_code(ram, off, len)) {
+        ram_tell_code_write(ram, off, len);
+    }
+    ram_dirty_set(ram, off, len);
+}
+
+void ram_discard(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    if (off >= ram->size) {
+        return;
+    }
+    len = min_u64(len, ram->size - off);
+    if (ram->fd >= 0) {
+        if (fallocate(ram->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+                      (off_t)len)) {
+            memset(ram->host + off, 0, len);
+        }
+    } else if (madvise(ram->host + off, len, MADV_DONTNEED)) {
+        memset(ram->host + off, 0, len);
+    }
+    ram_wrote(ram, off, len);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pins: outputs store their level and put the inputs behind them on the work list.
+ */
+#include "core/core-priv.h"
+#include "util/suggest.h"
+
+enum { MAX_PINS = 1 << 16 };
+
+static unsigned pin_count(const Device *dev, const Field *f)
+{
+    return field_count(dev, f);
+}
+
+static void pin_make_outputs(Device *dev, const Field *f)
+{
+    unsigned n = pin_count(dev, f);
+
+    if (f->n_at) {
+        *(void **)((uint8_t *)dev + f->at) = device_alloc(dev, (n ? n : 1) * sizeof(Irq));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        Irq *irq = field_element(dev, f, i);
+
+        *irq = (Irq){ .dev = dev };
+    }
+}
+
+bool pin_make_all(Device *dev, GError **err)
+{
+    unsigned at = 0;
+
+    for (unsigned i = 0; i < dev->index->n_fields; i++) {
+        const Field *f = dev->index->fields[i];
+
+        if (f->kind != FIELD_PIN_IN && f->kind != FIELD_PIN_OUT) {
+            continue;
+        }
+        if (pin_count(dev, f) > MAX_PINS) {
+            return error_set(err, "%u pins '%s' are too many", pin_count(dev, f), f->name);
+        }
+        if (f->kind == FIELD_PIN_IN) {
+            dev->n_inputs += pin_count(dev, f);
+        } else {
+            pin_make_outputs(dev, f);
+        }
+    }
+    dev->inputs = g_new0(InputPin, dev->n_inputs);
+    for (unsigned i = 0; i < dev->index->n_fields; i++) {
+        const Field *f = dev->index->fields[i];
+
+        for (unsigned n = 0; f->kind == FIELD_PIN_IN && n < pin_count(dev, f); n++) {
+            dev->inputs[at++] = (InputPin){ .dev = dev, .field = f, .n = n };
+        }
+    }
+    return true;
+}
+
+void pin_free_all(Device *dev)
+{
+    for (unsigned i = 0; dev->realized && i < dev->index->n_fields; i++) {
+        const Field *f = dev->index->fields[i];
+
+        for (unsigned n = 0; f->kind == FIELD_PIN_OUT && n < pin_count(dev, f); n++) {
+            Irq *irq = field_element(dev, f, n);
+
+            while (irq->links) {
+                IrqLink *l = irq->links;
+
+                irq->links = l->next;
+                g_free(l);
+            }
+        }
+    }
+    g_free(dev->inputs);
+}
+
+InputPin *pin_find_input(Device *dev, const char *name, unsigned n)
+{
+    for (unsigned i = 0; i < dev->n_inputs; i++) {
+        if (dev->inputs[i].n == n && type_same_name(dev->inputs[i].field->name, name)) {
+            return &dev->inputs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Tell the device of the pin's level if it does not know it. Takes the device's lock. */
+void pin_deliver(InputPin *pin, bool pulse)
+{
+    Device *dev = pin->dev;
+    bool level, edge = pin->field->type == TYPE_PIN_EDGE;
+
+    device_enter(dev);
+    level = pin_level(pin);
+    if (pulse && !level) {
+        trace(dev, "pin", "%s[%u] pulse", pin->field->name, pin->n);
+        pin->field->pin(dev, pin->n, true);
+        if (!edge) {
+            pin->field->pin(dev, pin->n, false);
+        }
+    } else if (level != pin->seen) {
+        trace(dev, "pin", "%s[%u] %d", pin->field->name, pin->n, level);
+        pin->seen = level;
+        if (!edge || (level && !__atomic_load_n(&dev->machine->no_edges, __ATOMIC_SEQ_CST))) {
+            pin->field->pin(dev, pin->n, level);
+        }
+    }
+    device_leave(dev);
+}
+
+/* Two setters may race: whoever comes last has seen the last level. */
+static void pin_deliver_direct(InputPin *pin)
+{
+    bool level;
+
+    do {
+        level = pin_level(pin);
+        pin->field->pin(pin->dev, pin->n, level);
+    } while (level != pin_level(pin));
+}
+
+static void pin_notify(InputPin *pin, bool pulse)
+{
+    Work w = { pulse ? WORK_PULSE : WORK_PIN, .pin = pin };
+
+    if (pin->field->type == TYPE_PIN_DIRECT) {
+        if (pulse && !pin_level(pin)) {
+            pin->field->pin(pin->dev, pin->n, true);
+        }
+        pin_deliver_direct(pin);
+    } else {
+        thread_post_work(&w);
+    }
+}
+
+void irq_set(Irq *irq, bool level)
+{
+    if (__atomic_exchange_n(&irq->level, level, __ATOMIC_SEQ_CST) == level) {
+        return;
+    }
+    if (irq->dev && log_on(machine_log(irq->dev->machine), LOG_TRACE)) {
+        device_trace(irq->dev, "irq_set", "%d", level);
+    }
+    for (const IrqLink *l = irq->links; l; l = l->next) {
+        __atomic_add_fetch(&l->pin->drivers, level ? 1u : UINT32_MAX, __ATOMIC_SEQ_CST);
+        pin_notify(l->pin, false);
+    }
+}
+
+void irq_pulse(Irq *irq)
+{
+    for (const IrqLink *l = irq->links; l; l = l->next) {
+        pin_notify(l->pin, true);
+    }
+}
+
+bool irq_is_connected(const Irq *irq)
+{
+    return irq->links != NULL;
+}
+
+Irq *device_output(Device *dev, const char *out, unsigned n)
+{
+    for (unsigned i = 0; dev->realized && i < dev->index->n_fields; i++) {
+        const Field *f = dev->index->fields[i];
+
+        if (f->kind == FIELD_PIN_OUT && type_same_name(f->name, out) && n < pin_count(dev, f)) {
+            return field_element(dev, f, n);
+        }
+    }
+    return NULL;
+}
+
+static bool pin_unknown(Device *dev, unsigned kind, const char *what, const char *name, unsigned n,
+                        GError **err)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *near = NULL;
+
+    for (unsigned i = 0; i < dev->index->n_fields; i++) {
+        const Field *f = dev->index->fields[i];
+
+        if (f->kind == kind && type_same_name(f->name, name)) {
+            return error_set(err, "%s has %u %ss '%s': there is no number %u", device_path(dev),
+                             dev->realized ? pin_count(dev, f) : 0, what, name, n);
+        }
+        if (f->kind == kind) {
+            g_ptr_array_add(names, (void *)f->name);
+        }
+    }
+    near = suggest_or_list(name, (const char *const *)names->pdata, names->len, 8);
+    return error_set(err, "%s has no %s '%s'%s", device_path(dev), what, name, near);
+}
+
+bool irq_try_connect(Device *dev, const char *out, unsigned n, Device *to, const char *in,
+                     unsigned m, GError **err)
+{
+    Irq *irq = device_output(dev, out, n);
+    InputPin *pin = pin_find_input(to, in, m);
+    IrqLink *l;
+
+    if (!irq) {
+        return pin_unknown(dev, FIELD_PIN_OUT, "output", out, n, err);
+    }
+    if (!pin) {
+        return pin_unknown(to, FIELD_PIN_IN, "input", in, m, err);
+    }
+    l = g_new0(IrqLink, 1);
+    l->pin = pin;
+    l->next = irq->links;
+    irq->links = l;
+    if (irq_is_high(irq)) {
+        __atomic_add_fetch(&pin->drivers, 1, __ATOMIC_SEQ_CST);
+        pin_notify(pin, false);
+    }
+    return true;
+}
+
+void irq_connect(Device *dev, const char *out, unsigned n, Device *to, const char *in, unsigned m)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!irq_try_connect(dev, out, n, to, in, m, &err)) {
+        check_failed(err->message, __FILE__, __LINE__);
+    }
+}
+
+void device_set_input(Device *dev, const char *in, unsigned n, bool level)
+{
+    InputPin *pin = pin_find_input(dev, in, n);
+
+    CHECK(pin);
+    if (pin->outside != level) {
+        pin->outside = level;
+        __atomic_add_fetch(&pin->drivers, level ? 1u : UINT32_MAX, __ATOMIC_SEQ_CST);
+        pin_notify(pin, false);
+    }
+}
+
+bool device_input_level(Device *dev, const char *in, unsigned n)
+{
+    InputPin *pin = pin_find_input(dev, in, n);
+
+    return pin && pin_level(pin);
+}

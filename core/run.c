@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Run control: start, pause, resume, reset, shutdown, and who hears of it.
+ */
+#include "core/core-priv.h"
+
+/* ---- Listeners ---- */
+
+void machine_listen(Machine *m, MachineListenerFn *fn, void *opaque)
+{
+    MachineListener l = { fn, opaque };
+
+    g_array_append_val(m->listeners, l);
+}
+
+void machine_unlisten(Machine *m, MachineListenerFn *fn, void *opaque)
+{
+    for (unsigned i = 0; i < m->listeners->len; i++) {
+        const MachineListener *l = &g_array_index(m->listeners, MachineListener, i);
+
+        if (l->fn == fn && l->opaque == opaque) {
+            g_array_remove_index(m->listeners, i);
+            return;
+        }
+    }
+}
+
+static void run_tell(Machine *m, const MachineEvent *event)
+{
+    DCHECK(!thread_held());
+    for (unsigned i = 0; i < m->listeners->len; i++) {
+        MachineListener l = g_array_index(m->listeners, MachineListener, i);
+
+        l.fn(l.opaque, event);
+    }
+}
+
+static void run_tell_cause(Machine *m, MachineEventKind kind, ShutdownCause cause)
+{
+    run_tell(m, &(MachineEvent){ .kind = kind,
+                                 .state = machine_run_state(m),
+                                 .cause = cause,
+                                 .guest = shutdown_cause_is_guest(cause) });
+}
+
+typedef struct RunPosted {
+    Machine *machine;
+    MachineEventKind kind;
+    RunState state;
+    Cpu *cpu;
+    char *text;
+} RunPosted;
+
+static void run_tell_posted(void *arg)
+{
+    RunPosted *p = arg;
+
+    run_tell(p->machine, &(MachineEvent){ .kind = p->kind,
+                                          .state = machine_run_state(p->machine),
+                                          .guest = true,
+                                          .cpu = p->cpu,
+                                          .text = p->text });
+    g_free(p->text);
+    g_free(p);
+}
+
+void machine_post_event(Machine *m, MachineEventKind kind, const char *text)
+{
+    RunPosted *p = g_new0(RunPosted, 1);
+
+    *p = (RunPosted){ m, kind, RUN_RUNNING, cpu_current(), g_strdup(text) };
+    loop_post(m, run_tell_posted, p);
+}
+
+static void run_add_hook(GArray *hooks, MachineHook hook)
+{
+    g_array_append_val(hooks, hook);
+}
+
+void machine_on_powerdown(Machine *m, void (*fn)(void *opaque), void *opaque)
+{
+    run_add_hook(m->powerdown_hooks, (MachineHook){ .powerdown = fn, .opaque = opaque });
+}
+
+void machine_on_reset(Machine *m, void (*fn)(void *opaque, ResetType type), void *opaque)
+{
+    run_add_hook(m->reset_hooks, (MachineHook){ .reset = fn, .opaque = opaque });
+}
+
+void machine_set_actions(Machine *m, MachineActions a)
+{
+    m->actions = a;
+}
+
+MachineActions machine_actions(const Machine *m)
+{
+    return m->actions;
+}
+
+/* ---- States ---- */
+
+RunState machine_run_state(const Machine *m)
+{
+    return (RunState)__atomic_load_n(&m->run_state, __ATOMIC_ACQUIRE);
+}
+
+bool machine_is_running(const Machine *m)
+{
+    return machine_run_state(m) == RUN_RUNNING;
+}
+
+void machine_set_run_state(Machine *m, RunState s)
+{
+    CHECK(s < RUN_STATES && s != RUN_RUNNING && !machine_is_running(m));
+    __atomic_store_n(&m->run_state, s, __ATOMIC_RELEASE);
+}
+
+bool machine_start(Machine *m, GError **err)
+{
+    CHECK(!m->started);
+    m->started = true;
+    machine_reset(m, RESET_COLD, CAUSE_NONE);
+    for (unsigned i = 0; i < machine_n_cpus(m); i++) {
+        if (!cpu_thread_start(machine_cpu(m, i), err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void machine_pause(Machine *m, RunState s)
+{
+    if (!machine_is_running(m)) {
+        /* A reason that ends the machine stands over one that only stopped it. */
+        if (s == RUN_SHUTDOWN || s == RUN_GUEST_PANICKED || s == RUN_INTERNAL_ERROR) {
+            __atomic_store_n(&m->run_state, s, __ATOMIC_RELEASE);
+        }
+        return;
+    }
+    cpu_stop_all(m);
+    clock_run(m, false);
+    __atomic_store_n(&m->run_state, s, __ATOMIC_RELEASE);
+    run_tell(m, &(MachineEvent){ .kind = EVENT_STOP, .state = s });
+}
+
+bool machine_resume(Machine *m, GError **err)
+{
+    if (machine_is_running(m)) {
+        return true;
+    }
+    if (m->ended) {
+        return error_set(err, "the machine has ended (%s): reset it before it can run again",
+                         run_state_name(machine_run_state(m)));
+    }
+    __atomic_store_n(&m->run_state, RUN_RUNNING, __ATOMIC_RELEASE);
+    clock_run(m, true);
+    cpu_go_all(m);
+    run_tell(m, &(MachineEvent){ .kind = EVENT_RESUME, .state = RUN_RUNNING });
+    return true;
+}
+
+typedef struct RunPause {
+    Machine *machine;
+    RunState state;
+} RunPause;
+
+static void run_pause_later(void *arg)
+{
+    g_autofree RunPause *p = arg;
+
+    machine_pause(p->machine, p->state);
+}
+
+void machine_pause_request(Machine *m, RunState s)
+{
+    RunPause *p = g_new(RunPause, 1);
+
+    *p = (RunPause){ m, s };
+    if (cpu_current()) {
+        cpu_stop_wanted(cpu_current(), true);
+    }
+    loop_post(m, run_pause_later, p);
+}
+
+/* ---- Reset ---- */
+
+void machine_reset(Machine *m, ResetType type, ShutdownCause cause)
+{
+    m->ended = false;
+    device_reset(m->root, type);
+    rom_load_all(m);
+    for (unsigned i = 0; i < m->reset_hooks->len; i++) {
+        const MachineHook *h = &g_array_index(m->reset_hooks, MachineHook, i);
+
+        h->reset(h->opaque, type);
+    }
+    if (cause != CAUSE_NONE) {
+        run_tell_cause(m, EVENT_RESET, cause);
+    }
+}
+
+static void run_reset(Machine *m, ShutdownCause cause)
+{
+    bool was_running = machine_is_running(m);
+
+    cpu_stop_all(m);
+    machine_reset(m, RESET_WARM, cause);
+    if (was_running) {
+        cpu_go_all(m);
+    } else if (machine_run_state(m) == RUN_SHUTDOWN || machine_run_state(m) == RUN_GUEST_PANICKED ||
+               machine_run_state(m) == RUN_INTERNAL_ERROR) {
+        __atomic_store_n(&m->run_state, RUN_PAUSED, __ATOMIC_RELEASE);
+    }
+}
+
+static void run_shutdown(Machine *m, ShutdownCause cause)
+{
+    run_tell_cause(m, EVENT_SHUTDOWN, cause);
+    if (m->actions.shutdown == SHUTDOWN_PAUSE && cause != CAUSE_HOST_QMP_QUIT &&
+        cause != CAUSE_HOST_SIGNAL) {
+        machine_pause(m, RUN_SHUTDOWN);
+        m->ended = true;
+    } else {
+        cpu_stop_all(m);
+        machine_quit(m, m->pending_code);
+    }
+}
+
+/* Each of the pending words is 0, or 1 + a cause. */
+static void run_requests(void *arg)
+{
+    Machine *m = arg;
+    uint32_t down = __atomic_exchange_n(&m->pending_shutdown, 0, __ATOMIC_SEQ_CST);
+    uint32_t reset = __atomic_exchange_n(&m->pending_reset, 0, __ATOMIC_SEQ_CST);
+
+    if (!down && reset && shutdown_cause_is_guest((ShutdownCause)(reset - 1)) &&
+        m->actions.reboot == REBOOT_SHUTDOWN) {
+        down = reset;
+        reset = 0;
+    }
+    if (down) {
+        run_shutdown(m, (ShutdownCause)(down - 1));
+        return;
+    }
+    if (reset) {
+        run_reset(m, (ShutdownCause)(reset - 1));
+    }
+    if (__atomic_exchange_n(&m->pending_powerdown, 0, __ATOMIC_SEQ_CST)) {
+        run_tell(m, &(MachineEvent){ .kind = EVENT_POWERDOWN });
+        for (unsigned i = 0; i < m->powerdown_hooks->len; i++) {
+            const MachineHook *h = &g_array_index(m->powerdown_hooks, MachineHook, i);
+
+            h->powerdown(h->opaque);
+        }
+    }
+}
+
+static void run_request(Machine *m, uint32_t *pending, uint32_t value)
+{
+    uint32_t none = 0;
+
+    __atomic_compare_exchange_n(pending, &none, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    loop_post(m, run_requests, m);
+}
+
+/* The CPU that asked executes nothing more before the request is done. */
+static void run_hold_cpu(void)
+{
+    if (cpu_current()) {
+        cpu_stop_wanted(cpu_current(), true);
+    }
+}
+
+void machine_reset_request(Machine *m, ShutdownCause cause)
+{
+    run_hold_cpu();
+    run_request(m, &m->pending_reset, 1 + (uint32_t)cause);
+}
+
+void machine_shutdown_request_code(Machine *m, ShutdownCause cause, int code)
+{
+    run_hold_cpu();
+    __atomic_store_n(&m->pending_code, code, __ATOMIC_SEQ_CST);
+    run_request(m, &m->pending_shutdown, 1 + (uint32_t)cause);
+}
+
+void machine_shutdown_request(Machine *m, ShutdownCause cause)
+{
+    machine_shutdown_request_code(m, cause, 0);
+}
+
+void machine_powerdown_request(Machine *m)
+{
+    run_request(m, &m->pending_powerdown, 1);
+}
+
+typedef struct RunPanic {
+    Machine *machine;
+    char *text;
+} RunPanic;
+
+static void run_panic(void *arg)
+{
+    RunPanic *p = arg;
+    Machine *m = p->machine;
+
+    run_tell(m, &(MachineEvent){ .kind = EVENT_GUEST_PANICKED, .guest = true, .text = p->text });
+    switch (m->actions.panic) {
+    case PANIC_PAUSE:
+        machine_pause(m, RUN_GUEST_PANICKED);
+        m->ended = true;
+        break;
+    case PANIC_NONE:
+        if (machine_is_running(m)) {
+            cpu_go_all(m);
+        }
+        break;
+    case PANIC_SHUTDOWN:
+    case PANIC_EXIT_FAILURE:
+        m->pending_code = m->actions.panic == PANIC_EXIT_FAILURE ? 1 : m->pending_code;
+        run_shutdown(m, CAUSE_GUEST_PANIC);
+        break;
+    }
+    g_free(p->text);
+    g_free(p);
+}
+
+void machine_panic_request(Machine *m, const char *text)
+{
+    RunPanic *p = g_new(RunPanic, 1);
+
+    run_hold_cpu();
+    *p = (RunPanic){ m, g_strdup(text) };
+    loop_post(m, run_panic, p);
+}
+
+/* ---- The main loop ---- */
+
+int machine_run_main_loop(Machine *m)
+{
+    loop_adopt_thread(m);
+    while (!__atomic_load_n(&m->quit, __ATOMIC_ACQUIRE)) {
+        loop_iterate(m, true);
+        epoch_reclaim(m);
+    }
+    machine_pause(m, RUN_SHUTDOWN);
+    return m->exit_code;
+}
+
+void machine_quit(Machine *m, int code)
+{
+    m->exit_code = code;
+    __atomic_store_n(&m->quit, true, __ATOMIC_RELEASE);
+    g_main_context_wakeup(m->loop.context);
+}
