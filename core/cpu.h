@@ -25,6 +25,10 @@ enum {
     REQ_TARGET0 = 1 << 24,
 };
 
+/* Bytes of zeroed memory in front of every Cpu (devices of that base are mapped, not allocated):
+ * the accelerator's state, at a fixed distance from the Cpu. */
+enum { CPU_HEADROOM = 8 << 20 };
+
 typedef enum CpuRunState {
     CPU_STOPPED, /* the machine is paused, or it has not started */
     CPU_RUNNING,

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The contract between the translator's run time and host back ends (accel/tcg/host). */
+#ifndef ACCEL_TCG_HOST_H
+#define ACCEL_TCG_HOST_H
+
+#include "accel/tcg/tcg-cpu.h"
+
+#include <glib.h>
+
+typedef struct TcgCache TcgCache;
+
+/* A direct exit of a block, to `delta` of the same page when it is inside [0, 4096). */
+struct TcgExit {
+    TcgBlock *owner;
+    int32_t delta;
+    uint8_t *patch;   /* the host's: where to patch (address of execution) */
+    void *host_stub;  /* the host's: where it goes when not linked */
+    TcgBlock *to;     /* linked to; changes under the cache's lock */
+    TcgExit *next_in; /* list of the exits that are linked to `to` */
+};
+
+/* One translation. Allocated from its chunk; lives until the chunk is reused. */
+struct TcgBlock {
+    /* Key. */
+    RamBlock *ram; /* NULL: not kept */
+    uint64_t page_off; /* of the page, in ram */
+    uint64_t mode_word;
+    const Target *target;
+    uint16_t start_delta; /* of the first instruction in its page */
+
+    bool dead; /* atomic: invalidated */
+    uint16_t n_guest;
+    uint32_t n_exits;
+    TcgExit *exits;
+    IrGuestInsn *guest; /* n_guest entries: delta and restart */
+    void *host_entry;   /* given to TcgHost.enter; the generated code's address */
+    uint32_t host_size;
+    void *host_table; /* the host's: host offset -> guest instruction */
+
+    TcgChunk *chunk;
+    TcgBlock *hash_next;  /* atomic */
+    TcgBlock *page_next;  /* blocks of one page */
+    TcgBlock *chunk_next; /* blocks of one chunk */
+    TcgExit *incoming;
+    uint64_t granules; /* 64-byte parts of the page that the block was made from */
+    uint8_t *source;   /* copy of those parts, one after another */
+};
+
+/* Where code is put: a piece of the cache that one thread fills. */
+struct TcgChunk {
+    TcgCache *cache;
+    uint8_t *code, *code_end; /* free room, addresses of writing; the host advances `code` */
+    uint8_t *code_start;
+    TcgBlock *blocks;
+    /* the cache's own */
+    GPtrArray *meta;
+    uint8_t *meta_ptr, *meta_end;
+    size_t meta_bytes;
+    TcgChunk *next;
+    uint64_t retired_at;
+    uint32_t index;
+};
+
+/* Lives as long as the machine's translator. */
+struct TcgCache {
+    uint8_t *rw, *rx; /* the same memory, to be written and to be executed; NULL: none wanted */
+    size_t size;
+    size_t n_prologue; /* bytes at the start that init() used */
+    const struct TcgHost *host;
+    void *host_state; /* the host's, made by init() */
+    void *priv;       /* of cache.c */
+};
+
+static inline uint8_t *tcg_rx(const TcgCache *c, uint8_t *rw)
+{
+    return c->rx + (rw - c->rw);
+}
+
+static inline uint8_t *tcg_rw(const TcgCache *c, uint8_t *rx)
+{
+    return c->rw + (rx - c->rx);
+}
+
+/* Zeroed memory that lives as long as the chunk; 16-byte aligned. */
+void *tcg_chunk_alloc(TcgChunk *chunk, size_t bytes);
+
+/*
+ * Why enter() came back. Always: pinned registers are in the Cpu, and the target's pc is valid.
+ */
+typedef enum TcgLeave {
+    TCG_LEAVE_NEXT,    /* look pc up and go on (jump cache miss) */
+    TCG_LEAVE_LINK,    /* the same by a direct exit that may be linked: tc->leave_exit */
+    TCG_LEAVE_REQUEST, /* a poll saw poll_counter or the request word */
+    TCG_LEAVE_RAISED,  /* cpu->raised; pc is that of the instruction, tc->leave_restart its word;
+                          the state is the one before it */
+    TCG_LEAVE_LOOP,    /* EXIT_LOOP: the mode word may have changed */
+} TcgLeave;
+
+typedef struct TcgHost {
+    const char *name;
+    const char *doc;
+    bool needs_code; /* wants cache->rw and rx */
+    /* Emit what is shared by all blocks at cache->rw; sets cache->n_prologue. */
+    bool (*init)(TcgCache *cache, const Target *target, GError **err);
+    void (*free)(TcgCache *cache);
+    /*
+     * Make host code of @ir. @block has its key, n_guest and guest[]; the host fills n_exits,
+     * exits[] (owner, delta, its own fields), host_entry, host_size, host_table. False: the chunk
+     * is full; nothing has changed. Context: the vCPU's thread; runs in parallel with others.
+     */
+    bool (*emit)(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block);
+    /*
+     * Run from @host_entry; tc->pc_page and tc->jump are set. A poll happens at backward direct
+     * exits and at indirect ones: poll_counter goes down by one (or more) and below zero, or
+     * cpu->request is not 0: TCG_LEAVE_REQUEST with pc the target of the exit.
+     * A direct exit inside the page goes to what it is linked to, else TCG_LEAVE_LINK. A direct
+     * exit to another page and EXIT_INDIRECT set tc->pc_page and probe tc->jump, else
+     * TCG_LEAVE_NEXT.
+     */
+    TcgLeave (*enter)(Cpu *cpu, void *host_entry);
+    /* Context: under the cache's lock; while other vCPUs may run through the exit. */
+    void (*link)(TcgCache *cache, TcgExit *exit, TcgBlock *to);
+    void (*unlink)(TcgCache *cache, TcgExit *exit);
+    /* Append a listing of the block's host code (-d out_asm); may be NULL. */
+    void (*disas)(const TcgCache *cache, const TcgBlock *block, GString *out);
+} TcgHost;
+
+extern const TcgHost tcg_host_interp;
+extern const TcgHost tcg_host_x86_64;
+
+/*
+ * Slow paths: any address, any alignment, both pages checked before a store, devices, big-endian,
+ * atomics. @memop is an IrMemOp. On a fault cpu->raised is set and the value is to be ignored: the
+ * caller leaves with TCG_LEAVE_RAISED. Values are sign-extended to 64 bits where the memop says.
+ * IrV128 forms: any size of element, the rest of a loaded value is zero.
+ */
+uint64_t tcg_ld_slow(Cpu *cpu, uint64_t va, uint32_t memop);
+void tcg_st_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t value);
+void tcg_ldv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *out);
+void tcg_stv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value);
+/* Pairs: memop is of one element. */
+void tcg_ldp_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t out[2]);
+void tcg_stp_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t a, uint64_t b);
+void tcg_ldpv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 out[2]);
+void tcg_stpv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *a, const IrV128 *b);
+/* Read-modify-write: values zero-extended. @op is an IrRmw. */
+uint64_t tcg_rmw_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t op, uint64_t value);
+uint64_t tcg_cas_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t expected, uint64_t desired);
+/* 16 bytes: *expected becomes the old value. */
+void tcg_casv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *expected, const IrV128 *desired);
+uint64_t tcg_ll_slow(Cpu *cpu, uint64_t va, uint32_t memop);
+void tcg_llv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *out);
+/* 0: stored, 1: not. */
+uint64_t tcg_sc_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t value);
+uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value);
+void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes);
+
+#endif

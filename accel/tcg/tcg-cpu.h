@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The translator's state of one vCPU. It lies in memory directly in front of the Cpu, so that
+ * generated code reaches it, the Cpu and the target's state from one base register.
+ *
+ * Everything here belongs to the vCPU's own thread but for what is marked.
+ */
+#ifndef ACCEL_TCG_TCG_CPU_H
+#define ACCEL_TCG_TCG_CPU_H
+
+#include "accel/tcg/ir/ir.h"
+#include "core/cpu.h"
+#include "core/target.h"
+
+typedef struct Tcg Tcg;
+typedef struct TcgBlock TcgBlock;
+typedef struct TcgChunk TcgChunk;
+typedef struct TcgExit TcgExit;
+
+enum {
+    TCG_TLB_MAX = 4096, /* entries reserved for each MMU mode and kind */
+    TCG_MODES = 16,
+    TCG_USED_MAX = 512,
+    TCG_JUMP_BITS = 12,
+    TCG_JUMP_SIZE = 1 << TCG_JUMP_BITS,
+    TCG_JUMP_TABLES = 4,
+    TCG_CODE_TLB_SIZE = 1024,
+    TCG_IO_SIZE = 64,
+};
+
+/* Never the page of an access: not page aligned. */
+#define TCG_NO_TAG UINT64_MAX
+
+/* cpu->raised when it is no exception of the target: run this instruction again, alone and
+ * without keeping its translation (it writes to the code that runs). */
+enum { TCG_RAISED_RETRY = 2 };
+
+/*
+ * tag: virtual address of the page (tag bytes and all), or TCG_NO_TAG. page: host address of the
+ * page. An access of `size` bytes at `va` is direct when (va ^ tag) <= 4096 - size, unsigned.
+ */
+typedef struct TcgTlbEntry {
+    uint64_t tag;
+    uint8_t *page;
+} TcgTlbEntry;
+
+/* What the slow path knows of a page, beside each slot of the fast tables; same index. */
+typedef struct TcgTlbFull {
+    uint64_t page;  /* virtual, or TCG_NO_TAG */
+    GuestPhys phys; /* of the page */
+    uint64_t span;  /* size of the guest's mapping */
+    RamBlock *ram;  /* NULL: no RAM */
+    uint64_t ram_off;
+    const FlatRange *flat; /* valid until the map changes; NULL: nothing there */
+    uint8_t prot;          /* TLB_READ | TLB_WRITE */
+    bool secure, device, global, rom;
+} TcgTlbFull;
+
+/* One page of code as the fetch sees it. */
+typedef struct TcgCodePage {
+    uint64_t page; /* virtual, or TCG_NO_TAG */
+    uint64_t span;
+    RamBlock *ram; /* NULL: not in RAM: blocks are not kept */
+    uint64_t ram_off;
+    GuestPhys phys;
+    uint8_t mode;
+    bool global, secure;
+} TcgCodePage;
+
+typedef struct TcgJump {
+    uint64_t pc; /* TCG_NO_TAG: empty */
+    void *host;  /* TcgBlock.host_entry */
+} TcgJump;
+
+typedef struct TcgJumpTable {
+    uint64_t mode_word;
+    uint64_t last_use;
+    uint32_t n_used;
+    uint16_t used[TCG_USED_MAX];
+    TcgJump entry[TCG_JUMP_SIZE];
+} TcgJumpTable;
+
+typedef struct TcgStats {
+    uint64_t translations, guest_insns, host_bytes, translate_ns;
+    uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
+    uint64_t interrupts, exceptions, enters;
+} TcgStats;
+
+typedef struct TcgCpu {
+    /* Index of a page: (va >> 12) & (n - 1); read and write entries apart. */
+    _Alignas(64) TcgTlbEntry read[TCG_MODES][TCG_TLB_MAX];
+    TcgTlbEntry write[TCG_MODES][TCG_TLB_MAX];
+    TcgTlbFull full[TCG_MODES][TCG_TLB_MAX];
+    uint16_t used[TCG_MODES][TCG_USED_MAX]; /* slots filled since the last flush */
+    uint32_t n_used[TCG_MODES];             /* TCG_USED_MAX + 1: too many to list */
+    uint64_t large_span[TCG_MODES];         /* greatest mapping that is in the table */
+    TcgCodePage code_tlb[TCG_CODE_TLB_SIZE];
+    TcgJumpTable jump_table[TCG_JUMP_TABLES];
+    uint64_t jump_clock;
+
+    /* The run loop's. */
+    Tcg *tcg;
+    TcgChunk *chunk;       /* this thread emits here */
+    IrBlock *ir;           /* scratch of translation */
+    uint64_t mode_word;    /* of `jump` */
+    TcgExit *leave_exit;   /* after TCG_LEAVE_LINK */
+    uint32_t leave_restart; /* after TCG_LEAVE_RAISED: restart word of the instruction */
+    TcgBlock *one_shot;    /* translation that is not kept */
+    bool halted;           /* tcg_halt was called */
+    bool exit_soon;
+    bool in_code;
+    TcgStats stats;
+
+    /* Messages from other vCPUs; guarded by `lock`. */
+    Mutex lock;
+    GArray *revoked;      /* of TcgRevoke: write tags to drop */
+    GArray *page_flushes; /* of TcgFlush */
+    uint32_t mode_flushes;
+    uint64_t flush_asked; /* counts requests; flush_done follows (atomic) */
+    uint64_t flush_done;
+    uint64_t passed; /* atomic: the cache's epoch seen at the last poll; 0: not running */
+
+    /* Used by generated code; near the Cpu. */
+    _Alignas(64) IrV128 scratch[8]; /* arguments and results of slow paths and references */
+    uint64_t tlb_mask[TCG_MODES];   /* (entries - 1) << 4 */
+    TcgJump *jump;                  /* the table of the current mode word: TCG_JUMP_SIZE entries,
+                                       index (pc >> 2) & (TCG_JUMP_SIZE - 1) */
+    uint64_t pc_page;               /* virtual address of the page of the block that runs */
+    uint64_t excl_addr;             /* virtual; UINT64_MAX: monitor open */
+    uint64_t excl_val[2];
+    uint64_t excl_size; /* bytes */
+    uint64_t host_stack; /* the host back end's own */
+    uint64_t host_data[4];
+    _Alignas(64) uint8_t end[0];
+} TcgCpu;
+
+_Static_assert(sizeof(TcgCpu) % 64 == 0, "the Cpu behind it must be aligned");
+_Static_assert(sizeof(TcgCpu) <= CPU_HEADROOM, "core/cpu.h reserves too little");
+
+static inline TcgCpu *tcg_cpu(Cpu *cpu)
+{
+    return (TcgCpu *)((char *)cpu - sizeof(TcgCpu));
+}
+
+static inline Cpu *tcg_cpu_base(TcgCpu *tc)
+{
+    return (Cpu *)((char *)tc + sizeof(TcgCpu));
+}
+
+static inline uint64_t *tcg_pc(Cpu *cpu)
+{
+    return (uint64_t *)((char *)cpu + cpu->target->pc_offset);
+}
+
+#endif
