@@ -2,8 +2,8 @@
 /*
  * A bench for device tests: one device in a machine of its own, on a virtual clock. After every
  * step the machine is saved, loaded into a fresh one, and the test continues there, so every test
- * of a device is also a test of its state tables. The bench frees itself at the next
- * bench_device, or by bench_end; a test calls bench_end last.
+ * of a device is also a test of its state tables (and what bench_dev and bench_machine return is
+ * another thing after each step). A test ends with bench_end.
  */
 #ifndef CORE_BENCH_H
 #define CORE_BENCH_H
@@ -13,7 +13,7 @@
 
 typedef struct Bench Bench;
 
-enum { BENCH_RAM_BASE = 0x40000000, BENCH_RAM_SIZE = 1 << 20 };
+enum { BENCH_MMIO_BASE = 0x10000000, BENCH_RAM_BASE = 0x40000000, BENCH_RAM_SIZE = 1 << 20 };
 
 /* By name from the list of types, with properties "a=1,b=on". Fails the test and aborts it on an
  * error. The device's regions lie one after another from BENCH_MMIO_BASE. */
