@@ -27,11 +27,10 @@ static int64_t clock_machine_ns(ClockState *c)
 {
     for (;;) {
         uint32_t seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
-        bool running = __atomic_load_n(&c->running, __ATOMIC_RELAXED);
-        int64_t offset = __atomic_load_n(&c->offset, __ATOMIC_RELAXED);
+        bool running = __atomic_load_n(&c->running, __ATOMIC_ACQUIRE);
+        int64_t offset = __atomic_load_n(&c->offset, __ATOMIC_ACQUIRE);
         int64_t now = running ? clock_host_ns(CLOCK_MONOTONIC) + offset : offset;
 
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (!(seq & 1) && __atomic_load_n(&c->seq, __ATOMIC_RELAXED) == seq) {
             return now;
         }

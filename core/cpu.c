@@ -183,7 +183,7 @@ void cpu_run_on_wait(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg)
 }
 
 /* Context: sleep_lock is held; dropped around each item. */
-static void cpu_do_work(Cpu *cpu)
+static void cpu_do_work(Cpu *cpu) REQUIRES(cpu->sleep_lock)
 {
     cpu_take_requests(cpu, REQ_WORK);
     while (cpu->work) {
@@ -266,7 +266,7 @@ static bool cpu_has_work(Cpu *cpu)
  * at after run_state says that we sleep, so a request is either seen or wakes us.
  * Context: sleep_lock is held.
  */
-static bool cpu_wait_to_run(Cpu *cpu)
+static bool cpu_wait_to_run(Cpu *cpu) REQUIRES(cpu->sleep_lock)
 {
     bool announced = false;
 

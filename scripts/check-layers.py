@@ -43,7 +43,8 @@ def main():
                 with open(os.path.join(ROOT, path), encoding='utf-8') as f:
                     text = f.read()
                 for inc in re.findall(r'^#include "([^"]+)"', text, re.M):
-                    if inc.endswith('-priv.h') and os.path.dirname(inc) != rel:
+                    if inc.endswith('-priv.h') and not (rel + '/').startswith(
+                            os.path.dirname(inc) + '/'):
                         print(f'{path}: includes {inc}, which is private to its folder')
                         bad += 1
                     if may is None or '/' not in inc:

@@ -319,7 +319,8 @@ void ram_tell_code_write(RamBlock *ram, uint64_t off, uint64_t len)
 
 void ram_wrote(RamBlock *ram, uint64_t off, uint64_t len)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    /* A full barrier: whoever clears a bit, then reads, sees the bytes, or we see the bit. */
+    __atomic_fetch_or(&ram->log_clients, 0, __ATOMIC_SEQ_CST);
     if (ram_has_code(ram, off, len)) {
         ram_tell_code_write(ram, off, len);
     }
