@@ -102,10 +102,19 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
 
 static int read_batch(void)
 {
-    size_t n = fread(cases, sizeof(cases[0]), BATCH, stdin);
+    size_t have = 0;
 
-    n_cases = (unsigned)n;
-    return n > 0;
+    /* What has come, in whole cases: the other side may send a single one and wait. */
+    do {
+        ssize_t n = read(0, (char *)cases + have, sizeof(cases) - have);
+
+        if (n <= 0) {
+            return 0;
+        }
+        have += (size_t)n;
+    } while (have % sizeof(cases[0]));
+    n_cases = (unsigned)(have / sizeof(cases[0]));
+    return 1;
 }
 
 int main(void)
