@@ -32,6 +32,8 @@ enum {
     ARM_MW_IL = 1 << 30,         /* PSTATE.IL: every instruction faults */
 };
 
+#define ARM_MW_SP0 (1ull << 32) /* PSTATE.SP is 0: SP is SP_EL0 */
+
 typedef struct Trans {
     IrBlock *ir;
     ArmCpu *cpu;        /* features and model only: no state, a translation is shared */
