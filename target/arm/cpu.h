@@ -21,12 +21,12 @@ enum {
 
 /* The exception recorded by whoever raises; entered by the run loop. */
 typedef struct ArmException {
-    uint32_t kind;      /* ARM_EXC_* of exception.h */
-    uint32_t syndrome;  /* ESR_ELx as it will be */
-    uint64_t far;       /* FAR_ELx, where has_far */
+    uint32_t kind;     /* ARM_EXC_* of exception.h */
+    uint32_t syndrome; /* ESR_ELx as it will be */
+    uint64_t far;      /* FAR_ELx, where has_far */
     bool has_far;
     uint8_t target_el;
-    bool next_insn;     /* return address: after this instruction (SVC) */
+    bool next_insn; /* return address: after this instruction (SVC) */
 } ArmException;
 
 /* Input lines of the CPU: bits of cpu.irq_lines, pins of these names. */
@@ -45,29 +45,28 @@ typedef struct ArmCpu {
     Cpu cpu; /* first */
 
     uint64_t x[31];
-    uint64_t sp;        /* of the current EL and SPSel; the others in sp_el[] */
+    uint64_t sp; /* of the current EL and SPSel; the others in sp_el[] */
     uint64_t pc;
-    uint32_t flags;     /* NZCV, boundary format of ir.h */
-    uint32_t btype;     /* PSTATE.BTYPE */
+    uint32_t flags; /* NZCV, boundary format of ir.h */
+    uint32_t btype; /* PSTATE.BTYPE */
     IrV128 v[32];
-    IrFpState fp;       /* follows from fpcr; sticky flags are FPSR's */
-    uint64_t sp_el[4];  /* SP_ELx where not the current one */
+    IrFpState fp;      /* follows from fpcr; sticky flags are FPSR's */
+    uint64_t sp_el[4]; /* SP_ELx where not the current one */
     uint64_t elr_el[4], spsr_el[4];
-    uint64_t fpcr;      /* as written, RES0 bits clear */
-    uint8_t el;         /* PSTATE.EL */
-    uint8_t sp_sel;     /* PSTATE.SP */
-    uint8_t daif;       /* D, A, I, F in bits 3..0 */
+    uint64_t fpcr;  /* as written, RES0 bits clear */
+    uint8_t el;     /* PSTATE.EL */
+    uint8_t sp_sel; /* PSTATE.SP */
+    uint8_t daif;   /* D, A, I, F in bits 3..0 */
     uint8_t pan, uao, ssbs, dit, il, ss, tco;
-    uint8_t event;      /* event register of WFE */
+    uint8_t event; /* event register of WFE */
 
-    uint64_t features;  /* ARM_FEAT_* of features.h, one bit each */
+    uint64_t features; /* ARM_FEAT_* of features.h, one bit each */
     ArmException exc;
 
-    ArmSysState sys;    /* which register lies where: the table of sysreg*.c */
+    ArmSysState sys; /* which register lies where: the table of sysreg*.c */
     ArmIdRegs id;
-    uint8_t waiting;    /* ARM_WAIT_*: why the CPU halts */
-    uint8_t power_off;  /* switched off by PSCI */
-    uint32_t fpsr;      /* while saved; else in fp */
+    uint8_t waiting; /* ARM_WAIT_*: why the CPU halts */
+    uint32_t fpsr;   /* while saved; else in fp */
 
     Timer timer[ARM_N_TIMERS];
     Irq timer_irq[ARM_N_TIMERS];

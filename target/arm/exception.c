@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Exception entry and return, interrupts, waiting.
- * Spec: Arm ARM DDI 0487, D1.3 (exceptions), D1.4 (PSTATE), D1.6 (WFE, WFI), J1 (AArch64.TakeException,
- * ELFromSPSR, SetPSTATEFromPSR).
+ * Spec: Arm ARM DDI 0487, D1.3 (exceptions), D1.4 (PSTATE), D1.6 (WFE, WFI), J1
+ * (AArch64.TakeException, ELFromSPSR, SetPSTATEFromPSR).
  */
 #include "target/arm/exception.h"
 
@@ -147,9 +147,7 @@ bool arm_interrupt_enter(Cpu *cpu)
 
 bool arm_has_work(const Cpu *cpu)
 {
-    const ArmCpu *c = (const ArmCpu *)cpu;
-
-    return !c->power_off && (cpu_lines(cpu) & (1u << ARM_LINE_IRQ | 1u << ARM_LINE_FIQ)) != 0;
+    return (cpu_lines(cpu) & (1u << ARM_LINE_IRQ | 1u << ARM_LINE_FIQ)) != 0;
 }
 
 /* ---- return ---- */

@@ -98,8 +98,7 @@ static MmuParams mmu_params_el1(const ArmCpu *c, bool upper, unsigned mode, bool
     if (mode == ARM_MODE_E10_0 && c->id.aa64mmfr2 >> 60 && tcr >> (upper ? 56 : 55) & 1) {
         p.disabled = true; /* E0PD */
     }
-    p.va_bits =
-        64 - mmu_clamp_tsz(c, tcr >> (upper ? 16 : 0) & 63, p.page_bits, &p.disabled);
+    p.va_bits = 64 - mmu_clamp_tsz(c, tcr >> (upper ? 16 : 0) & 63, p.page_bits, &p.disabled);
     p.pa_bits = mmu_pa_bits(tcr >> 32 & 7);
     p.tbi = tcr >> (upper ? 38 : 37) & 1;
     if (is_fetch && arm_has(c, ARM_FEAT_PAUTH) && tcr >> (upper ? 52 : 51) & 1) {

@@ -21,9 +21,9 @@ enum { ARM_MO_CACHE = 1 << 16 /* cache maintenance: ESR.CM and WnR */ };
 
 typedef struct ArmTranslation {
     TlbResult tlb;
-    uint8_t mair;    /* attributes, as MAIR_ELx */
-    uint8_t sh;      /* shareability */
-    bool guarded;    /* GP */
+    uint8_t mair; /* attributes, as MAIR_ELx */
+    uint8_t sh;   /* shareability */
+    bool guarded; /* GP */
 } ArmTranslation;
 
 /*

@@ -37,12 +37,16 @@ static uint64_t sysreg_claimclr_read(ArmCpu *c, const ArmSysReg *r)
     return c->sys.dbgclaim[0];
 }
 
-#define BREAKPOINT(n)                                                                              \
-    { "DBGBVR" #n "_EL1", SYSID(2, 0, 0, n, 4), SYS_RW(1), SYS_AT(dbgbvr[n]) },                    \
-        { "DBGBCR" #n "_EL1", SYSID(2, 0, 0, n, 5), SYS_RW(1), SYS_AT(dbgbcr[n]) }
-#define WATCHPOINT(n)                                                                              \
-    { "DBGWVR" #n "_EL1", SYSID(2, 0, 0, n, 6), SYS_RW(1), SYS_AT(dbgwvr[n]) },                    \
-        { "DBGWCR" #n "_EL1", SYSID(2, 0, 0, n, 7), SYS_RW(1), SYS_AT(dbgwcr[n]) }
+#define BREAKPOINT(n)                                                           \
+    { "DBGBVR" #n "_EL1", SYSID(2, 0, 0, n, 4), SYS_RW(1), SYS_AT(dbgbvr[n]) }, \
+    {                                                                           \
+        "DBGBCR" #n "_EL1", SYSID(2, 0, 0, n, 5), SYS_RW(1), SYS_AT(dbgbcr[n])  \
+    }
+#define WATCHPOINT(n)                                                           \
+    { "DBGWVR" #n "_EL1", SYSID(2, 0, 0, n, 6), SYS_RW(1), SYS_AT(dbgwvr[n]) }, \
+    {                                                                           \
+        "DBGWCR" #n "_EL1", SYSID(2, 0, 0, n, 7), SYS_RW(1), SYS_AT(dbgwcr[n])  \
+    }
 
 const ArmSysReg arm_sys_debug[] = {
     { "OSDTRRX_EL1", SYSID(2, 0, 0, 0, 2), SYS_RW(1), SYS_AT(osdtr[0]) },

@@ -15,9 +15,9 @@ enum {
 #define TCR_AS (1ull << 36)
 
 /* Bits of SCTLR_EL1 that do something here, or must read back. */
-#define SCTLR_ALWAYS                                                                               \
-    (1ull << 0 | 1ull << 1 | 1ull << 2 | 1ull << 3 | 1ull << 4 | 1ull << 9 | 1ull << 12 |          \
-     1ull << 14 | 1ull << 15 | 1ull << 16 | 1ull << 18 | 1ull << 19 | 1ull << 24 | 1ull << 25 |    \
+#define SCTLR_ALWAYS                                                                            \
+    (1ull << 0 | 1ull << 1 | 1ull << 2 | 1ull << 3 | 1ull << 4 | 1ull << 9 | 1ull << 12 |       \
+     1ull << 14 | 1ull << 15 | 1ull << 16 | 1ull << 18 | 1ull << 19 | 1ull << 24 | 1ull << 25 | \
      1ull << 26)
 /* RES1 without the features that give them a meaning. */
 #define SCTLR_RES1 (1ull << 11 | 1ull << 20 | 1ull << 22 | 1ull << 28 | 1ull << 29)
@@ -98,8 +98,10 @@ static void sysreg_lorc_write(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     c->sys.lorc[0] = val & 0x3fd;
 }
 
-#define KEY(name, crm, op2, n)                                                                     \
-    { name, SYSID(3, 0, 2, crm, op2), SYS_RW(1), SYS_AT(apkey[n]), SYS_NEEDS(PAUTH) }
+#define KEY(name, crm, op2, n)                                                        \
+    {                                                                                 \
+        name, SYSID(3, 0, 2, crm, op2), SYS_RW(1), SYS_AT(apkey[n]), SYS_NEEDS(PAUTH) \
+    }
 
 const ArmSysReg arm_sys_el1[] = {
     { "SCTLR_EL1", SYSID(3, 0, 1, 0, 0), SYS_RW(1), SYS_AT(sctlr[1]), .write = sysreg_sctlr_write,

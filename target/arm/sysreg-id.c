@@ -23,8 +23,10 @@ static uint64_t sysreg_dczid_read(ArmCpu *c, const ArmSysReg *r)
     return c->id.dczid | (uint64_t)prohibited << 4;
 }
 
-#define ID(name, crm, op2, field)                                                                  \
-    { name, SYSID(3, 0, 0, crm, op2), SYS_RO(1), SYS_IDREG(field), .flags = SYS_ID }
+#define ID(name, crm, op2, field)                                                    \
+    {                                                                                \
+        name, SYSID(3, 0, 0, crm, op2), SYS_RO(1), SYS_IDREG(field), .flags = SYS_ID \
+    }
 
 const ArmSysReg arm_sys_id[] = {
     ID("MIDR_EL1", 0, 0, midr),

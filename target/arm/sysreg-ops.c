@@ -112,24 +112,32 @@ static void sysreg_cache_va(ArmCpu *c, const ArmSysReg *r, uint64_t va)
 }
 
 /* There is nothing to clean or fetch; the points of persistence are where memory is. */
-#define CACHE_EL1(name, crm, op2)                                                                  \
-    { name, SYSID(1, 0, 7, crm, op2), SYS_WO(1), .flags = SYS_NOP | SYS_HIDDEN }
-#define CACHE_VA(name, op1, el, crm, op2, ...)                                                     \
-    { name, SYSID(1, op1, 7, crm, op2), SYS_WO(el), .write = sysreg_cache_va,                      \
-      .flags = SYS_RAISES | SYS_HIDDEN, __VA_ARGS__ }
-#define AT(name, crm, op2, ...)                                                                    \
-    { name, SYSID(1, 0, 7, crm, op2), SYS_WO(1), .write = sysreg_at, .flags = SYS_HIDDEN,          \
-      __VA_ARGS__ }
+#define CACHE_EL1(name, crm, op2)                                                \
+    {                                                                            \
+        name, SYSID(1, 0, 7, crm, op2), SYS_WO(1), .flags = SYS_NOP | SYS_HIDDEN \
+    }
+#define CACHE_VA(name, op1, el, crm, op2, ...)                                      \
+    {                                                                               \
+        name, SYSID(1, op1, 7, crm, op2), SYS_WO(el),                               \
+            .write = sysreg_cache_va, .flags = SYS_RAISES | SYS_HIDDEN, __VA_ARGS__ \
+    }
+#define ADDR_TRANS(name, crm, op2, ...)                                                     \
+    {                                                                                       \
+        name, SYSID(1, 0, 7, crm, op2), SYS_WO(1), .write = sysreg_at, .flags = SYS_HIDDEN, \
+                                                   __VA_ARGS__                              \
+    }
 #define TLBI(name, crn, crm, op2, fn)                                                              \
-    { name, SYSID(1, 0, crn, crm, op2), SYS_WO(1), .write = fn, .flags = SYS_LEAVES | SYS_HIDDEN }
+    {                                                                                              \
+        name, SYSID(1, 0, crn, crm, op2), SYS_WO(1), .write = fn, .flags = SYS_LEAVES | SYS_HIDDEN \
+    }
 
 /* One row for each operation by address, ASID or all, of a shareability domain. */
-#define TLBI_SET(suffix, crn, crm, all, va)                                                        \
-    TLBI("TLBI VMALLE1" suffix, crn, crm, 0, all), TLBI("TLBI VAE1" suffix, crn, crm, 1, va),      \
-        TLBI("TLBI ASIDE1" suffix, crn, crm, 2, all), TLBI("TLBI VAAE1" suffix, crn, crm, 3, va),  \
+#define TLBI_SET(suffix, crn, crm, all, va)                                                       \
+    TLBI("TLBI VMALLE1" suffix, crn, crm, 0, all), TLBI("TLBI VAE1" suffix, crn, crm, 1, va),     \
+        TLBI("TLBI ASIDE1" suffix, crn, crm, 2, all), TLBI("TLBI VAAE1" suffix, crn, crm, 3, va), \
         TLBI("TLBI VALE1" suffix, crn, crm, 5, va), TLBI("TLBI VAALE1" suffix, crn, crm, 7, va)
-#define TLBI_RANGES(suffix, crm, fn)                                                               \
-    TLBI("TLBI RVAE1" suffix, 8, crm, 1, fn), TLBI("TLBI RVAAE1" suffix, 8, crm, 3, fn),           \
+#define TLBI_RANGES(suffix, crm, fn)                                                     \
+    TLBI("TLBI RVAE1" suffix, 8, crm, 1, fn), TLBI("TLBI RVAAE1" suffix, 8, crm, 3, fn), \
         TLBI("TLBI RVALE1" suffix, 8, crm, 5, fn), TLBI("TLBI RVAALE1" suffix, 8, crm, 7, fn)
 
 const ArmSysReg arm_sys_ops[] = {
@@ -148,12 +156,12 @@ const ArmSysReg arm_sys_ops[] = {
     /* DC ZVA is the translator's. */
     { "DC ZVA", SYSID(1, 3, 7, 4, 1), SYS_WO(0), .trap = SYS_TRAP_DZE,
       .flags = SYS_NOP | SYS_HIDDEN },
-    AT("AT S1E1R", 8, 0, 0),
-    AT("AT S1E1W", 8, 1, 0),
-    AT("AT S1E0R", 8, 2, 0),
-    AT("AT S1E0W", 8, 3, 0),
-    AT("AT S1E1RP", 9, 0, SYS_NEEDS(PAN2)),
-    AT("AT S1E1WP", 9, 1, SYS_NEEDS(PAN2)),
+    ADDR_TRANS("AT S1E1R", 8, 0, 0),
+    ADDR_TRANS("AT S1E1W", 8, 1, 0),
+    ADDR_TRANS("AT S1E0R", 8, 2, 0),
+    ADDR_TRANS("AT S1E0W", 8, 3, 0),
+    ADDR_TRANS("AT S1E1RP", 9, 0, SYS_NEEDS(PAN2)),
+    ADDR_TRANS("AT S1E1WP", 9, 1, SYS_NEEDS(PAN2)),
     TLBI_SET("", 8, 7, sysreg_tlbi_all, sysreg_tlbi_va_local),
     TLBI_SET("IS", 8, 3, sysreg_tlbi_all_is, sysreg_tlbi_va_is),
     TLBI_SET("OS", 8, 1, sysreg_tlbi_all_is, sysreg_tlbi_va_is),

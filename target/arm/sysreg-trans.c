@@ -54,9 +54,9 @@ static uint64_t sysreg_helper_intc_write(Cpu *cpu, uint64_t id, uint64_t val)
     return 0;
 }
 
-#define SYSREG_HELPER(name, result, args, flags)                                                   \
-    {                                                                                              \
-        "sys_" #name, (void (*)(void))sysreg_helper_##name, result, args, flags                    \
+#define SYSREG_HELPER(name, result, args, flags)                                \
+    {                                                                           \
+        "sys_" #name, (void (*)(void))sysreg_helper_##name, result, args, flags \
     }
 
 static const IrHelper sysreg_read = SYSREG_HELPER(read, IR_I64, 1, IR_HELPER_READS);
@@ -251,8 +251,7 @@ static bool sysreg_intc(Trans *t, const SysAccess *a)
         return false;
     }
     if (a->is_read) {
-        arm_set_r(t, a->rt,
-                  ir_call(t->ir, &sysreg_intc_read, id, IR_NONE, IR_NONE, IR_NONE));
+        arm_set_r(t, a->rt, ir_call(t->ir, &sysreg_intc_read, id, IR_NONE, IR_NONE, IR_NONE));
     } else {
         ir_call(t->ir, &sysreg_intc_write, id, arm_x(t, a->rt), IR_NONE, IR_NONE);
         sysreg_leave(t);

@@ -14,12 +14,16 @@
 
 enum { CNTKCTL_PCTEN = 1, CNTKCTL_VCTEN = 2, CNTKCTL_VTEN = 1 << 8, CNTKCTL_PTEN = 1 << 9 };
 
-#define EL2(name, op1, crn, crm, op2, m)                                                           \
-    { name, SYSID(3, op1, crn, crm, op2), SYS_RW(2), SYS_AT(m), SYS_NEEDS(EL2),                    \
-      .flags = SYS_LEAVES }
-#define EL3(name, crn, crm, op2, m)                                                                \
-    { name, SYSID(3, 6, crn, crm, op2), SYS_RW(3), SYS_AT(m), SYS_NEEDS(EL3),                      \
-      .flags = SYS_LEAVES }
+#define EL2(name, op1, crn, crm, op2, m)                                          \
+    {                                                                             \
+        name, SYSID(3, op1, crn, crm, op2), SYS_RW(2), SYS_AT(m), SYS_NEEDS(EL2), \
+            .flags = SYS_LEAVES                                                   \
+    }
+#define EL3(name, crn, crm, op2, m)                                             \
+    {                                                                           \
+        name, SYSID(3, 6, crn, crm, op2), SYS_RW(3), SYS_AT(m), SYS_NEEDS(EL3), \
+            .flags = SYS_LEAVES                                                 \
+    }
 
 const ArmSysReg arm_sys_el2[] = {
     EL2("VPIDR_EL2", 4, 0, 0, 0, vpidr[0]),
@@ -64,13 +68,16 @@ const ArmSysReg arm_sys_el2[] = {
 };
 
 const ArmSysReg *const arm_sys_tables[] = {
-    arm_sys_el1, arm_sys_pstate, arm_sys_ops, arm_sys_timer, arm_sys_id, arm_sys_debug,
-    arm_sys_el2, NULL,
+    arm_sys_el1, arm_sys_pstate, arm_sys_ops, arm_sys_timer,
+    arm_sys_id,  arm_sys_debug,  arm_sys_el2, NULL,
 };
 
 /* What every unnamed register of the identification space is. */
 static const ArmSysReg sysreg_id_zero = {
-    "reserved", 0, SYS_RO(1), .flags = SYS_NOP | SYS_HIDDEN | SYS_ID,
+    "reserved",
+    0,
+    SYS_RO(1),
+    .flags = SYS_NOP | SYS_HIDDEN | SYS_ID,
 };
 
 const ArmSysReg *arm_sys_find(const ArmCpu *c, uint32_t id)

@@ -16,25 +16,25 @@ enum { SYS_NEVER = 4 }; /* as the least EL: no such access */
 /* What an access at EL0 needs beside the row's levels; else it traps with EC 0x18. */
 typedef enum ArmSysTrap {
     SYS_TRAP_NONE,
-    SYS_TRAP_UCI,  /* SCTLR.UCI */
-    SYS_TRAP_UCT,  /* SCTLR.UCT */
-    SYS_TRAP_DZE,  /* SCTLR.DZE */
-    SYS_TRAP_UMA,  /* SCTLR.UMA */
-    SYS_TRAP_VCT,  /* CNTKCTL.EL0VCTEN */
-    SYS_TRAP_PCT,  /* CNTKCTL.EL0PCTEN */
-    SYS_TRAP_FRQ,  /* either */
-    SYS_TRAP_VT,   /* CNTKCTL.EL0VTEN */
-    SYS_TRAP_PT,   /* CNTKCTL.EL0PTEN */
-    SYS_TRAP_FP,   /* FP and SIMD are on, at every level */
+    SYS_TRAP_UCI, /* SCTLR.UCI */
+    SYS_TRAP_UCT, /* SCTLR.UCT */
+    SYS_TRAP_DZE, /* SCTLR.DZE */
+    SYS_TRAP_UMA, /* SCTLR.UMA */
+    SYS_TRAP_VCT, /* CNTKCTL.EL0VCTEN */
+    SYS_TRAP_PCT, /* CNTKCTL.EL0PCTEN */
+    SYS_TRAP_FRQ, /* either */
+    SYS_TRAP_VT,  /* CNTKCTL.EL0VTEN */
+    SYS_TRAP_PT,  /* CNTKCTL.EL0PTEN */
+    SYS_TRAP_FP,  /* FP and SIMD are on, at every level */
     SYS_TRAP_NO_EL0,
 } ArmSysTrap;
 
 enum {
-    SYS_LEAVES = 1 << 0,  /* a write may change how code is translated, or masks: leave the block */
-    SYS_RAISES = 1 << 1,  /* the functions may raise */
-    SYS_NOP = 1 << 2,     /* nothing happens; reads give 0 */
-    SYS_HIDDEN = 1 << 3,  /* no state of its own: not shown to debuggers */
-    SYS_ID = 1 << 4,      /* identification space: EL0 reads trap as registers (FEAT_IDST) */
+    SYS_LEAVES = 1 << 0, /* a write may change how code is translated, or masks: leave the block */
+    SYS_RAISES = 1 << 1, /* the functions may raise */
+    SYS_NOP = 1 << 2,    /* nothing happens; reads give 0 */
+    SYS_HIDDEN = 1 << 3, /* no state of its own: not shown to debuggers */
+    SYS_ID = 1 << 4,     /* identification space: EL0 reads trap as registers (FEAT_IDST) */
 };
 
 typedef struct ArmSysReg ArmSysReg;
@@ -45,11 +45,11 @@ struct ArmSysReg {
     uint8_t read_el, write_el; /* least EL, or SYS_NEVER */
     uint8_t trap;              /* ArmSysTrap */
     uint8_t flags;
-    uint8_t size;       /* log2 of the bytes stored; of rows with storage */
-    uint8_t need;       /* 1 + ArmFeature without which it is absent */
-    uint32_t at;        /* offset in ArmCpu, or 0 */
-    uint64_t mask;      /* bits that can be written; 0: all */
-    uint64_t set;       /* bits that read as one */
+    uint8_t size;  /* log2 of the bytes stored; of rows with storage */
+    uint8_t need;  /* 1 + ArmFeature without which it is absent */
+    uint32_t at;   /* offset in ArmCpu, or 0 */
+    uint64_t mask; /* bits that can be written; 0: all */
+    uint64_t set;  /* bits that read as one */
     uint64_t reset;
     uint64_t (*read)(ArmCpu *c, const ArmSysReg *r);
     void (*write)(ArmCpu *c, const ArmSysReg *r, uint64_t val);

@@ -12,7 +12,7 @@
 #include <capstone/capstone.h>
 #include <inttypes.h>
 
-#define SCTLR_BIT(c, el, n) ((c)->sys.sctlr[el] >> (n) & 1)
+#define SCTLR_BIT(c, el, n) ((c)->sys.sctlr[el] >> (n)&1)
 
 /* ---- the mode word ---- */
 
@@ -161,13 +161,13 @@ static void target_set_fp_control(Cpu *cpu, unsigned i, const void *in)
 
 #define CORE "org.gnu.gdb.aarch64.core"
 #define FPU  "org.gnu.gdb.aarch64.fpu"
-#define X(n)                                                                                       \
-    {                                                                                              \
-        "x" #n, 64, CORE, "int", target_get_x, target_set_x, n                                     \
+#define X(n)                                                   \
+    {                                                          \
+        "x" #n, 64, CORE, "int", target_get_x, target_set_x, n \
     }
-#define V(n)                                                                                       \
-    {                                                                                              \
-        "v" #n, 128, FPU, "aarch64v", target_get_v, target_set_v, n                                \
+#define V(n)                                                        \
+    {                                                               \
+        "v" #n, 128, FPU, "aarch64v", target_get_v, target_set_v, n \
     }
 
 static const CpuReg target_regs[] = {
@@ -250,8 +250,7 @@ static void target_dump(Cpu *cpu, GString *out)
 
     g_string_append_printf(out, " PC=%016" PRIx64 " ", c->pc);
     for (unsigned i = 0; i < 31; i++) {
-        g_string_append_printf(out, "X%02u=%016" PRIx64 "%s", i, c->x[i],
-                               i % 3 == 1 ? "\n" : " ");
+        g_string_append_printf(out, "X%02u=%016" PRIx64 "%s", i, c->x[i], i % 3 == 1 ? "\n" : " ");
     }
     g_string_append_printf(out, " SP=%016" PRIx64 "\nPSTATE=%08x %c%c%c%c EL%u%c DAIF=%x\n", c->sp,
                            p, p >> 31 & 1 ? 'N' : '-', p >> 30 & 1 ? 'Z' : '-',
@@ -272,10 +271,10 @@ static void target_disas_mode(const Cpu *cpu, int *arch, int *mode)
 }
 
 static const uint32_t target_pinned[] = {
-    offsetof(ArmCpu, x[0]), offsetof(ArmCpu, x[1]),  offsetof(ArmCpu, x[2]),
-    offsetof(ArmCpu, sp),   offsetof(ArmCpu, x[19]), offsetof(ArmCpu, x[3]),
-    offsetof(ArmCpu, x[20]), offsetof(ArmCpu, x[4]), offsetof(ArmCpu, x[29]),
-    offsetof(ArmCpu, x[8]), offsetof(ArmCpu, x[21]), offsetof(ArmCpu, x[30]),
+    offsetof(ArmCpu, x[0]),  offsetof(ArmCpu, x[1]),  offsetof(ArmCpu, x[2]),
+    offsetof(ArmCpu, sp),    offsetof(ArmCpu, x[19]), offsetof(ArmCpu, x[3]),
+    offsetof(ArmCpu, x[20]), offsetof(ArmCpu, x[4]),  offsetof(ArmCpu, x[29]),
+    offsetof(ArmCpu, x[8]),  offsetof(ArmCpu, x[21]), offsetof(ArmCpu, x[30]),
 };
 
 const Target target_aarch64 = {

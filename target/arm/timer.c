@@ -135,16 +135,28 @@ static void sysreg_cnt_tval_write(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     timer_write(c, n, &c->sys.cnt_cval[n], timer_count(c, n) + (uint64_t)(int32_t)val);
 }
 
-#define TIMER(name, op1, crm, el, trap_, ...)                                                      \
-    { "CNT" name "_TVAL_EL" #el, SYSID(3, op1, 14, crm, 0), SYS_RW(el), .trap = trap_,             \
-      .read = sysreg_cnt_tval_read, .write = sysreg_cnt_tval_write,                                \
-      .flags = SYS_HIDDEN | SYS_LEAVES, __VA_ARGS__ },                                             \
-        { "CNT" name "_CTL_EL" #el, SYSID(3, op1, 14, crm, 1), SYS_RW(el), .trap = trap_,          \
-          .read = sysreg_cnt_ctl_read, .write = sysreg_cnt_ctl_write, .flags = SYS_LEAVES,         \
-          __VA_ARGS__ },                                                                           \
-        { "CNT" name "_CVAL_EL" #el, SYSID(3, op1, 14, crm, 2), SYS_RW(el), .trap = trap_,         \
-          .read = sysreg_cnt_cval_read, .write = sysreg_cnt_cval_write, .flags = SYS_LEAVES,       \
-          __VA_ARGS__ }
+#define TIMER(name, op1, crm, el, trap_, ...)                                            \
+    { "CNT" name "_TVAL_EL" #el,                                                         \
+      SYSID(3, op1, 14, crm, 0),                                                         \
+      SYS_RW(el),                                                                        \
+      .trap = trap_,                                                                     \
+      .read = sysreg_cnt_tval_read,                                                      \
+      .write = sysreg_cnt_tval_write,                                                    \
+      .flags = SYS_HIDDEN | SYS_LEAVES,                                                  \
+      __VA_ARGS__ },                                                                     \
+        { "CNT" name "_CTL_EL" #el,                                                      \
+          SYSID(3, op1, 14, crm, 1),                                                     \
+          SYS_RW(el),                                                                    \
+          .trap = trap_,                                                                 \
+          .read = sysreg_cnt_ctl_read,                                                   \
+          .write = sysreg_cnt_ctl_write,                                                 \
+          .flags = SYS_LEAVES,                                                           \
+          __VA_ARGS__ },                                                                 \
+    {                                                                                    \
+        "CNT" name "_CVAL_EL" #el, SYSID(3, op1, 14, crm, 2), SYS_RW(el),                \
+            .trap = trap_, .read = sysreg_cnt_cval_read, .write = sysreg_cnt_cval_write, \
+            .flags = SYS_LEAVES, __VA_ARGS__                                             \
+    }
 
 const ArmSysReg arm_sys_timer[] = {
     { "CNTFRQ_EL0", SYSID(3, 3, 14, 0, 0), .read_el = 0, .write_el = 3, SYS_AT(cntfrq[0]),
