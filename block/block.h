@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Disks: what a device sees of an image. A BlockBackend is a backend of a machine
+ * (machine_add_backend kind "drive"); one device at a time claims it.
+ *
+ * Requests are asynchronous: they run on the machine's worker pool, in any order, and end on its
+ * main loop with 0 or -errno. The memory of a request belongs to the backend until then.
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include "core/types.h"
+#include "util/error.h"
+
+#include <sys/uio.h>
+
+typedef struct BlockBackend BlockBackend;
+
+typedef enum BlockFlags {
+    BLOCK_READ_ONLY = 1 << 0,
+    BLOCK_UNSAFE = 1 << 1, /* flushes do nothing: cache=unsafe */
+} BlockFlags;
+
+enum { BLOCK_SECTOR = 512, BLOCK_ID_MAX = 128 };
+
+/* 0, or -errno. */
+typedef void BlockDoneFn(void *opaque, int result);
+
+/*
+ * A raw image in a file or host block device. Errors: what could not be opened and why.
+ * Owned by the caller. Context: LOOP_THREAD.
+ */
+BlockBackend *block_open(Machine *m, const char *id, const char *path, unsigned flags,
+                         GError **err);
+/* The same over a descriptor, which it takes over also when it fails. */
+BlockBackend *block_open_fd(Machine *m, const char *id, int take_fd, unsigned flags, GError **err);
+/* Waits for requests; those not ended yet end now. LOOP_THREAD. */
+void block_close(BlockBackend *b);
+
+const char *block_id(const BlockBackend *b);
+const char *block_path(const BlockBackend *b);
+/* Bytes, a multiple of BLOCK_SECTOR: the rest of a last sector reads as zeros. */
+uint64_t block_size(const BlockBackend *b);
+bool block_is_read_only(const BlockBackend *b);
+
+/* Errors: another device has it. */
+NODISCARD bool block_claim(BlockBackend *b, const void *owner, GError **err);
+void block_release(BlockBackend *b, const void *owner);
+
+/*
+ * Context of all: ANY_THREAD. The iovec array is copied. What lies outside of the image ends with
+ * -EINVAL, writes to a read-only one with -EROFS; nothing is called before these return.
+ */
+void block_read(BlockBackend *b, uint64_t offset, const struct iovec *iov, unsigned n,
+                BlockDoneFn *done, void *opaque);
+void block_write(BlockBackend *b, uint64_t offset, const struct iovec *iov, unsigned n,
+                 BlockDoneFn *done, void *opaque);
+/* What has ended before is on stable storage after. */
+void block_flush(BlockBackend *b, BlockDoneFn *done, void *opaque);
+/* The content may be lost; where the host cannot, nothing happens. */
+void block_discard(BlockBackend *b, uint64_t offset, uint64_t len, BlockDoneFn *done, void *opaque);
+void block_write_zeroes(BlockBackend *b, uint64_t offset, uint64_t len, BlockDoneFn *done,
+                        void *opaque);
+
+/* Until no request touches memory or the image; completions may be still to come. ANY_THREAD. */
+void block_wait(BlockBackend *b);
+/* block_wait, and run the completions here and now. LOOP_THREAD. */
+void block_drain(BlockBackend *b);
+unsigned block_in_flight(BlockBackend *b);
+
+#endif
