@@ -40,6 +40,13 @@ typedef struct Accel {
     void (*info)(void *accel_state, GString *out);
 } Accel;
 
+/*
+ * Put every CPU of @m under @accel: machine_init, machine_set_accel, cpu_init for each, and the
+ * functions the core's vCPU threads call (CpuAccelOps). After the board has made the CPUs, before
+ * machine_start; machine_free undoes it all.
+ */
+bool accel_attach(Machine *m, const Accel *accel, const char *options, GError **err);
+
 extern const Accel accel_tcg;
 
 /* Every accelerator built in, NULL-terminated, in order of preference. */

@@ -299,6 +299,9 @@ struct Machine {
     GHashTable *indices; /* DeviceType -> DeviceIndex; guarded by index_lock */
     GArray *backends;    /* of Backend */
     GPtrArray *cpus;
+    const Accel *accel;
+    void *accel_state;
+    void (*accel_free)(void *state);
 
     /* Memory. */
     Epochs epochs;
@@ -343,6 +346,10 @@ void cpu_stop_all(Machine *m);
 void cpu_go_all(Machine *m);
 void cpu_quit_all(Machine *m);
 void cpu_flush_all(Machine *m);
+/* Memory of a CPU's DeviceType::size, behind its headroom. */
+Device *cpu_alloc(size_t size);
+void cpu_dealloc(Device *dev);
+void cpu_free_accel(Machine *m);
 void cpu_init(Cpu *cpu);
 void cpu_deinit(Cpu *cpu);
 

@@ -4,6 +4,9 @@
  */
 #include "core/cpu.h"
 #include "core/core-priv.h"
+#include "core/target.h"
+
+#include <sys/mman.h>
 
 struct CpuWork {
     CpuWork *next;
@@ -14,10 +17,19 @@ struct CpuWork {
 
 /* ---- The device ---- */
 
-static void cpu_accel_reset(Cpu *cpu, void *arg)
+static void cpu_tell_changed(Cpu *cpu, void *arg)
 {
-    if (cpu->accel_ops && cpu->accel_ops->reset) {
-        cpu->accel_ops->reset(cpu);
+    if (cpu->accel_ops && cpu->accel_ops->state_changed) {
+        cpu->accel_ops->state_changed(cpu);
+    }
+}
+
+void cpu_state_changed(Cpu *cpu)
+{
+    if (cpu->has_thread && cpu != cpu_current()) {
+        cpu_run_on(cpu, cpu_tell_changed, NULL);
+    } else {
+        cpu_tell_changed(cpu, NULL);
     }
 }
 
@@ -30,10 +42,11 @@ static void cpu_reset_state(Device *dev, ResetType type)
     cpu->powering = false;
     mutex_unlock(&cpu->sleep_lock);
     cpu->halted = false;
+    cpu->raised = 0;
     if (cpu->target_ops && cpu->target_ops->reset) {
         cpu->target_ops->reset(cpu);
     }
-    cpu_run_on(cpu, cpu_accel_reset, NULL);
+    cpu_run_on(cpu, cpu_tell_changed, NULL); /* before it runs again */
 }
 
 static const Field cpu_fields[] = {
@@ -49,6 +62,39 @@ const DeviceType device_cpu = {
     .fields = TABLE(cpu_fields),
     .reset = cpu_reset_state,
 };
+
+static size_t cpu_mapped(size_t size)
+{
+    return CPU_HEADROOM + bits_align_up(size, GUEST_PAGE_SIZE);
+}
+
+Device *cpu_alloc(size_t size)
+{
+    uint8_t *p = mmap(NULL, cpu_mapped(size), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    CHECK(p != MAP_FAILED);
+    return (Device *)(void *)(p + CPU_HEADROOM);
+}
+
+void cpu_dealloc(Device *dev)
+{
+    munmap((uint8_t *)dev - CPU_HEADROOM, cpu_mapped(dev->type->size));
+}
+
+void cpu_free_accel(Machine *m)
+{
+    for (unsigned i = 0; i < m->cpus->len; i++) {
+        Cpu *cpu = machine_cpu(m, i);
+
+        if (cpu->accel_ops && cpu->accel_ops->cpu_free) {
+            cpu->accel_ops->cpu_free(cpu);
+        }
+    }
+    if (m->accel_free) {
+        m->accel_free(m->accel_state);
+    }
+}
 
 void cpu_init(Cpu *cpu)
 {
@@ -258,7 +304,10 @@ static void cpu_announce_stop(Cpu *cpu)
 
 static bool cpu_has_work(Cpu *cpu)
 {
-    return !cpu->target_ops || !cpu->target_ops->has_work || cpu->target_ops->has_work(cpu);
+    if (cpu->target_ops && cpu->target_ops->has_work) {
+        return cpu->target_ops->has_work(cpu);
+    }
+    return !cpu->target || !cpu->target->has_work || cpu->target->has_work(cpu);
 }
 
 /*
@@ -469,13 +518,29 @@ void cpu_quit_all(Machine *m)
 
 /* ---- Debugging ---- */
 
+static void cpu_debug_changed(Cpu *cpu)
+{
+    cpu_request(cpu, REQ_DEBUG);
+    if (cpu->accel_ops && cpu->accel_ops->debug_changed) {
+        cpu->accel_ops->debug_changed(cpu);
+    }
+}
+
+void cpu_set_single_step(Cpu *cpu, bool on)
+{
+    if (cpu->single_step != on) {
+        cpu->single_step = on;
+        cpu_debug_changed(cpu);
+    }
+}
+
 void cpu_breakpoint_add(Cpu *cpu, GuestVirt addr)
 {
     Breakpoint b = { .addr = addr };
 
     if (!cpu_has_breakpoint(cpu, addr)) {
         g_array_append_val(cpu->breakpoints, b);
-        cpu_request(cpu, REQ_DEBUG);
+        cpu_debug_changed(cpu);
     }
 }
 
@@ -486,7 +551,7 @@ bool cpu_breakpoint_remove(Cpu *cpu, GuestVirt addr)
 
         if (b->addr == addr && !b->for_guest) {
             g_array_remove_index_fast(cpu->breakpoints, i);
-            cpu_request(cpu, REQ_DEBUG);
+            cpu_debug_changed(cpu);
             return true;
         }
     }
@@ -508,7 +573,7 @@ void cpu_watchpoint_add(Cpu *cpu, GuestVirt addr, uint64_t len, unsigned flags)
     Watchpoint w = { addr, len, (uint8_t)flags };
 
     g_array_append_val(cpu->watchpoints, w);
-    cpu_request(cpu, REQ_DEBUG);
+    cpu_debug_changed(cpu);
 }
 
 bool cpu_watchpoint_remove(Cpu *cpu, GuestVirt addr, uint64_t len, unsigned flags)
@@ -518,11 +583,21 @@ bool cpu_watchpoint_remove(Cpu *cpu, GuestVirt addr, uint64_t len, unsigned flag
 
         if (w->addr == addr && w->len == len && w->flags == flags) {
             g_array_remove_index_fast(cpu->watchpoints, i);
-            cpu_request(cpu, REQ_DEBUG);
+            cpu_debug_changed(cpu);
             return true;
         }
     }
     return false;
+}
+
+bool cpu_debug_translate(Cpu *cpu, GuestVirt va, GuestPhys *pa, MemAttrs *attrs)
+{
+    *pa = va;
+    if (cpu->target_ops && cpu->target_ops->debug_translate) {
+        return cpu->target_ops->debug_translate(cpu, va, pa, attrs);
+    }
+    return !cpu->target || !cpu->target->debug_translate ||
+           cpu->target->debug_translate(cpu, va, pa);
 }
 
 bool cpu_debug_rw(Cpu *cpu, GuestVirt va, void *buf, size_t len, bool write)
@@ -536,8 +611,7 @@ bool cpu_debug_rw(Cpu *cpu, GuestVirt va, void *buf, size_t len, bool write)
         AddressSpace *as;
         MemResult r;
 
-        if (cpu->target_ops && cpu->target_ops->debug_translate &&
-            !cpu->target_ops->debug_translate(cpu, va, &pa, &attrs)) {
+        if (!cpu_debug_translate(cpu, va, &pa, &attrs)) {
             return false;
         }
         attrs.debug = 1;

@@ -61,11 +61,18 @@ typedef struct CpuAccelOps {
     CpuExit (*run)(Cpu *cpu) VCPU_THREAD;
     /* Wake a run function that does not poll (KVM_RUN); NULL where the request word is enough. */
     void (*kick)(Cpu *cpu) ANY_THREAD;
-    /* After the target's reset: drop what is derived from its state. May be NULL. */
-    void (*reset)(Cpu *cpu) VCPU_THREAD;
+    /* Guest-visible state was written from outside (reset, load, debugger). May be NULL. */
+    void (*state_changed)(Cpu *cpu) VCPU_THREAD;
+    /* Breakpoints, watchpoints or stepping changed; every vCPU is stopped. May be NULL. */
+    void (*debug_changed)(Cpu *cpu);
+    /* The machine goes away; the vCPU's thread has ended. May be NULL. */
+    void (*cpu_free)(Cpu *cpu);
 } CpuAccelOps;
 
-/* Filled by the target. */
+/*
+ * Filled by the target. All may be NULL, and `target_ops` too: then `target` (core/target.h)
+ * serves for has_work and debug_translate, and the CPU's DeviceType for reset.
+ */
 typedef struct CpuTargetOps {
     /* The architectural reset state; then what the board set (entry point). */
     void (*reset)(Cpu *cpu) VCPU_THREAD;
@@ -192,6 +199,8 @@ static inline CpuRunState cpu_run_state(const Cpu *cpu)
 }
 /* Power a CPU_OFF CPU on: reset, @setup(cpu, arg) on its thread, run. False: it is not off. */
 bool cpu_power_on(Cpu *cpu, void (*setup)(Cpu *cpu, void *arg), void *arg);
+/* A debugger or loader wrote registers. Context: the CPU is stopped, or its own thread. */
+void cpu_state_changed(Cpu *cpu);
 /* Reset one CPU (warm). Context: ANY_THREAD. */
 void cpu_reset_request(Cpu *cpu);
 
@@ -201,6 +210,10 @@ bool cpu_breakpoint_remove(Cpu *cpu, GuestVirt addr);
 void cpu_watchpoint_add(Cpu *cpu, GuestVirt addr, uint64_t len, unsigned flags);
 bool cpu_watchpoint_remove(Cpu *cpu, GuestVirt addr, uint64_t len, unsigned flags);
 bool cpu_has_breakpoint(const Cpu *cpu, GuestVirt addr);
+
+void cpu_set_single_step(Cpu *cpu, bool on);
+/* The physical address behind @va in the CPU's present state; false: not mapped. */
+bool cpu_debug_translate(Cpu *cpu, GuestVirt va, GuestPhys *pa, MemAttrs *attrs);
 
 /* Read and write guest virtual memory for a debugger; RAM and ROM only. */
 bool cpu_debug_rw(Cpu *cpu, GuestVirt va, void *buf, size_t len, bool write);

@@ -475,6 +475,30 @@ TEST(state, refuses_what_does_not_fit)
     machine_free(n);
 }
 
+TEST(state, ram_is_sparse_and_whole)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GError) err = NULL;
+    Machine *m[2];
+    RamBlock *ram[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        m[i] = machine_new(&err);
+        ram[i] = ram_new(m[i], "ram", 4 << 20, RAM_SHARED, &err);
+        EXPECT(machine_start(m[i], &err));
+    }
+    machine_set_seed(m[0], 3);
+    machine_random(m[0], ram[0]->host + 5 * 4096, 300 * 4096); /* does not compress */
+    memset(ram[0]->host + 700 * 4096 + 100, 0x55, 100 * 4096);
+    memset(ram[1]->host, 0xff, ram[1]->size);
+    EXPECT(machine_save_bytes(m[0], bytes, &err));
+    EXPECT(bytes->len < 410 * 4096);
+    EXPECT(machine_load_bytes(m[1], bytes->data, bytes->len, &err));
+    EXPECT(!memcmp(ram[0]->host, ram[1]->host, ram[0]->size));
+    machine_free(m[0]);
+    machine_free(m[1]);
+}
+
 TEST(state, random_damage_is_survived)
 {
     Device *a, *b;

@@ -39,9 +39,17 @@ static char *device_make_id(Device *parent, const char *type)
     }
 }
 
+static bool device_type_is_cpu(const DeviceType *type)
+{
+    while (type && type != &device_cpu) {
+        type = type->base;
+    }
+    return type != NULL;
+}
+
 static Device *device_alloc_new(Machine *m, const DeviceType *type, Device *parent, const char *id)
 {
-    Device *dev = g_malloc0(type->size);
+    Device *dev = device_type_is_cpu(type) ? cpu_alloc(type->size) : g_malloc0(type->size);
 
     CHECK(type->size >= sizeof(Device));
     dev->type = type;
@@ -209,7 +217,11 @@ void device_free_tree(Device *dev)
     g_free(dev->path);
     g_free(dev->id);
     mutex_deinit(&dev->lock);
-    g_free(dev);
+    if (device_is_a(dev, &device_cpu)) {
+        cpu_dealloc(dev);
+    } else {
+        g_free(dev);
+    }
 }
 
 /* ---- The monitor ---- */

@@ -209,6 +209,12 @@ typedef struct Field {
             .count = MEMBER_SIZE(T, a) / MEMBER_SIZE(T, a[0]), .stride = MEMBER_SIZE(T, a[0]), \
             __VA_ARGS__                                                                        \
     }
+/* Any member whose size is a multiple of 8, as 64-bit words (vectors, arrays of arrays). */
+#define STATE_WORDS(T, m, ...)                                                 \
+    {                                                                          \
+#m, FIELD_STATE, TYPE_U64, .at = offsetof(T, m), .size = 8,            \
+                                   .count = MEMBER_SIZE(T, m) / 8, __VA_ARGS__ \
+    }
 /* A pointer to integers, allocated by start (device_alloc) with @n elements (uint32_t member). */
 #define STATE_ARRAY_DYN(T, m, n, ...)                                     \
     {                                                                     \

@@ -79,6 +79,7 @@ void machine_free(Machine *m)
     cpu_quit_all(m);
     loop_stop_workers(m);
     machine_stop_devices(m->root);
+    cpu_free_accel(m);
     device_free_tree(m->root);
     machine_free_memory(m);
     loop_deinit(m);
@@ -231,6 +232,24 @@ void machine_add_cpu(Machine *m, Cpu *cpu)
     CHECK(!m->started);
     cpu->index = (int32_t)m->cpus->len;
     g_ptr_array_add(m->cpus, cpu);
+}
+
+void machine_set_accel(Machine *m, const Accel *accel, void *state, void (*free_state)(void *state))
+{
+    CHECK(!m->accel);
+    m->accel = accel;
+    m->accel_state = state;
+    m->accel_free = free_state;
+}
+
+const Accel *machine_accel(const Machine *m)
+{
+    return m->accel;
+}
+
+void *machine_accel_state(const Machine *m)
+{
+    return m->accel_state;
 }
 
 /* ---- Randomness: xoshiro256** when seeded (Blackman and Vigna) ---- */

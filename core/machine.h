@@ -51,6 +51,15 @@ unsigned machine_n_cpus(const Machine *m);
 Cpu *machine_cpu(const Machine *m, unsigned index);
 void machine_add_cpu(Machine *m, Cpu *cpu); /* cpu_new calls it */
 
+/*
+ * The accelerator all CPUs run under, and its state of the machine. @free_state (may be NULL) is
+ * called by machine_free after every CPU's cpu_free. Use accel_attach (accel/accel.h).
+ */
+void machine_set_accel(Machine *m, const Accel *accel, void *state,
+                       void (*free_state)(void *state));
+const Accel *machine_accel(const Machine *m);
+void *machine_accel_state(const Machine *m);
+
 /* ---- Time and chance ---- */
 
 /* CLOCK_MACHINE. Context: ANY_THREAD, no lock. */

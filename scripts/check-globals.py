@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fail on writable data at file scope: any object in .data or .bss of the layers' archives.
 
-util/os is the one allow-listed place (log sink, host features); thread-local data is for the
-current vCPU only.
+util/os is the one allow-listed place (log sink, host features), and core/thread.c the one with
+thread-local data: the current vCPU, the device lock held and the work that left it.
 """
 import subprocess
 import sys
 
-ALLOW = ('util_os_',)
+ALLOW = ('util_os_', 'libcore.a.p/thread.c.o')
 
 
 def main():

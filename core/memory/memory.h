@@ -178,6 +178,7 @@ char *aspace_text(AddressSpace *as);
  * One device access of @size 1, 2, 4 or 8 bytes at @off in the range's region
  * (flat->region_offset + gpa - flat->start), not crossing the range's end. Takes the device's
  * lock, settles it, drops it, drains the work list. Context: ANY_THREAD holding no device lock.
+ * The access may have changed the map: a vCPU looks for REQ_TLB_FLUSH when it returns.
  */
 MemResult mmio_read(const FlatRange *flat, uint64_t off, unsigned size, MemAttrs attrs,
                     uint64_t *val);

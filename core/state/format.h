@@ -5,7 +5,8 @@
  *   magic[8] version:u32
  *   DEVICE  path type  FIELD* END
  *   FIELD   name  elem:u8  flags:u8  count:u32  count * elem bytes
- *   RAM     name size:u64  PAGES* END       PAGES: first:u64 n:u32 n * 4096 bytes
+ *   RAM     name size:u64  PAGES* END       PAGES: first:u64 n:u32 n * 4096 bytes, or
+ *                                           ZPAGES: first:u64 n:u32 len:u32 len bytes
  *   END
  */
 #ifndef CORE_STATE_FORMAT_H
@@ -31,6 +32,7 @@ typedef enum StateTag {
     TAG_FIELD = 'F',
     TAG_RAM = 'R',
     TAG_PAGES = 'P',
+    TAG_ZPAGES = 'Z',
 } StateTag;
 
 enum { STATE_IS_DEFAULT = 1 << 0 };
@@ -41,6 +43,11 @@ enum { STATE_IS_DEFAULT = 1 << 0 };
 
 /* A timer's element: the deadline, or this when not armed. */
 #define STATE_NOT_ARMED INT64_MAX
+
+/* zstd: bytes written to @to, 0 when it does not fit in @room or cannot be done. */
+size_t state_compress(void *to, size_t room, const void *from, size_t len);
+/* Exactly @len bytes, or false. */
+bool state_decompress(void *to, size_t len, const void *from, size_t n);
 
 bool state_field_is_saved(const Field *f);
 

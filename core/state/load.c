@@ -3,9 +3,7 @@
 #include "util/bytes.h"
 #include "util/suggest.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <unistd.h>
 
 typedef struct Loader {
     Machine *m;
@@ -328,6 +326,42 @@ static void load_zero(RamBlock *ram, uint64_t first, uint64_t end)
     }
 }
 
+/* One run; *next is the first page not yet decided. */
+static bool load_pages(Loader *l, RamBlock *ram, uint64_t tag, uint64_t *next)
+{
+    g_autofree uint8_t *pack = NULL;
+    uint64_t page, n, len;
+    uint8_t *to;
+
+    if (!load_int(l, 8, &page) || !load_int(l, 4, &n)) {
+        return false;
+    }
+    if (page < *next || page >= ram->n_pages || !n || n > STATE_RUN_MAX ||
+        n > ram->n_pages - page) {
+        return error_set(l->err, "damaged state: pages %" PRIu64 "+%" PRIu64 " of RAM '%s'", page,
+                         n, ram->name);
+    }
+    load_zero(ram, *next, page);
+    *next = page + n;
+    to = ram->host + page * GUEST_PAGE_SIZE;
+    if (tag == TAG_PAGES) {
+        return load_bytes(l, to, n * GUEST_PAGE_SIZE);
+    }
+    if (!load_int(l, 4, &len)) {
+        return false;
+    }
+    if (!len || len > n * GUEST_PAGE_SIZE) {
+        return error_set(l->err, "damaged state: %" PRIu64 " bytes for %" PRIu64 " pages", len, n);
+    }
+    pack = g_malloc(len);
+    return load_bytes(l, pack, len) &&
+           (state_decompress(to, n * GUEST_PAGE_SIZE, pack, len) ||
+            error_set(l->err,
+                      "pages of RAM '%s' cannot be unpacked: damaged, or this program was "
+                      "built without zstd",
+                      ram->name));
+}
+
 static bool load_ram(Loader *l)
 {
     g_autofree char *name = NULL;
@@ -347,22 +381,10 @@ static bool load_ram(Loader *l)
                          ": start with the same -m",
                          name, ram->size, size);
     }
-    while (load_int(l, 1, &tag) && tag == TAG_PAGES) {
-        uint64_t page, n;
-
-        if (!load_int(l, 8, &page) || !load_int(l, 4, &n)) {
+    while (load_int(l, 1, &tag) && (tag == TAG_PAGES || tag == TAG_ZPAGES)) {
+        if (!load_pages(l, ram, tag, &next)) {
             return false;
         }
-        if (page < next || page >= ram->n_pages || !n || n > STATE_RUN_MAX ||
-            n > ram->n_pages - page) {
-            return error_set(l->err, "damaged state: pages %" PRIu64 "+%" PRIu64 " of RAM '%s'",
-                             page, n, name);
-        }
-        load_zero(ram, next, page);
-        if (!load_bytes(l, ram->host + page * GUEST_PAGE_SIZE, n * GUEST_PAGE_SIZE)) {
-            return false;
-        }
-        next = page + n;
     }
     if (*l->err) {
         return false;
@@ -504,76 +526,4 @@ bool machine_load_from(Machine *m, StateSource *src, GError **err)
         return false;
     }
     return true;
-}
-
-typedef struct FdSource {
-    StateSource src;
-    int fd;
-    uint8_t *buf;
-    size_t at, n;
-} FdSource;
-
-static bool load_read_fd(StateSource *src, void *data, size_t len, GError **err)
-{
-    FdSource *f = (FdSource *)src;
-    uint8_t *p = data;
-
-    while (len) {
-        size_t have = f->n - f->at, take = min_u64(have, len);
-        ssize_t n;
-
-        memcpy(p, f->buf + f->at, take);
-        f->at += take;
-        p += take;
-        len -= take;
-        if (!len) {
-            break;
-        }
-        n = read(f->fd, f->buf, STATE_BUFFER);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return error_set(err, "cannot read the machine's state: %s",
-                             n ? strerror(errno) : "the file ends too early");
-        }
-        f->at = 0;
-        f->n = (size_t)n;
-    }
-    return true;
-}
-
-bool machine_load(Machine *m, int fd, GError **err)
-{
-    FdSource f = { .src = { load_read_fd }, .fd = fd, .buf = g_malloc(STATE_BUFFER) };
-    bool ok = machine_load_from(m, &f.src, err);
-
-    g_free(f.buf);
-    return ok;
-}
-
-typedef struct BytesSource {
-    StateSource src;
-    const uint8_t *data;
-    size_t len;
-} BytesSource;
-
-static bool load_read_bytes(StateSource *src, void *data, size_t len, GError **err)
-{
-    BytesSource *b = (BytesSource *)src;
-
-    if (len > b->len) {
-        return error_set(err, "the state ends too early");
-    }
-    memcpy(data, b->data, len);
-    b->data += len;
-    b->len -= len;
-    return true;
-}
-
-bool machine_load_bytes(Machine *m, const void *data, size_t len, GError **err)
-{
-    BytesSource b = { { load_read_bytes }, data, len };
-
-    return machine_load_from(m, &b.src, err);
 }

@@ -2,9 +2,7 @@
 #include "core/state/format.h"
 #include "util/bytes.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <unistd.h>
 
 typedef struct Saver {
     StateSink *sink;
@@ -12,6 +10,7 @@ typedef struct Saver {
     bool failed;
     uint8_t *buf;
     size_t used;
+    uint8_t *pack; /* a compressed run */
 } Saver;
 
 static void save_flush(Saver *s)
@@ -195,6 +194,25 @@ static bool save_page_is_zero(const uint8_t *p)
     return true;
 }
 
+/* Compressed where that makes it smaller. */
+static void save_pages(Saver *s, const RamBlock *ram, uint64_t page, uint64_t n)
+{
+    const uint8_t *from = ram->host + page * GUEST_PAGE_SIZE;
+    size_t len = n * GUEST_PAGE_SIZE, packed;
+
+    s->pack = s->pack ? s->pack : g_malloc(STATE_RUN_MAX * GUEST_PAGE_SIZE);
+    packed = state_compress(s->pack, len - len / 8, from, len);
+    save_int(s, packed ? TAG_ZPAGES : TAG_PAGES, 1);
+    save_int(s, page, 8);
+    save_int(s, n, 4);
+    if (packed) {
+        save_int(s, packed, 4);
+        save_bytes(s, s->pack, packed);
+    } else {
+        save_bytes(s, from, len);
+    }
+}
+
 static void save_ram(Saver *s, const RamBlock *ram)
 {
     save_int(s, TAG_RAM, 1);
@@ -208,10 +226,7 @@ static void save_ram(Saver *s, const RamBlock *ram)
             n++;
         }
         if (n) {
-            save_int(s, TAG_PAGES, 1);
-            save_int(s, page, 8);
-            save_int(s, n, 4);
-            save_bytes(s, ram->host + page * GUEST_PAGE_SIZE, n * GUEST_PAGE_SIZE);
+            save_pages(s, ram, page, n);
         }
         page += n ? n : 1;
     }
@@ -244,62 +259,8 @@ bool machine_save_to(Machine *m, StateSink *sink, GError **err)
     save_int(&s, TAG_END, 1);
     save_flush(&s);
     g_free(s.buf);
+    g_free(s.pack);
     return !s.failed;
-}
-
-typedef struct FdSink {
-    StateSink sink;
-    int fd;
-} FdSink;
-
-static bool save_write_fd(StateSink *sink, const void *data, size_t len, GError **err)
-{
-    int fd = ((FdSink *)sink)->fd;
-    const uint8_t *p = data;
-
-    while (len) {
-        ssize_t n = write(fd, p, len);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return error_set(err, "cannot write the machine's state: %s", strerror(errno));
-        }
-        p += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-bool machine_save(Machine *m, int fd, GError **err)
-{
-    FdSink s = { { save_write_fd }, fd };
-
-    return machine_save_to(m, &s.sink, err);
-}
-
-typedef struct BytesSink {
-    StateSink sink;
-    GByteArray *out;
-} BytesSink;
-
-static bool save_write_bytes(StateSink *sink, const void *data, size_t len, GError **err)
-{
-    GByteArray *out = ((BytesSink *)sink)->out;
-
-    if (len > G_MAXINT32 || out->len > G_MAXINT32 - len) {
-        return error_set(err, "the state is too large to be kept in memory");
-    }
-    g_byte_array_append(out, data, (guint)len);
-    return true;
-}
-
-bool machine_save_bytes(Machine *m, GByteArray *out, GError **err)
-{
-    BytesSink s = { { save_write_bytes }, out };
-
-    return machine_save_to(m, &s.sink, err);
 }
 
 char *machine_state_text(Machine *m)

@@ -31,10 +31,10 @@ static const IrHelper a64_helper_wfe =
     A64_HELPER(wfe, IR_VOID, 0, IR_HELPER_RAISES | IR_HELPER_READS | IR_HELPER_WRITES);
 static const IrHelper a64_helper_sev = A64_HELPER(sev, IR_VOID, 0, IR_HELPER_WRITES);
 static const IrHelper a64_helper_dsb = A64_HELPER(dsb, IR_VOID, 0, 0);
-static const IrHelper a64_helper_pac = A64_HELPER(pac, IR_I64, 3, 0);
-static const IrHelper a64_helper_aut = A64_HELPER(aut, IR_I64, 3, 0);
-static const IrHelper a64_helper_xpac = A64_HELPER(xpac, IR_I64, 2, 0);
-static const IrHelper a64_helper_pacga = A64_HELPER(pacga, IR_I64, 2, 0);
+static const IrHelper a64_helper_pac = A64_HELPER(pac, IR_I64, 3, IR_HELPER_READS);
+static const IrHelper a64_helper_aut = A64_HELPER(aut, IR_I64, 3, IR_HELPER_READS);
+static const IrHelper a64_helper_xpac = A64_HELPER(xpac, IR_I64, 2, IR_HELPER_READS);
+static const IrHelper a64_helper_pacga = A64_HELPER(pacga, IR_I64, 2, IR_HELPER_READS);
 
 static IrVal a64_call(Trans *t, const IrHelper *h, IrVal a)
 {

@@ -14,6 +14,7 @@
 enum {
     ARM_PAGE_BYTES = 4096,
     ARM_SYNDROME_IL = 1 << 25,
+    ARM_SYNDROME_ILLEGAL = 0x0eu << 26 | ARM_SYNDROME_IL,
     ARM_SYNDROME_PC_ALIGN = 0x22u << 26 | ARM_SYNDROME_IL,
 };
 
@@ -207,7 +208,11 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
         max_insns = 1;
     }
     ir_begin(ir, (uint16_t)t.next);
-    if (pc & 3) {
+    if (t.mode_word & ARM_MW_IL) {
+        t.delta = t.next;
+        ir_insn(ir, (uint16_t)t.delta, 4, 0);
+        arm_trans_exception(&t, ARM_SYNDROME_ILLEGAL, t.el ? t.el : 1, false);
+    } else if (pc & 3) {
         t.delta = t.next;
         ir_insn(ir, (uint16_t)t.delta, 4, 0);
         ir_call(ir, &translate_pc_unaligned, arm_pc(&t, 0), IR_NONE, IR_NONE, IR_NONE);

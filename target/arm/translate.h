@@ -26,7 +26,13 @@ enum {
     ARM_MW_UCI = 1 << 23,        /* EL0 may do cache maintenance */
     ARM_MW_FP_TRAP_EL_SHIFT = 24, /* 2 bits */
     ARM_MW_NAA = 1 << 26,        /* SCTLR.nAA: LSE2 accesses are not checked */
+    ARM_MW_DZE = 1 << 27,        /* EL0 may do DC ZVA */
+    ARM_MW_UCT = 1 << 28,        /* EL0 may read CTR_EL0 */
+    ARM_MW_VCT = 1 << 29,        /* EL0 may read CNTVCT_EL0 */
+    ARM_MW_IL = 1 << 30,         /* PSTATE.IL: every instruction faults */
 };
+
+#define ARM_MW_SP0 (1ull << 32) /* PSTATE.SP is 0: SP is SP_EL0 */
 
 typedef struct Trans {
     IrBlock *ir;

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Atomic operations, exclusives, DC ZVA. */
+#include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+/* rax := its low (1 << size) bytes. */
+static void x64_zext_rax(X64Emit *e, unsigned size)
+{
+    if (size < 2) {
+        x64_rr(&e->a, size ? XO_MOVZX16 : XO_MOVZX8, RAX, RAX);
+    } else if (size == 2) {
+        x64_mov_rr(&e->a, false, RAX, RAX);
+    }
+}
+
+static X64Op x64_sized(X64Op op8, X64Op op, unsigned size)
+{
+    return size == 0 ? op8 : op | (size == 1 ? X_66 : 0) | X_W_IF(size == 3);
+}
+
+/* rdx := old (rax) combined with the operand. */
+static void x64_rmw_combine(X64Emit *e, IrRmw op, bool w, X64Opd v)
+{
+    static const uint8_t keep[] = {
+        [IR_RMW_SMAX] = CC_L,
+        [IR_RMW_SMIN] = CC_G,
+        [IR_RMW_UMAX] = CC_B,
+        [IR_RMW_UMIN] = CC_A,
+    };
+    X64Alu alu = op == IR_RMW_OR ? ALU_OR : op == IR_RMW_XOR ? ALU_XOR : ALU_AND;
+
+    switch (op) {
+    case IR_RMW_ANDC:
+        x64_load_opd(e, v, w, RDX);
+        x64_rr(&e->a, 0xf7 | X_W_IF(w), 2, RDX);
+        x64_alu_rr(&e->a, ALU_AND, w, RDX, RAX);
+        break;
+    case IR_RMW_SMAX:
+    case IR_RMW_SMIN:
+    case IR_RMW_UMAX:
+    case IR_RMW_UMIN:
+        x64_load_opd(e, v, w, RDX);
+        x64_alu_rr(&e->a, ALU_CMP, w, RAX, RDX);
+        x64_rr(&e->a, (XO_CMOV + (keep[op] ^ 1)) | X_W_IF(w), RDX, RAX);
+        break;
+    default:
+        x64_load_opd(e, v, w, RDX);
+        x64_alu_rr(&e->a, alu, w, RDX, RAX);
+        break;
+    }
+}
+
+/* rax := old value at [rcx], memory := combined. */
+static void x64_rmw_inline(X64Emit *e, IrRmw op, unsigned size, X64Opd v)
+{
+    X64Mem m = x64_mem(RCX, 0);
+
+    if (op == IR_RMW_ADD || op == IR_RMW_SWAP) {
+        x64_load_opd(e, v, size == 3, RAX);
+        if (op == IR_RMW_ADD) {
+            x64_rm(&e->a, x64_sized(XO_XADD8, XO_XADD, size) | X_LOCK, RAX, m);
+        } else {
+            x64_rm(&e->a, x64_sized(XO_XCHG8, XO_XCHG, size), RAX, m);
+        }
+        x64_zext_rax(e, size);
+        return;
+    }
+
+    X64Label again = X64_LABEL;
+
+    if (size < 2) {
+        x64_rm(&e->a, size ? XO_MOVZX16 : XO_MOVZX8, RAX, m);
+    } else {
+        x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(size == 3), RAX, m);
+    }
+    x64_bind(&e->a, &again);
+    x64_rmw_combine(e, op, size == 3, v);
+    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, m);
+    x64_jcc(&e->a, CC_NE, &again);
+    x64_zext_rax(e, size);
+}
+
+static bool x64_rmw_is_inline(IrRmw op, IrMemOp mo)
+{
+    bool minmax = op >= IR_RMW_SMAX && op <= IR_RMW_UMIN;
+
+    return !(mo & IR_MO_BE) && (!minmax || (mo & IR_MO_SIZE) >= 2);
+}
+
+void x64_op_ATOMIC_RMW(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrMemOp mo = insn->imm;
+    unsigned size = mo & IR_MO_SIZE, addr;
+
+    x64_flags_save(e);
+    addr = x64_reg(e, insn->arg[0], RDX);
+
+    X64Opd v = x64_where(e, insn->arg[1]);
+
+    if (v.kind == OPD_REG) {
+        e->locked |= 1u << v.reg;
+    }
+    x64_kill_args(e);
+
+    unsigned d = x64_def(e, id);
+    X64Stub *s = x64_stub_add(e, STUB_RMW);
+
+    s->addr = (uint8_t)addr;
+    s->dst[0] = (uint8_t)d;
+    s->type = insn->type;
+    s->sub = insn->sub;
+    s->memop = mo;
+    s->val[0] = v;
+    s->xmm_live = x64_xmm_live(e);
+    if (!x64_rmw_is_inline((IrRmw)insn->sub, mo)) {
+        x64_jmp(&e->a, &s->entry);
+    } else {
+        x64_tlb(e, addr, mo, 1u << size, true, (1u << size) - 1, &s->entry);
+        x64_rmw_inline(e, (IrRmw)insn->sub, size, v);
+        x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+static void x64_casv(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    X64Call c = { .fn = (const void *)(uintptr_t)tcg_casv_slow, .n_args = 4, .raises = true };
+
+    x64_to_scratch(e, insn->arg[1], 0);
+    x64_to_scratch(e, insn->arg[2], 1);
+    c.arg[0].id = insn->arg[0];
+    c.arg[1].is_imm = true;
+    c.arg[1].imm = insn->imm;
+    for (unsigned n = 0; n < 2; n++) {
+        c.arg[2 + n].is_env = true;
+        c.arg[2 + n].imm = (uint64_t)(int64_t)(e->lay->scratch + (int32_t)n * 16);
+    }
+    x64_emit_call(e, &c);
+    x64_kill_args(e);
+    x64_v2m(&e->a, XO_MOVDQU_LD, x64_xdef(e, id), x64_env(e->lay->scratch));
+}
+
+void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrMemOp mo = insn->imm;
+    unsigned size = mo & IR_MO_SIZE, addr;
+
+    if (insn->type == IR_V128) {
+        x64_casv(e, id, insn);
+        return;
+    }
+    x64_flags_save(e);
+    addr = x64_reg(e, insn->arg[0], RDX);
+
+    X64Opd v[2];
+
+    for (unsigned n = 0; n < 2; n++) {
+        v[n] = x64_where(e, insn->arg[1 + n]);
+        if (v[n].kind == OPD_REG) {
+            e->locked |= 1u << v[n].reg;
+        }
+    }
+    x64_kill_args(e);
+
+    unsigned d = x64_def(e, id);
+    X64Stub *s = x64_stub_add(e, STUB_CAS);
+
+    s->addr = (uint8_t)addr;
+    s->dst[0] = (uint8_t)d;
+    s->type = insn->type;
+    s->memop = mo;
+    s->val[0] = v[0];
+    s->val[1] = v[1];
+    s->xmm_live = x64_xmm_live(e);
+    if (mo & IR_MO_BE) {
+        x64_jmp(&e->a, &s->entry);
+    } else {
+        x64_tlb(e, addr, mo, 1u << size, true, (1u << size) - 1, &s->entry);
+        x64_load_opd(e, v[0], size == 3, RAX);
+        x64_load_opd(e, v[1], size == 3, RDX);
+        x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, x64_mem(RCX, 0));
+        x64_zext_rax(e, size);
+        x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+void x64_op_LL(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool vec = insn->type == IR_V128;
+    X64Call c = { .fn = vec ? (const void *)(uintptr_t)tcg_llv_slow
+                            : (const void *)(uintptr_t)tcg_ll_slow,
+                  .n_args = vec ? 3 : 2,
+                  .raises = true };
+
+    c.arg[0].id = insn->arg[0];
+    c.arg[1].is_imm = true;
+    c.arg[1].imm = insn->imm;
+    c.arg[2].is_env = true;
+    c.arg[2].imm = (uint64_t)(int64_t)e->lay->scratch;
+    x64_emit_call(e, &c);
+    x64_kill_args(e);
+    if (vec) {
+        x64_v2m(&e->a, XO_MOVDQU_LD, x64_xdef(e, id), x64_env(e->lay->scratch));
+    } else {
+        x64_mov_rr(&e->a, x64_wide(insn), x64_def(e, id), RAX);
+    }
+}
+
+void x64_op_SC(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool vec = x64_is_vec(e, insn->arg[1]);
+    X64Call c = { .fn = vec ? (const void *)(uintptr_t)tcg_scv_slow
+                            : (const void *)(uintptr_t)tcg_sc_slow,
+                  .n_args = 3,
+                  .raises = true };
+
+    if (vec) {
+        x64_to_scratch(e, insn->arg[1], 0);
+        c.arg[2].is_env = true;
+        c.arg[2].imm = (uint64_t)(int64_t)e->lay->scratch;
+    } else {
+        c.arg[2].id = insn->arg[1];
+    }
+    c.arg[0].id = insn->arg[0];
+    c.arg[1].is_imm = true;
+    c.arg[1].imm = insn->imm;
+    x64_emit_call(e, &c);
+    x64_kill_args(e);
+    x64_mov_rr(&e->a, false, x64_def(e, id), RAX);
+}
+
+void x64_op_CLREX(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+}
+
+void x64_op_ZERO_BLOCK(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    X64Call c = { .fn = (const void *)(uintptr_t)tcg_zero_slow, .n_args = 3, .raises = true };
+
+    c.arg[0].id = insn->arg[0];
+    c.arg[1].is_imm = true;
+    c.arg[1].imm = insn->imm;
+    c.arg[2].is_imm = true;
+    c.arg[2].imm = insn->sub;
+    x64_emit_call(e, &c);
+}

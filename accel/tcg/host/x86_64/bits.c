@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Multiplication, division, shifts, bit fields, comparisons. */
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+/* The result is in @r (a scratch register): move it to where it lives. */
+static void x64_result(X64Emit *e, unsigned id, unsigned r)
+{
+    x64_kill_args(e);
+    x64_mov_rr(&e->a, x64_wide(x64_insn(e, id)), x64_def(e, id), r);
+}
+
+/* d := a in a register of its own, to be changed in place. */
+static unsigned x64_bits_copy(X64Emit *e, unsigned id, unsigned arg)
+{
+    bool w = x64_wide(x64_insn(e, id));
+    X64Opd a = x64_where(e, arg);
+
+    if (a.kind == OPD_REG) {
+        e->locked |= 1u << a.reg;
+    }
+    x64_kill_args(e);
+
+    unsigned d = x64_def(e, id);
+
+    if (!(a.kind == OPD_REG && a.reg == d)) {
+        x64_load_opd(e, a, w, d);
+    }
+    return d;
+}
+
+void x64_op_MUL(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(insn);
+
+    x64_flags_save(e);
+
+    X64Opd b = x64_opd(e, insn->arg[1], RDX, true);
+
+    if (b.kind == OPD_IMM) {
+        unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+        x64_kill_args(e);
+        x64_imul_rri(&e->a, w, x64_def(e, id), a, (int32_t)b.imm);
+        return;
+    }
+    x64_load(e, insn->arg[0], RCX);
+    if (b.kind == OPD_MEM) {
+        x64_rm(&e->a, XO_IMUL | X_W_IF(w), RCX, b.m);
+    } else {
+        x64_rr(&e->a, XO_IMUL | X_W_IF(w), RCX, b.reg);
+    }
+    x64_result(e, id, RCX);
+}
+
+static void x64_mul_high(X64Emit *e, unsigned id, const IrInsn *insn, unsigned group)
+{
+    x64_flags_save(e);
+
+    unsigned b = x64_reg(e, insn->arg[1], RCX);
+
+    x64_load(e, insn->arg[0], RAX);
+    x64_rr(&e->a, 0xf7 | X_W_IF(x64_wide(insn)), group, b);
+    x64_result(e, id, RDX);
+}
+
+void x64_op_MULHU(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_mul_high(e, id, insn, 4);
+}
+
+void x64_op_MULHS(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_mul_high(e, id, insn, 5);
+}
+
+static void x64_div(X64Emit *e, unsigned id, const IrInsn *insn, bool is_signed, bool rem)
+{
+    bool w = x64_wide(insn);
+    X64Label zero = X64_LABEL, minus = X64_LABEL, done = X64_LABEL;
+
+    x64_flags_save(e);
+    x64_load(e, insn->arg[1], RCX);
+    x64_load(e, insn->arg[0], RAX);
+    x64_rr(&e->a, XO_TEST | X_W_IF(w), RCX, RCX);
+    x64_jcc(&e->a, CC_E, &zero);
+    if (is_signed) {
+        x64_alu_ri(&e->a, ALU_CMP, w, RCX, -1);
+        x64_jcc(&e->a, CC_E, &minus);
+        if (w) {
+            x64_byte(&e->a, 0x48);
+        }
+        x64_byte(&e->a, 0x99); /* cqo, cdq */
+        x64_rr(&e->a, 0xf7 | X_W_IF(w), 7, RCX);
+    } else {
+        x64_alu_rr(&e->a, ALU_XOR, false, RDX, RDX);
+        x64_rr(&e->a, 0xf7 | X_W_IF(w), 6, RCX);
+    }
+    x64_jmp(&e->a, &done);
+    x64_bind(&e->a, &zero);
+    x64_mov_rr(&e->a, true, RDX, RAX);
+    x64_alu_rr(&e->a, ALU_XOR, false, RAX, RAX);
+    if (is_signed) {
+        x64_jmp(&e->a, &done);
+        x64_bind(&e->a, &minus);
+        x64_rr(&e->a, 0xf7 | X_W_IF(w), 3, RAX);
+        x64_alu_rr(&e->a, ALU_XOR, false, RDX, RDX);
+    }
+    x64_bind(&e->a, &done);
+    x64_result(e, id, rem ? RDX : RAX);
+}
+
+void x64_op_DIVU(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_div(e, id, insn, false, false);
+}
+
+void x64_op_DIVS(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_div(e, id, insn, true, false);
+}
+
+void x64_op_REMU(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_div(e, id, insn, false, true);
+}
+
+void x64_op_REMS(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_div(e, id, insn, true, true);
+}
+
+/* ---- shifts ---- */
+
+static void x64_shift(X64Emit *e, unsigned id, const IrInsn *insn, X64Shift op, X64Op bmi)
+{
+    bool w = x64_wide(insn);
+    unsigned b = insn->arg[1];
+
+    if (x64_is_const(e, b)) {
+        unsigned n = (unsigned)ir_const_value(x64_insn(e, b)) & (w ? 63 : 31);
+
+        x64_flags_save(e);
+
+        unsigned d = x64_bits_copy(e, id, insn->arg[0]);
+
+        if (n) {
+            x64_shift_ri(&e->a, op, w, d, n);
+        } else if (!w) {
+            x64_mov_rr(&e->a, false, d, d);
+        }
+        return;
+    }
+    if (bmi && e->feat->bmi2) {
+        unsigned count = x64_reg(e, b, RCX), a = x64_reg(e, insn->arg[0], RDX);
+
+        x64_kill_args(e);
+        x64_vex_rr(&e->a, bmi | X_W_IF(w), x64_def(e, id), count, a);
+        return;
+    }
+    x64_flags_save(e);
+    x64_load(e, b, RCX);
+    x64_load(e, insn->arg[0], RAX);
+    x64_shift_cl(&e->a, op, w, RAX);
+    x64_result(e, id, RAX);
+}
+
+void x64_op_SHL(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_shift(e, id, insn, SH_SHL, XO_SHLX);
+}
+
+void x64_op_SHR(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_shift(e, id, insn, SH_SHR, XO_SHRX);
+}
+
+void x64_op_SAR(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_shift(e, id, insn, SH_SAR, XO_SARX);
+}
+
+void x64_op_ROR(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_shift(e, id, insn, SH_ROR, 0);
+}
+
+void x64_op_EXTR(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(insn);
+
+    if (insn->arg[0] == insn->arg[1] && e->feat->bmi2) {
+        unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+        x64_kill_args(e);
+        x64_vex_rri(&e->a, XO_RORX | X_W_IF(w), x64_def(e, id), 0, a, (uint8_t)insn->imm);
+        return;
+    }
+    x64_flags_save(e);
+
+    unsigned hi = x64_reg(e, insn->arg[0], RCX);
+
+    x64_load(e, insn->arg[1], RAX);
+    if (insn->imm) {
+        x64_rri(&e->a, XO_SHRD_I | X_W_IF(w), hi, RAX, (uint8_t)insn->imm);
+    }
+    x64_result(e, id, RAX);
+}
+
+/* ---- counting ---- */
+
+/* eax := leading zeros of @a (any register but rdx). */
+static void x64_count_leading(X64Emit *e, bool w, unsigned a)
+{
+    if (e->feat->lzcnt) {
+        x64_rr(&e->a, XO_LZCNT | X_W_IF(w), RAX, a);
+        return;
+    }
+    x64_mov_imm(&e->a, RDX, w ? 127 : 63);
+    x64_rr(&e->a, XO_BSR | X_W_IF(w), RAX, a);
+    x64_rr(&e->a, (XO_CMOV + CC_E) | X_W_IF(w), RAX, RDX);
+    x64_alu_ri(&e->a, ALU_XOR, w, RAX, w ? 63 : 31);
+}
+
+void x64_op_CLZ(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+    x64_count_leading(e, x64_wide(insn), x64_reg(e, insn->arg[0], RCX));
+    x64_result(e, id, RAX);
+}
+
+void x64_op_CTZ(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(insn);
+
+    x64_flags_save(e);
+
+    unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+    x64_mov_imm(&e->a, RDX, w ? 64 : 32);
+    x64_rr(&e->a, XO_BSF | X_W_IF(w), RAX, a);
+    x64_rr(&e->a, (XO_CMOV + CC_E) | X_W_IF(w), RAX, RDX);
+    x64_result(e, id, RAX);
+}
+
+void x64_op_CLS(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(insn);
+
+    x64_flags_save(e);
+    x64_load(e, insn->arg[0], RCX);
+    x64_mov_rr(&e->a, w, RAX, RCX);
+    x64_shift_ri(&e->a, SH_SAR, w, RAX, w ? 63 : 31);
+    x64_alu_rr(&e->a, ALU_XOR, w, RCX, RAX);
+    x64_count_leading(e, w, RCX);
+    x64_alu_ri(&e->a, ALU_SUB, w, RAX, 1);
+    x64_result(e, id, RAX);
+}
+
+void x64_op_POPCNT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+
+    unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+    x64_kill_args(e);
+    x64_rr(&e->a, XO_POPCNT | X_W_IF(x64_wide(insn)), x64_def(e, id), a);
+}
+
+/* ---- order of bytes and bits ---- */
+
+void x64_op_BSWAP(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    unsigned d = x64_bits_copy(e, id, insn->arg[0]);
+
+    x64_bswap(&e->a, x64_wide(insn), d);
+}
+
+void x64_op_BSWAP32(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+
+    unsigned d = x64_bits_copy(e, id, insn->arg[0]);
+
+    x64_bswap(&e->a, x64_wide(insn), d);
+    if (x64_wide(insn)) {
+        x64_shift_ri(&e->a, SH_ROL, true, d, 32);
+    }
+}
+
+/* rax := groups of @n bits of rax exchanged with their neighbours; @mask selects the low ones. */
+static void x64_swap_groups(X64Emit *e, bool w, unsigned n, uint64_t mask)
+{
+    x64_mov_imm(&e->a, RDX, w ? mask : (uint32_t)mask);
+    x64_mov_rr(&e->a, w, RCX, RAX);
+    x64_shift_ri(&e->a, SH_SHR, w, RCX, n);
+    x64_alu_rr(&e->a, ALU_AND, w, RAX, RDX);
+    x64_alu_rr(&e->a, ALU_AND, w, RCX, RDX);
+    x64_shift_ri(&e->a, SH_SHL, w, RAX, n);
+    x64_alu_rr(&e->a, ALU_OR, w, RAX, RCX);
+}
+
+void x64_op_BSWAP16(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+    x64_load(e, insn->arg[0], RAX);
+    x64_swap_groups(e, x64_wide(insn), 8, 0x00ff00ff00ff00ff);
+    x64_result(e, id, RAX);
+}
+
+void x64_op_RBIT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(insn);
+
+    x64_flags_save(e);
+    x64_load(e, insn->arg[0], RAX);
+    x64_bswap(&e->a, w, RAX);
+    x64_swap_groups(e, w, 4, 0x0f0f0f0f0f0f0f0f);
+    x64_swap_groups(e, w, 2, 0x3333333333333333);
+    x64_swap_groups(e, w, 1, 0x5555555555555555);
+    x64_result(e, id, RAX);
+}
+
+/* ---- fields ---- */
+
+static void x64_field(X64Emit *e, unsigned id, const IrInsn *insn, unsigned pos, unsigned len,
+                      bool sign)
+{
+    bool w = x64_wide(insn);
+    unsigned width = w ? 64 : 32;
+
+    if (pos == 0 && (len == 8 || len == 16 || len == 32)) {
+        unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+        x64_kill_args(e);
+
+        unsigned d = x64_def(e, id);
+
+        if (len == 32) {
+            x64_rr(&e->a, sign && w ? (X64Op)XO_MOVSXD : (X64Op)XO_MOV_R_RM, d, a);
+        } else if (sign) {
+            x64_rr(&e->a, (len == 8 ? XO_MOVSX8 : XO_MOVSX16) | X_W_IF(w), d, a);
+        } else {
+            x64_rr(&e->a, len == 8 ? XO_MOVZX8 : XO_MOVZX16, d, a);
+        }
+        return;
+    }
+    x64_flags_save(e);
+
+    unsigned d = x64_bits_copy(e, id, insn->arg[0]);
+
+    if (!w && pos + len == width && !pos) {
+        x64_mov_rr(&e->a, false, d, d);
+    } else if (pos + len == width) {
+        if (pos) {
+            x64_shift_ri(&e->a, sign ? SH_SAR : SH_SHR, w, d, pos);
+        }
+    } else if (!sign && len < 32) {
+        if (pos) {
+            x64_shift_ri(&e->a, SH_SHR, w, d, pos);
+        }
+        x64_alu_ri(&e->a, ALU_AND, false, d, (int32_t)((1u << len) - 1));
+    } else {
+        x64_shift_ri(&e->a, SH_SHL, w, d, width - pos - len);
+        x64_shift_ri(&e->a, sign ? SH_SAR : SH_SHR, w, d, width - len);
+    }
+}
+
+void x64_op_ZEXT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_field(e, id, insn, 0, insn->imm, false);
+}
+
+void x64_op_SEXT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_field(e, id, insn, 0, insn->imm, true);
+}
+
+void x64_op_EXTRACT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_field(e, id, insn, insn->imm & 0xff, insn->imm >> 8, false);
+}
+
+void x64_op_SEXTRACT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_field(e, id, insn, insn->imm & 0xff, insn->imm >> 8, true);
+}
+
+/* a & mask | bits, both constants */
+static void x64_deposit_const(X64Emit *e, unsigned id, const IrInsn *insn, uint64_t mask,
+                              uint64_t bits)
+{
+    bool w = x64_wide(insn);
+    unsigned d = x64_bits_copy(e, id, insn->arg[0]);
+    uint64_t keep = ~mask;
+
+    if (!w || keep == (uint64_t)(int32_t)keep) {
+        x64_alu_ri(&e->a, ALU_AND, w, d, (int32_t)keep);
+    } else {
+        x64_mov_imm(&e->a, RCX, keep);
+        x64_alu_rr(&e->a, ALU_AND, true, d, RCX);
+    }
+    if (!bits) {
+        return;
+    }
+    if (!w || bits == (uint64_t)(int32_t)bits) {
+        x64_alu_ri(&e->a, ALU_OR, w, d, (int32_t)bits);
+    } else {
+        x64_mov_imm(&e->a, RCX, bits);
+        x64_alu_rr(&e->a, ALU_OR, true, d, RCX);
+    }
+}
+
+void x64_op_DEPOSIT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(insn);
+    unsigned pos = insn->imm & 0xff, len = insn->imm >> 8, width = w ? 64 : 32;
+    uint64_t field = len == 64 ? UINT64_MAX : (1ull << len) - 1;
+
+    x64_flags_save(e);
+    if (len == width) {
+        x64_load(e, insn->arg[1], RAX);
+        x64_result(e, id, RAX);
+        return;
+    }
+    if (x64_is_const(e, insn->arg[1])) {
+        x64_deposit_const(e, id, insn, field << pos,
+                          (ir_const_value(x64_insn(e, insn->arg[1])) & field) << pos);
+        return;
+    }
+    /* Rotate the field to the bottom, drop it, shift the new one in, rotate back. */
+    x64_load(e, insn->arg[1], RCX);
+    x64_load(e, insn->arg[0], RAX);
+    x64_shift_ri(&e->a, SH_SHL, w, RCX, width - len);
+    if (pos) {
+        x64_shift_ri(&e->a, SH_ROR, w, RAX, pos);
+    }
+    x64_shift_ri(&e->a, SH_SHR, w, RAX, len);
+    x64_rri(&e->a, XO_SHLD_I | X_W_IF(w), RCX, RAX, (uint8_t)len);
+    if (pos) {
+        x64_shift_ri(&e->a, SH_ROL, w, RAX, pos);
+    }
+    x64_result(e, id, RAX);
+}
+
+/* ---- comparisons ---- */
+
+void x64_op_SETCOND(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    X64Cc cc = x64_compare(e, insn);
+
+    x64_setcc(&e->a, cc, RCX);
+    x64_kill_args(e);
+    x64_rr(&e->a, XO_MOVZX8, x64_def(e, id), RCX);
+}
+
+X64Cc x64_compare(X64Emit *e, const IrInsn *insn)
+{
+    static const uint8_t cc[] = {
+        [IR_EQ] = CC_E,  [IR_NE] = CC_NE, [IR_LTU] = CC_B,  [IR_GEU] = CC_AE, [IR_LEU] = CC_BE,
+        [IR_GTU] = CC_A, [IR_LTS] = CC_L, [IR_GES] = CC_GE, [IR_LES] = CC_LE, [IR_GTS] = CC_G,
+    };
+    bool w = x64_wide(x64_insn(e, insn->arg[0]));
+
+    x64_flags_save(e);
+
+    unsigned a = x64_reg(e, insn->arg[0], RCX);
+    X64Opd b = x64_opd(e, insn->arg[1], RDX, true);
+
+    if (b.kind == OPD_IMM && b.imm == 0) {
+        x64_rr(&e->a, XO_TEST | X_W_IF(w), a, a);
+    } else if (b.kind == OPD_IMM) {
+        x64_alu_ri(&e->a, ALU_CMP, w, a, (int32_t)b.imm);
+    } else if (b.kind == OPD_MEM) {
+        x64_alu_rm(&e->a, ALU_CMP, w, a, b.m);
+    } else {
+        x64_alu_rr(&e->a, ALU_CMP, w, a, b.reg);
+    }
+    return (X64Cc)cc[insn->sub];
+}
+
+void x64_op_SELECT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(insn), cw = x64_wide(x64_insn(e, insn->arg[0]));
+
+    x64_flags_save(e);
+    if (insn->type == IR_V128) {
+        X64Label other = X64_LABEL;
+        unsigned c = x64_reg(e, insn->arg[0], RCX);
+        unsigned x = x64_xreg(e, insn->arg[1], 1), y = x64_xreg(e, insn->arg[2], 2);
+        unsigned d = x64_xdef(e, id);
+
+        x64_rr(&e->a, XO_TEST | X_W_IF(cw), c, c);
+        x64_vmov(&e->a, d, x);
+        x64_jcc(&e->a, CC_NE, &other);
+        x64_vmov(&e->a, d, y);
+        x64_bind(&e->a, &other);
+        return;
+    }
+
+    unsigned c = x64_reg(e, insn->arg[0], RAX);
+    unsigned x = x64_reg(e, insn->arg[1], RCX), y = x64_reg(e, insn->arg[2], RDX);
+
+    x64_rr(&e->a, XO_TEST | X_W_IF(cw), c, c);
+    x64_kill_args(e);
+
+    unsigned d = x64_def(e, id);
+
+    if (d == x) {
+        x64_rr(&e->a, (XO_CMOV + CC_E) | X_W_IF(w), d, y);
+        return;
+    }
+    if (d != y) {
+        x64_mov_rr(&e->a, w, d, y);
+    }
+    x64_rr(&e->a, (XO_CMOV + CC_NE) | X_W_IF(w), d, x);
+}
+
+/* ---- CRC ---- */
+
+static uint64_t x64_crc32(void *cpu, uint64_t acc, uint64_t data, uint64_t log2_bytes)
+{
+    uint32_t crc = (uint32_t)acc;
+
+    for (unsigned n = 0; n < 8u << log2_bytes; n++) {
+        crc = crc >> 1 ^ (0xedb88320 & -((crc ^ (uint32_t)(data >> n)) & 1));
+    }
+    return crc;
+}
+
+void x64_op_CRC32(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    X64Call c = { .fn = (const void *)(uintptr_t)x64_crc32, .n_args = 3 };
+
+    c.arg[0].id = insn->arg[0];
+    c.arg[1].id = insn->arg[1];
+    c.arg[2].is_imm = true;
+    c.arg[2].imm = insn->sub;
+    x64_emit_call(e, &c);
+    x64_result(e, id, RAX);
+}
+
+void x64_op_CRC32C(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    unsigned b = x64_reg(e, insn->arg[1], RCX);
+
+    x64_load(e, insn->arg[0], RAX);
+    switch (insn->sub) {
+    case 0:
+        x64_rr(&e->a, XO_CRC32_8, RAX, b);
+        break;
+    case 1: /* 66 before F2 */
+        x64_byte(&e->a, 0x66);
+        x64_rr(&e->a, XO_CRC32, RAX, b);
+        break;
+    case 2:
+        x64_rr(&e->a, XO_CRC32, RAX, b);
+        break;
+    default:
+        x64_rr(&e->a, XO_CRC32 | X_W, RAX, b);
+        break;
+    }
+    x64_result(e, id, RAX);
+}

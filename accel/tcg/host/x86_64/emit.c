@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One block: last uses, hints, the walk over the IR, out-of-line code. */
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+#include <string.h>
+
+#define IR_OP(name, result, args, effects, doc)     [IR_##name] = x64_op_##name,
+#define IR_VOP(name, reference, args, effects, doc) [IR_##name] = x64_vector,
+static X64EmitFn x64_nop;
+
+X64EmitFn *const x64_emit_table[IR_N_OPS] = {
+    [IR_NOP] = x64_nop,
+#include "accel/tcg/ir/ops.def"
+};
+#undef IR_OP
+#undef IR_VOP
+
+static void x64_nop(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+}
+
+X64Emit *x64_emit_new(void)
+{
+    X64Emit *e = g_new0(X64Emit, 1);
+
+    e->homes = g_array_new(false, false, sizeof(uint16_t));
+    e->stubs = g_array_new(false, false, sizeof(X64Stub));
+    e->exits = g_array_new(false, false, sizeof(X64ExitRec));
+    return e;
+}
+
+void x64_emit_free(X64Emit *e)
+{
+    if (e) {
+        g_array_free(e->homes, true);
+        g_array_free(e->stubs, true);
+        g_array_free(e->exits, true);
+        g_free(e);
+    }
+}
+
+/* ---- before the walk ---- */
+
+typedef struct X64Hints {
+    unsigned barrier; /* last operation that may leave the block or call */
+    unsigned last_get[X64_MAX_PINS], last_set[X64_MAX_PINS];
+} X64Hints;
+
+static int x64_pin_index(const X64Emit *e, uint32_t offset)
+{
+    unsigned reg = x64_pin_of(e, offset);
+
+    for (int n = 0; n < X64_MAX_PINS; n++) {
+        if (x64_pin_reg[n] == reg) {
+            return n;
+        }
+    }
+    return -1;
+}
+
+/* Value @v of this SET may be computed straight into its pinned register. */
+static void x64_hint(X64Emit *e, const X64Hints *h, unsigned v, int pin)
+{
+    for (;;) {
+        const IrInsn *insn = x64_insn(e, v);
+
+        if (h->barrier > v || h->last_get[pin] > v || h->last_set[pin] > v ||
+            insn->type == IR_V128 || insn->op == IR_GET) {
+            return;
+        }
+        if (e->val[v].hint == X64_NO_REG) {
+            e->val[v].hint = x64_pin_reg[pin];
+        }
+        if (insn->op != IR_ZEXT64) {
+            return;
+        }
+        v = insn->arg[0];
+    }
+}
+
+static void x64_prepare(X64Emit *e)
+{
+    X64Hints h = { 0 };
+
+    for (unsigned i = 1; i < e->ir->n; i++) {
+        const IrInsn *insn = x64_insn(e, i);
+        uint16_t effects = ir_op_info[insn->op].effects;
+
+        e->done[i] = false;
+        e->val[i] = (X64Val){ .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
+        if (insn->op == IR_CONST) {
+            continue; /* its operand fields hold the constant */
+        }
+        for (unsigned n = 0; n < 4; n++) {
+            e->val[insn->arg[n]].last = (uint16_t)i;
+        }
+        if (insn->op == IR_GET || insn->op == IR_SET) {
+            int pin = x64_pin_index(e, insn->imm);
+
+            if (pin >= 0 && insn->op == IR_GET) {
+                h.last_get[pin] = i;
+            } else if (pin >= 0) {
+                if (insn->sub == 3) {
+                    x64_hint(e, &h, insn->arg[0], pin);
+                }
+                h.last_set[pin] = i;
+            }
+        }
+        if (effects & (IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS)) {
+            h.barrier = i;
+        }
+    }
+    e->val[0].last = 0;
+}
+
+/* ---- the walk ---- */
+
+static void x64_one(X64Emit *e, unsigned i)
+{
+    const IrInsn *insn = x64_insn(e, i);
+
+    if (insn->op == IR_CONST) {
+        return;
+    }
+    e->i = i;
+    e->locked = e->xlocked = 0;
+    if (!e->done[i]) {
+        x64_emit_table[insn->op](e, i, insn);
+    }
+    x64_kill_args(e);
+    if (e->val[i].last <= i) {
+        x64_release(e, i);
+    }
+    x64_slots_sweep(e);
+}
+
+bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, int64_t base)
+{
+    e->ir = ir;
+    e->a = (X64Asm){ .start = buf, .p = buf, .end = buf + room, .avx = e->feat->avx };
+    e->base = base;
+    e->guest = 0;
+    e->failed = false;
+    e->flags_id = e->flags_pending = e->logic_id = 0;
+    g_array_set_size(e->stubs, 0);
+    g_array_set_size(e->exits, 0);
+    x64_regs_begin(e);
+    x64_prepare(e);
+    for (unsigned i = 1; i < ir->n && !e->a.overflow && !e->failed; i++) {
+        x64_one(e, i);
+    }
+    for (unsigned n = 0; n < e->stubs->len && !e->a.overflow; n++) {
+        X64Stub s = g_array_index(e->stubs, X64Stub, n);
+
+        if (s.kind == STUB_EXIT) {
+            x64_exit_stub(e, &s);
+        } else {
+            x64_mem_stub(e, &s);
+        }
+    }
+    x64_exit_tails(e);
+    return !e->a.overflow && !e->failed;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leaving a block: chained jumps, the jump cache, polls. */
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+enum { X64_GUEST_PAGE = 4096, X64_JUMP_MASK = 4095 };
+
+void x64_thunk_call(X64Emit *e, uint32_t thunk)
+{
+    x64_call_to(&e->a, (int64_t)thunk - e->base);
+}
+
+void x64_thunk_jmp(X64Emit *e, uint32_t thunk)
+{
+    x64_jmp_to(&e->a, (int64_t)thunk - e->base);
+}
+
+static void x64_thunk_jcc(X64Emit *e, X64Cc cc, uint32_t thunk)
+{
+    x64_jcc_to(&e->a, cc, (int64_t)thunk - e->base);
+}
+
+static bool x64_in_page(int32_t delta)
+{
+    return delta >= 0 && delta < X64_GUEST_PAGE;
+}
+
+static bool x64_is_backward(const X64Emit *e, unsigned guest, int32_t delta)
+{
+    return delta <= e->ir->guest[guest].delta;
+}
+
+/* Go on at the address in rax, through the jump cache. */
+static void x64_probe(X64Emit *e)
+{
+    x64_alu_mi(&e->a, ALU_CMP, false, x64_env(e->lay->request), 0);
+    x64_thunk_jcc(e, CC_NE, e->thunk->exit_request_at);
+    x64_mov_rr(&e->a, false, RCX, RAX);
+    x64_alu_ri(&e->a, ALU_AND, false, RCX, X64_JUMP_MASK << 2);
+    x64_rm(&e->a, XO_MOV_R_RM | X_W, RDX, x64_env(e->lay->jump));
+    x64_alu_rm(&e->a, ALU_CMP, true, RAX, x64_mem_index(RDX, RCX, 2, 0));
+    x64_thunk_jcc(e, CC_NE, e->thunk->exit_next_at);
+    x64_alu_ri(&e->a, ALU_AND, true, RAX, -X64_GUEST_PAGE);
+    x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_env(e->lay->pc_page));
+    x64_rm(&e->a, 0xff, 4, x64_mem_index(RDX, RCX, 2, 8)); /* jmp */
+}
+
+/* To @delta of this page: rel32 that the run time patches, leading to a tail out of line. */
+static void x64_chain(X64Emit *e, int32_t delta, int cc)
+{
+    X64ExitRec r = { .delta = delta };
+
+    x64_align_patch(&e->a, cc < 0 ? 1 : 2);
+    if (cc < 0) {
+        x64_byte(&e->a, 0xe9);
+    } else {
+        x64_byte(&e->a, 0x0f);
+        x64_byte(&e->a, 0x80 | (unsigned)cc);
+    }
+    r.patch = x64_pos(&e->a);
+    x64_u32(&e->a, 0);
+    g_array_append_val(e->exits, r);
+}
+
+static void x64_poll(X64Emit *e, int32_t delta)
+{
+    X64Label go = X64_LABEL;
+
+    x64_alu_mi(&e->a, ALU_CMP, false, x64_env(e->lay->request), 0);
+    x64_jcc(&e->a, CC_E, &go);
+    x64_mov_imm(&e->a, RCX, (uint32_t)delta);
+    x64_thunk_jmp(e, e->thunk->exit_request);
+    x64_bind(&e->a, &go);
+}
+
+/* Leave for @delta: flags are in place. */
+static void x64_leave(X64Emit *e, unsigned guest, int32_t delta)
+{
+    if (!x64_in_page(delta)) {
+        x64_rm(&e->a, XO_MOV_R_RM | X_W, RAX, x64_env(e->lay->pc_page));
+        x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta);
+        x64_probe(e);
+        return;
+    }
+    if (x64_is_backward(e, guest, delta)) {
+        x64_poll(e, delta);
+    }
+    x64_chain(e, delta, -1);
+}
+
+/* Leave for @delta when EFLAGS say @cc. */
+static void x64_leave_if(X64Emit *e, X64Cc cc, int32_t delta)
+{
+    bool store = e->flags_id && e->flags_pending == e->flags_id;
+
+    if (!store && x64_in_page(delta) && !x64_is_backward(e, e->guest, delta)) {
+        x64_chain(e, delta, cc);
+        return;
+    }
+
+    X64Stub *s = x64_stub_add(e, STUB_EXIT);
+
+    s->delta = delta;
+    s->save_flags = store;
+    s->flags_inverted = e->flags_inverted;
+    x64_jcc(&e->a, cc, &s->entry);
+}
+
+void x64_exit_stub(X64Emit *e, X64Stub *s)
+{
+    x64_bind(&e->a, &s->entry);
+    if (s->save_flags) {
+        x64_flags_store(e, s->flags_inverted);
+    }
+    x64_leave(e, s->guest, s->delta);
+}
+
+/* Where exits lead until they are linked. */
+void x64_exit_tails(X64Emit *e)
+{
+    for (unsigned n = 0; n < e->exits->len; n++) {
+        X64ExitRec *r = &g_array_index(e->exits, X64ExitRec, n);
+        int32_t rel = (int32_t)(x64_pos(&e->a) - r->patch - 4);
+
+        r->tail = x64_pos(&e->a);
+        if (!e->a.overflow) {
+            __builtin_memcpy(e->a.start + r->patch, &rel, 4);
+        }
+        x64_mov_imm(&e->a, RCX, (uint32_t)r->delta);
+        x64_byte(&e->a, 0x48); /* mov rax, imm64 */
+        x64_byte(&e->a, 0xb8);
+        r->imm = x64_pos(&e->a);
+        x64_u64(&e->a, 0);
+        x64_thunk_jmp(e, e->thunk->exit_link);
+    }
+}
+
+/* ---- rows ---- */
+
+void x64_op_EXIT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+    x64_leave(e, e->guest, (int32_t)insn->imm);
+}
+
+void x64_op_EXIT_IF(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool w = x64_wide(x64_insn(e, insn->arg[0]));
+
+    x64_flags_save(e);
+
+    unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+    x64_rr(&e->a, XO_TEST | X_W_IF(w), a, a);
+    x64_leave_if(e, CC_NE, (int32_t)insn->imm);
+}
+
+void x64_op_EXIT_CMP(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    X64Cc cc = x64_compare(e, insn);
+
+    x64_leave_if(e, cc, (int32_t)insn->imm);
+}
+
+void x64_op_EXIT_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    if (insn->sub >= IR_COND_AL) {
+        x64_flags_save(e);
+        x64_leave(e, e->guest, (int32_t)insn->imm);
+        return;
+    }
+    x64_leave_if(e, x64_flags_cc(e, insn->arg[0], (IrCond)insn->sub), (int32_t)insn->imm);
+}
+
+void x64_op_EXIT_BIT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    unsigned bit = insn->sub & 63;
+    bool set = insn->sub >> 6;
+
+    x64_flags_save(e);
+
+    unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+    if (bit < 31) {
+        x64_test_ri(&e->a, a, 1u << bit);
+        x64_leave_if(e, set ? CC_NE : CC_E, (int32_t)insn->imm);
+    } else {
+        x64_bt_ri(&e->a, x64_wide(x64_insn(e, insn->arg[0])), a, bit);
+        x64_leave_if(e, set ? CC_B : CC_AE, (int32_t)insn->imm);
+    }
+}
+
+void x64_op_EXIT_INDIRECT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+    x64_load(e, insn->arg[0], RAX);
+    x64_probe(e);
+}
+
+void x64_op_EXIT_LOOP(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+    x64_mov_imm(&e->a, RCX, insn->imm);
+    x64_thunk_jmp(e, e->thunk->exit_loop);
+}
+
+void x64_op_EXIT_LOOP_AT(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+    x64_load(e, insn->arg[0], RAX);
+    x64_thunk_jmp(e, e->thunk->exit_loop_at);
+}
+
+void x64_op_EXIT_RAISED(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    x64_flags_save(e);
+    x64_thunk_call(e, e->thunk->raise_here);
+    x64_fault_here(e, e->guest);
+}
+
+void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    while (e->guest + 1 < e->ir->n_guest && e->ir->guest[e->guest].ir < id) {
+        e->guest++;
+    }
+}

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guest memory: the software TLB inline, slow paths out of line. */
+#include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind)
+{
+    X64Stub s = { .kind = kind,
+                  .entry = X64_LABEL,
+                  .back = X64_LABEL,
+                  .guest = (uint16_t)e->guest,
+                  .dst = { X64_NO_REG, X64_NO_REG } };
+
+    g_array_append_val(e->stubs, s);
+    return &g_array_index(e->stubs, X64Stub, e->stubs->len - 1);
+}
+
+/* ---- calls ---- */
+
+/* An integer operand to an argument register after the pins were spilled and partly overwritten. */
+static void x64_arg_load(X64Emit *e, X64Opd o, bool w, unsigned reg)
+{
+    for (unsigned n = 0; o.kind == OPD_REG && n < e->lay->n_pins; n++) {
+        if (o.reg == x64_pin_reg[n]) {
+            o.kind = OPD_MEM;
+            o.m = x64_env(e->lay->pin[n]);
+        }
+    }
+    x64_load_opd(e, o, w, reg);
+}
+
+void x64_fault_here(X64Emit *e, unsigned guest)
+{
+    const IrGuestInsn *g = &e->ir->guest[guest];
+    uint32_t word[2] = { g->delta, g->restart };
+
+    for (unsigned n = 0; n < 2; n++) {
+        x64_byte(&e->a, 0x0f);
+        x64_byte(&e->a, 0x1f);
+        x64_byte(&e->a, 0x80);
+        x64_u32(&e->a, word[n]);
+    }
+}
+
+static void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest)
+{
+    x64_rm(&e->a, XO_LEA | X_W, RDI, x64_env(e->lay->cpu));
+    x64_mov_imm(&e->a, RAX, (uintptr_t)fn);
+    x64_thunk_call(e, raises ? e->thunk->call_raises : e->thunk->call);
+    if (raises) {
+        x64_fault_here(e, guest);
+    }
+}
+
+void x64_emit_call(X64Emit *e, const X64Call *c)
+{
+    static const uint8_t reg[4] = { RSI, RDX, RCX, R8 };
+    X64Opd opd[4];
+
+    x64_flags_save(e);
+    for (unsigned n = 0; n < c->n_args; n++) {
+        if (c->arg[n].is_imm || c->arg[n].is_env) {
+            opd[n] = (X64Opd){ .kind = OPD_IMM, .imm = (int64_t)c->arg[n].imm };
+        } else {
+            opd[n] = x64_where(e, c->arg[n].id);
+            if (opd[n].kind == OPD_REG) {
+                e->locked |= 1u << opd[n].reg;
+            }
+        }
+    }
+    x64_xmm_clobber(e);
+    if (c->writes) {
+        x64_state_clobber(e);
+    }
+    x64_thunk_call(e, e->thunk->spill);
+    for (unsigned n = 0; n < c->n_args; n++) {
+        if (c->arg[n].is_env) {
+            x64_rm(&e->a, XO_LEA | X_W, reg[n], x64_env((int32_t)opd[n].imm));
+            continue;
+        }
+        x64_arg_load(e, opd[n], c->arg[n].is_imm || x64_wide(x64_insn(e, c->arg[n].id)), reg[n]);
+    }
+    x64_call_fn(e, c->fn, c->raises, e->guest);
+}
+
+void x64_to_scratch(X64Emit *e, unsigned id, unsigned n)
+{
+    X64Opd o = x64_where(e, id);
+
+    if (o.kind == OPD_MEM) {
+        x64_v2m(&e->a, XO_MOVDQU_LD, 0, o.m);
+        o.reg = 0;
+    }
+    x64_v2m(&e->a, XO_MOVDQU_ST, o.reg, x64_env(e->lay->scratch + (int32_t)n * 16));
+}
+
+static void x64_def_from(X64Emit *e, unsigned id, unsigned r)
+{
+    x64_kill_args(e);
+    x64_mov_rr(&e->a, x64_wide(x64_insn(e, id)), x64_def(e, id), r);
+}
+
+void x64_op_CALL(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    const IrHelper *h = e->ir->helper[insn->imm];
+    X64Call c = { .fn = (const void *)(uintptr_t)h->fn,
+                  .n_args = insn->sub,
+                  .raises = h->flags & IR_HELPER_RAISES,
+                  .writes = h->flags & IR_HELPER_WRITES };
+
+    for (unsigned n = 0; n < c.n_args; n++) {
+        c.arg[n].id = insn->arg[n];
+    }
+    x64_emit_call(e, &c);
+    if (insn->type != IR_VOID) {
+        x64_def_from(e, id, RAX);
+    }
+}
+
+/* ---- the software TLB ---- */
+
+static unsigned x64_align_mask(IrMemOp mo, unsigned total)
+{
+    switch (mo & IR_MO_ALIGN) {
+    case IR_MO_ALIGN_NATURAL:
+        return ir_memop_bytes(mo) - 1;
+    case 0:
+        return 0;
+    default:
+        return total - 1; /* the slow path knows what is allowed */
+    }
+}
+
+void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, unsigned align,
+             X64Label *slow)
+{
+    unsigned mode = ir_memop_mode(mo);
+    int32_t tlb = write ? e->lay->tlb_write[mode] : e->lay->tlb_read[mode];
+
+    if (align) {
+        x64_test_ri(&e->a, addr, align);
+        x64_jcc(&e->a, CC_NE, slow);
+    }
+    if (e->feat->bmi2) {
+        x64_vex_rri(&e->a, XO_RORX | X_W, RAX, 0, addr, 8);
+    } else {
+        x64_mov_rr(&e->a, true, RAX, addr);
+        x64_shift_ri(&e->a, SH_SHR, true, RAX, 8);
+    }
+    x64_alu_rm(&e->a, ALU_AND, false, RAX, x64_env(e->lay->tlb_mask[mode]));
+    x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb));
+    x64_alu_rr(&e->a, ALU_XOR, true, RCX, addr);
+    x64_alu_ri(&e->a, ALU_CMP, true, RCX, (int32_t)(4096 - total));
+    x64_jcc(&e->a, CC_A, slow);
+    x64_alu_rm(&e->a, ALU_ADD, true, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
+}
+
+static void x64_ld_int(X64Emit *e, IrMemOp mo, bool w, unsigned d, X64Mem m)
+{
+    bool sign = mo & IR_MO_SIGN;
+    unsigned size = mo & IR_MO_SIZE;
+
+    if (mo & IR_MO_BE && size) {
+        x64_rm(&e->a, size == 1 ? XO_MOVZX16 : size == 2 ? XO_MOV_R_RM : XO_MOV_R_RM | X_W, d, m);
+        x64_bswap(&e->a, size == 3, d);
+        if (size == 1) {
+            x64_shift_ri(&e->a, sign ? SH_SAR : SH_SHR, false, d, 16);
+        }
+        if (sign && w && size < 3) {
+            x64_rr(&e->a, XO_MOVSXD, d, d);
+        }
+        return;
+    }
+    switch (size) {
+    case 0:
+        x64_rm(&e->a, sign ? XO_MOVSX8 | X_W_IF(w) : XO_MOVZX8, d, m);
+        break;
+    case 1:
+        x64_rm(&e->a, sign ? XO_MOVSX16 | X_W_IF(w) : XO_MOVZX16, d, m);
+        break;
+    case 2:
+        x64_rm(&e->a, sign && w ? (X64Op)XO_MOVSXD : (X64Op)XO_MOV_R_RM, d, m);
+        break;
+    default:
+        x64_rm(&e->a, XO_MOV_R_RM | X_W, d, m);
+        break;
+    }
+}
+
+static void x64_ld_vec(X64Emit *e, IrMemOp mo, unsigned d, X64Mem m)
+{
+    switch (mo & IR_MO_SIZE) {
+    case 4:
+        x64_v2m(&e->a, XO_MOVDQU_LD, d, m);
+        break;
+    case 3:
+        x64_v2m(&e->a, XO_MOVQ_LD, d, m);
+        break;
+    case 2:
+        x64_v2m(&e->a, XO_MOVD_LD, d, m);
+        break;
+    default:
+        x64_rm(&e->a, mo & IR_MO_SIZE ? XO_MOVZX16 : XO_MOVZX8, RAX, m);
+        x64_v2(&e->a, XO_MOVD_LD, d, RAX);
+        break;
+    }
+}
+
+/* Big-endian vectors always take the slow path. */
+static bool x64_vec_slow(IrMemOp mo)
+{
+    return mo & IR_MO_BE;
+}
+
+void x64_op_LD(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrMemOp mo = insn->imm;
+    bool vec = insn->type == IR_V128;
+    unsigned addr, total = ir_memop_bytes(mo);
+
+    x64_flags_save(e);
+    addr = x64_reg(e, insn->arg[0], RDX);
+    x64_kill_args(e);
+
+    unsigned d = vec ? x64_xdef(e, id) : x64_def(e, id);
+    X64Stub *s = x64_stub_add(e, STUB_LD);
+
+    s->addr = (uint8_t)addr;
+    s->dst[0] = (uint8_t)d;
+    s->type = insn->type;
+    s->memop = mo;
+    s->xmm_live = x64_xmm_live(e);
+    if (vec && x64_vec_slow(mo)) {
+        x64_jmp(&e->a, &s->entry);
+    } else {
+        x64_tlb(e, addr, mo, total, false, x64_align_mask(mo, total), &s->entry);
+        if (vec) {
+            x64_ld_vec(e, mo, d, x64_mem(RCX, 0));
+        } else {
+            x64_ld_int(e, mo, x64_wide(insn), d, x64_mem(RCX, 0));
+        }
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrMemOp mo = insn->imm;
+    bool vec = insn->type == IR_V128;
+    unsigned addr, bytes = ir_memop_bytes(mo);
+
+    x64_flags_save(e);
+    addr = x64_reg(e, insn->arg[0], RDX);
+    x64_kill_args(e);
+
+    unsigned d0 = vec ? x64_xdef(e, id) : x64_def(e, id);
+    unsigned d1 = vec ? x64_xdef(e, id + 1) : x64_def(e, id + 1);
+    X64Stub *s = x64_stub_add(e, STUB_LDP);
+
+    e->done[id + 1] = true;
+    s->addr = (uint8_t)addr;
+    s->dst[0] = (uint8_t)d0;
+    s->dst[1] = (uint8_t)d1;
+    s->type = insn->type;
+    s->memop = mo;
+    s->xmm_live = x64_xmm_live(e);
+    if (vec && x64_vec_slow(mo)) {
+        x64_jmp(&e->a, &s->entry);
+    } else {
+        x64_tlb(e, addr, mo, bytes * 2, false, x64_align_mask(mo, bytes * 2), &s->entry);
+        if (vec) {
+            x64_ld_vec(e, mo, d0, x64_mem(RCX, 0));
+            x64_ld_vec(e, mo, d1, x64_mem(RCX, (int32_t)bytes));
+        } else {
+            x64_ld_int(e, mo, x64_wide(insn), d0, x64_mem(RCX, 0));
+            x64_ld_int(e, mo, x64_wide(insn), d1, x64_mem(RCX, (int32_t)bytes));
+        }
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+void x64_op_SECOND(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    g_assert_not_reached(); /* made by LDP */
+}
+
+/* Store the low bytes of an operand at rcx + @off. Uses rax. */
+static void x64_st_int(X64Emit *e, IrMemOp mo, X64Opd v, int32_t off)
+{
+    static const X64Op store[4] = { XO_MOV8_RM_R, XO_MOV16_RM_R, XO_MOV_RM_R, XO_MOV_RM_R | X_W };
+    unsigned size = mo & IR_MO_SIZE;
+    X64Mem m = x64_mem(RCX, off);
+    bool swap = mo & IR_MO_BE && size;
+
+    if (v.kind == OPD_IMM && !swap && (size == 2 || (size == 3 && v.imm == (int32_t)v.imm))) {
+        x64_mov_mi(&e->a, size == 3, m, (int32_t)v.imm);
+        return;
+    }
+    if (v.kind != OPD_REG || swap) {
+        x64_load_opd(e, v, size == 3, RAX);
+        v.reg = RAX;
+    }
+    if (swap) {
+        x64_bswap(&e->a, size == 3, RAX);
+        if (size == 1) {
+            x64_shift_ri(&e->a, SH_SHR, false, RAX, 16);
+        }
+    }
+    x64_rm(&e->a, store[size], v.reg, m);
+}
+
+static void x64_st_vec(X64Emit *e, IrMemOp mo, X64Opd v, int32_t off)
+{
+    X64Mem m = x64_mem(RCX, off);
+
+    if (v.kind == OPD_MEM) {
+        x64_v2m(&e->a, XO_MOVDQU_LD, 0, v.m);
+        v.reg = 0;
+    }
+    switch (mo & IR_MO_SIZE) {
+    case 4:
+        x64_v2m(&e->a, XO_MOVDQU_ST, v.reg, m);
+        break;
+    case 3:
+        x64_v2m(&e->a, XO_MOVQ_ST, v.reg, m);
+        break;
+    case 2:
+        x64_v2m(&e->a, XO_MOVD_ST, v.reg, m);
+        break;
+    default:
+        x64_v2(&e->a, XO_MOVD_ST, v.reg, RAX);
+        x64_rm(&e->a, mo & IR_MO_SIZE ? XO_MOV16_RM_R : XO_MOV8_RM_R, RAX, m);
+        break;
+    }
+}
+
+/* The operand of a store, without a scratch register. */
+static X64Opd x64_st_opd(X64Emit *e, unsigned id)
+{
+    if (!x64_is_const(e, id) && !x64_is_vec(e, id)) {
+        X64Opd o = x64_opd(e, id, RAX, true);
+
+        g_assert(o.kind != OPD_REG || o.reg != RAX);
+        return o;
+    }
+
+    X64Opd o = x64_where(e, id);
+
+    if (o.kind == OPD_REG) {
+        e->xlocked |= 1u << o.reg;
+    }
+    return o;
+}
+
+static void x64_barrier(X64Emit *e)
+{
+    x64_rm(&e->a, 0x83 | X_LOCK, ALU_OR, x64_mem(RSP, -8));
+    x64_byte(&e->a, 0);
+}
+
+void x64_op_ST(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrMemOp mo = insn->imm;
+    bool vec = x64_is_vec(e, insn->arg[1]);
+    unsigned addr, total = ir_memop_bytes(mo);
+
+    x64_flags_save(e);
+    addr = x64_reg(e, insn->arg[0], RDX);
+
+    X64Opd v = x64_st_opd(e, insn->arg[1]);
+    X64Stub *s = x64_stub_add(e, STUB_ST);
+
+    s->addr = (uint8_t)addr;
+    s->type = x64_insn(e, insn->arg[1])->type;
+    s->memop = mo;
+    s->val[0] = v;
+    s->xmm_live = x64_xmm_live(e);
+    if (vec && x64_vec_slow(mo)) {
+        x64_jmp(&e->a, &s->entry);
+    } else {
+        x64_tlb(e, addr, mo, total, true, x64_align_mask(mo, total), &s->entry);
+        if (vec) {
+            x64_st_vec(e, mo, v, 0);
+        } else {
+            x64_st_int(e, mo, v, 0);
+        }
+        if (mo & IR_MO_REL) {
+            x64_barrier(e);
+        }
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+void x64_op_STP(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrMemOp mo = insn->imm;
+    bool vec = x64_is_vec(e, insn->arg[1]);
+    unsigned addr, bytes = ir_memop_bytes(mo);
+
+    x64_flags_save(e);
+    addr = x64_reg(e, insn->arg[0], RDX);
+
+    X64Opd v0 = x64_st_opd(e, insn->arg[1]), v1 = x64_st_opd(e, insn->arg[2]);
+    X64Stub *s = x64_stub_add(e, STUB_STP);
+
+    s->addr = (uint8_t)addr;
+    s->type = x64_insn(e, insn->arg[1])->type;
+    s->memop = mo;
+    s->val[0] = v0;
+    s->val[1] = v1;
+    s->xmm_live = x64_xmm_live(e);
+    if (vec && x64_vec_slow(mo)) {
+        x64_jmp(&e->a, &s->entry);
+    } else {
+        x64_tlb(e, addr, mo, bytes * 2, true, x64_align_mask(mo, bytes * 2), &s->entry);
+        if (vec) {
+            x64_st_vec(e, mo, v0, 0);
+            x64_st_vec(e, mo, v1, (int32_t)bytes);
+        } else {
+            x64_st_int(e, mo, v0, 0);
+            x64_st_int(e, mo, v1, (int32_t)bytes);
+        }
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+void x64_op_FENCE(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    if (insn->sub & IR_FENCE_SL) {
+        x64_flags_save(e);
+        x64_barrier(e);
+    }
+}
+
+/* ---- slow paths ---- */
+
+static const void *x64_slow_fn(const X64Stub *s)
+{
+    bool vec = s->type == IR_V128;
+
+    switch (s->kind) {
+    case STUB_LD:
+        return vec ? (const void *)(uintptr_t)tcg_ldv_slow : (const void *)(uintptr_t)tcg_ld_slow;
+    case STUB_LDP:
+        return vec ? (const void *)(uintptr_t)tcg_ldpv_slow : (const void *)(uintptr_t)tcg_ldp_slow;
+    case STUB_ST:
+        return vec ? (const void *)(uintptr_t)tcg_stv_slow : (const void *)(uintptr_t)tcg_st_slow;
+    case STUB_STP:
+        return vec ? (const void *)(uintptr_t)tcg_stpv_slow : (const void *)(uintptr_t)tcg_stp_slow;
+    case STUB_RMW:
+        return (const void *)(uintptr_t)tcg_rmw_slow;
+    default:
+        return (const void *)(uintptr_t)tcg_cas_slow;
+    }
+}
+
+/* A vector operand to scratch[n] of the vCPU and its address to @reg. */
+static void x64_slow_vec(X64Emit *e, X64Opd o, unsigned n, unsigned reg)
+{
+    X64Mem m = x64_env(e->lay->scratch + (int32_t)n * 16);
+
+    if (o.kind == OPD_MEM) {
+        x64_v2m(&e->a, XO_MOVDQU_LD, 0, o.m);
+        o.reg = 0;
+    }
+    x64_v2m(&e->a, XO_MOVDQU_ST, o.reg, m);
+    x64_rm(&e->a, XO_LEA | X_W, reg, m);
+}
+
+static void x64_slow_args(X64Emit *e, const X64Stub *s)
+{
+    bool vec = s->type == IR_V128;
+
+    switch (s->kind) {
+    case STUB_LD:
+    case STUB_LDP:
+        if (vec || s->kind == STUB_LDP) {
+            x64_rm(&e->a, XO_LEA | X_W, RCX, x64_env(e->lay->scratch));
+        }
+        break;
+    case STUB_ST:
+    case STUB_STP:
+        for (unsigned n = 0; n < (s->kind == STUB_STP ? 2u : 1u); n++) {
+            if (vec) {
+                x64_slow_vec(e, s->val[n], n, n ? R8 : RCX);
+            } else {
+                x64_arg_load(e, s->val[n], s->type == IR_I64, n ? R8 : RCX);
+            }
+        }
+        break;
+    case STUB_RMW:
+        x64_mov_imm(&e->a, RCX, s->sub);
+        x64_arg_load(e, s->val[0], s->type == IR_I64, R8);
+        break;
+    default:
+        x64_arg_load(e, s->val[0], s->type == IR_I64, RCX);
+        x64_arg_load(e, s->val[1], s->type == IR_I64, R8);
+        break;
+    }
+}
+
+static void x64_slow_results(X64Emit *e, const X64Stub *s)
+{
+    bool vec = s->type == IR_V128, w = s->type == IR_I64;
+
+    for (unsigned n = 0; n < 2 && s->dst[n] != X64_NO_REG; n++) {
+        X64Mem m = x64_env(e->lay->scratch + (int32_t)n * (vec ? 16 : 8));
+
+        if (vec) {
+            x64_v2m(&e->a, XO_MOVDQU_LD, s->dst[n], m);
+        } else if (s->kind == STUB_LDP) {
+            x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(w), s->dst[n], m);
+        } else {
+            x64_mov_rr(&e->a, w, s->dst[n], RAX);
+        }
+    }
+}
+
+void x64_mem_stub(X64Emit *e, X64Stub *s)
+{
+    uint16_t save = s->xmm_live;
+
+    x64_bind(&e->a, &s->entry);
+    if (s->type == IR_V128) {
+        for (unsigned n = 0; n < 2; n++) {
+            if (s->dst[n] != X64_NO_REG) {
+                save &= (uint16_t) ~(1u << s->dst[n]);
+            }
+        }
+    }
+    for (unsigned r = 4; r < 16; r++) {
+        if (save >> r & 1) {
+            x64_v2m(&e->a, XO_MOVDQU_ST, r, x64_mem(RSP, X64_FRAME_XSAVE + (int32_t)(r - 4) * 16));
+        }
+    }
+    x64_thunk_call(e, e->thunk->spill);
+    x64_mov_rr(&e->a, true, RSI, s->addr);
+    x64_mov_imm(&e->a, RDX, s->memop);
+    x64_slow_args(e, s);
+    x64_call_fn(e, x64_slow_fn(s), true, s->guest);
+    x64_slow_results(e, s);
+    for (unsigned r = 4; r < 16; r++) {
+        if (save >> r & 1) {
+            x64_v2m(&e->a, XO_MOVDQU_LD, r, x64_mem(RSP, X64_FRAME_XSAVE + (int32_t)(r - 4) * 16));
+        }
+    }
+    x64_jmp(&e->a, &s->back);
+}

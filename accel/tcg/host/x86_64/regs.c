@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where values are: registers, frame slots, guest state. */
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+#include <string.h>
+
+const uint8_t x64_pin_reg[X64_MAX_PINS] = { RSI, RDI, R8, R9, R10, R11 };
+
+/* Callee-saved: values survive calls. */
+static const uint8_t x64_alloc_reg[] = { RBX, R12, R13, R14, R15 };
+
+enum { X64_FIRST_XMM = 4 };
+
+void x64_regs_begin(X64Emit *e)
+{
+    memset(e->head, 0, sizeof(e->head));
+    memset(e->xhead, 0, sizeof(e->xhead));
+    memset(e->slot_used, 0, sizeof(e->slot_used));
+    memset(e->vslot_used, 0, sizeof(e->vslot_used));
+    memset(e->slot_dying, 0, sizeof(e->slot_dying));
+    memset(e->vslot_dying, 0, sizeof(e->vslot_dying));
+    e->slots_dying = false;
+    g_array_set_size(e->homes, 0);
+}
+
+unsigned x64_pin_of(const X64Emit *e, uint32_t offset)
+{
+    int32_t disp = e->lay->cpu + (int32_t)offset;
+
+    for (unsigned n = 0; n < e->lay->n_pins; n++) {
+        if (disp == e->lay->pin[n]) {
+            return x64_pin_reg[n];
+        }
+    }
+    return X64_NO_REG;
+}
+
+/* ---- slots ---- */
+
+int x64_slot_new(X64Emit *e, bool vec)
+{
+    uint64_t *used = vec ? e->vslot_used : e->slot_used;
+    unsigned words = vec ? X64_VSLOTS / 64 : X64_SLOTS / 64;
+
+    for (unsigned w = 0; w < words; w++) {
+        if (~used[w]) {
+            unsigned bit = (unsigned)__builtin_ctzll(~used[w]);
+
+            used[w] |= 1ull << bit;
+            return (int)(w * 64 + bit);
+        }
+    }
+    e->failed = true;
+    return 0;
+}
+
+/* Operands may still be read from their slots: those become free after the operation. */
+static void x64_slot_free(X64Emit *e, int slot, bool vec)
+{
+    (vec ? e->vslot_dying : e->slot_dying)[slot / 64] |= 1ull << slot % 64;
+    e->slots_dying = true;
+}
+
+void x64_slots_sweep(X64Emit *e)
+{
+    if (e->slots_dying) {
+        for (unsigned w = 0; w < X64_SLOTS / 64; w++) {
+            e->slot_used[w] &= ~e->slot_dying[w];
+        }
+        for (unsigned w = 0; w < X64_VSLOTS / 64; w++) {
+            e->vslot_used[w] &= ~e->vslot_dying[w];
+        }
+        memset(e->slot_dying, 0, sizeof(e->slot_dying));
+        memset(e->vslot_dying, 0, sizeof(e->vslot_dying));
+        e->slots_dying = false;
+    }
+}
+
+X64Mem x64_slot_mem(int slot, bool vec)
+{
+    return x64_mem(RSP, vec ? X64_FRAME_VSLOT + slot * 16 : X64_FRAME_SLOT + slot * 8);
+}
+
+/* ---- lists of values in a register ---- */
+
+static uint16_t *x64_head_of(X64Emit *e, unsigned id)
+{
+    return x64_is_vec(e, id) ? &e->xhead[e->val[id].reg] : &e->head[e->val[id].reg];
+}
+
+static void x64_unlink(X64Emit *e, unsigned id)
+{
+    X64Val *v = &e->val[id];
+
+    if (v->reg == X64_NO_REG) {
+        return;
+    }
+    for (uint16_t *p = x64_head_of(e, id); *p; p = &e->val[*p].next) {
+        if (*p == id) {
+            *p = v->next;
+            break;
+        }
+    }
+    v->reg = X64_NO_REG;
+    v->next = 0;
+}
+
+void x64_assign(X64Emit *e, unsigned id, unsigned reg)
+{
+    X64Val *v = &e->val[id];
+
+    x64_unlink(e, id);
+    v->reg = (uint8_t)reg;
+    if (v->last <= e->i && id != e->i && v->last) {
+        v->reg = X64_NO_REG; /* dead */
+        return;
+    }
+
+    uint16_t *head = x64_head_of(e, id);
+
+    v->next = *head;
+    *head = (uint16_t)id;
+}
+
+void x64_release(X64Emit *e, unsigned id)
+{
+    X64Val *v = &e->val[id];
+
+    x64_unlink(e, id);
+    if (v->slot >= 0) {
+        x64_slot_free(e, v->slot, x64_is_vec(e, id));
+        v->slot = -1;
+    }
+    v->homed = false;
+}
+
+void x64_kill_args(X64Emit *e)
+{
+    const IrInsn *insn = x64_insn(e, e->i);
+
+    for (unsigned n = 0; n < 4; n++) {
+        unsigned id = insn->arg[n];
+
+        if (id && e->val[id].last <= e->i) {
+            x64_release(e, id);
+        }
+    }
+}
+
+/* ---- loading ---- */
+
+X64Opd x64_where(X64Emit *e, unsigned id)
+{
+    const X64Val *v = &e->val[id];
+    X64Opd o = { 0 };
+
+    if (v->reg != X64_NO_REG) {
+        o.kind = OPD_REG;
+        o.reg = v->reg;
+    } else if (x64_is_const(e, id)) {
+        o.kind = OPD_IMM;
+        o.imm = (int64_t)ir_const_value(x64_insn(e, id));
+    } else if (v->homed) {
+        o.kind = OPD_MEM;
+        o.m = x64_env(v->home);
+    } else if (v->slot >= 0) {
+        o.kind = OPD_MEM;
+        o.m = x64_slot_mem(v->slot, x64_is_vec(e, id));
+    } else {
+        g_assert_not_reached();
+    }
+    return o;
+}
+
+void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg)
+{
+    if (o.kind == OPD_IMM) {
+        x64_mov_imm(&e->a, reg, w ? (uint64_t)o.imm : (uint32_t)o.imm);
+    } else if (o.kind == OPD_MEM) {
+        x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(w), reg, o.m);
+    } else if (o.reg != reg || !w) {
+        x64_mov_rr(&e->a, w, reg, o.reg);
+    }
+}
+
+void x64_load(X64Emit *e, unsigned id, unsigned reg)
+{
+    X64Opd o = x64_where(e, id);
+
+    if (x64_is_vec(e, id)) {
+        if (o.kind == OPD_REG) {
+            x64_vmov(&e->a, reg, o.reg);
+        } else {
+            x64_v2m(&e->a, XO_MOVDQU_LD, reg, o.m);
+        }
+        return;
+    }
+    if (o.kind == OPD_REG && o.reg == reg) {
+        return;
+    }
+    x64_load_opd(e, o, x64_wide(x64_insn(e, id)), reg);
+}
+
+static unsigned x64_free_reg(const X64Emit *e)
+{
+    for (unsigned n = 0; n < sizeof(x64_alloc_reg); n++) {
+        unsigned r = x64_alloc_reg[n];
+
+        if (!e->head[r] && !(e->locked >> r & 1)) {
+            return r;
+        }
+    }
+    return X64_NO_REG;
+}
+
+static bool x64_has_copy(const X64Emit *e, unsigned id)
+{
+    return e->val[id].homed || e->val[id].slot >= 0 || x64_is_const(e, id);
+}
+
+/* Give every value in general register @r another place, then empty it. */
+static void x64_evict(X64Emit *e, unsigned r)
+{
+    while (e->head[r]) {
+        unsigned id = e->head[r];
+        X64Val *v = &e->val[id];
+
+        if (!x64_has_copy(e, id)) {
+            v->slot = (int16_t)x64_slot_new(e, false);
+            x64_rm(&e->a, XO_MOV_RM_R | X_W, r, x64_slot_mem(v->slot, false));
+        }
+        v->zext = v->zext || (v->homed || v->slot >= 0);
+        x64_unlink(e, id);
+    }
+}
+
+static unsigned x64_last_of(const X64Emit *e, unsigned head)
+{
+    unsigned last = 0;
+
+    for (unsigned id = head; id; id = e->val[id].next) {
+        last = MAX(last, e->val[id].last);
+    }
+    return last;
+}
+
+/* An allocatable register, evicting the values that are needed last. */
+static unsigned x64_alloc(X64Emit *e)
+{
+    unsigned best = x64_free_reg(e), best_last = 0;
+
+    if (best != X64_NO_REG) {
+        return best;
+    }
+    for (unsigned n = 0; n < sizeof(x64_alloc_reg); n++) {
+        unsigned r = x64_alloc_reg[n];
+
+        if (!(e->locked >> r & 1) && x64_last_of(e, e->head[r]) >= best_last) {
+            best = r;
+            best_last = x64_last_of(e, e->head[r]);
+        }
+    }
+    if (best == X64_NO_REG) {
+        e->failed = true;
+        return RBX;
+    }
+    x64_evict(e, best);
+    return best;
+}
+
+unsigned x64_reg(X64Emit *e, unsigned id, unsigned tmp)
+{
+    X64Val *v = &e->val[id];
+
+    if (v->reg == X64_NO_REG) {
+        unsigned r = v->last > e->i && !x64_is_const(e, id) ? x64_free_reg(e) : X64_NO_REG;
+
+        if (r == X64_NO_REG) {
+            x64_load(e, id, tmp);
+            return tmp;
+        }
+        x64_load(e, id, r);
+        x64_assign(e, id, r);
+        v->zext = true;
+    }
+    e->locked |= 1u << v->reg;
+    return v->reg;
+}
+
+X64Opd x64_opd(X64Emit *e, unsigned id, unsigned tmp, bool imm)
+{
+    X64Opd o = x64_where(e, id);
+
+    if (o.kind == OPD_IMM) {
+        if (!x64_wide(x64_insn(e, id))) {
+            o.imm = (int32_t)o.imm;
+        }
+        if (!imm || o.imm != (int32_t)o.imm) {
+            x64_mov_imm(&e->a, tmp, (uint64_t)o.imm);
+            o.kind = OPD_REG;
+            o.reg = (uint8_t)tmp;
+        }
+    } else if (o.kind == OPD_MEM && e->val[id].last > e->i && x64_free_reg(e) != X64_NO_REG) {
+        o.kind = OPD_REG;
+        o.reg = (uint8_t)x64_reg(e, id, tmp);
+    }
+    if (o.kind == OPD_REG) {
+        e->locked |= 1u << o.reg;
+    }
+    return o;
+}
+
+unsigned x64_def(X64Emit *e, unsigned id)
+{
+    X64Val *v = &e->val[id];
+    unsigned r = v->hint;
+
+    if (r == X64_NO_REG || e->head[r]) {
+        r = x64_alloc(e);
+    }
+    x64_assign(e, id, r);
+    v->zext = true;
+    e->locked |= 1u << r;
+    return r;
+}
+
+void x64_vacate(X64Emit *e, unsigned reg)
+{
+    unsigned to = X64_NO_REG;
+
+    for (unsigned id = e->head[reg], next; id; id = next) {
+        next = e->val[id].next;
+        if (e->val[id].last <= e->i) {
+            x64_release(e, id);
+        }
+    }
+    for (unsigned id = e->head[reg], next; id; id = next) {
+        next = e->val[id].next;
+        if (x64_has_copy(e, id)) {
+            x64_unlink(e, id);
+            continue;
+        }
+        if (to == X64_NO_REG) {
+            to = x64_alloc(e);
+            x64_mov_rr(&e->a, true, to, reg);
+            e->locked |= 1u << to;
+        }
+        x64_assign(e, id, to);
+    }
+}
+
+/* ---- guest state as the place of a value ---- */
+
+/* Give @id, which lives in guest state alone, another place. */
+static void x64_home_leave(X64Emit *e, unsigned id)
+{
+    X64Val *v = &e->val[id];
+    IrType type = (IrType)x64_insn(e, id)->type;
+
+    if (v->reg == X64_NO_REG && v->slot < 0) {
+        v->slot = (int16_t)x64_slot_new(e, type == IR_V128);
+        if (type == IR_V128) {
+            x64_v2m(&e->a, XO_MOVDQU_LD, 0, x64_env(v->home));
+            x64_v2m(&e->a, XO_MOVDQU_ST, 0, x64_slot_mem(v->slot, true));
+        } else {
+            x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(type == IR_I64), RAX, x64_env(v->home));
+            x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_slot_mem(v->slot, false));
+        }
+    }
+    v->homed = false;
+}
+
+static unsigned x64_type_bytes(IrType type)
+{
+    return type == IR_V128 ? 16 : type == IR_I64 ? 8 : 4;
+}
+
+/* Uses rax and xmm0 where a value must be kept. */
+void x64_home_clobber(X64Emit *e, int32_t disp, unsigned bytes)
+{
+    unsigned n = 0;
+
+    for (unsigned k = 0; k < e->homes->len; k++) {
+        uint16_t id = g_array_index(e->homes, uint16_t, k);
+        X64Val *v = &e->val[id];
+
+        if (!v->homed) {
+            continue;
+        }
+        if (v->last < e->i) {
+            v->homed = false;
+            continue;
+        }
+        if (v->home < disp + (int32_t)bytes &&
+            disp < v->home + (int32_t)x64_type_bytes((IrType)x64_insn(e, id)->type)) {
+            x64_home_leave(e, id); /* the current operation may still want it */
+            continue;
+        }
+        g_array_index(e->homes, uint16_t, n++) = id;
+    }
+    g_array_set_size(e->homes, n);
+}
+
+void x64_home_set(X64Emit *e, unsigned id, int32_t disp)
+{
+    X64Val *v = &e->val[id];
+    uint16_t id16 = (uint16_t)id;
+
+    if (!v->homed) {
+        g_array_append_val(e->homes, id16);
+    }
+    v->homed = true;
+    v->home = disp;
+}
+
+void x64_state_clobber(X64Emit *e)
+{
+    x64_home_clobber(e, INT32_MIN / 2, INT32_MAX);
+    for (unsigned n = 0; n < X64_MAX_PINS; n++) {
+        x64_vacate(e, x64_pin_reg[n]);
+    }
+}
+
+/* ---- vectors ---- */
+
+void x64_xmm_clobber(X64Emit *e)
+{
+    for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
+        unsigned id = e->xhead[r];
+
+        if (!id) {
+            continue;
+        }
+        X64Val *v = &e->val[id];
+
+        if (v->last > e->i && !v->homed && v->slot < 0) {
+            v->slot = (int16_t)x64_slot_new(e, true);
+            x64_v2m(&e->a, XO_MOVDQU_ST, r, x64_slot_mem(v->slot, true));
+        }
+        x64_unlink(e, id);
+    }
+}
+
+uint16_t x64_xmm_live(const X64Emit *e)
+{
+    uint16_t live = 0;
+
+    for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
+        if (e->xhead[r] && e->val[e->xhead[r]].last > e->i) {
+            live |= (uint16_t)(1u << r);
+        }
+    }
+    return live;
+}
+
+static unsigned x64_xfree(const X64Emit *e)
+{
+    for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
+        if (!e->xhead[r] && !(e->xlocked >> r & 1)) {
+            return r;
+        }
+    }
+    return X64_NO_REG;
+}
+
+unsigned x64_xreg(X64Emit *e, unsigned id, unsigned tmp)
+{
+    X64Val *v = &e->val[id];
+
+    if (v->reg == X64_NO_REG) {
+        unsigned r = v->last > e->i ? x64_xfree(e) : X64_NO_REG;
+
+        if (r == X64_NO_REG) {
+            x64_load(e, id, tmp);
+            return tmp;
+        }
+        x64_load(e, id, r);
+        x64_assign(e, id, r);
+    }
+    e->xlocked |= 1u << v->reg;
+    return v->reg;
+}
+
+unsigned x64_xdef(X64Emit *e, unsigned id)
+{
+    unsigned best = x64_xfree(e), best_last = 0;
+
+    if (best == X64_NO_REG) {
+        for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
+            unsigned last = x64_last_of(e, e->xhead[r]);
+
+            if (!(e->xlocked >> r & 1) && last >= best_last) {
+                best = r;
+                best_last = last;
+            }
+        }
+
+        unsigned old = e->xhead[best];
+        X64Val *v = &e->val[old];
+
+        if (!v->homed && v->slot < 0) {
+            v->slot = (int16_t)x64_slot_new(e, true);
+            x64_v2m(&e->a, XO_MOVDQU_ST, best, x64_slot_mem(v->slot, true));
+        }
+        x64_unlink(e, old);
+    }
+    x64_assign(e, id, best);
+    e->xlocked |= 1u << best;
+    return best;
+}

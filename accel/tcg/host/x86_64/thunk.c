@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The code that all blocks share: entry, exits, calls into C. */
+#include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+#include <cpuid.h>
+
+static const uint8_t x64_saved[6] = { RBX, RBP, R12, R13, R14, R15 };
+
+static void x64_pins_spill(X64Asm *a, const X64Layout *lay)
+{
+    for (unsigned n = 0; n < lay->n_pins; n++) {
+        x64_rm(a, XO_MOV_RM_R | X_W, x64_pin_reg[n], x64_env(lay->pin[n]));
+    }
+}
+
+static void x64_pins_load(X64Asm *a, const X64Layout *lay)
+{
+    for (unsigned n = 0; n < lay->n_pins; n++) {
+        x64_rm(a, XO_MOV_R_RM | X_W, x64_pin_reg[n], x64_env(lay->pin[n]));
+    }
+}
+
+static void x64_ret(X64Asm *a)
+{
+    x64_byte(a, 0xc3);
+}
+
+static void x64_thunk_enter(X64Asm *a, const X64Layout *lay)
+{
+    for (unsigned n = 0; n < 6; n++) {
+        x64_push(a, x64_saved[n]);
+    }
+    x64_alu_ri(a, ALU_SUB, true, RSP, X64_FRAME_BYTES);
+    x64_rm(a, XO_LEA | X_W, RBP, x64_mem(RDI, -lay->cpu));
+    x64_mov_rr(a, true, RAX, RSI);
+    x64_pins_load(a, lay);
+    x64_rr(a, 0xff, 4, RAX);
+}
+
+/* eax: the reason. */
+static void x64_thunk_leave(X64Asm *a)
+{
+    x64_alu_ri(a, ALU_ADD, true, RSP, X64_FRAME_BYTES);
+    for (unsigned n = 6; n-- > 0;) {
+        x64_pop(a, x64_saved[n]);
+    }
+    x64_ret(a);
+}
+
+/* rcx: a delta; the pc becomes rcx + the page, or rax when @at. */
+static void x64_thunk_exit(X64Asm *a, const X64Layout *lay, bool at, TcgLeave reason,
+                           X64Label *leave)
+{
+    if (!at) {
+        x64_rr(a, XO_MOVSXD, RCX, RCX);
+        x64_alu_rm(a, ALU_ADD, true, RCX, x64_env(lay->pc_page));
+    }
+    x64_rm(a, XO_MOV_RM_R | X_W, at ? RAX : RCX, x64_env(lay->pc));
+    x64_pins_spill(a, lay);
+    x64_mov_imm(a, RAX, reason);
+    x64_jmp(a, leave);
+}
+
+static void x64_thunk_call_c(X64Asm *a, const X64Layout *lay, X64Label *raised)
+{
+    x64_alu_ri(a, ALU_SUB, true, RSP, 8);
+    x64_rr(a, 0xff, 2, RAX); /* call rax */
+    x64_alu_ri(a, ALU_ADD, true, RSP, 8);
+    if (raised) {
+        x64_rm(a, 0x80, 7, x64_env(lay->raised)); /* cmp byte, 0 */
+        x64_byte(a, 0);
+        x64_jcc(a, CC_NE, raised);
+    }
+    x64_pins_load(a, lay);
+    x64_ret(a);
+}
+
+static uint32_t x64_thunk_begin(X64Asm *a)
+{
+    while (x64_pos(a) % 16) {
+        x64_byte(a, 0xcc);
+    }
+    return x64_pos(a);
+}
+
+static void x64_thunks_exits(X64Asm *a, X64Thunks *t, const X64Layout *lay, X64Label *leave)
+{
+    t->exit_link = x64_thunk_begin(a);
+    x64_rm(a, XO_MOV_RM_R | X_W, RAX, x64_env(lay->leave_exit));
+    x64_thunk_exit(a, lay, false, TCG_LEAVE_LINK, leave);
+    t->exit_request = x64_thunk_begin(a);
+    x64_thunk_exit(a, lay, false, TCG_LEAVE_REQUEST, leave);
+    t->exit_request_at = x64_thunk_begin(a);
+    x64_thunk_exit(a, lay, true, TCG_LEAVE_REQUEST, leave);
+    t->exit_next_at = x64_thunk_begin(a);
+    x64_thunk_exit(a, lay, true, TCG_LEAVE_NEXT, leave);
+    t->exit_loop = x64_thunk_begin(a);
+    x64_thunk_exit(a, lay, false, TCG_LEAVE_LOOP, leave);
+    t->exit_loop_at = x64_thunk_begin(a);
+    x64_thunk_exit(a, lay, true, TCG_LEAVE_LOOP, leave);
+}
+
+size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room)
+{
+    X64Asm a = { .start = buf, .p = buf, .end = buf + room };
+    X64Label leave = X64_LABEL, raised = X64_LABEL;
+
+    t->enter = x64_thunk_begin(&a);
+    x64_thunk_enter(&a, lay);
+    t->spill = x64_thunk_begin(&a);
+    x64_pins_spill(&a, lay);
+    x64_ret(&a);
+    t->call = x64_thunk_begin(&a);
+    x64_thunk_call_c(&a, lay, NULL);
+    t->call_raises = x64_thunk_begin(&a);
+    x64_thunk_call_c(&a, lay, &raised);
+    x64_thunks_exits(&a, t, lay, &leave);
+    t->raise_here = x64_thunk_begin(&a);
+    x64_pins_spill(&a, lay);
+    x64_bind(&a, &raised); /* pins are in the Cpu */
+    x64_pop(&a, RAX);
+    t->exit_raised = x64_pos(&a);
+    /* two NOPs of 7 bytes with a displacement from the 4th on */
+    x64_rm(&a, XO_MOV_R_RM, RCX, x64_mem(RAX, 3));
+    x64_rm(&a, XO_MOV_R_RM, RDX, x64_mem(RAX, 10));
+    x64_rm(&a, XO_MOV_RM_R, RDX, x64_env(lay->leave_restart));
+    x64_alu_rm(&a, ALU_ADD, true, RCX, x64_env(lay->pc_page));
+    x64_rm(&a, XO_MOV_RM_R | X_W, RCX, x64_env(lay->pc));
+    x64_mov_imm(&a, RAX, TCG_LEAVE_RAISED);
+    x64_bind(&a, &leave);
+    x64_thunk_leave(&a);
+    t->end = x64_thunk_begin(&a);
+    return a.overflow ? 0 : t->end;
+}
+
+/* ---- the host CPU ---- */
+
+static uint64_t x64_xcr0(void)
+{
+    uint32_t lo, hi;
+
+    __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return lo | (uint64_t)hi << 32;
+}
+
+void x64_features_read(X64Features *f, bool *usable)
+{
+    unsigned a, b, c, d;
+
+    *f = (X64Features){ 0 };
+    *usable = false;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) {
+        return;
+    }
+    *usable = (c & bit_SSE4_2) && (c & bit_POPCNT) && (c & bit_CMPXCHG16B);
+    f->aes = c & bit_AES;
+    f->pclmul = c & bit_PCLMUL;
+    f->movbe = c & bit_MOVBE;
+    f->avx = (c & bit_AVX) && (c & bit_OSXSAVE) && (x64_xcr0() & 6) == 6;
+    f->fma = f->avx && (c & bit_FMA);
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        /* VEX-coded, so they need what AVX needs */
+        f->bmi1 = f->avx && (b & bit_BMI);
+        f->bmi2 = f->avx && (b & bit_BMI2);
+        f->avx2 = f->avx && (b & bit_AVX2);
+    }
+    if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
+        f->lzcnt = c & bit_LZCNT;
+    }
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The x86-64 back end: one forward pass over a block's IR.
+ *
+ * Registers: rbp is the env pointer; rax, rcx, rdx are scratch; six caller-saved registers are
+ * pinned to guest registers (the Cpu's copy is stale while generated code runs: thunks spill them
+ * around calls into C); the callee-saved ones are allocated to values of the block, so that calls
+ * leave them alone. xmm0-3 are scratch, xmm4-15 allocated. SETs of state that is not pinned are
+ * stored at once, so the state is precise wherever a fault may be.
+ */
+#ifndef ACCEL_TCG_HOST_X86_64_X64_PRIV_H
+#define ACCEL_TCG_HOST_X86_64_X64_PRIV_H
+
+#include "accel/tcg/host/x86_64/asm.h"
+#include "accel/tcg/ir/ir.h"
+
+#include <glib.h>
+
+enum {
+    X64_MAX_PINS = 6,
+    X64_SLOTS = 512,  /* of 8 bytes, for integers and flags */
+    X64_VSLOTS = 192, /* of 16 bytes */
+    X64_MODES = 16,
+    /* the frame, from rsp */
+    X64_FRAME_ARG = 0,    /* 5 vectors: operands and result of reference functions */
+    X64_FRAME_XSAVE = 96, /* 12 vectors: xmm4-15 around slow paths */
+    X64_FRAME_VSLOT = X64_FRAME_XSAVE + 12 * 16,
+    X64_FRAME_SLOT = X64_FRAME_VSLOT + X64_VSLOTS * 16,
+    X64_FRAME_BYTES = X64_FRAME_SLOT + X64_SLOTS * 8 + 8, /* keeps rsp aligned after 6 pushes */
+};
+
+typedef struct X64Features {
+    bool avx, avx2, bmi1, bmi2, lzcnt, movbe, aes, pclmul, fma;
+} X64Features;
+
+/* Displacements from rbp of what generated code touches. */
+typedef struct X64Layout {
+    int32_t cpu;   /* of the Cpu itself; offsets of guest state count from there */
+    int32_t pc;    /* Target.pc_offset */
+    int32_t flags; /* Target.flags_offset */
+    int32_t fp;    /* IrFpState */
+    int32_t pc_page, request, raised, leave_exit, leave_restart, host_stack, scratch;
+    int32_t excl_addr, excl_size, excl_val;
+    int32_t tlb_mask[X64_MODES], tlb_read[X64_MODES], tlb_write[X64_MODES];
+    int32_t jump; /* pointer to 4096 entries of {pc, host address} */
+    unsigned n_pins;
+    int32_t pin[X64_MAX_PINS]; /* of the state pinned to x64_pin_reg[n] */
+} X64Layout;
+
+/* Entry points of the common code, as offsets from the start of the code cache. */
+typedef struct X64Thunks {
+    uint32_t enter;
+    uint32_t spill;           /* store pins, nothing else changes */
+    uint32_t call;            /* rax(cpu, rsi, rdx, rcx, r8), then reload pins */
+    uint32_t call_raises;     /* the same; leaves the block when cpu->raised is set */
+    uint32_t exit_link;       /* rax TcgExit, ecx delta */
+    uint32_t exit_request;    /* ecx delta */
+    uint32_t exit_request_at; /* rax pc */
+    uint32_t exit_next_at;    /* rax pc: not in the jump cache */
+    uint32_t exit_loop;       /* ecx delta */
+    uint32_t exit_loop_at;    /* rax pc */
+    uint32_t raise_here;      /* called: spill, then exit_raised for the NOPs behind the call */
+    uint32_t exit_raised;     /* rax: address of the NOPs of x64_fault_here */
+    uint32_t end;
+} X64Thunks;
+
+/* Where a value is. It may be in several places at once. */
+typedef struct X64Val {
+    uint16_t last; /* index of its last use; 0: none */
+    uint16_t next; /* of the values in the same register */
+    uint8_t reg;   /* X64_NO_REG: none */
+    uint8_t hint;  /* register of the pin that it will be SET to, or X64_NO_REG */
+    bool zext;     /* an I32 whose register's upper half is known to be 0 */
+    bool homed;    /* guest state at `home` holds it */
+    int16_t slot;  /* of the frame; -1: none */
+    int32_t home;  /* displacement from rbp */
+} X64Val;
+
+typedef enum X64StubKind {
+    STUB_LD,
+    STUB_ST,
+    STUB_LDP,
+    STUB_STP,
+    STUB_RMW,
+    STUB_CAS,
+    STUB_EXIT,
+} X64StubKind;
+
+typedef enum X64OpdKind { OPD_REG, OPD_MEM, OPD_IMM } X64OpdKind;
+
+/* An operand as an instruction can take it; OPD_REG of a V128 is an xmm. */
+typedef struct X64Opd {
+    X64OpdKind kind;
+    uint8_t reg;
+    X64Mem m;
+    int64_t imm;
+} X64Opd;
+
+/* Code out of line, emitted after the block. */
+typedef struct X64Stub {
+    X64StubKind kind;
+    X64Label entry, back;
+    uint16_t guest; /* index of the guest instruction */
+    uint8_t type, op, sub;
+    uint8_t addr;        /* register of the address */
+    uint8_t dst[2];      /* registers of results; X64_NO_REG: none */
+    bool save_flags;     /* EFLAGS hold flags that the state word still needs */
+    bool flags_inverted; /* CF is "not C" */
+    uint16_t xmm_live;
+    uint32_t memop;
+    int32_t delta; /* of an exit */
+    X64Opd val[2];
+} X64Stub;
+
+typedef struct X64ExitRec {
+    uint32_t patch; /* offset in the block of the rel32 */
+    uint32_t tail;  /* offset of where it leads while not linked */
+    uint32_t imm;   /* offset of the 8 bytes that hold the TcgExit pointer */
+    int32_t delta;
+} X64ExitRec;
+
+/* State of emitting one block; reused. */
+typedef struct X64Emit {
+    X64Asm a;
+    const IrBlock *ir;
+    const X64Layout *lay;
+    const X64Thunks *thunk;
+    const X64Features *feat;
+    int64_t base;    /* offset of a.start in the code cache */
+    unsigned i;      /* current instruction */
+    unsigned guest;  /* current guest instruction */
+    uint32_t locked; /* registers of the current operands: not evicted */
+    uint32_t xlocked;
+    uint16_t flags_id;      /* bundle in EFLAGS; 0: none */
+    bool flags_inverted;    /* CF is "not C" */
+    uint16_t flags_pending; /* bundle that the state's flag word still has to receive; 0: none */
+    uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
+    uint16_t head[16];      /* first value in each general register */
+    uint16_t xhead[16];
+    GArray *homes; /* uint16_t: values with a home */
+    GArray *stubs; /* X64Stub */
+    GArray *exits; /* X64ExitRec */
+    uint64_t slot_used[X64_SLOTS / 64];
+    uint64_t vslot_used[X64_VSLOTS / 64];
+    uint64_t slot_dying[X64_SLOTS / 64]; /* free after the current operation */
+    uint64_t vslot_dying[X64_VSLOTS / 64];
+    bool slots_dying;
+    bool failed;             /* cannot be emitted (slots ran out) */
+    bool done[IR_MAX_INSNS]; /* emitted early together with another */
+    X64Val val[IR_MAX_INSNS];
+} X64Emit;
+
+extern const uint8_t x64_pin_reg[X64_MAX_PINS];
+
+static inline const IrInsn *x64_insn(const X64Emit *e, unsigned id)
+{
+    return &e->ir->insn[id];
+}
+
+static inline X64Mem x64_env(int32_t disp)
+{
+    return x64_mem(RBP, disp);
+}
+
+static inline bool x64_is_vec(const X64Emit *e, unsigned id)
+{
+    return e->ir->insn[id].type == IR_V128;
+}
+
+static inline bool x64_wide(const IrInsn *insn)
+{
+    return insn->type == IR_I64;
+}
+
+static inline bool x64_is_const(const X64Emit *e, unsigned id)
+{
+    return e->ir->insn[id].op == IR_CONST;
+}
+
+/* ---- regs.c: values and registers ---- */
+
+void x64_regs_begin(X64Emit *e);
+/* The register pinned to state at @offset (from the Cpu), or X64_NO_REG. */
+unsigned x64_pin_of(const X64Emit *e, uint32_t offset);
+/* The value in a register: where it is, else loaded to a free register or to @tmp. */
+unsigned x64_reg(X64Emit *e, unsigned id, unsigned tmp);
+/* As an operand: imm32 if @imm, register, or memory. A constant that is no imm32 goes to @tmp. */
+X64Opd x64_opd(X64Emit *e, unsigned id, unsigned tmp, bool imm);
+/* Where the value is now, with no code emitted (constants: any 64-bit OPD_IMM). */
+X64Opd x64_where(X64Emit *e, unsigned id);
+/* Load into the given register. EFLAGS are left alone. */
+void x64_load(X64Emit *e, unsigned id, unsigned reg);
+void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg);
+/* Registers of operands that are not used after the current instruction become free. */
+void x64_kill_args(X64Emit *e);
+/* A register for the result; its old contents may still be an operand if x64_kill_args was
+ * called before, else it differs from all operands. */
+unsigned x64_def(X64Emit *e, unsigned id);
+/* The value lives in @reg from now on (as well as others). */
+void x64_assign(X64Emit *e, unsigned id, unsigned reg);
+void x64_release(X64Emit *e, unsigned id);
+/* End of an operation: slots of dead values can be used again. */
+void x64_slots_sweep(X64Emit *e);
+/* Copy values that outlive the current instruction out of pinned register @reg. */
+void x64_vacate(X64Emit *e, unsigned reg);
+/* State at [disp, disp + bytes) is about to be written: save live values that only live there. */
+void x64_home_clobber(X64Emit *e, int32_t disp, unsigned bytes);
+void x64_home_set(X64Emit *e, unsigned id, int32_t disp);
+/* All of the state may change, in registers and in memory (a helper that writes). */
+void x64_state_clobber(X64Emit *e);
+/* Make sure that values living on in xmm registers survive a call. */
+void x64_xmm_clobber(X64Emit *e);
+uint16_t x64_xmm_live(const X64Emit *e);
+int x64_slot_new(X64Emit *e, bool vec);
+X64Mem x64_slot_mem(int slot, bool vec);
+unsigned x64_xreg(X64Emit *e, unsigned id, unsigned tmp);
+unsigned x64_xdef(X64Emit *e, unsigned id);
+
+/* ---- flags.c: bundles ---- */
+
+/* EFLAGS are about to be destroyed: store the bundle there if anything still needs it. Uses rax. */
+void x64_flags_save(X64Emit *e);
+/* Store a pending bundle to the state's flag word. Uses rax; EFLAGS may be changed. */
+void x64_flags_sync(X64Emit *e);
+/* The host condition for @cond of bundle @id, true after the code emitted (uses rax). */
+X64Cc x64_flags_cc(X64Emit *e, unsigned id, IrCond cond);
+/* The bundle's word in the boundary format into @reg (bits beside N, Z, C, V undefined). */
+void x64_flags_word(X64Emit *e, unsigned id, unsigned reg);
+/* EFLAGS now are bundle @id. */
+void x64_flags_now(X64Emit *e, unsigned id, bool inverted);
+/* Store EFLAGS in the boundary format to the state's word (out of line). */
+void x64_flags_store(X64Emit *e, bool inverted);
+bool x64_flags_wanted(const X64Emit *e);
+/* NZCV in bits 3..0 of eax becomes bundle @id. Uses rcx. */
+void x64_flags_def_nzcv(X64Emit *e, unsigned id);
+/* The flag operation after the current instruction that has the same operands, or 0. */
+unsigned x64_flags_pair(const X64Emit *e, IrOpcode op);
+
+/* ---- rows ---- */
+
+typedef void X64EmitFn(X64Emit *e, unsigned id, const IrInsn *insn);
+extern X64EmitFn *const x64_emit_table[IR_N_OPS];
+
+#define IR_OP(name, result, args, effects, doc) X64EmitFn x64_op_##name;
+#define IR_VOP(name, reference, args, effects, doc)
+#include "accel/tcg/ir/ops.def"
+#undef IR_OP
+#undef IR_VOP
+
+/* All of vops.def: inline where there is a sequence, else through the reference function. */
+X64EmitFn x64_vector;
+
+/* Compare two integer operands by insn->sub (IrCmp). */
+X64Cc x64_compare(X64Emit *e, const IrInsn *insn);
+
+/* Call C code: rax(cpu, ...) with operands by value; the result is in rax. */
+typedef struct X64Call {
+    const void *fn;
+    unsigned n_args;
+    struct {
+        bool is_imm;
+        bool is_env; /* the address at displacement imm from rbp */
+        uint16_t id;
+        uint64_t imm;
+    } arg[4];
+    bool raises, writes;
+} X64Call;
+
+void x64_emit_call(X64Emit *e, const X64Call *c);
+/*
+ * Describe guest instruction @guest just after a call that may raise: two long NOPs whose
+ * displacements are its delta and restart word, which the thunk finds by its return address.
+ */
+void x64_fault_here(X64Emit *e, unsigned guest);
+void x64_thunk_call(X64Emit *e, uint32_t thunk);
+void x64_thunk_jmp(X64Emit *e, uint32_t thunk);
+
+/* Put a V128 value into scratch[n] of the vCPU. */
+void x64_to_scratch(X64Emit *e, unsigned id, unsigned n);
+/*
+ * rcx := host address of the access of @total bytes at the address in @addr (not rax, rcx), else
+ * to @slow; @align: low bits of the address that must be 0. Uses rax; destroys EFLAGS.
+ */
+void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, unsigned align,
+             X64Label *slow);
+
+/* Out-of-line code of a memory operation or exit. */
+void x64_mem_stub(X64Emit *e, X64Stub *s);
+void x64_exit_stub(X64Emit *e, X64Stub *s);
+X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
+/* Where the exits lead while they are not linked. */
+void x64_exit_tails(X64Emit *e);
+
+/* ---- whole blocks ---- */
+
+X64Emit *x64_emit_new(void);
+void x64_emit_free(X64Emit *e);
+/* Emit @ir at @buf; false: no room (or failed). On success e->exits is filled. */
+bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, int64_t base);
+
+/* Emit the common code; the number of bytes, 0 if there is no room. */
+size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room);
+void x64_features_read(X64Features *f, bool *usable);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The x86-64 back end as the run time sees it. */
+#include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+#include <string.h>
+
+typedef struct X64Host {
+    X64Layout lay;
+    X64Thunks thunk;
+    X64Features feat;
+    TcgLeave (*enter)(Cpu *cpu, void *entry);
+    GMutex lock;
+    X64Emit *idle; /* an emitter that no thread uses, guarded by `lock` */
+} X64Host;
+
+static int32_t x64_tc_disp(int32_t cpu, size_t offset)
+{
+    return cpu - (int32_t)sizeof(TcgCpu) + (int32_t)offset;
+}
+
+static void x64_layout_init(X64Layout *l, const Target *t)
+{
+    int32_t cpu = -(int32_t)(t->hot_offset + 128);
+
+    *l = (X64Layout){
+        .cpu = cpu,
+        .pc = cpu + (int32_t)t->pc_offset,
+        .flags = cpu + (int32_t)t->flags_offset,
+        .fp = cpu + (int32_t)t->fp_offset,
+        .request = cpu + (int32_t)offsetof(Cpu, request),
+        .raised = cpu + (int32_t)offsetof(Cpu, raised),
+        .pc_page = x64_tc_disp(cpu, offsetof(TcgCpu, pc_page)),
+        .leave_exit = x64_tc_disp(cpu, offsetof(TcgCpu, leave_exit)),
+        .leave_restart = x64_tc_disp(cpu, offsetof(TcgCpu, leave_restart)),
+        .host_stack = x64_tc_disp(cpu, offsetof(TcgCpu, host_stack)),
+        .scratch = x64_tc_disp(cpu, offsetof(TcgCpu, scratch)),
+        .excl_addr = x64_tc_disp(cpu, offsetof(TcgCpu, excl_addr)),
+        .excl_size = x64_tc_disp(cpu, offsetof(TcgCpu, excl_size)),
+        .excl_val = x64_tc_disp(cpu, offsetof(TcgCpu, excl_val)),
+        .jump = x64_tc_disp(cpu, offsetof(TcgCpu, jump)),
+        .n_pins = MIN(t->n_pinned, (unsigned)X64_MAX_PINS),
+    };
+    for (unsigned n = 0; n < X64_MODES; n++) {
+        l->tlb_mask[n] = x64_tc_disp(cpu, offsetof(TcgCpu, tlb_mask) + n * 8);
+        l->tlb_read[n] =
+            x64_tc_disp(cpu, offsetof(TcgCpu, read) + n * sizeof(((TcgCpu *)0)->read[0]));
+        l->tlb_write[n] =
+            x64_tc_disp(cpu, offsetof(TcgCpu, write) + n * sizeof(((TcgCpu *)0)->write[0]));
+    }
+    for (unsigned n = 0; n < l->n_pins; n++) {
+        l->pin[n] = cpu + (int32_t)t->pinned[n];
+    }
+}
+
+static bool x64_init(TcgCache *cache, const Target *target, GError **err)
+{
+    g_autofree X64Host *h = g_new0(X64Host, 1);
+    bool usable;
+    size_t n;
+
+    x64_features_read(&h->feat, &usable);
+    if (!usable) {
+        g_set_error(err, g_quark_from_static_string("tcg"), 0,
+                    "the x86_64 back end needs a host CPU with SSE4.2, POPCNT and CMPXCHG16B; "
+                    "use -accel tcg,backend=interp");
+        return false;
+    }
+    x64_layout_init(&h->lay, target);
+    n = x64_thunks_emit(&h->thunk, &h->lay, cache->rw, cache->size);
+    if (!n) {
+        g_set_error(err, g_quark_from_static_string("tcg"), 0,
+                    "the code cache is too small for the x86_64 back end");
+        return false;
+    }
+    g_mutex_init(&h->lock);
+    cache->n_prologue = n;
+    h->enter = (TcgLeave(*)(Cpu *, void *))(uintptr_t)(cache->rx + h->thunk.enter);
+    cache->host_state = g_steal_pointer(&h);
+    return true;
+}
+
+static void x64_free(TcgCache *cache)
+{
+    X64Host *h = cache->host_state;
+
+    if (h) {
+        x64_emit_free(h->idle);
+        g_mutex_clear(&h->lock);
+        g_free(h);
+        cache->host_state = NULL;
+    }
+}
+
+static X64Emit *x64_emitter_take(X64Host *h)
+{
+    X64Emit *e;
+
+    g_mutex_lock(&h->lock);
+    e = g_steal_pointer(&h->idle);
+    g_mutex_unlock(&h->lock);
+    if (!e) {
+        e = x64_emit_new();
+        e->lay = &h->lay;
+        e->thunk = &h->thunk;
+        e->feat = &h->feat;
+    }
+    return e;
+}
+
+static void x64_emitter_give(X64Host *h, X64Emit *e)
+{
+    g_mutex_lock(&h->lock);
+    if (!h->idle) {
+        h->idle = g_steal_pointer(&e);
+    }
+    g_mutex_unlock(&h->lock);
+    x64_emit_free(e);
+}
+
+/* Give the exits of the emitted block their records. False: no room. */
+static bool x64_exits_make(TcgCache *cache, TcgChunk *chunk, TcgBlock *block, X64Emit *e)
+{
+    uint8_t *code = chunk->code;
+    TcgExit *exits = NULL;
+
+    if (e->exits->len) {
+        exits = tcg_chunk_alloc(chunk, e->exits->len * sizeof(TcgExit));
+        if (!exits) {
+            return false;
+        }
+    }
+    for (unsigned n = 0; n < e->exits->len; n++) {
+        const X64ExitRec *r = &g_array_index(e->exits, X64ExitRec, n);
+        TcgExit *x = &exits[n];
+
+        x->owner = block;
+        x->delta = r->delta;
+        x->patch = tcg_rx(cache, code + r->patch);
+        x->host_stub = tcg_rx(cache, code + r->tail);
+        memcpy(code + r->imm, &x, sizeof(x));
+    }
+    block->exits = exits;
+    block->n_exits = e->exits->len;
+    return true;
+}
+
+static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block)
+{
+    X64Host *h = cache->host_state;
+    uint8_t *start = (uint8_t *)(((uintptr_t)chunk->code + 15) & ~(uintptr_t)15);
+    X64Emit *e;
+    bool ok;
+
+    if (start >= chunk->code_end) {
+        return false;
+    }
+    chunk->code = start;
+    e = x64_emitter_take(h);
+    ok = x64_emit_block(e, ir, start, (size_t)(chunk->code_end - start), start - cache->rw) &&
+         x64_exits_make(cache, chunk, block, e);
+    if (ok) {
+        block->host_entry = tcg_rx(cache, start);
+        block->host_size = x64_pos(&e->a);
+        chunk->code = start + block->host_size;
+    }
+    x64_emitter_give(h, e);
+    return ok;
+}
+
+static TcgLeave x64_enter(Cpu *cpu, void *host_entry)
+{
+    const TcgCpu *tc = tcg_cpu(cpu);
+    const X64Host *h = tc->chunk->cache->host_state;
+
+    return h->enter(cpu, host_entry);
+}
+
+/* The 4 bytes lie in one aligned granule of 8: other threads see the old or the new jump. */
+static void x64_patch(TcgCache *cache, uint8_t *at, const void *to)
+{
+    int32_t rel = (int32_t)((const uint8_t *)to - at - 4);
+    uint8_t *rw = tcg_rw(cache, at);
+    uint64_t *granule = (uint64_t *)((uintptr_t)rw & ~(uintptr_t)7);
+    unsigned shift = (unsigned)((uintptr_t)rw & 7) * 8;
+    uint64_t old = __atomic_load_n(granule, __ATOMIC_RELAXED), new;
+
+    do {
+        new = (old & ~(0xffffffffull << shift)) | (uint64_t)(uint32_t)rel << shift;
+    } while (!__atomic_compare_exchange_n(granule, &old, new, false, __ATOMIC_RELEASE,
+                                          __ATOMIC_RELAXED));
+}
+
+static void x64_link(TcgCache *cache, TcgExit *exit, TcgBlock *to)
+{
+    x64_patch(cache, exit->patch, to->host_entry);
+}
+
+static void x64_unlink_exit(TcgCache *cache, TcgExit *exit)
+{
+    x64_patch(cache, exit->patch, exit->host_stub);
+}
+
+const TcgHost tcg_host_x86_64 = {
+    .name = "x86_64",
+    .doc = "machine code for x86-64 hosts",
+    .needs_code = true,
+    .init = x64_init,
+    .free = x64_free,
+    .emit = x64_emit,
+    .enter = x64_enter,
+    .link = x64_link,
+    .unlink = x64_unlink_exit,
+};

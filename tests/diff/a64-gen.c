@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random valid A64 instructions from the decoder's own tables.
+ *
+ * Registers x20 to x27 point into the scratch memory, x28 holds a small offset and x29 the address
+ * of the code's end; nothing writes them, but for writeback. Branches go forward.
+ */
+#include "tests/diff/a64-gen.h"
+
+#include <string.h>
+
+enum { REG_POINTER = 20, REG_OFFSET = 28, REG_END = 29 };
+
+static bool gen_starts(const char *s, const char *prefix)
+{
+    return !strncmp(s, prefix, strlen(prefix));
+}
+
+/* What a user program cannot run, or the oracle may do otherwise by right. */
+bool gen_is_excluded(const InsnPattern *p)
+{
+    static const char *const prefix[] = {
+        "svc", "hvc", "smc",  "brk", "hlt",  "udf",  "msr",  "sys",  "wfi",  "wfe", "eret", "drps",
+        "pac", "aut", "ldra", "bra", "blra", "reta", "xpac", "hint", "dcps", "esb", "sb",   "bti",
+    };
+
+    for (size_t i = 0; i < sizeof(prefix) / sizeof(prefix[0]); i++) {
+        if (gen_starts(p->name, prefix[i])) {
+            return true;
+        }
+    }
+    return gen_starts(p->group, "pauth");
+}
+
+static uint32_t gen_put(uint32_t insn, unsigned lo, unsigned width, uint32_t value)
+{
+    uint32_t mask = (width == 32 ? UINT32_MAX : (1u << width) - 1) << lo;
+
+    return (insn & ~mask) | (value << lo & mask);
+}
+
+static uint32_t gen_field(const InsnPattern *p, uint32_t insn, const char *name, uint32_t value)
+{
+    for (int i = 0; i < p->n_fields; i++) {
+        const InsnField *f = &p->fields[i];
+
+        if (!strcmp(f->name, name)) {
+            uint32_t mask = ((1u << f->width) - 1) << f->lo;
+
+            return (insn & ~mask) | (value << f->lo & mask & ~p->mask) | (insn & mask & p->mask);
+        }
+    }
+    return insn;
+}
+
+static uint32_t gen_branch(const InsnPattern *p, uint32_t insn, uint64_t *seed)
+{
+    uint32_t skip = 1 + case_random(seed) % 3;
+
+    if (!strcmp(p->name, "b") || !strcmp(p->name, "bl")) {
+        return gen_put(insn, 0, 26, skip);
+    }
+    if (gen_starts(p->name, "tb")) {
+        return gen_put(insn, 5, 14, skip);
+    }
+    if (gen_starts(p->name, "cb") || gen_starts(p->name, "bcond")) {
+        return gen_put(insn, 5, 19, skip);
+    }
+    if (gen_starts(p->name, "br") || gen_starts(p->name, "blr") || gen_starts(p->name, "ret")) {
+        return gen_put(insn, 5, 5, REG_END);
+    }
+    return insn;
+}
+
+/* A destination register that is none of the reserved ones. */
+static uint32_t gen_safe_reg(uint32_t insn, unsigned lo, uint32_t fixed)
+{
+    uint32_t r = insn >> lo & 31;
+
+    return r >= REG_POINTER && r <= REG_END && !(fixed >> lo & 31)
+               ? gen_put(insn, lo, 5, r - REG_POINTER)
+               : insn;
+}
+
+static uint32_t gen_memory(const InsnPattern *p, uint32_t insn, uint64_t *seed)
+{
+    uint32_t r = (uint32_t)case_random(seed);
+
+    if (gen_starts(p->name, "ldr.lit") || strstr(p->name, "lit") || gen_starts(p->name, "prfm.l")) {
+        return gen_put(insn, 5, 19, r % 16);
+    }
+    insn = gen_field(p, insn, "rn", r % 9 == 8 ? 31 : REG_POINTER + r % 8);
+    insn = gen_field(p, insn, "rm", REG_OFFSET);
+    for (int i = 0; i < p->n_fields; i++) {
+        const InsnField *f = &p->fields[i];
+
+        if (f->width == 12 && gen_starts(f->name, "imm")) {
+            insn = gen_put(insn, f->lo + 6, 6, 0);
+        }
+    }
+    return insn;
+}
+
+uint32_t gen_insn(const InsnPattern *p, uint64_t *seed)
+{
+    for (unsigned tries = 0; tries < 200; tries++) {
+        uint32_t insn = ((uint32_t)case_random(seed) & ~p->mask) | p->value;
+
+        insn = (insn & ~p->should_mask) | p->should_value;
+        if (gen_starts(p->group, "ldst") || gen_starts(p->group, "simd-ldst")) {
+            insn = gen_memory(p, insn, seed);
+        } else {
+            insn = gen_branch(p, insn, seed);
+        }
+        for (int i = 0; i < p->n_fields; i++) {
+            const InsnField *f = &p->fields[i];
+
+            if (f->width == 5 && (!strcmp(f->name, "rd") || !strcmp(f->name, "rt") ||
+                                  !strcmp(f->name, "rt2") || !strcmp(f->name, "rs"))) {
+                insn = gen_safe_reg(insn, f->lo, p->mask);
+            }
+        }
+        if ((insn & p->mask) == p->value && (!p->when || p->when(insn)) &&
+            (!p->avoid || !p->avoid(insn))) {
+            return insn;
+        }
+    }
+    return 0xd503201f; /* NOP: the pattern's constraints were not met */
+}
+
+static uint64_t gen_interesting(uint64_t *seed)
+{
+    uint64_t r = case_random(seed), v = case_random(seed);
+
+    switch (r % 8) {
+    case 0:
+        return (r >> 8) % 3 - 1;
+    case 1:
+        return 1ull << (r >> 8 & 63);
+    case 2:
+        return (1ull << (r >> 8 & 63)) - 1;
+    case 3:
+        return v & 0xff;
+    case 4:
+        return (uint64_t)(int64_t)(int32_t)v;
+    case 5:
+        return (uint32_t)v;
+    default:
+        return v;
+    }
+}
+
+static uint64_t gen_fp(uint64_t *seed)
+{
+    static const uint64_t special[] = {
+        0,
+        0x8000000000000000,
+        0x3ff0000000000000,
+        0xbff0000000000000,
+        0x7ff0000000000000,
+        0xfff0000000000000,
+        0x7ff8000000000000,
+        0x7ff0000000000001,
+        0x0000000000000001,
+        0x0010000000000000,
+        0x7fefffffffffffff,
+        0x3f8000003f800000,
+        0x7f8000007f800000,
+        0x7fc000017f800001,
+        0x0000000100800000,
+        0x3c003c003c003c00,
+        0x7c007e017c010001,
+        0x43e0000000000000,
+        0x41dfffffffc00000,
+        0xc1e0000000000000,
+    };
+    uint64_t r = case_random(seed), v = case_random(seed);
+
+    switch (r % 6) {
+    case 0:
+        return special[(r >> 8) % (sizeof(special) / sizeof(special[0]))];
+    case 1: /* double of modest exponent */
+        return (v & 0x800fffffffffffff) | (0x3f0 + (r >> 8) % 32) << 52;
+    case 2: /* two singles of modest exponent */
+        return (v & 0x807fffff807fffff) | (0x78 + (r >> 8) % 16) << 23 |
+               (0x78 + (r >> 16) % 16) << 55;
+    case 3:
+        return v & 0x00ff00ff00ff00ff;
+    case 4:
+        return v & (r & 256 ? 0xffffffff : 0xffffffffffffffff);
+    default:
+        return v;
+    }
+}
+
+void gen_case(A64Case *c, const InsnPattern *const *patterns, unsigned n, uint16_t *index,
+              uint64_t *seed)
+{
+    memset(c, 0, sizeof(*c));
+    c->seed = case_random(seed);
+    for (unsigned i = 0; i < CASE_INSNS; i++) {
+        index[i] = (uint16_t)(case_random(seed) % n);
+        c->code[i] = gen_insn(patterns[index[i]], seed);
+    }
+    for (unsigned i = 0; i < 31; i++) {
+        c->in.x[i] = gen_interesting(seed);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        c->in.x[REG_POINTER + i] = CASE_SCRATCH + 0x1000 + (case_random(seed) & 0x1fff) / 16 * 16;
+    }
+    c->in.x[REG_OFFSET] = case_random(seed) & 0x70;
+    c->in.x[REG_END] = CASE_CODE + 4 * CASE_INSNS;
+    c->in.sp = CASE_SCRATCH + 0x2000;
+    c->in.nzcv = case_random(seed) & 0xf0000000;
+    /* RMode, FZ, DN, FZ16, AHP */
+    c->in.fpcr = case_random(seed) % 2 ? 0 : case_random(seed) & 0x07c80000;
+    for (unsigned i = 0; i < 32; i++) {
+        c->in.v[i][0] = gen_fp(seed);
+        c->in.v[i][1] = gen_fp(seed);
+    }
+}

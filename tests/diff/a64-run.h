@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_DIFF_A64_RUN_H
+#define TESTS_DIFF_A64_RUN_H
+
+#include "tests/diff/a64-case.h"
+
+#include <stdbool.h>
+
+/* Make the machine that runs cases, on @backend of the translator (NULL: its default). */
+bool a64_run_init(const char *backend);
+void a64_run(const A64Case *c, A64Result *r);
+
+#endif
