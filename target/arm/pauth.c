@@ -18,7 +18,7 @@ enum { QARMA_CELLS = 16, QARMA_ROUNDS_MAX = 8 };
 
 static const uint64_t qarma_constant[QARMA_ROUNDS_MAX] = {
     0x0000000000000000, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89,
-    0x452821e638d01377, 0xbe5466cf34e90c6c, 0xc0ac29b7c97c50dd, 0x3f84d5b5b5470917,
+    0x452821e638d01377, 0xbe5466cf34e90c6c, 0x3f84d5b5b5470917, 0x9216d5d98979fb1b,
 };
 
 static const uint8_t qarma_sigma[16] = {
