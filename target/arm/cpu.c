@@ -136,7 +136,7 @@ static const ArmModel *cpu_arm_model(const DeviceType *type)
     return NULL;
 }
 
-static bool cpu_arm_start(Device *dev, GError **err)
+bool arm_cpu_start(Device *dev, GError **err)
 {
     ArmCpu *c = device_as(dev, ArmCpu);
 
@@ -265,7 +265,7 @@ const DeviceType device_arm_cpu = {
     .base = &device_cpu,
     .size = sizeof(ArmCpu),
     .fields = TABLE(cpu_arm_fields),
-    .start = cpu_arm_start,
+    .start = arm_cpu_start,
     .settle = cpu_arm_settle,
     .saving = cpu_arm_saving,
     .loaded = cpu_arm_loaded,

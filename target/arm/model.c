@@ -122,7 +122,7 @@ const ArmModel *const arm_models[] = {
 #define TYPE(model)                                                                 \
     {                                                                               \
         .name = model "-arm-cpu", .doc = "Arm CPU " model, .base = &device_arm_cpu, \
-        .size = sizeof(ArmCpu),                                                     \
+        .size = sizeof(ArmCpu), .start = arm_cpu_start,                             \
     }
 
 static const DeviceType model_types[] = {

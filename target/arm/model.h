@@ -13,6 +13,9 @@ struct ArmModel {
     bool has_pauth_props; /* pauth and pauth-impdef may be set */
 };
 
+/* DeviceType.start of every model (cpu.c). */
+bool arm_cpu_start(Device *dev, GError **err);
+
 extern const ArmModel *const arm_models[]; /* NULL-terminated */
 
 #endif
