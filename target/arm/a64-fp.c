@@ -307,9 +307,7 @@ bool trans_fmov_imm(Trans *t, const ArgsFimm *a)
 /* Variant of VFTOI and VITOF for a general register. */
 static IrDesc fp_int_desc(const ArgsFint *a, bool is_signed, unsigned round)
 {
-    /* The scale field is 64 less the number of fraction bits; 0: none. */
-    unsigned frac = a->scale ? 64 - a->scale : 0;
-    IrDesc d = ir_desc_imm(a->size, IR_SCALAR, frac);
+    IrDesc d = ir_desc_imm(a->size, IR_SCALAR, a->frac);
 
     d = ir_desc_with_variant(d, is_signed | (a->sf ? 3 : 2) << 1);
     return ir_desc_with_round(d, round);
