@@ -80,9 +80,9 @@ struct InputPin {
     Device *dev;
     const Field *field;
     uint32_t n;
-    uint32_t drivers; /* atomic; how many outputs drive it high */
-    bool seen;        /* the level the device has been told; guarded by its lock */
-    bool outside;     /* device_set_input drives it high */
+    int32_t drivers; /* atomic; how many outputs drive it high; < 0 while two setters race */
+    bool seen;       /* the level the device has been told; guarded by its lock */
+    bool outside;    /* device_set_input drives it high */
 };
 
 struct IrqLink {

@@ -70,8 +70,10 @@ static CpuExit toy_run(Cpu *cpu)
             return CPU_EXIT_OFF;
         }
         if (s->sleeps) {
-            __atomic_add_fetch(&s->wakes, cpu_lines(cpu) != 0, __ATOMIC_SEQ_CST);
-            cpu_set_line(cpu, 0, false);
+            bool high = cpu_lines(cpu) != 0;
+
+            cpu_set_line(cpu, 0, false); /* before it is counted: the test raises it again then */
+            __atomic_add_fetch(&s->wakes, high, __ATOMIC_SEQ_CST);
             return CPU_EXIT_HALTED;
         }
     }

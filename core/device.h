@@ -222,7 +222,8 @@ typedef struct Field {
             .at = offsetof(T, m), .size = (uint32_t)sizeof(*((T *)0)->m), \
             .n_at = 1 + offsetof(T, n), __VA_ARGS__                       \
     }
-/* uint8_t *m (g_malloc) of @len (uint32_t member) bytes, at most @limit; empty after reset. */
+/* uint8_t *m (g_malloc) of @len (uint32_t member) bytes, at most @limit; empty after reset. A
+ * load allocates room for @limit bytes where that is at most 1 MiB, for @len else. */
 #define STATE_BYTES(T, m, len, limit, ...)                                                         \
     {                                                                                              \
 #m, FIELD_STATE, TYPE_BYTES, FIELD_AT(T, m, sizeof(void *)), .n_at = 1 + offsetof(T, len), \

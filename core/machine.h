@@ -170,7 +170,11 @@ void machine_set_run_state(Machine *m, RunState s);
 void machine_pause(Machine *m, RunState s);
 /* Run. Errors: after a shutdown or panic a reset must come first. EVENT_RESUME. LOOP_THREAD. */
 NODISCARD bool machine_resume(Machine *m, GError **err);
-/* The same from any thread, soon: on the main loop. */
+/*
+ * Run @only and keep the other CPUs stopped (a debugger steps one); NULL: all. LOOP_THREAD.
+ */
+NODISCARD bool machine_resume_only(Machine *m, Cpu *only, GError **err);
+/* machine_pause from any thread, soon: on the main loop. */
 void machine_pause_request(Machine *m, RunState s);
 
 /* Queued, done on the main loop. A second one of the same kind before that is dropped. */

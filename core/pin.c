@@ -143,7 +143,7 @@ void irq_set(Irq *irq, bool level)
         device_trace(irq->dev, "irq_set", "%d", level);
     }
     for (const IrqLink *l = irq->links; l; l = l->next) {
-        __atomic_add_fetch(&l->pin->drivers, level ? 1u : UINT32_MAX, __ATOMIC_SEQ_CST);
+        __atomic_add_fetch(&l->pin->drivers, level ? 1 : -1, __ATOMIC_SEQ_CST);
         pin_notify(l->pin, false);
     }
 }
@@ -233,7 +233,7 @@ void device_set_input(Device *dev, const char *in, unsigned n, bool level)
     CHECK(pin);
     if (pin->outside != level) {
         pin->outside = level;
-        __atomic_add_fetch(&pin->drivers, level ? 1u : UINT32_MAX, __ATOMIC_SEQ_CST);
+        __atomic_add_fetch(&pin->drivers, level ? 1 : -1, __ATOMIC_SEQ_CST);
         pin_notify(pin, false);
     }
 }

@@ -139,11 +139,17 @@ void machine_pause(Machine *m, RunState s)
     }
     cpu_stop_all(m);
     clock_run(m, false);
+    m->ended = s == RUN_INTERNAL_ERROR;
     __atomic_store_n(&m->run_state, s, __ATOMIC_RELEASE);
     run_tell(m, &(MachineEvent){ .kind = EVENT_STOP, .state = s });
 }
 
 bool machine_resume(Machine *m, GError **err)
+{
+    return machine_resume_only(m, NULL, err);
+}
+
+bool machine_resume_only(Machine *m, Cpu *only, GError **err)
 {
     if (machine_is_running(m)) {
         return true;
@@ -154,7 +160,11 @@ bool machine_resume(Machine *m, GError **err)
     }
     __atomic_store_n(&m->run_state, RUN_RUNNING, __ATOMIC_RELEASE);
     clock_run(m, true);
-    cpu_go_all(m);
+    if (only) {
+        cpu_stop_wanted(only, false);
+    } else {
+        cpu_go_all(m);
+    }
     run_tell(m, &(MachineEvent){ .kind = EVENT_RESUME, .state = RUN_RUNNING });
     return true;
 }
@@ -308,7 +318,6 @@ static void run_panic(void *arg)
     switch (m->actions.panic) {
     case PANIC_PAUSE:
         machine_pause(m, RUN_GUEST_PANICKED);
-        m->ended = true;
         break;
     case PANIC_NONE:
         if (machine_is_running(m)) {

@@ -23,6 +23,7 @@ enum {
     STATE_FIELD_MAX = 256 << 20, /* bytes of one field */
     STATE_RUN_MAX = 256,         /* pages of one run */
     STATE_BUFFER = 1 << 20,
+    STATE_ROOM_MAX = 1 << 20, /* a STATE_BYTES up to this limit is loaded with room for all of it */
 };
 
 typedef enum StateTag {

@@ -113,7 +113,9 @@ static bool load_into_bytes(Loader *l, Device *dev, const Field *f, const Loaded
                          in->len, f->max);
     }
     g_free(*p);
-    *p = g_memdup2(in->data, in->len);
+    /* Room for the limit: devices append in place. */
+    *p = g_malloc0(max_u64(in->len, min_u64(f->max, STATE_ROOM_MAX)) + 1);
+    memcpy(*p, in->data, in->len);
     *(uint32_t *)(void *)((uint8_t *)dev + f->n_at - 1) = (uint32_t)in->len;
     return true;
 }
@@ -455,6 +457,9 @@ static bool load_rebuild(Loader *l)
         }
     }
     device_settle_tree(l->m->root, false);
+    for (unsigned i = 0; i < machine_n_cpus(l->m); i++) {
+        cpu_state_changed(machine_cpu(l->m, i));
+    }
     return true;
 }
 
