@@ -23,7 +23,8 @@ struct Chardev {
     char *id, *where;
     const CharHandlers *handlers;
     void *opaque;
-    bool open;         /* the peer is there */
+    bool open; /* the peer is there */
+    bool closed;
     int in_fd, out_fd; /* -1: none */
     unsigned in_watch;
     Mutex out_lock; /* one writer at a time */
@@ -42,6 +43,7 @@ size_t char_deliver(Chardev *c, const uint8_t *buf, size_t len);
 /* Write everything to @fd, waiting for room at most @wait_ms in all; false: gave up. */
 bool char_write_fd(int fd, const uint8_t *buf, size_t len, int wait_ms);
 void char_event(Chardev *c, CharEvent event);
+bool mux_is_attached(const Chardev *c);
 bool mux_attach(Chardev *c, const CharHandlers *h, void *opaque, GError **err);
 
 #endif

@@ -30,6 +30,8 @@ char *chardev_help(void)
     return g_string_free(s, FALSE);
 }
 
+static void char_accept_on_loop(void *arg);
+
 static Chardev *char_alloc(Machine *m, const char *id, const CharKind *kind)
 {
     Chardev *c = g_new0(Chardev, 1);
@@ -108,15 +110,31 @@ Chardev *chardev_new_mux(Machine *m, const char *id, Chardev *take_base)
     return c;
 }
 
+void chardev_close(Chardev *c)
+{
+    const CharKind *kind = c->kind;
+
+    c->closed = true;
+    c->handlers = NULL;
+    char_unwatch_input(c);
+    loop_unpost(c->machine, char_accept_on_loop, c);
+    mutex_lock(&c->out_lock); /* nobody is within its write */
+    c->kind = &char_null;
+    mutex_unlock(&c->out_lock);
+    if (kind->close) {
+        kind->close(c);
+    }
+    c->open = false;
+    c->state = NULL;
+}
+
 void chardev_free(Chardev *c)
 {
     if (!c) {
         return;
     }
-    c->handlers = NULL;
-    char_unwatch_input(c);
-    if (c->kind->close) {
-        c->kind->close(c);
+    if (!c->closed) {
+        chardev_close(c);
     }
     mutex_deinit(&c->out_lock);
     g_free(c->id);
@@ -142,6 +160,11 @@ const char *chardev_where(const Chardev *c)
 bool chardev_is_open(const Chardev *c)
 {
     return c->open;
+}
+
+bool chardev_is_attached(const Chardev *c)
+{
+    return chardev_is_mux(c) ? mux_is_attached(c) : c->handlers != NULL;
 }
 
 bool chardev_is_mux(const Chardev *c)

@@ -38,6 +38,11 @@ Chardev *chardev_new(Machine *m, const char *id, const char *text, GError **err)
 /* A mux over @base, which it owns from now on. Ctrl-A is its key. */
 Chardev *chardev_new_mux(Machine *m, const char *id, Chardev *take_base);
 void chardev_free(Chardev *c);
+/*
+ * Give up the host's side for good (the terminal gets its modes back); writes go nowhere from
+ * then on. chardev_free after it needs no machine, so it may come after machine_free.
+ */
+void chardev_close(Chardev *c);
 
 const char *chardev_id(const Chardev *c);
 const char *chardev_kind(const Chardev *c);
@@ -45,6 +50,8 @@ const char *chardev_kind(const Chardev *c);
 const char *chardev_where(const Chardev *c);
 bool chardev_is_open(const Chardev *c);
 bool chardev_is_mux(const Chardev *c);
+/* Has a front end (any, for a mux). */
+bool chardev_is_attached(const Chardev *c);
 
 /* Take the front end's place. Errors: taken already. A NULL @h gives it up. */
 NODISCARD bool chardev_attach(Chardev *c, const CharHandlers *h, void *opaque, GError **err);

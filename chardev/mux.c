@@ -170,6 +170,18 @@ static void mux_close(Chardev *c)
     g_free(x);
 }
 
+bool mux_is_attached(const Chardev *c)
+{
+    const Mux *x = c->state;
+
+    for (unsigned i = 0; i < x->n; i++) {
+        if (x->front[i].handlers) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool mux_attach(Chardev *c, const CharHandlers *h, void *opaque, GError **err)
 {
     Mux *x = c->state;

@@ -1,11 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one command: picks the tool by subcommand or argv[0]. */
+/* The one command: picks the tool by subcommand, or by the name it is called by. */
+#include "cli/config.h"
+#include "cli/system.h"
+#include "monitor/monitor.h"
+#include "util/suggest.h"
+
 #include <stdio.h>
+#include <string.h>
+
+static const char *const main_archs[] = { "aarch64" };
+static const char *const main_tools[] = { "system", "manual", "reference", "help", "version" };
+
+static int main_help(void)
+{
+    puts("usage: tinamou system ARCH [OPTIONS]   run a machine (aarch64); --help lists options\n"
+         "       tinamou version                 show the version\n"
+         "       tinamou manual                  the manual page, as troff\n"
+         "       tinamou reference               the monitor's commands, as Markdown\n"
+         "\n"
+         "Called as qemu-system-aarch64 it takes that program's options.");
+    return 0;
+}
+
+static int main_unknown(const char *what, const char *word, const char *const *names, size_t n)
+{
+    g_autofree char *near = suggest_or_list(word, names, n, 8);
+
+    fprintf(stderr, "tinamou: there is no %s '%s'%s\n", what, word, near);
+    return 1;
+}
+
+static int main_system(const char *prog, const char *arch, int argc, char **argv)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(main_archs); i++) {
+        if (!strcmp(arch, main_archs[i])) {
+            return system_main(prog, main_archs[i], argc, argv);
+        }
+    }
+    return main_unknown("architecture", arch, main_archs, G_N_ELEMENTS(main_archs));
+}
+
+static int main_print(char *take_text)
+{
+    fputs(take_text, stdout);
+    g_free(take_text);
+    return 0;
+}
 
 int main(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    printf("tinamou 0.1.0\n");
-    return 0;
+    const char *slash = strrchr(argv[0] ? argv[0] : "tinamou", '/');
+    const char *name = slash ? slash + 1 : argv[0] ? argv[0] : "tinamou";
+    const char *tool = argc > 1 ? argv[1] : "help";
+
+    if (g_str_has_prefix(name, "qemu-system-")) {
+        return main_system(name, name + strlen("qemu-system-"), argc - 1, argv + 1);
+    }
+    tool += strspn(tool, "-");
+    if (!strcmp(tool, "system") && argc == 2) {
+        fputs("tinamou: an architecture is missing: tinamou system aarch64 ...\n", stderr);
+        return 1;
+    }
+    if (!strcmp(tool, "system")) {
+        return main_system("tinamou", argv[2], argc - 3, argv + 3);
+    }
+    if (!strcmp(tool, "help") || !strcmp(tool, "h")) {
+        return main_help();
+    }
+    if (!strcmp(tool, "version")) {
+        return main_print(g_strdup("tinamou " TINAMOU_VERSION "\n"));
+    }
+    if (!strcmp(tool, "manual")) {
+        return main_print(option_manual());
+    }
+    if (!strcmp(tool, "reference")) {
+        return main_print(mon_reference());
+    }
+    return main_unknown("tool", argv[1], main_tools, G_N_ELEMENTS(main_tools));
 }

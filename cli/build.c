@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/build.h"
+
+#include "accel/accel.h"
+#include "core/clock.h"
+#include "core/cpu.h"
+#include "target/arm/cpu.h"
+#include "util/suggest.h"
+
+#include <string.h>
+
+static void build_free_options(gpointer p)
+{
+    options_deinit(p);
+    g_free(p);
+}
+
+void build_init(Build *b, const SystemConfig *c)
+{
+    *b = (Build){ .config = c };
+    b->gdbs = g_ptr_array_new_with_free_func((GDestroyNotify)gdb_server_free);
+    b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
+    b->serials = g_array_new(FALSE, TRUE, sizeof(Chardev *));
+    b->drives = g_array_new(FALSE, TRUE, sizeof(BoardDrive));
+    b->parsed = g_ptr_array_new_with_free_func(build_free_options);
+    b->mon_boards = g_array_new(TRUE, TRUE, sizeof(MonBoard));
+    b->cpu_models = g_ptr_array_new_with_free_func(g_free);
+}
+
+void build_deinit(Build *b)
+{
+    /*
+     * Devices point to character devices until the machine is gone, and those watch files on
+     * the machine's loop: so they are closed first (which gives the terminal back) and freed last.
+     */
+    if (b->m && machine_is_running(b->m)) {
+        machine_pause(b->m, RUN_SHUTDOWN);
+    }
+    g_ptr_array_free(b->gdbs, TRUE);
+    if (b->monitors) {
+        mon_host_free(b->monitors);
+    }
+    for (unsigned i = 0; i < b->chardevs->len; i++) {
+        chardev_close(g_ptr_array_index(b->chardevs, i));
+    }
+    if (b->m) {
+        machine_free(b->m);
+    }
+    if (b->accel && b->accel_state && b->accel->machine_free) {
+        b->accel->machine_free(b->accel_state);
+    }
+    g_ptr_array_free(b->chardevs, TRUE);
+    g_array_free(b->serials, TRUE);
+    g_array_free(b->drives, TRUE);
+    g_ptr_array_free(b->parsed, TRUE);
+    options_deinit(&b->machine_options);
+    g_array_free(b->mon_boards, TRUE);
+    g_ptr_array_free(b->cpu_models, TRUE);
+    *b = (Build){ 0 };
+}
+
+static bool build_find_board(Build *b, GError **err)
+{
+    const SystemConfig *c = b->config;
+    GString *props = g_string_new("");
+    bool ok;
+
+    for (unsigned i = 0; i < c->machine_props->len; i++) {
+        g_auto(GStrv) commas = g_strsplit(g_ptr_array_index(c->machine_props, i), ",", -1);
+        g_autofree char *prop = g_strjoinv(",,", commas);
+
+        g_string_append_printf(props, "%s%s", i ? "," : "", prop);
+    }
+    ok = options_parse(&b->machine_options, props->str, NULL, err);
+    g_string_free(props, TRUE);
+    if (!ok) {
+        return false;
+    }
+    if (!c->machine) {
+        return error_set(err, "no machine is chosen: say -M virt (-M help lists them all)");
+    }
+    b->board = board_find(c->machine, err);
+    if (!b->board) {
+        g_prefix_error(err, "-M %s: ", c->machine);
+        return false;
+    }
+    if (strcmp(b->board->target, c->arch)) {
+        return error_set(err, "-M %s is a machine of %s; run `tinamou system %s` for it",
+                         c->machine, b->board->target, b->board->target);
+    }
+    return true;
+}
+
+static bool build_log(Build *b, GError **err)
+{
+    const SystemConfig *c = b->config;
+    LogSink *log = machine_log(b->m);
+
+    if (c->log_file && !log_open(log, c->log_file, err)) {
+        g_prefix_error(err, "-D %s: ", c->log_file);
+        return false;
+    }
+    if (c->log_items && !log_set_items(log, c->log_items, err)) {
+        g_prefix_error(err, "-d %s: ", c->log_items);
+        return false;
+    }
+    for (unsigned i = 0; i < c->traces->len; i++) {
+        log_trace_pattern(log, g_ptr_array_index(c->traces, i));
+    }
+    return true;
+}
+
+/* One of -accel (or -M accel=): the first that exists and works. */
+static bool build_accel(Build *b, GError **err)
+{
+    const SystemConfig *c = b->config;
+    const char *wanted = c->accels->len ? g_ptr_array_index(c->accels, 0) : NULL;
+    size_t len = wanted ? strcspn(wanted, ",") : 0;
+    g_autofree char *name = g_strndup(wanted ? wanted : "", len);
+    const char *names[8];
+    size_t n = 0;
+
+    for (const Accel *const *a = accel_types; *a && n < G_N_ELEMENTS(names); a++) {
+        names[n++] = (*a)->name;
+        if (!wanted || !strcmp(name, (*a)->name)) {
+            b->accel = *a;
+            break;
+        }
+    }
+    if (!b->accel && !strcmp(name, "kvm") && c->accels->len > 1) {
+        b->accel = accel_types[0];
+        wanted = NULL;
+        g_ptr_array_add(c->notes, g_strdup("KVM is not supported yet: the guest is translated "
+                                           "(tcg)"));
+    }
+    if (!b->accel) {
+        g_autofree char *near = suggest_or_list(name, names, n, 8);
+
+        return error_set(err, "-accel %s: there is no such accelerator%s", wanted, near);
+    }
+    b->accel_state =
+        b->accel->machine_init(b->m, wanted && wanted[len] ? wanted + len + 1 : NULL, err);
+    if (!b->accel_state) {
+        g_prefix_error(err, "-accel %s: ", wanted ? wanted : b->accel->name);
+        return false;
+    }
+    for (unsigned i = 0; b->accel->cpu_init && i < machine_n_cpus(b->m); i++) {
+        if (!b->accel->cpu_init(machine_cpu(b->m, i), err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool build_board(Build *b, GError **err)
+{
+    const SystemConfig *c = b->config;
+    g_autofree const char **props = g_new0(const char *, b->board->n_props + 1);
+    BoardConfig cfg = {
+        .machine = &b->machine_options,
+        .cpu = c->cpu,
+        .n_cpus = c->smp.cpus,
+        .max_cpus = c->smp.max_cpus,
+        .sockets = c->smp.sockets,
+        .clusters = c->smp.clusters,
+        .cores = c->smp.cores,
+        .threads = c->smp.threads,
+        .ram_bytes = c->ram_bytes,
+        .kernel = c->kernel,
+        .initrd = c->initrd,
+        .append = c->append,
+        .dtb = c->dtb,
+        .bios = c->bios,
+        .serials = (Chardev *const *)(void *)b->serials->data,
+        .n_serials = b->serials->len,
+        .drives = (BoardDrive *)(void *)b->drives->data,
+        .n_drives = b->drives->len,
+        .devices = (const char *const *)c->devices->pdata,
+        .n_devices = c->devices->len,
+        .uuid = c->uuid,
+        .nodefaults = c->nodefaults,
+        .no_graphic = true,
+    };
+
+    if (c->smp.max_cpus > b->board->max_cpus) {
+        return error_set(err, "-smp %u: machine %s takes up to %u CPUs", c->smp.max_cpus,
+                         b->board->name, b->board->max_cpus);
+    }
+    if (!b->board->init(b->m, &cfg, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < b->board->n_props; i++) {
+        props[i] = b->board->props[i].name;
+    }
+    if (!options_all_used(&b->machine_options, props, (unsigned)b->board->n_props, err)) {
+        g_prefix_error(err, "-M %s: ", b->board->name);
+        return false;
+    }
+    return true;
+}
+
+static void build_monitor_lists(Build *b)
+{
+    g_autofree const DeviceType **cpus = build_cpu_types(b->board);
+
+    for (const Board *const *p = board_types; *p; p++) {
+        MonBoard row = {
+            .name = (*p)->name,
+            .alias = (*p)->aliases ? (*p)->aliases[0] : NULL,
+            .default_cpu = (*p)->default_cpu,
+            .doc = (*p)->doc,
+            .max_cpus = (*p)->max_cpus,
+        };
+
+        g_array_append_val(b->mon_boards, row);
+    }
+    for (const DeviceType **t = cpus; *t; t++) {
+        size_t len = strlen((*t)->name) - strlen(b->board->cpu_suffix);
+
+        g_ptr_array_add(b->cpu_models, g_strndup((*t)->name, len));
+    }
+    g_ptr_array_add(b->cpu_models, NULL);
+}
+
+static bool build_gdbserver(void *opaque, const char *where, GError **err)
+{
+    return build_gdb(opaque, where, err);
+}
+
+bool build_machine(Build *b, GError **err)
+{
+    const SystemConfig *c = b->config;
+    g_autofree const DeviceType **cpus = NULL;
+    bool now = true;
+    int64_t base_ns = 0;
+
+    if (!build_find_board(b, err)) {
+        return false;
+    }
+    b->m = machine_new(err);
+    if (!b->m) {
+        return false;
+    }
+    if (c->name) {
+        machine_set_name(b->m, c->name);
+    }
+    machine_set_actions(b->m, c->actions);
+    machine_add_types(b->m, device_types);
+    machine_add_types(b->m, arm_cpu_types);
+    if (c->rtc && !rtc_parse(c->rtc, &now, &base_ns, err)) {
+        return false;
+    }
+    if (!now) {
+        clock_set_rtc_ns(b->m, base_ns);
+    }
+    if (!build_log(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
+        !build_board(b, err) || !build_accel(b, err)) {
+        return false;
+    }
+    build_monitor_lists(b);
+    return machine_start(b->m, err);
+}
+
+bool build_run(Build *b, GError **err)
+{
+    const SystemConfig *c = b->config;
+    MonHostConfig mon = {
+        .arch = c->arch,
+        .board = b->board->name,
+        .uuid = c->uuid,
+        .accel = b->accel,
+        .accel_state = b->accel_state,
+        .incoming_defer = c->incoming && !strcmp(c->incoming, "defer"),
+        .boards = (const MonBoard *)(void *)b->mon_boards->data,
+        .cpu_models = (const char *const *)b->cpu_models->pdata,
+        .device_types = device_types,
+        .gdbserver = build_gdbserver,
+        .opaque = b,
+    };
+
+    b->monitors = mon_host_new(b->m, &mon);
+    mon_set_autostart(b->monitors, !c->stopped);
+    if (!build_monitors(b, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < c->gdbs->len; i++) {
+        const char *where = g_ptr_array_index(c->gdbs, i);
+
+        if (!build_gdb(b, where, err)) {
+            g_prefix_error(err, "-gdb %s: ", where);
+            return false;
+        }
+    }
+    if (c->incoming) {
+        machine_set_run_state(b->m, RUN_INMIGRATE);
+        if (!mon.incoming_defer && !mon_incoming(b->monitors, c->incoming, err)) {
+            g_prefix_error(err, "-incoming %s: ", c->incoming);
+            return false;
+        }
+        return true;
+    }
+    return c->stopped || machine_resume(b->m, err);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a SystemConfig to a machine with its consoles, monitors and debugger. */
+#ifndef CLI_BUILD_H
+#define CLI_BUILD_H
+
+#include "chardev/chardev.h"
+#include "cli/config.h"
+#include "debug/gdbstub.h"
+#include "hw/board/board.h"
+#include "monitor/monitor.h"
+
+typedef struct Build {
+    const SystemConfig *config;
+    Machine *m;
+    const Board *board;
+    const Accel *accel;
+    void *accel_state;
+    MonHost *monitors;
+    GPtrArray *gdbs;     /* of GdbServer */
+    GPtrArray *chardevs; /* of Chardev, owned */
+    GArray *serials;     /* of Chardev *; NULL: none */
+    GArray *drives;      /* of BoardDrive */
+    GPtrArray *parsed;   /* of Options: strings that drives and the board point to */
+    Options machine_options;
+    GArray *mon_boards; /* of MonBoard, with a NULL row at the end */
+    GPtrArray *cpu_models;
+    Chardev *stdio; /* the one on the terminal, if any */
+    bool stdio_is_mux;
+} Build;
+
+void build_init(Build *b, const SystemConfig *c);
+/* Everything up to machine_start. Errors: with the option's name. */
+NODISCARD bool build_machine(Build *b, GError **err);
+/* Monitors and debugger; then run, unless -S says otherwise. */
+NODISCARD bool build_run(Build *b, GError **err);
+void build_deinit(Build *b);
+
+/* drives.c */
+NODISCARD bool build_drives(Build *b, GError **err);
+/* consoles.c */
+NODISCARD bool build_consoles(Build *b, GError **err);
+NODISCARD bool build_monitors(Build *b, GError **err);
+NODISCARD bool build_gdb(Build *b, const char *where, GError **err);
+/* lists.c: -machine help and the like; the caller frees. NULL with an error. */
+char *build_list(const SystemConfig *c, const char *prog, GError **err);
+/* DeviceTypes of CPUs of the board's target, NULL-terminated; caller frees the array. */
+const DeviceType **build_cpu_types(const Board *board);
+
+#endif

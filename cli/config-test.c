@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/config.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+static bool parse(SystemConfig *c, const char *line, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+
+    config_init(c, "aarch64");
+    return config_parse(c, (int)g_strv_length(words), words, err);
+}
+
+/* The message must hold @want; an empty @want: no error. */
+static void expect_message(const char *line, const char *want)
+{
+    g_autoptr(GError) err = NULL;
+    SystemConfig c;
+    bool ok = parse(&c, line, &err);
+
+    if (ok != !*want || (!ok && !strstr(err->message, want))) {
+        test_fail(__FILE__, __LINE__, "%s: \"%s\" (wanted \"%s\")", line, ok ? "" : err->message,
+                  want);
+    }
+    config_deinit(&c);
+}
+
+TEST(cli, plain_options)
+{
+    g_autoptr(GError) err = NULL;
+    SystemConfig c;
+
+    EXPECT(parse(&c,
+                 "-M virt,gic-version=3,accel=tcg -cpu max,pauth=off -m 4GB -smp 4 -nographic -S "
+                 "--kernel Image -append console=ttyAMA0 -drive file=x,if=none,id=d -s",
+                 &err));
+    EXPECT_STR(c.machine, "virt");
+    EXPECT_EQ(c.machine_props->len, 1);
+    EXPECT_STR(g_ptr_array_index(c.machine_props, 0), "gic-version=3");
+    EXPECT_STR(g_ptr_array_index(c.accels, 0), "tcg");
+    EXPECT_STR(c.cpu, "max,pauth=off");
+    EXPECT_EQ(c.ram_bytes, 4ull << 30);
+    EXPECT_EQ(c.smp.cpus, 4);
+    EXPECT(c.nographic && c.stopped);
+    EXPECT_STR(c.kernel, "Image");
+    EXPECT_EQ(c.drives->len, 1);
+    EXPECT_STR(g_ptr_array_index(c.gdbs, 0), "tcp::1234");
+    config_deinit(&c);
+}
+
+TEST(cli, machine_may_be_given_twice)
+{
+    g_autoptr(GError) err = NULL;
+    SystemConfig c;
+
+    EXPECT(parse(&c, "-machine virt -machine gic-version=3 -accel kvm -accel tcg,backend=interp",
+                 &err));
+    EXPECT_STR(c.machine, "virt");
+    /* without '=' the first word would be a type */
+    EXPECT_STR(g_ptr_array_index(c.machine_props, 0), "gic-version=3");
+    EXPECT_EQ(c.accels->len, 2);
+    EXPECT_STR(g_ptr_array_index(c.accels, 1), "tcg,backend=interp");
+    config_deinit(&c);
+}
+
+TEST(cli, messages)
+{
+    expect_message("-kernal Image", "did you mean -kernel");
+    expect_message("-nograpic", "did you mean -nographic?");
+    expect_message("-enable-kvm", "not supported yet");
+    expect_message("-netdev user,id=n", "not supported yet");
+    expect_message("-kernel", "an argument is missing");
+    expect_message("disk.img", "-drive file=disk.img");
+    expect_message("-net none -vga none -display none -parallel none", "");
+    expect_message("-net nic", "networking is not supported yet");
+    expect_message("-display gtk", "no graphical display");
+    expect_message("-action reboot=never", "reboot=shutdown");
+    expect_message("-uuid 123", "no UUID");
+    expect_message("-rtc base=tomorrow", "base=2006-06-17");
+    expect_message("-rtc base=2020-01-01T10:00:00", "");
+}
+
+TEST(cli, memory_sizes)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } rows[] = {
+        { "512", 512ull << 20 },
+        { "4G", 4ull << 30 },
+        { "4GB", 4ull << 30 },
+        { "4GiB", 4ull << 30 },
+        { "size=1g", 1ull << 30 },
+        { "0.5G", 512ull << 20 },
+        { "4X", 0 },
+        { "", 0 },
+        { "-1", 0 },
+        { "1G,maxmem=4G", 0 },
+        { "1G,sise=2", 0 },
+        { "99999999999999999999G", 0 },
+        { "1K", 0 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+        uint64_t bytes = 0;
+        bool ok = memory_size_parse(&bytes, rows[i].text, &err);
+
+        if (ok != (rows[i].bytes != 0) || (ok && bytes != rows[i].bytes)) {
+            test_fail(__FILE__, __LINE__, "-m %s: %s", rows[i].text, ok ? "taken" : err->message);
+        }
+    }
+}
+
+TEST(cli, smp_forms)
+{
+    static const struct {
+        const char *text;
+        unsigned cpus, sockets, cores, threads; /* cpus 0: refused */
+    } rows[] = {
+        { "1", 1, 1, 1, 1 },
+        { "4", 4, 1, 4, 1 },
+        { "cpus=8", 8, 1, 8, 1 },
+        { "4,sockets=2", 4, 2, 2, 1 },
+        { "8,sockets=2,cores=2,threads=2", 8, 2, 2, 2 },
+        { "sockets=1,cores=2,threads=2", 4, 1, 2, 2 },
+        { "cores=4", 4, 1, 4, 1 },
+        { "2,maxcpus=4", 2, 1, 4, 1 },
+        { "4,cores=2", 4, 2, 2, 1 },
+        { "0", 0, 0, 0, 0 },
+        { "9", 0, 0, 0, 0 },
+        { "3,sockets=2", 0, 0, 0, 0 },
+        { "4,maxcpus=2", 0, 0, 0, 0 },
+        { "two", 0, 0, 0, 0 },
+        { "2,core=2", 0, 0, 0, 0 },
+        { "sockets=1024,cores=1024,threads=1024,dies=1024", 0, 0, 0, 0 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+        SmpConfig s = { 0 };
+        bool ok = smp_parse(&s, rows[i].text, &err);
+
+        if (ok != (rows[i].cpus != 0)) {
+            test_fail(__FILE__, __LINE__, "-smp %s: %s", rows[i].text, ok ? "taken" : err->message);
+        } else if (ok) {
+            EXPECT_EQ(s.cpus, rows[i].cpus);
+            EXPECT_EQ(s.sockets, rows[i].sockets);
+            EXPECT_EQ(s.cores, rows[i].cores);
+            EXPECT_EQ(s.threads, rows[i].threads);
+        }
+    }
+}
+
+TEST(cli, help_and_manual_come_from_the_table)
+{
+    g_autofree char *help = option_help("x"), *manual = option_manual();
+    SystemConfig c;
+    g_autoptr(GError) err = NULL;
+
+    EXPECT(strstr(help, "-kernel FILE") != NULL);
+    EXPECT(strstr(help, "-machine, -M ") != NULL);
+    EXPECT(strstr(manual, "\\-kernel \\fIFILE") != NULL);
+    EXPECT(parse(&c, "-device help", &err) && c.show == SHOW_DEVICES);
+    config_deinit(&c);
+    EXPECT(parse(&c, "-device virtio-rng-device,help", &err) && c.show == SHOW_DEVICE_PROPS);
+    EXPECT_STR(c.show_name, "virtio-rng-device");
+    config_deinit(&c);
+    EXPECT(parse(&c, "-M help -cpu help", &err) && c.show == SHOW_MACHINES);
+    config_deinit(&c);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The grammar of option values that are more than one word. */
+#include "cli/config.h"
+
+#include "util/options.h"
+#include "util/size.h"
+#include "util/suggest.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+static GPtrArray *config_list(void)
+{
+    return g_ptr_array_new_with_free_func(g_free);
+}
+
+/* Every member of SystemConfig that is a list of strings, or a string of its own. */
+static const size_t config_lists[] = {
+    offsetof(SystemConfig, machine_props), offsetof(SystemConfig, accels),
+    offsetof(SystemConfig, drives),        offsetof(SystemConfig, blockdevs),
+    offsetof(SystemConfig, devices),       offsetof(SystemConfig, globals),
+    offsetof(SystemConfig, chardevs),      offsetof(SystemConfig, serials),
+    offsetof(SystemConfig, monitors),      offsetof(SystemConfig, mons),
+    offsetof(SystemConfig, qmps),          offsetof(SystemConfig, qmps_pretty),
+    offsetof(SystemConfig, gdbs),          offsetof(SystemConfig, traces),
+    offsetof(SystemConfig, nets),          offsetof(SystemConfig, notes),
+};
+
+static const size_t config_strings[] = {
+    offsetof(SystemConfig, machine),  offsetof(SystemConfig, cpu),
+    offsetof(SystemConfig, kernel),   offsetof(SystemConfig, initrd),
+    offsetof(SystemConfig, append),   offsetof(SystemConfig, dtb),
+    offsetof(SystemConfig, bios),     offsetof(SystemConfig, name),
+    offsetof(SystemConfig, uuid),     offsetof(SystemConfig, rtc),
+    offsetof(SystemConfig, incoming), offsetof(SystemConfig, pidfile),
+    offsetof(SystemConfig, log_file), offsetof(SystemConfig, log_items),
+    offsetof(SystemConfig, display),  offsetof(SystemConfig, show_name),
+};
+
+void config_init(SystemConfig *c, const char *arch)
+{
+    *c = (SystemConfig){ .arch = arch };
+    c->smp = (SmpConfig){ 1, 1, 1, 1, 1, 1, 1 };
+    for (size_t i = 0; i < G_N_ELEMENTS(config_lists); i++) {
+        *(GPtrArray **)(void *)((char *)c + config_lists[i]) = config_list();
+    }
+}
+
+void config_deinit(SystemConfig *c)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(config_lists); i++) {
+        g_ptr_array_free(*(GPtrArray **)(void *)((char *)c + config_lists[i]), TRUE);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(config_strings); i++) {
+        g_free(*(char **)(void *)((char *)c + config_strings[i]));
+    }
+    *c = (SystemConfig){ 0 };
+}
+
+static bool smp_number(Options *o, const char *key, unsigned *out, GError **err)
+{
+    uint64_t v;
+
+    if (!options_get_number(o, key, 0, &v, err)) {
+        return false;
+    }
+    if (options_get(o, key) && (v < 1 || v > 1024)) {
+        return error_set(err, "%s=%s: a number from 1 to %d is wanted", key, options_get(o, key),
+                         MAX_CPUS);
+    }
+    *out = (unsigned)v;
+    return true;
+}
+
+/* What was not given follows from what was: cores take the rest, then sockets are 1. */
+static bool smp_complete(SmpConfig *s, GError **err)
+{
+    unsigned sockets = s->sockets ? s->sockets : 1, threads = s->threads ? s->threads : 1;
+    unsigned dies = s->dies ? s->dies : 1, clusters = s->clusters ? s->clusters : 1;
+    uint64_t rest = (uint64_t)sockets * dies * clusters * threads, total;
+
+    total = s->max_cpus ? s->max_cpus : s->cpus;
+    if (!s->cores) {
+        s->cores = total ? (unsigned)MAX(1, total / rest) : 1;
+    } else if (!s->sockets && total) {
+        sockets = (unsigned)MAX(1, total / ((uint64_t)dies * clusters * s->cores * threads));
+    }
+    *s = (SmpConfig){ s->cpus, s->max_cpus, sockets, dies, clusters, s->cores, threads };
+    rest = (uint64_t)sockets * dies * clusters * threads;
+    rest = MIN(rest, UINT32_MAX) * s->cores;
+    rest = MIN(rest, UINT32_MAX);
+    s->max_cpus = (unsigned)(s->max_cpus ? s->max_cpus : total ? total : rest);
+    s->cpus = s->cpus ? s->cpus : s->max_cpus;
+    if (rest != s->max_cpus) {
+        return error_set(err,
+                         "sockets (%u) * dies (%u) * clusters (%u) * cores (%u) * threads (%u) is "
+                         "%" PRIu64 ", but there are %u CPUs (maxcpus)",
+                         sockets, dies, clusters, s->cores, threads, rest, s->max_cpus);
+    }
+    if (s->cpus > s->max_cpus) {
+        return error_set(err, "cpus=%u is more than maxcpus=%u", s->cpus, s->max_cpus);
+    }
+    if (s->max_cpus > MAX_CPUS) {
+        return error_set(err, "%u CPUs are wanted; this machine takes up to %d", s->max_cpus,
+                         MAX_CPUS);
+    }
+    return true;
+}
+
+bool smp_parse(SmpConfig *smp, const char *text, GError **err)
+{
+    static const char *const valid[] = { "cpus",     "maxcpus", "sockets", "dies",
+                                         "clusters", "cores",   "threads" };
+    SmpConfig s = { 0 };
+    Options o;
+    bool ok;
+
+    if (!options_parse(&o, text, "cpus", err)) {
+        return false;
+    }
+    ok = smp_number(&o, "cpus", &s.cpus, err) && smp_number(&o, "maxcpus", &s.max_cpus, err) &&
+         smp_number(&o, "sockets", &s.sockets, err) && smp_number(&o, "dies", &s.dies, err) &&
+         smp_number(&o, "clusters", &s.clusters, err) && smp_number(&o, "cores", &s.cores, err) &&
+         smp_number(&o, "threads", &s.threads, err) &&
+         options_all_used(&o, valid, G_N_ELEMENTS(valid), err) && smp_complete(&s, err);
+    options_deinit(&o);
+    if (ok) {
+        *smp = s;
+    }
+    return ok;
+}
+
+bool memory_size_parse(uint64_t *bytes, const char *text, GError **err)
+{
+    static const char *const valid[] = { "size" };
+    const char *size;
+    Options o;
+    bool ok = false;
+
+    if (!options_parse(&o, text, "size", err)) {
+        return false;
+    }
+    size = options_get(&o, "size");
+    if (options_get(&o, "slots") || options_get(&o, "maxmem")) {
+        error_set(err, "slots= and maxmem= (memory hotplug) are not supported yet");
+    } else if (!size) {
+        error_set(err, "no size; write -m 512M, -m 4G");
+    } else if (size_parse(size, 1 << 20, bytes, err) &&
+               options_all_used(&o, valid, G_N_ELEMENTS(valid), err)) {
+        ok = true;
+        if (*bytes < 1 << 20 || *bytes > 1ull << 40) {
+            ok = error_set(err, "%s: memory of 1M to 1T is possible", size);
+        }
+    }
+    options_deinit(&o);
+    return ok;
+}
+
+bool actions_parse(MachineActions *a, const char *text, GError **err)
+{
+    static const struct {
+        const char *key, *value;
+        unsigned number;
+    } rows[] = {
+        { "reboot", "reset", REBOOT_RESET },
+        { "reboot", "shutdown", REBOOT_SHUTDOWN },
+        { "shutdown", "poweroff", SHUTDOWN_POWEROFF },
+        { "shutdown", "pause", SHUTDOWN_PAUSE },
+        { "panic", "shutdown", PANIC_SHUTDOWN },
+        { "panic", "pause", PANIC_PAUSE },
+        { "panic", "none", PANIC_NONE },
+        { "panic", "exit-failure", PANIC_EXIT_FAILURE },
+    };
+    Options o;
+    bool ok = true;
+
+    if (!options_parse(&o, text, NULL, err)) {
+        return false;
+    }
+    for (unsigned i = 0; ok && i < o.n; i++) {
+        GString *valid = g_string_new("");
+        size_t r;
+
+        for (r = 0; r < G_N_ELEMENTS(rows); r++) {
+            if (!strcmp(rows[r].key, o.list[i].key) && !strcmp(rows[r].value, o.list[i].value)) {
+                break;
+            }
+            g_string_append_printf(valid, "%s%s=%s", r ? ", " : "", rows[r].key, rows[r].value);
+        }
+        if (r == G_N_ELEMENTS(rows)) {
+            ok = error_set(err, "'%s=%s' is no action; valid: %s", o.list[i].key, o.list[i].value,
+                           valid->str);
+        } else if (!strcmp(rows[r].key, "reboot")) {
+            a->reboot = rows[r].number;
+        } else if (!strcmp(rows[r].key, "shutdown")) {
+            a->shutdown = rows[r].number;
+        } else {
+            a->panic = rows[r].number;
+        }
+        g_string_free(valid, TRUE);
+    }
+    options_deinit(&o);
+    return ok;
+}
+
+/* "2006-06-17T16:01:21", "2006-06-17" or seconds since 1970, in UTC. */
+static bool rtc_parse_date(const char *text, int64_t *base_ns, GError **err)
+{
+    struct tm tm = { 0 };
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+    if (!end || *end) {
+        tm = (struct tm){ 0 };
+        end = strptime(text, "%Y-%m-%d", &tm);
+    }
+    if (!end || *end || tm.tm_year < 70 || tm.tm_year > 500) {
+        return error_set(err,
+                         "base=%s: write base=utc, base=localtime, base=2006-06-17T16:01:21 "
+                         "or base=2006-06-17",
+                         text);
+    }
+    *base_ns = (int64_t)timegm(&tm) * NS_PER_S;
+    return true;
+}
+
+bool rtc_parse(const char *text, bool *now, int64_t *base_ns, GError **err)
+{
+    static const char *const valid[] = { "base", "clock" };
+    const char *base, *clock;
+    Options o;
+    bool ok = false;
+
+    if (!options_parse(&o, text, NULL, err)) {
+        return false;
+    }
+    base = options_get(&o, "base");
+    clock = options_get(&o, "clock");
+    *now = true;
+    if (!options_all_used(&o, valid, G_N_ELEMENTS(valid), err)) {
+        ok = false;
+    } else if (clock && strcmp(clock, "host")) {
+        error_set(err, "clock=%s is not supported yet; valid: clock=host", clock);
+    } else if (base && !strcmp(base, "localtime")) {
+        time_t t = time(NULL);
+        struct tm tm;
+
+        localtime_r(&t, &tm);
+        *base_ns = ((int64_t)t + tm.tm_gmtoff) * NS_PER_S;
+        *now = false;
+        ok = true;
+    } else if (base && strcmp(base, "utc")) {
+        *now = false;
+        ok = rtc_parse_date(base, base_ns, err);
+    } else {
+        ok = true;
+    }
+    options_deinit(&o);
+    return ok;
+}
+
+bool uuid_parse(const char *text, uint8_t out[16], GError **err)
+{
+    if (!g_uuid_string_is_valid(text)) {
+        return error_set(err, "'%s' is no UUID; write 8-4-4-4-12 hexadecimal digits", text);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        while (*text == '-') {
+            text++;
+        }
+        out[i] = (uint8_t)(g_ascii_xdigit_value(text[0]) << 4 | g_ascii_xdigit_value(text[1]));
+        text += 2;
+    }
+    return true;
+}
+
+int name_find(const char *what, const char *name, const char *const *names, size_t n,
+              const char *how_to_list, GError **err)
+{
+    g_autofree char *near = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!g_ascii_strcasecmp(name, names[i])) {
+            return (int)i;
+        }
+    }
+    near = suggest_or_list(name, names, n, 12);
+    error_set(err, "no %s is called '%s'%s (%s lists them all)", what, name, near, how_to_list);
+    return -1;
+}

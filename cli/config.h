@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a QEMU-style command line says, before any machine exists: `tinamou system ARCH OPTIONS`.
+ * One table of options (option-table.c) gives parsing, --help and the manual page.
+ */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include "core/machine.h"
+#include "util/error.h"
+
+enum { MAX_CPUS = 8 };
+
+typedef struct SmpConfig {
+    unsigned cpus, max_cpus, sockets, dies, clusters, cores, threads;
+} SmpConfig;
+
+typedef struct SystemConfig {
+    const char *arch; /* "aarch64" */
+
+    /* -machine: its type, then properties as "key=value" in order */
+    char *machine;
+    GPtrArray *machine_props;
+    char *cpu;
+    GPtrArray *accels; /* in order of preference */
+    SmpConfig smp;
+    uint64_t ram_bytes; /* 0: the board's default */
+
+    char *kernel, *initrd, *append, *dtb, *bios;
+    char *name, *uuid, *rtc, *incoming, *pidfile, *log_file, *log_items, *display;
+
+    GPtrArray *drives, *blockdevs, *devices, *globals;
+    GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces, *nets;
+
+    bool nographic, nodefaults, stopped, daemonize, only_check;
+    MachineActions actions;
+
+    /* -help, -machine help and so on: print that and exit with status 0. */
+    enum {
+        SHOW_NOTHING,
+        SHOW_HELP,
+        SHOW_VERSION,
+        SHOW_MACHINES,
+        SHOW_CPUS,
+        SHOW_ACCELS,
+        SHOW_DEVICES,
+        SHOW_DEVICE_PROPS, /* of show_name */
+        SHOW_MACHINE_PROPS,
+        SHOW_CHARDEVS,
+        SHOW_LOG_ITEMS,
+    } show;
+    char *show_name;
+    /* things done that the user did not ask for in so many words */
+    GPtrArray *notes;
+} SystemConfig;
+
+void config_init(SystemConfig *c, const char *arch);
+void config_deinit(SystemConfig *c);
+/* @argv holds the options alone. Errors: unknown option (nearest names), bad or missing value. */
+NODISCARD bool config_parse(SystemConfig *c, int argc, char **argv, GError **err);
+
+/* The value's own grammar. */
+NODISCARD bool smp_parse(SmpConfig *smp, const char *text, GError **err);
+NODISCARD bool memory_size_parse(uint64_t *bytes, const char *text, GError **err);
+NODISCARD bool actions_parse(MachineActions *a, const char *text, GError **err);
+/* ns since 1970; *now: the host's clock */
+NODISCARD bool rtc_parse(const char *text, bool *now, int64_t *base_ns, GError **err);
+NODISCARD bool uuid_parse(const char *text, uint8_t out[16], GError **err);
+/* One of @n @names whatever its case; -1 with nearest names in the error. */
+int name_find(const char *what, const char *name, const char *const *names, size_t n,
+              const char *how_to_list, GError **err);
+
+/* Texts made of the option table; the caller frees. */
+char *option_help(const char *prog);
+char *option_manual(void);
+
+#endif

@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of options of `tinamou system`: names and meanings as users of QEMU know them.
+ * Parsing, --help, the manual page and the messages about wrong options come from its rows.
+ */
+#include "cli/config.h"
+
+#include "util/log.h"
+#include "util/options.h"
+#include "util/size.h"
+#include "util/suggest.h"
+
+#include <string.h>
+
+typedef bool OptionFn(SystemConfig *c, const char *arg, GError **err);
+
+typedef enum OptionSection {
+    SECTION_STANDARD,
+    SECTION_BLOCK,
+    SECTION_CONSOLE,
+    SECTION_BOOT,
+    SECTION_DEBUG,
+} OptionSection;
+
+typedef struct CliOption {
+    const char *name, *alias;
+    const char *arg; /* how its argument is written; NULL: it takes none */
+    OptionSection section;
+    const char *doc;
+    OptionFn *fn;
+    /* or, with fn NULL, one of these: place in SystemConfig */
+    size_t string, list, flag;
+} CliOption;
+
+#define STRING(m) .string = offsetof(SystemConfig, m)
+#define LIST(m)   .list = offsetof(SystemConfig, m)
+#define FLAG(m)   .flag = offsetof(SystemConfig, m)
+
+static bool option_show(SystemConfig *c, unsigned what, const char *name)
+{
+    if (c->show == SHOW_NOTHING) {
+        c->show = what;
+        c->show_name = g_strdup(name);
+    }
+    return true;
+}
+
+static bool option_is_help(const char *arg)
+{
+    return !strcmp(arg, "help") || !strcmp(arg, "?");
+}
+
+static bool option_help_fn(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_show(c, SHOW_HELP, NULL);
+}
+
+static bool option_version(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_show(c, SHOW_VERSION, NULL);
+}
+
+/* -machine may be given several times: later properties are added, a later type wins. */
+static bool option_machine(SystemConfig *c, const char *arg, GError **err)
+{
+    Options o;
+
+    if (option_is_help(arg)) {
+        return option_show(c, SHOW_MACHINES, NULL);
+    }
+    if (!options_parse(&o, arg, "type", err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < o.n; i++) {
+        const char *key = o.list[i].key;
+
+        if (!strcmp(key, "type")) {
+            g_free(c->machine);
+            c->machine = g_strdup(o.list[i].value);
+        } else if (!strcmp(key, "help")) {
+            option_show(c, SHOW_MACHINE_PROPS, c->machine);
+        } else if (!strcmp(key, "accel")) {
+            g_auto(GStrv) names = g_strsplit(o.list[i].value, ":", -1);
+
+            for (char **n = names; *n; n++) {
+                g_ptr_array_add(c->accels, g_strdup(*n));
+            }
+        } else {
+            g_ptr_array_add(c->machine_props, g_strdup_printf("%s=%s", key, o.list[i].value));
+        }
+    }
+    options_deinit(&o);
+    return true;
+}
+
+static bool option_cpu(SystemConfig *c, const char *arg, GError **err)
+{
+    if (option_is_help(arg)) {
+        return option_show(c, SHOW_CPUS, NULL);
+    }
+    g_free(c->cpu);
+    c->cpu = g_strdup(arg);
+    return true;
+}
+
+static bool option_accel(SystemConfig *c, const char *arg, GError **err)
+{
+    if (option_is_help(arg)) {
+        return option_show(c, SHOW_ACCELS, NULL);
+    }
+    g_ptr_array_add(c->accels,
+                    g_strdup(g_str_has_prefix(arg, "accel=") ? arg + strlen("accel=") : arg));
+    return true;
+}
+
+static bool option_smp(SystemConfig *c, const char *arg, GError **err)
+{
+    return smp_parse(&c->smp, arg, err);
+}
+
+static bool option_memory(SystemConfig *c, const char *arg, GError **err)
+{
+    return memory_size_parse(&c->ram_bytes, arg, err);
+}
+
+static bool option_device(SystemConfig *c, const char *arg, GError **err)
+{
+    const char *comma = strchr(arg, ',');
+
+    if (option_is_help(arg)) {
+        return option_show(c, SHOW_DEVICES, NULL);
+    }
+    if (comma && option_is_help(comma + 1)) {
+        g_autofree char *name = g_strndup(arg, (gsize)(comma - arg));
+
+        return option_show(c, SHOW_DEVICE_PROPS, name);
+    }
+    g_ptr_array_add(c->devices, g_strdup(arg));
+    return true;
+}
+
+static bool option_chardev(SystemConfig *c, const char *arg, GError **err)
+{
+    if (option_is_help(arg)) {
+        return option_show(c, SHOW_CHARDEVS, NULL);
+    }
+    g_ptr_array_add(c->chardevs, g_strdup(arg));
+    return true;
+}
+
+static bool option_net(SystemConfig *c, const char *arg, GError **err)
+{
+    return !strcmp(arg, "none") || error_set(err, "networking is not supported yet; valid: none");
+}
+
+static bool option_display(SystemConfig *c, const char *arg, GError **err)
+{
+    return !strcmp(arg, "none") ||
+           error_set(err, "there is no graphical display yet; valid: none (-nographic puts the "
+                          "serial port on the terminal)");
+}
+
+static bool option_vga(SystemConfig *c, const char *arg, GError **err)
+{
+    return !strcmp(arg, "none") || error_set(err, "there is no display card yet; valid: none");
+}
+
+static bool option_parallel(SystemConfig *c, const char *arg, GError **err)
+{
+    return !strcmp(arg, "none") || error_set(err, "there is no parallel port; valid: none");
+}
+
+static bool option_gdb_default(SystemConfig *c, const char *arg, GError **err)
+{
+    g_ptr_array_add(c->gdbs, g_strdup("tcp::1234"));
+    return true;
+}
+
+static bool option_log(SystemConfig *c, const char *arg, GError **err)
+{
+    if (option_is_help(arg)) {
+        return option_show(c, SHOW_LOG_ITEMS, NULL);
+    }
+    g_free(c->log_items);
+    c->log_items = g_strdup(arg);
+    return true;
+}
+
+static bool option_no_reboot(SystemConfig *c, const char *arg, GError **err)
+{
+    c->actions.reboot = REBOOT_SHUTDOWN;
+    return true;
+}
+
+static bool option_no_shutdown(SystemConfig *c, const char *arg, GError **err)
+{
+    c->actions.shutdown = SHUTDOWN_PAUSE;
+    return true;
+}
+
+static bool option_action(SystemConfig *c, const char *arg, GError **err)
+{
+    return actions_parse(&c->actions, arg, err);
+}
+
+static bool option_name(SystemConfig *c, const char *arg, GError **err)
+{
+    static const char *const valid[] = { "guest", "debug-threads", "process" };
+    const char *guest;
+    Options o;
+    bool ok;
+
+    if (!options_parse(&o, arg, "guest", err)) {
+        return false;
+    }
+    guest = options_get(&o, "guest");
+    options_get(&o, "debug-threads");
+    ok = options_all_used(&o, valid, 2, err);
+    if (guest) {
+        g_free(c->name);
+        c->name = g_strdup(guest);
+    }
+    options_deinit(&o);
+    return ok;
+}
+
+static bool option_uuid(SystemConfig *c, const char *arg, GError **err)
+{
+    uint8_t bytes[16];
+
+    if (!uuid_parse(arg, bytes, err)) {
+        return false;
+    }
+    g_free(c->uuid);
+    c->uuid = g_strdup(arg);
+    return true;
+}
+
+static bool option_rtc(SystemConfig *c, const char *arg, GError **err)
+{
+    int64_t base;
+    bool now;
+
+    if (!rtc_parse(arg, &now, &base, err)) {
+        return false;
+    }
+    g_free(c->rtc);
+    c->rtc = g_strdup(arg);
+    return true;
+}
+
+static bool option_trace(SystemConfig *c, const char *arg, GError **err)
+{
+    Options o;
+    bool ok = true;
+
+    if (!options_parse(&o, arg, "enable", err)) {
+        return false;
+    }
+    for (unsigned i = 0; ok && i < o.n; i++) {
+        if (!strcmp(o.list[i].key, "enable")) {
+            g_ptr_array_add(c->traces, g_strdup(o.list[i].value));
+        } else if (!strcmp(o.list[i].key, "file")) {
+            g_free(c->log_file);
+            c->log_file = g_strdup(o.list[i].value);
+        } else {
+            ok = error_set(err, "'%s' is no option here; valid: enable=PATTERN, file=FILE",
+                           o.list[i].key);
+        }
+    }
+    options_deinit(&o);
+    return ok;
+}
+
+static bool option_nothing(SystemConfig *c, const char *arg, GError **err)
+{
+    return true;
+}
+
+static bool option_sandbox(SystemConfig *c, const char *arg, GError **err)
+{
+    return !strcmp(arg, "off") || error_set(err, "the sandbox is not supported yet; valid: off");
+}
+
+static const CliOption options[] = {
+    { "help", "h", NULL, SECTION_STANDARD, "show this list", option_help_fn },
+    { "version", NULL, NULL, SECTION_STANDARD, "show the version", option_version },
+    { "machine", "M", "[type=]NAME[,PROPERTY=VALUE...]", SECTION_STANDARD,
+      "the machine to emulate and its properties; `-machine help` lists machines, `-machine "
+      "NAME,help` a machine's properties. Capitals do not matter",
+      option_machine },
+    { "cpu", NULL, "MODEL[,FEATURE=on|off...]", SECTION_STANDARD,
+      "the CPU model; `-cpu help` lists them", option_cpu },
+    { "accel", NULL, "NAME[,PROPERTY=VALUE...]", SECTION_STANDARD,
+      "how the guest is executed; `-accel help` lists what there is", option_accel },
+    { "smp", NULL, "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,clusters=N][,cores=N][,threads=N]",
+      SECTION_STANDARD, "number of CPUs, up to 8, and how they are arranged", option_smp },
+    { "m", "memory", "[size=]SIZE", SECTION_STANDARD,
+      "guest memory, in MiB, or with a unit: 512M, 4G, 4GB, 4GiB", option_memory },
+    { "device", NULL, "TYPE[,id=ID][,PROPERTY=VALUE...]", SECTION_STANDARD,
+      "add a device; `-device help` lists types, `-device TYPE,help` a type's properties",
+      option_device },
+    { "name", NULL, "NAME", SECTION_STANDARD, "name of the guest, for monitors", option_name },
+    { "uuid", NULL, "UUID", SECTION_STANDARD, "the machine's UUID", option_uuid },
+    { "nodefaults", NULL, NULL, SECTION_STANDARD,
+      "no default serial port, monitor and drives, only what is asked for", FLAG(nodefaults) },
+    { "no-user-config", NULL, NULL, SECTION_STANDARD,
+      "accepted: no configuration file is ever read unasked", option_nothing },
+    { "rtc", NULL, "base=utc|localtime|DATE[,clock=host]", SECTION_STANDARD,
+      "the date the guest begins with, such as 2006-06-17T16:01:21", option_rtc },
+
+    { "drive", NULL, "file=FILE[,format=raw][,if=virtio|pflash|none][,id=ID][,readonly=on]",
+      SECTION_BLOCK, "a disk image (if=none: for a -device with drive=ID)", LIST(drives) },
+    { "blockdev", NULL, "driver=raw|file,node-name=ID,filename=FILE[,read-only=on]", SECTION_BLOCK,
+      "a disk image for a -device with drive=ID", LIST(blockdevs) },
+
+    { "nographic", NULL, NULL, SECTION_CONSOLE,
+      "serial port and monitor share the terminal; Ctrl-A C switches, Ctrl-A X leaves",
+      FLAG(nographic) },
+    { "display", NULL, "none", SECTION_CONSOLE, "graphical display", option_display },
+    { "vga", NULL, "none", SECTION_CONSOLE, "display card", option_vga },
+    { "serial", NULL, "stdio|mon:stdio|pty|null|none|file:F|unix:P,server=on|tcp:H:P|chardev:ID",
+      SECTION_CONSOLE, "where a serial port goes; once for each port", LIST(serials) },
+    { "parallel", NULL, "none", SECTION_CONSOLE, "accepted for `none`", option_parallel },
+    { "monitor", NULL, "stdio|none|...", SECTION_CONSOLE,
+      "where the human monitor goes; as -serial", LIST(monitors) },
+    { "qmp", NULL, "unix:PATH,server=on,wait=off|stdio|...", SECTION_CONSOLE,
+      "a QMP (JSON) monitor", LIST(qmps) },
+    { "qmp-pretty", NULL, "...", SECTION_CONSOLE, "as -qmp, with indented answers",
+      LIST(qmps_pretty) },
+    { "mon", NULL, "[chardev=]ID[,mode=readline|control][,pretty=on]", SECTION_CONSOLE,
+      "a monitor on a -chardev", LIST(mons) },
+    { "chardev", NULL, "KIND,id=ID[,mux=on][,...]", SECTION_CONSOLE,
+      "a character device; `-chardev help` lists the kinds", option_chardev },
+    { "net", NULL, "none", SECTION_CONSOLE, "network", option_net },
+    { "nic", NULL, "none", SECTION_CONSOLE, "network", option_net },
+
+    { "kernel", NULL, "FILE", SECTION_BOOT, "a kernel: ELF, Image, compressed Image",
+      STRING(kernel) },
+    { "initrd", NULL, "FILE", SECTION_BOOT, "its initial file system", STRING(initrd) },
+    { "append", NULL, "TEXT", SECTION_BOOT, "its command line", STRING(append) },
+    { "dtb", NULL, "FILE", SECTION_BOOT, "a device tree instead of the machine's own",
+      STRING(dtb) },
+    { "bios", NULL, "FILE", SECTION_BOOT, "firmware", STRING(bios) },
+
+    { "S", NULL, NULL, SECTION_DEBUG, "do not start the CPUs (`cont` in a monitor does)",
+      FLAG(stopped) },
+    { "s", NULL, NULL, SECTION_DEBUG, "short for -gdb tcp::1234", option_gdb_default },
+    { "gdb", NULL, "tcp::PORT|unix:PATH|stdio", SECTION_DEBUG, "wait for a debugger there",
+      LIST(gdbs) },
+    { "d", NULL, "ITEM[,ITEM...]", SECTION_DEBUG, "log items; `-d help` lists them", option_log },
+    { "D", NULL, "FILE", SECTION_DEBUG, "where the log goes", STRING(log_file) },
+    { "trace", NULL, "[enable=]PATTERN[,file=FILE]", SECTION_DEBUG,
+      "trace events whose names match; -PATTERN takes away", option_trace },
+    { "no-reboot", NULL, NULL, SECTION_DEBUG, "leave instead of rebooting", option_no_reboot },
+    { "no-shutdown", NULL, NULL, SECTION_DEBUG, "pause instead of leaving at power off",
+      option_no_shutdown },
+    { "action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause,panic=...", SECTION_DEBUG,
+      "what is done at these events", option_action },
+    { "incoming", NULL, "file:PATH|defer", SECTION_DEBUG,
+      "begin with the state that `migrate` has written", STRING(incoming) },
+    { "pidfile", NULL, "FILE", SECTION_DEBUG, "write the process id there", STRING(pidfile) },
+    { "daemonize", NULL, NULL, SECTION_DEBUG, "go to the background once the machine is made",
+      FLAG(daemonize) },
+    { "sandbox", NULL, "off", SECTION_DEBUG, "accepted for `off`", option_sandbox },
+};
+
+/* Names of QEMU's that mean something there and nothing here yet: refused, never ignored. */
+static const char *const options_later[] = {
+    "acpitable",
+    "add-fd",
+    "audio",
+    "audiodev",
+    "boot",
+    "cdrom",
+    "chroot",
+    "compat",
+    "curses",
+    "device-del",
+    "dfilter",
+    "dump-vmstate",
+    "echr",
+    "enable-fips",
+    "enable-kvm",
+    "fda",
+    "fdb",
+    "fsdev",
+    "full-screen",
+    "fw_cfg",
+    "g",
+    "global",
+    "hda",
+    "hdb",
+    "hdc",
+    "hdd",
+    "icount",
+    "iscsi",
+    "jitdump",
+    "k",
+    "L",
+    "loadvm",
+    "mem-path",
+    "mem-prealloc",
+    "msg",
+    "mtdblock",
+    "netdev",
+    "no-acpi",
+    "no-fd-bootchk",
+    "no-hpet",
+    "no-quit",
+    "numa",
+    "object",
+    "old-param",
+    "only-migratable",
+    "option-rom",
+    "overcommit",
+    "perfmap",
+    "pflash",
+    "plugin",
+    "portrait",
+    "preconfig",
+    "prom-env",
+    "readconfig",
+    "rotate",
+    "run-with",
+    "runas",
+    "sd",
+    "seed",
+    "semihosting",
+    "semihosting-config",
+    "set",
+    "singlestep",
+    "smbios",
+    "snapshot",
+    "spice",
+    "tb-size",
+    "tpmdev",
+    "usb",
+    "usbdevice",
+    "virtfs",
+    "vnc",
+    "watchdog-action",
+    "win2k-hack",
+    "writeconfig",
+    "xen-attach",
+};
+
+static const CliOption *option_find(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (!strcmp(options[i].name, name) ||
+            (options[i].alias && !strcmp(options[i].alias, name))) {
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+static bool option_unknown(const char *word, const char *name, GError **err)
+{
+    g_autofree char *near = NULL, *dashed = NULL;
+    g_autoptr(GPtrArray) list = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options_later); i++) {
+        if (!strcmp(options_later[i], name)) {
+            return error_set(err,
+                             "%s: this option of QEMU's is not supported yet (--help lists "
+                             "those that are)",
+                             word);
+        }
+    }
+    list = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        g_ptr_array_add(list, g_strconcat("-", options[i].name, NULL));
+    }
+    dashed = g_strconcat("-", name, NULL);
+    near = suggest_text(dashed, (const char *const *)list->pdata, list->len);
+    return error_set(err, "%s: there is no such option%s (--help lists them)", word, near);
+}
+
+static bool option_apply(SystemConfig *c, const CliOption *o, const char *arg, GError **err)
+{
+    if (o->fn) {
+        return o->fn(c, arg, err);
+    }
+    if (o->flag) {
+        *(bool *)((char *)c + o->flag) = true;
+    } else if (o->list) {
+        g_ptr_array_add(*(GPtrArray **)(void *)((char *)c + o->list), g_strdup(arg));
+    } else {
+        char **s = (char **)(void *)((char *)c + o->string);
+
+        g_free(*s);
+        *s = g_strdup(arg);
+    }
+    return true;
+}
+
+bool config_parse(SystemConfig *c, int argc, char **argv, GError **err)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i], *name, *arg = NULL;
+        const CliOption *o;
+
+        if (word[0] != '-' || !word[1]) {
+            return error_set(err,
+                             "'%s': an option was expected here; a disk is given as -drive "
+                             "file=%s,format=raw,if=virtio",
+                             word, word);
+        }
+        name = word + (word[1] == '-' ? 2 : 1);
+        o = option_find(name);
+        if (!o) {
+            return option_unknown(word, name, err);
+        }
+        if (o->arg) {
+            if (i + 1 == argc) {
+                return error_set(err, "%s: an argument is missing: -%s %s", word, o->name, o->arg);
+            }
+            arg = argv[++i];
+        }
+        if (!option_apply(c, o, arg, err)) {
+            g_prefix_error(err, "%s%s%s: ", word, arg ? " " : "", arg ? arg : "");
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *option_section_title(OptionSection s)
+{
+    static const char *const titles[] = { "Machine", "Disks", "Console and monitors", "Direct boot",
+                                          "Debugging and running" };
+
+    return titles[s];
+}
+
+char *option_help(const char *prog)
+{
+    GString *s = g_string_new("");
+
+    g_string_append_printf(s, "usage: %s [OPTIONS]\n", prog);
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        const CliOption *o = &options[i];
+
+        if (!i || o->section != options[i - 1].section) {
+            g_string_append_printf(s, "\n%s:\n", option_section_title(o->section));
+        }
+        g_string_append_printf(s, "-%s%s%s", o->name, o->alias ? ", -" : "",
+                               o->alias ? o->alias : "");
+        g_string_append_printf(s, "%s%s\n                %s\n", o->arg ? " " : "",
+                               o->arg ? o->arg : "", o->doc);
+    }
+    g_string_append(s, "\nKeys on a terminal shared with -nographic or mon:stdio: Ctrl-A H lists "
+                       "them, Ctrl-A X leaves.\n");
+    return g_string_free(s, FALSE);
+}
+
+/* roff wants "-" as "\-" and no "'" or "." at the beginning of a line. */
+static void manual_text(GString *s, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '-') {
+            g_string_append(s, "\\-");
+        } else if (*text == '\\') {
+            g_string_append(s, "\\e");
+        } else {
+            g_string_append_c(s, *text);
+        }
+    }
+}
+
+char *option_manual(void)
+{
+    GString *s = g_string_new(
+        ".TH TINAMOU 1\n.SH NAME\ntinamou \\- emulator of whole machines\n.SH SYNOPSIS\n"
+        ".B tinamou system\n.I ARCH\n.RI [ OPTIONS ]\n.br\n.B qemu\\-system\\-\\fIARCH\\fR\n"
+        ".RI [ OPTIONS ]\n.SH DESCRIPTION\nRuns a machine of architecture ARCH (aarch64). "
+        "Options are those of QEMU that are listed here; one dash or two. Whatever is not "
+        "supported is refused with a message.\n.SH OPTIONS\n");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        const CliOption *o = &options[i];
+
+        if (!i || o->section != options[i - 1].section) {
+            g_string_append_printf(s, ".SS %s\n", option_section_title(o->section));
+        }
+        g_string_append(s, ".TP\n.B ");
+        manual_text(s, "-");
+        manual_text(s, o->name);
+        if (o->alias) {
+            g_string_append(s, ", \\-");
+            manual_text(s, o->alias);
+        }
+        if (o->arg) {
+            g_string_append(s, " \\fI");
+            manual_text(s, o->arg);
+            g_string_append(s, "\\fR");
+        }
+        g_string_append_c(s, '\n');
+        manual_text(s, o->doc);
+        g_string_append(s, ".\n");
+    }
+    g_string_append(s, ".SH EXAMPLE\n.nf\ntinamou system aarch64 \\-M virt \\-cpu max \\-m 512 "
+                       "\\-nographic \\-kernel Image \\-initrd initrd.gz\n.fi\n");
+    return g_string_free(s, FALSE);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "debug/disas.h"
+
+#include "core/target.h"
+
+#include <capstone/capstone.h>
+#include <inttypes.h>
+
+bool disas_is_available(void)
+{
+    return true;
+}
+
+/* Instruction bytes as a number of the guest's own width, when there is no text for them. */
+static size_t disas_raw(uint64_t addr, const uint8_t *bytes, size_t len, GString *out)
+{
+    if (len < 4) {
+        g_string_append_printf(out, "0x%08" PRIx64 ":  %02x        .byte    0x%02x\n", addr,
+                               bytes[0], bytes[0]);
+        return 1;
+    }
+    g_string_append_printf(out,
+                           "0x%08" PRIx64 ":  %02x%02x%02x%02x  .byte    0x%02x, 0x%02x, "
+                           "0x%02x, 0x%02x\n",
+                           addr, bytes[3], bytes[2], bytes[1], bytes[0], bytes[0], bytes[1],
+                           bytes[2], bytes[3]);
+    return 4;
+}
+
+size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t len, GString *out)
+{
+    int arch = CS_ARCH_ARM64, mode = CS_MODE_LITTLE_ENDIAN;
+    cs_insn *insn = NULL;
+    size_t size;
+    csh handle;
+
+    if (cpu->target && cpu->target->disas_mode) {
+        cpu->target->disas_mode(cpu, &arch, &mode);
+    }
+    if (cs_open((cs_arch)arch, (cs_mode)mode, &handle) != CS_ERR_OK) {
+        return disas_raw(addr, bytes, len, out);
+    }
+    if (!cs_disasm(handle, bytes, len, addr, 1, &insn)) {
+        cs_close(&handle);
+        return disas_raw(addr, bytes, len, out);
+    }
+    size = insn->size;
+    g_string_append_printf(out, "0x%08" PRIx64 ":  ", addr);
+    for (size_t i = size; i-- > 0;) { /* little-endian words read as numbers */
+        g_string_append_printf(out, "%02x", bytes[i]);
+    }
+    g_string_append_printf(out, "  %-8s %s\n", insn->mnemonic, insn->op_str);
+    cs_free(insn, 1);
+    cs_close(&handle);
+    return size;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disassembly of guest code, by capstone where it is built in. */
+#ifndef DEBUG_DISAS_H
+#define DEBUG_DISAS_H
+
+#include "core/cpu.h"
+
+#include <glib.h>
+
+bool disas_is_available(void);
+/*
+ * Append the line of the instruction at @bytes (of @len bytes) as it stands at @addr, in the
+ * mode @cpu is in; the number of bytes it has, at least 1.
+ */
+size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t len, GString *out);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Character devices at run time, and ring buffers. */
+#include "monitor/commands.h"
+
+#include <string.h>
+
+enum { RING_READ_MAX = 16 << 20 };
+
+static Chardev *chardev_find(MonCall *c, const char *id, GError **err)
+{
+    Chardev *found = machine_find_backend(c->m, "chardev", id);
+
+    if (!found) {
+        error_set(err, "Device '%s' not found", id);
+    }
+    return found;
+}
+
+static bool ring_is_base64(const MonValue *format, bool *yes, GError **err)
+{
+    *yes = format->present && !strcmp(format->str, "base64");
+    return !format->present || *yes || !strcmp(format->str, "utf8") ||
+           error_set(err, "Parameter 'format' does not accept value '%s'", format->str);
+}
+
+static bool ring_read(Chardev *c, const char *id, int64_t size, GString *out, GError **err)
+{
+    if (size <= 0 || size > RING_READ_MAX) {
+        return error_set(err, "size must be greater than zero (and at most 16 MiB)");
+    }
+    return chardev_ring_read(c, out, (size_t)size) ||
+           error_set(err, "%s is not a ringbuf device", id);
+}
+
+bool cmd_ringbuf_read(MonCall *c, GError **err)
+{
+    Chardev *ring = chardev_find(c, c->args[0].str, err);
+    g_autoptr(GString) data = g_string_new("");
+    bool base64;
+
+    if (!ring || !ring_is_base64(&c->args[2], &base64, err) ||
+        !ring_read(ring, c->args[0].str, c->args[1].num, data, err)) {
+        return false;
+    }
+    if (base64) {
+        g_autofree char *text = g_base64_encode((const guchar *)data->str, data->len);
+
+        json_out_str(c->out, NULL, text);
+    } else {
+        json_out_str_len(c->out, NULL, data->str, data->len);
+    }
+    return true;
+}
+
+bool cmd_ringbuf_write(MonCall *c, GError **err)
+{
+    Chardev *ring = chardev_find(c, c->args[0].str, err);
+    g_autofree guchar *bytes = NULL;
+    gsize len = 0;
+    bool base64, ok;
+
+    if (!ring || !ring_is_base64(&c->args[2], &base64, err)) {
+        return false;
+    }
+    if (base64) {
+        bytes = g_base64_decode(c->args[1].str, &len);
+        ok = chardev_ring_write(ring, bytes, len);
+    } else {
+        ok = chardev_ring_write(ring, c->args[1].str, strlen(c->args[1].str));
+    }
+    return ok || error_set(err, "%s is not a ringbuf device", c->args[0].str);
+}
+
+bool hmp_ringbuf_read(MonCall *c, GError **err)
+{
+    g_autofree char *id = mon_call_word(c);
+    g_autoptr(GString) data = g_string_new("");
+    Chardev *ring;
+    int64_t size;
+
+    if (!id) {
+        return error_set(err, "a device is missing: ringbuf_read device size");
+    }
+    ring = chardev_find(c, id, err);
+    if (!ring || !mon_expr_parse(c, &c->line, &size, err) ||
+        !ring_read(ring, id, size, data, err)) {
+        return false;
+    }
+    for (gsize i = 0; i < data->len; i++) {
+        unsigned char b = (unsigned char)data->str[i];
+
+        if (b == '\\') {
+            g_string_append(c->text, "\\\\");
+        } else if ((b < 0x20 && b != '\n') || b == 0x7f) {
+            g_string_append_printf(c->text, "\\u%04X", b);
+        } else {
+            g_string_append_c(c->text, (char)b);
+        }
+    }
+    g_string_append_c(c->text, '\n');
+    return true;
+}
+
+bool hmp_ringbuf_write(MonCall *c, GError **err)
+{
+    g_autofree char *id = mon_call_word(c);
+    Chardev *ring = id ? chardev_find(c, id, err) : NULL;
+
+    if (!id) {
+        return error_set(err, "a device is missing: ringbuf_write device data");
+    }
+    return ring && (chardev_ring_write(ring, c->line, strlen(c->line)) ||
+                    error_set(err, "%s is not a ringbuf device", id));
+}
+
+static Chardev *chardev_make(MonCall *c, const char *id, const char *text, GError **err)
+{
+    Chardev *made;
+
+    if (machine_find_backend(c->m, "chardev", id)) {
+        error_set(err, "Chardev with id '%s' already exists", id);
+        return NULL;
+    }
+    made = chardev_new(c->m, id, text, err);
+    if (made && !machine_add_backend(c->m, "chardev", id, made, err)) {
+        chardev_free(made);
+        return NULL;
+    }
+    if (made) {
+        g_ptr_array_add(c->host->chardevs, made);
+    }
+    return made;
+}
+
+static void chardev_option(GString *text, const MonValue *v, const char *path, const char *key)
+{
+    const char *value = mon_leaf(v, path);
+
+    if (value) {
+        g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+        g_autofree char *escaped = g_strjoinv(",,", parts);
+
+        g_string_append_printf(text, ",%s=%s", key, escaped);
+    }
+}
+
+/* The JSON of a backend as the text of -chardev. */
+static GString *chardev_text(const MonValue *v, GError **err)
+{
+    const char *type = mon_leaf(v, "type"), *host = mon_leaf(v, "data.addr.data.host");
+    GString *text = g_string_new(type ? type : "");
+
+    if (!type) {
+        error_set(err, "Parameter 'backend.type' is missing");
+        g_string_free(text, TRUE);
+        return NULL;
+    }
+    chardev_option(text, v, "data.addr.data.path", "path");
+    if (host) {
+        g_string_append_printf(text, ",tcp=%s:%s", host, mon_leaf(v, "data.addr.data.port") ?: "0");
+    }
+    if (!strcmp(type, "socket")) {
+        const char *server = mon_leaf(v, "data.server"), *wait = mon_leaf(v, "data.wait");
+
+        g_string_append_printf(text, ",server=%s",
+                               !server || !strcmp(server, "true") ? "on" : "off");
+        if (!server || !strcmp(server, "true")) {
+            g_string_append_printf(text, ",wait=%s", wait && !strcmp(wait, "true") ? "on" : "off");
+        }
+    }
+    chardev_option(text, v, "data.out", "path");
+    chardev_option(text, v, "data.in", "input-path");
+    chardev_option(text, v, "data.device", "path");
+    chardev_option(text, v, "data.size", "size");
+    return text;
+}
+
+bool cmd_chardev_add(MonCall *c, GError **err)
+{
+    g_autoptr(GString) text = chardev_text(&c->args[1], err);
+    Chardev *made = text ? chardev_make(c, c->args[0].str, text->str, err) : NULL;
+
+    if (!made) {
+        return false;
+    }
+    json_out_begin(c->out, NULL, '{');
+    if (!strcmp(chardev_kind(made), "pty") && g_str_has_prefix(chardev_where(made), "pty:")) {
+        json_out_str(c->out, "pty", chardev_where(made) + 4);
+    }
+    json_out_end(c->out, '}');
+    return true;
+}
+
+static bool chardev_remove(MonCall *c, const char *id, GError **err)
+{
+    Chardev *old = machine_find_backend(c->m, "chardev", id);
+
+    if (!old) {
+        return error_set(err, "Chardev '%s' not found", id);
+    }
+    /* Only those made here: the others belong to ports and monitors of the command line. */
+    if (chardev_is_attached(old) || !g_ptr_array_find(c->host->chardevs, old, NULL)) {
+        return error_set(err, "Chardev '%s' is busy", id);
+    }
+    machine_remove_backend(c->m, "chardev", id);
+    g_ptr_array_remove(c->host->chardevs, old); /* frees it */
+    return true;
+}
+
+bool cmd_chardev_remove(MonCall *c, GError **err)
+{
+    return chardev_remove(c, c->args[0].str, err);
+}
+
+bool hmp_chardev_add(MonCall *c, GError **err)
+{
+    const char *at = strstr(c->line, "id=");
+    g_autofree char *id = at ? g_strndup(at + 3, strcspn(at + 3, ",")) : NULL;
+    g_autofree char *rest = NULL;
+
+    if (!id || (at != c->line && at[-1] != ',')) {
+        return error_set(err, "No ID specified");
+    }
+    rest = g_strdup_printf("%.*s%s", (int)MAX(at - c->line - 1, 0), c->line, at + 3 + strlen(id));
+    return chardev_make(c, id, rest, err) != NULL;
+}
+
+bool hmp_chardev_remove(MonCall *c, GError **err)
+{
+    return chardev_remove(c, c->line, err);
+}

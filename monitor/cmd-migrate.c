@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State to and from files: migrate file:PATH, -incoming file:PATH. */
+#include "monitor/commands.h"
+
+#include "core/state/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const migrate_status_names[] = {
+    [MIGRATE_NONE] = "none",           [MIGRATE_ACTIVE] = "active",
+    [MIGRATE_COMPLETED] = "completed", [MIGRATE_FAILED] = "failed",
+    [MIGRATE_CANCELLED] = "cancelled",
+};
+
+static void migrate_set_status(MonHost *h, MigrateStatus s, const char *error)
+{
+    g_autofree char *data = g_strdup_printf("{\"status\": \"%s\"}", migrate_status_names[s]);
+
+    h->has_migrate = true;
+    h->migrate_status = s;
+    g_free(h->migrate_error);
+    h->migrate_error = g_strdup(error);
+    mon_emit(h, "MIGRATION", data);
+}
+
+/* The path of "file:PATH"; other transports are refused by name. */
+static const char *migrate_path(const char *uri, GError **err)
+{
+    static const char *const later[] = { "tcp:", "unix:", "exec:", "fd:", "rdma:", "x-rdma:" };
+
+    if (g_str_has_prefix(uri, "file:") && uri[5]) {
+        return uri + 5;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {
+        if (g_str_has_prefix(uri, later[i])) {
+            error_set(err, "migration to '%s' is not supported yet; write file:PATH", uri);
+            return NULL;
+        }
+    }
+    error_set(err, "Parameter 'uri' expects a valid migration protocol (file:PATH)");
+    return NULL;
+}
+
+static bool migrate_save(MonHost *h, const char *path, GError **err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct stat st = { 0 };
+    bool ok;
+
+    if (fd < 0) {
+        return error_set(err, "cannot write '%s': %s", path, g_strerror(errno));
+    }
+    ok = machine_save(h->machine, fd, err);
+    if (!fstat(fd, &st)) {
+        h->migrate_bytes = (uint64_t)st.st_size;
+    }
+    if (close(fd) && ok) {
+        ok = error_set(err, "cannot write '%s': %s", path, g_strerror(errno));
+    }
+    if (!ok) {
+        unlink(path); /* half a state is worth nothing */
+    }
+    return ok;
+}
+
+bool mon_migrate(MonHost *h, const char *uri, GError **err)
+{
+    const char *path = migrate_path(uri, err);
+    Machine *m = h->machine;
+    int64_t start = g_get_monotonic_time();
+    RunState before = machine_run_state(m);
+    bool was_running, ok;
+
+    if (!path) {
+        return false;
+    }
+    if (before == RUN_INMIGRATE) {
+        return error_set(err, "Guest is waiting for an incoming migration");
+    }
+    migrate_set_status(h, MIGRATE_ACTIVE, NULL);
+    was_running = machine_is_running(m);
+    if (was_running) {
+        machine_pause(m, RUN_FINISH_MIGRATE);
+    }
+    ok = migrate_save(h, path, err);
+    h->migrate_ms = (g_get_monotonic_time() - start) / 1000;
+    if (ok) {
+        machine_set_run_state(m, RUN_POSTMIGRATE);
+        migrate_set_status(h, MIGRATE_COMPLETED, NULL);
+        return true;
+    }
+    migrate_set_status(h, MIGRATE_FAILED, (*err)->message);
+    if (was_running) {
+        g_autoptr(GError) ignored = NULL;
+
+        if (!machine_resume(m, &ignored)) {
+            machine_set_run_state(m, RUN_INTERNAL_ERROR);
+        }
+    } else {
+        machine_set_run_state(m, before);
+    }
+    return false;
+}
+
+bool mon_incoming(MonHost *h, const char *uri, GError **err)
+{
+    const char *path = migrate_path(uri, err);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool ok;
+
+    if (!path) {
+        return false;
+    }
+    if (fd < 0) {
+        return error_set(err, "cannot read '%s': %s", path, g_strerror(errno));
+    }
+    migrate_set_status(h, MIGRATE_ACTIVE, NULL);
+    ok = machine_load(h->machine, fd, err);
+    close(fd);
+    if (!ok) {
+        migrate_set_status(h, MIGRATE_FAILED, (*err)->message);
+        return false;
+    }
+    h->incoming_wanted = false;
+    migrate_set_status(h, MIGRATE_COMPLETED, NULL);
+    if (!h->autostart) {
+        machine_set_run_state(h->machine, RUN_PAUSED);
+        return true;
+    }
+    return machine_resume(h->machine, err);
+}
+
+bool cmd_migrate(MonCall *c, GError **err)
+{
+    for (unsigned i = 1; i < 5; i++) { /* blk, inc; detach means nothing; resume */
+        if (i != 3 && c->args[i].flag) {
+            return error_set(err, "'%s' is not supported", c->cmd->args[i].name);
+        }
+    }
+    return mon_migrate(c->host, c->args[0].str, err);
+}
+
+bool hmp_migrate(MonCall *c, GError **err)
+{
+    g_autofree char *uri = NULL;
+
+    mon_call_flag(c, 'd');
+    uri = mon_call_word(c);
+    if (!uri) {
+        return error_set(err, "a target is missing: migrate file:PATH");
+    }
+    return mon_migrate(c->host, uri, err);
+}
+
+/* Saving is done when `migrate` answers, so there is never one to cancel. */
+bool cmd_migrate_cancel(MonCall *c, GError **err)
+{
+    return true;
+}
+
+bool cmd_query_migrate(MonCall *c, GError **err)
+{
+    MonHost *h = c->host;
+
+    json_out_begin(c->out, NULL, '{');
+    if (h->has_migrate) {
+        json_out_str(c->out, "status", migrate_status_names[h->migrate_status]);
+        if (h->migrate_error) {
+            json_out_str(c->out, "error-desc", h->migrate_error);
+        }
+        if (h->migrate_status == MIGRATE_COMPLETED && h->migrate_bytes) {
+            json_out_int(c->out, "total-time", h->migrate_ms);
+            json_out_int(c->out, "downtime", h->migrate_ms);
+            json_out_begin(c->out, "ram", '{');
+            json_out_uint(c->out, "transferred", h->migrate_bytes);
+            json_out_int(c->out, "remaining", 0);
+            json_out_uint(c->out, "total", h->migrate_bytes);
+            json_out_end(c->out, '}');
+        }
+    }
+    json_out_end(c->out, '}');
+    return true;
+}
+
+bool hmp_info_migrate(MonCall *c, GError **err)
+{
+    MonHost *h = c->host;
+
+    if (!h->has_migrate) {
+        return true;
+    }
+    g_string_append_printf(c->text, "Migration status: %s",
+                           migrate_status_names[h->migrate_status]);
+    if (h->migrate_error) {
+        g_string_append_printf(c->text, " (%s)", h->migrate_error);
+    }
+    g_string_append_c(c->text, '\n');
+    if (h->migrate_status == MIGRATE_COMPLETED && h->migrate_bytes) {
+        g_string_append_printf(c->text,
+                               "total time: %" PRId64 " ms\ntransferred: %" PRIu64 " kbytes\n",
+                               h->migrate_ms, h->migrate_bytes >> 10);
+    }
+    return true;
+}
+
+static bool migrate_incoming(MonCall *c, const char *uri, GError **err)
+{
+    if (!c->host->incoming_wanted) {
+        return error_set(err, c->host->config.incoming_defer
+                                  ? "The incoming migration has already been started"
+                                  : "'-incoming' was not specified on the command line");
+    }
+    return mon_incoming(c->host, uri, err);
+}
+
+bool cmd_migrate_incoming(MonCall *c, GError **err)
+{
+    return migrate_incoming(c, c->args[0].str, err);
+}
+
+bool hmp_migrate_incoming(MonCall *c, GError **err)
+{
+    g_autofree char *uri = mon_call_word(c);
+
+    return uri ? migrate_incoming(c, uri, err)
+               : error_set(err, "a source is missing: migrate_incoming file:PATH");
+}

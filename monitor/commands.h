@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The functions behind the rows of table.c. */
+#ifndef MONITOR_COMMANDS_H
+#define MONITOR_COMMANDS_H
+
+#include "monitor/monitor-priv.h"
+
+/* cmd-run.c */
+extern MonFn cmd_stop, cmd_cont, cmd_quit, cmd_reset, cmd_powerdown;
+extern MonFn cmd_query_status, cmd_query_version, cmd_query_name, cmd_query_uuid, cmd_query_kvm;
+extern MonFn cmd_query_target, cmd_empty_list;
+extern MonFn hmp_status, hmp_version, hmp_name, hmp_uuid, hmp_kvm;
+/* cmd-meta.c */
+extern MonFn cmd_capabilities, cmd_query_commands, cmd_query_events, cmd_query_schema;
+extern MonFn cmd_human_monitor_command, hmp_help, hmp_info;
+/* cmd-info.c */
+extern MonFn cmd_query_cpus, cmd_query_machines, cmd_query_cpu_definitions, cmd_query_chardev;
+extern MonFn hmp_cpus, hmp_cpu, hmp_chardev, hmp_registers, hmp_mtree, hmp_qtree, hmp_jit, hmp_roms;
+extern MonFn hmp_ramblock, cmd_query_memory_size, hmp_memory_size;
+/* cmd-memory.c */
+extern MonFn cmd_memsave, cmd_pmemsave, hmp_memsave, hmp_pmemsave, hmp_x, hmp_xp, hmp_print;
+/* cmd-chardev.c */
+extern MonFn cmd_ringbuf_read, cmd_ringbuf_write, hmp_ringbuf_read, hmp_ringbuf_write;
+extern MonFn cmd_chardev_add, cmd_chardev_remove, hmp_chardev_add, hmp_chardev_remove;
+/* cmd-migrate.c */
+extern MonFn cmd_migrate, cmd_query_migrate, cmd_migrate_incoming, cmd_migrate_cancel;
+extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;
+/* cmd-qom.c */
+extern MonFn cmd_qom_list, cmd_qom_get, cmd_device_list_properties, cmd_qom_list_types;
+/* cmd-log.c */
+extern MonFn hmp_log, hmp_logfile, hmp_trace_event, hmp_gdbserver;
+extern MonFn cmd_trace_event_set_state;
+
+#endif

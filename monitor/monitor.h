@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Monitors: QMP (JSON) and HMP (lines for people), over one table of commands. A MonHost is what
+ * the commands of one machine work on; any number of monitors are sessions of it.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include "chardev/chardev.h"
+#include "core/machine.h"
+#include "util/error.h"
+
+typedef struct Monitor Monitor;
+typedef struct MonHost MonHost;
+
+/* What monitors tell about, and do, that the machine does not know itself. */
+typedef struct MonHostConfig {
+    const char *arch;   /* "aarch64" */
+    const char *board;  /* its name */
+    const char *uuid;   /* NULL: none */
+    const Accel *accel; /* NULL: none */
+    void *accel_state;
+    bool incoming_defer; /* -incoming defer: migrate-incoming is awaited */
+    /* NULL-terminated arrays */
+    const struct MonBoard *boards;
+    const char *const *cpu_models;
+    const DeviceType *const *device_types;
+    /* Start a debugger's server, as -gdb does; NULL: not possible here. */
+    bool (*gdbserver)(void *opaque, const char *where, GError **err);
+    void *opaque;
+} MonHostConfig;
+
+typedef struct MonBoard {
+    const char *name, *alias, *default_cpu, *doc;
+    unsigned max_cpus;
+    bool is_default;
+} MonBoard;
+
+/* @config's strings and arrays must outlive it. Context of all: LOOP_THREAD. */
+MonHost *mon_host_new(Machine *m, const MonHostConfig *config);
+/* Frees its monitors. */
+void mon_host_free(MonHost *h);
+
+typedef enum MonMode { MON_HMP, MON_QMP, MON_QMP_PRETTY } MonMode;
+
+/* A session on @c, which stays the caller's. Errors: taken already, QMP is not built in. */
+Monitor *monitor_new(MonHost *h, Chardev *c, MonMode mode, GError **err);
+void monitor_free(Monitor *mon);
+
+/* Execute one HMP line, as QMP's human-monitor-command and the debugger's `monitor` do; the
+ * caller frees the text. @cpu_index: the CPU of `info registers`, `x`; -1: the first. */
+char *mon_hmp_execute(MonHost *h, const char *line, int cpu_index);
+
+/* Load the state of `-incoming file:PATH` or migrate-incoming, then run unless told not to. */
+NODISCARD bool mon_incoming(MonHost *h, const char *uri, GError **err);
+/* Whether the machine begins to run when an incoming state is there (no -S). */
+void mon_set_autostart(MonHost *h, bool autostart);
+
+/* Names, arguments and meaning of every command, as Markdown, for the reference pages. */
+char *mon_reference(void);
+
+#endif
