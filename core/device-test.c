@@ -542,7 +542,7 @@ TEST(loop, posts_timeouts_and_workers)
     timer_init(&t, m, CLOCK_HOST, test_count, &later);
     timer_arm_in(&t, 2 * NS_PER_MS);
     loop_unwatch(m, loop_timeout_ms(m, 1, test_count, &n));
-    while (n < 4 || !later) {
+    while (__atomic_load_n(&n, __ATOMIC_SEQ_CST) < 4 || !later) {
         loop_iterate(m, true);
     }
     EXPECT_EQ(n, 4);
