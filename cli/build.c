@@ -46,9 +46,6 @@ void build_deinit(Build *b)
     if (b->m) {
         machine_free(b->m);
     }
-    if (b->accel && b->accel_state && b->accel->machine_free) {
-        b->accel->machine_free(b->accel_state);
-    }
     g_ptr_array_free(b->chardevs, TRUE);
     g_array_free(b->serials, TRUE);
     g_array_free(b->drives, TRUE);
@@ -138,17 +135,11 @@ static bool build_accel(Build *b, GError **err)
 
         return error_set(err, "-accel %s: there is no such accelerator%s", wanted, near);
     }
-    b->accel_state =
-        b->accel->machine_init(b->m, wanted && wanted[len] ? wanted + len + 1 : NULL, err);
-    if (!b->accel_state) {
+    if (!accel_attach(b->m, b->accel, wanted && wanted[len] ? wanted + len + 1 : NULL, err)) {
         g_prefix_error(err, "-accel %s: ", wanted ? wanted : b->accel->name);
         return false;
     }
-    for (unsigned i = 0; b->accel->cpu_init && i < machine_n_cpus(b->m); i++) {
-        if (!b->accel->cpu_init(machine_cpu(b->m, i), err)) {
-            return false;
-        }
-    }
+    b->accel_state = machine_accel_state(b->m);
     return true;
 }
 
