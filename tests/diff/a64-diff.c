@@ -4,6 +4,7 @@
  * registers, flags and memory.
  *
  *   a64-diff [-b BACKEND] [-n INSTRUCTIONS] [-s SEED] [-g GROUP] [-p PATTERN] -- ORACLE COMMAND
+ *   a64-diff [-b BACKEND] -t      the test rows of the instruction tables
  *
  * Prints how many instructions of each group were executed, and every pattern that was never
  * reached. Status 0: no difference; 1: differences; 77: no oracle.
@@ -209,9 +210,10 @@ int main(int argc, char **argv)
     Diff *d = calloc(1, sizeof(*d));
     uint64_t want = 1000000, seed = 1;
     const char *group = NULL, *pattern = NULL, *backend = NULL;
+    bool rows = false;
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:s:g:p:b:")) != -1) {
+    while ((opt = getopt(argc, argv, "n:s:g:p:b:t")) != -1) {
         switch (opt) {
         case 'n':
             want = strtoull(optarg, NULL, 0);
@@ -228,9 +230,15 @@ int main(int argc, char **argv)
         case 'b':
             backend = optarg;
             break;
+        case 't':
+            rows = true;
+            break;
         default:
             return 2;
         }
+    }
+    if (rows) {
+        return a64_run_init(backend) ? a64_rows() : 2;
     }
     for (unsigned i = 0; i < A64_ID_COUNT; i++) {
         const InsnPattern *p = &a64_patterns[i];
