@@ -129,6 +129,7 @@ typedef struct TcgCpu {
     uint64_t excl_addr;             /* virtual; UINT64_MAX: monitor open */
     uint64_t excl_val[2];
     uint64_t excl_size; /* bytes */
+    uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */
     uint64_t host_stack; /* the host back end's own */
     uint64_t host_data[4];
     _Alignas(64) uint8_t end[0];

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Translated blocks: where they lie, how they are found, linked and dropped.
+ *
+ * Code is put into chunks, each filled by one vCPU. When none is left the chunk that was filled
+ * longest ago is retired: its blocks leave the registry and the links to them are cut; it is used
+ * again once every vCPU has been out of generated code since.
+ */
+#include "accel/tcg/tcg-priv.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static uint64_t cache_page_key(const RamBlock *ram, uint64_t page_off)
+{
+    return (uint64_t)ram->id << 40 | page_off >> GUEST_PAGE_BITS;
+}
+
+static unsigned cache_hash(const RamBlock *ram, uint64_t page_off, unsigned delta, uint64_t mode)
+{
+    uint64_t h = cache_page_key(ram, page_off) << 12 | delta;
+
+    h = (h ^ mode * 0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd;
+    return (unsigned)(h >> 40) % TCG_HASH_SIZE;
+}
+
+static bool cache_map(Tcg *t, uint64_t bytes, GError **err)
+{
+    int fd = memfd_create("tinamou-code", MFD_CLOEXEC);
+    void *rw, *rx;
+
+    if (fd < 0 || ftruncate(fd, (off_t)bytes)) {
+        error_set(err, "cannot make the code cache of %" G_GUINT64_FORMAT " MiB: %s", bytes >> 20,
+                  g_strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
+    }
+    rw = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    rx = mmap(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    close(fd);
+    if (rw == MAP_FAILED || rx == MAP_FAILED) {
+        return error_set(err,
+                         "cannot map the code cache executable: %s (is it forbidden here? "
+                         "-accel tcg,backend=interp needs none)",
+                         g_strerror(errno));
+    }
+    t->cache.rw = rw;
+    t->cache.rx = rx;
+    t->cache.size = bytes;
+    return true;
+}
+
+bool tcg_cache_init(Tcg *t, uint64_t bytes, GError **err)
+{
+    uint64_t first;
+
+    mutex_init(&t->lock);
+    t->pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    t->cache.host = t->host;
+    t->cache.priv = t;
+    t->epoch = 1;
+    if (t->host->needs_code && !cache_map(t, bytes, err)) {
+        return false;
+    }
+    t->n_chunks = (uint32_t)(bytes / TCG_CHUNK_BYTES);
+    t->chunks = g_new0(TcgChunk, t->n_chunks);
+    first = 1; /* chunk 0 is the prologue's */
+    for (uint64_t i = t->n_chunks; i-- > first;) {
+        TcgChunk *c = &t->chunks[i];
+
+        c->cache = &t->cache;
+        c->index = (uint32_t)i;
+        c->code_start = t->cache.rw ? t->cache.rw + i * TCG_CHUNK_BYTES : NULL;
+        c->next = t->free_chunks;
+        t->free_chunks = c;
+    }
+    return true;
+}
+
+void tcg_cache_free(Tcg *t)
+{
+    for (uint32_t i = 0; t->chunks && i < t->n_chunks; i++) {
+        if (t->chunks[i].meta) {
+            g_ptr_array_free(t->chunks[i].meta, TRUE);
+        }
+    }
+    g_free(t->chunks);
+    if (t->pages) {
+        g_hash_table_destroy(t->pages);
+    }
+    if (t->cache.rw) {
+        munmap(t->cache.rw, t->cache.size);
+        munmap(t->cache.rx, t->cache.size);
+    }
+    mutex_deinit(&t->lock);
+}
+
+void *tcg_chunk_alloc(TcgChunk *chunk, size_t bytes)
+{
+    enum { SLAB = 64 * 1024 };
+    void *p;
+
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (!chunk->meta) {
+        chunk->meta = g_ptr_array_new_with_free_func(g_free);
+    }
+    if ((size_t)(chunk->meta_end - chunk->meta_ptr) < bytes) {
+        size_t size = MAX(bytes, SLAB);
+
+        chunk->meta_ptr = g_malloc0(size);
+        chunk->meta_end = chunk->meta_ptr + size;
+        chunk->meta_bytes += size;
+        g_ptr_array_add(chunk->meta, chunk->meta_ptr);
+    }
+    p = chunk->meta_ptr;
+    chunk->meta_ptr += bytes;
+    return p;
+}
+
+/* ---- the registry ---- */
+
+TcgBlock *tcg_block_find(Tcg *t, RamBlock *ram, uint64_t page_off, unsigned delta, uint64_t mode,
+                         const Target *target)
+{
+    TcgBlock **head = &t->hash[cache_hash(ram, page_off, delta, mode)];
+
+    for (TcgBlock *b = __atomic_load_n(head, __ATOMIC_ACQUIRE); b;
+         b = __atomic_load_n(&b->hash_next, __ATOMIC_ACQUIRE)) {
+        if (b->page_off == page_off && b->start_delta == delta && b->mode_word == mode &&
+            b->ram == ram && b->target == target && !__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static TcgBlock *cache_page_head(Tcg *t, const RamBlock *ram, uint64_t page_off)
+{
+    uint64_t key = cache_page_key(ram, page_off);
+
+    return g_hash_table_lookup(t->pages, &key);
+}
+
+static void cache_set_page_head(Tcg *t, const RamBlock *ram, uint64_t page_off, TcgBlock *b)
+{
+    uint64_t key = cache_page_key(ram, page_off);
+
+    if (b) {
+        g_hash_table_insert(t->pages, g_memdup2(&key, sizeof(key)), b);
+    } else {
+        g_hash_table_remove(t->pages, &key);
+    }
+}
+
+TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
+{
+    TcgBlock **head = &t->hash[cache_hash(b->ram, b->page_off, b->start_delta, b->mode_word)];
+    TcgBlock *other;
+
+    mutex_lock(&t->lock);
+    other = tcg_block_find(t, b->ram, b->page_off, b->start_delta, b->mode_word, b->target);
+    if (other) {
+        mutex_unlock(&t->lock);
+        return other;
+    }
+    b->page_next = cache_page_head(t, b->ram, b->page_off);
+    cache_set_page_head(t, b->ram, b->page_off, b);
+    b->chunk_next = b->chunk->blocks;
+    b->chunk->blocks = b;
+    b->hash_next = *head;
+    __atomic_store_n(head, b, __ATOMIC_RELEASE);
+    mutex_unlock(&t->lock);
+    return b;
+}
+
+void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to)
+{
+    mutex_lock(&t->lock);
+    if (!exit->to && !exit->owner->dead && !to->dead && exit->owner->mode_word == to->mode_word &&
+        !(to->mode_word & TCG_MODE_DEBUG)) {
+        exit->to = to;
+        exit->next_in = to->incoming;
+        to->incoming = exit;
+        t->host->link(&t->cache, exit, to);
+    }
+    mutex_unlock(&t->lock);
+}
+
+/* Context: the lock is held. The page's list is the caller's care when @keep_page. */
+static void cache_kill(Tcg *t, TcgBlock *b)
+{
+    TcgBlock **p = &t->hash[cache_hash(b->ram, b->page_off, b->start_delta, b->mode_word)];
+    TcgBlock *head = cache_page_head(t, b->ram, b->page_off);
+
+    __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
+    for (; *p; p = &(*p)->hash_next) {
+        if (*p == b) {
+            __atomic_store_n(p, b->hash_next, __ATOMIC_RELEASE); /* readers may still pass b */
+            break;
+        }
+    }
+    if (head == b) {
+        cache_set_page_head(t, b->ram, b->page_off, b->page_next);
+        if (!b->page_next) {
+            ram_code_clear(b->ram, b->page_off, GUEST_PAGE_SIZE);
+        }
+    } else {
+        while (head && head->page_next != b) {
+            head = head->page_next;
+        }
+        if (head) {
+            head->page_next = b->page_next;
+        }
+    }
+    for (TcgExit *e = b->incoming; e; e = e->next_in) {
+        t->host->unlink(&t->cache, e);
+        e->to = NULL;
+    }
+    b->incoming = NULL;
+    for (uint32_t i = 0; i < b->n_exits; i++) {
+        TcgExit *e = &b->exits[i], **in = e->to ? &e->to->incoming : NULL;
+
+        while (in && *in && *in != e) {
+            in = &(*in)->next_in;
+        }
+        if (in && *in) {
+            *in = e->next_in;
+        }
+        e->to = NULL;
+    }
+}
+
+/* Jump caches may still name dead blocks. */
+static void cache_forget_jumps(Tcg *t)
+{
+    for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
+        Cpu *cpu = machine_cpu(t->machine, i);
+
+        if (cpu == cpu_current()) {
+            tcg_jump_flush(cpu);
+        } else {
+            cpu_request(cpu, REQ_TCG_JUMP);
+        }
+    }
+}
+
+void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
+{
+    bool killed = false;
+
+    mutex_lock(&t->lock);
+    for (uint64_t page = off & ~(uint64_t)(GUEST_PAGE_SIZE - 1); page < off + len;
+         page += GUEST_PAGE_SIZE) {
+        uint64_t lo = MAX(off, page) - page;
+        uint64_t last = MIN(off + len - page, GUEST_PAGE_SIZE) - 1;
+        uint64_t hit = UINT64_MAX << (lo / 64) & UINT64_MAX >> (63 - last / 64);
+        TcgBlock *b = cache_page_head(t, ram, page), *next;
+
+        for (; b; b = next) {
+            next = b->page_next;
+            if (b->granules & hit) {
+                cache_kill(t, b);
+                t->invalidations++;
+                killed = true;
+            }
+        }
+    }
+    mutex_unlock(&t->lock);
+    if (killed) {
+        cache_forget_jumps(t);
+    }
+}
+
+/* ---- chunks ---- */
+
+/* Context: the lock is held. */
+static void cache_retire(Tcg *t)
+{
+    TcgChunk *c = t->full_first;
+
+    if (!c) {
+        return;
+    }
+    t->full_first = c->next;
+    if (!t->full_first) {
+        t->full_last = NULL;
+    }
+    for (TcgBlock *b = c->blocks; b; b = b->chunk_next) {
+        if (!b->dead) {
+            cache_kill(t, b);
+        }
+    }
+    c->retired_at = __atomic_add_fetch(&t->epoch, 1, __ATOMIC_SEQ_CST);
+    c->next = t->retired;
+    t->retired = c;
+    t->evictions++;
+}
+
+static bool cache_all_passed(Tcg *t, uint64_t epoch)
+{
+    for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
+        uint64_t p =
+            __atomic_load_n(&tcg_cpu(machine_cpu(t->machine, i))->passed, __ATOMIC_SEQ_CST);
+
+        if (p && p < epoch) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Context: the lock is held. */
+static void cache_reclaim(Tcg *t)
+{
+    TcgChunk **p = &t->retired;
+
+    while (*p) {
+        TcgChunk *c = *p;
+
+        if (!cache_all_passed(t, c->retired_at)) {
+            p = &c->next;
+            continue;
+        }
+        *p = c->next;
+        if (c->meta) {
+            g_ptr_array_free(c->meta, TRUE);
+        }
+        c->meta = NULL;
+        c->meta_ptr = c->meta_end = NULL;
+        c->meta_bytes = 0;
+        c->blocks = NULL;
+        c->next = t->free_chunks;
+        t->free_chunks = c;
+    }
+}
+
+TcgChunk *tcg_chunk_new(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    Tcg *t = tc->tcg;
+    TcgChunk *c;
+
+    __atomic_store_n(&tc->passed, 0, __ATOMIC_SEQ_CST); /* we are in no generated code */
+    mutex_lock(&t->lock);
+    if (tc->chunk) {
+        tc->chunk->next = NULL;
+        if (t->full_last) {
+            t->full_last->next = tc->chunk;
+        } else {
+            t->full_first = tc->chunk;
+        }
+        t->full_last = tc->chunk;
+    }
+    while (!t->free_chunks) {
+        cache_retire(t);
+        cache_reclaim(t);
+        if (!t->free_chunks) {
+            mutex_unlock(&t->lock);
+            cache_forget_jumps(t);
+            sched_yield();
+            mutex_lock(&t->lock);
+        }
+    }
+    c = t->free_chunks;
+    t->free_chunks = c->next;
+    c->next = NULL;
+    c->code = c->code_start;
+    c->code_end = c->code_start ? c->code_start + TCG_CHUNK_BYTES : NULL;
+    tc->chunk = c;
+    tc->leave_exit = NULL; /* its chunk may be gone */
+    mutex_unlock(&t->lock);
+    cache_forget_jumps(t);
+    __atomic_store_n(&tc->passed, __atomic_load_n(&t->epoch, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+    return c;
+}

@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accesses that generated code does not do itself: misses, devices, page crossings, misaligned and
+ * big-endian ones, atomics, stores to pages that somebody watches.
+ */
+#include "accel/tcg/tcg-priv.h"
+
+enum { PAGE_MASK_LOW = GUEST_PAGE_SIZE - 1 };
+
+/* One access: at most two pages. */
+typedef struct SlowAccess {
+    Cpu *cpu;
+    GuestVirt va;
+    uint32_t memop;
+    unsigned mode, bytes, element;
+    MemAccess kind;
+    TcgTlbFull page[2]; /* copies: filling the second may evict the first */
+    unsigned first;     /* bytes in the first page */
+} SlowAccess;
+
+static bool slow_raise_unaligned(SlowAccess *a)
+{
+    a->cpu->target->unaligned(a->cpu, a->va, a->kind, a->mode, a->memop);
+    return false;
+}
+
+static bool slow_is_misaligned(const SlowAccess *a)
+{
+    switch (a->memop & IR_MO_ALIGN) {
+    case IR_MO_ALIGN_NATURAL:
+        return (a->va & (a->element - 1)) != 0;
+    case IR_MO_ALIGN_WHOLE:
+        return (a->va & (a->bytes - 1)) != 0;
+    case IR_MO_ALIGN_WITHIN_16:
+        return (a->va & 15) + a->bytes > 16;
+    default:
+        return false;
+    }
+}
+
+/* Check alignment and both pages; false: cpu->raised. */
+static bool slow_begin(SlowAccess *a, Cpu *cpu, GuestVirt va, uint32_t memop, unsigned elements,
+                       MemAccess kind)
+{
+    unsigned n = 1;
+
+    a->cpu = cpu;
+    a->va = va;
+    a->memop = memop;
+    a->mode = ir_memop_mode(memop);
+    a->element = ir_memop_bytes(memop);
+    a->bytes = a->element * elements;
+    a->kind = kind;
+    tcg_cpu(cpu)->stats.slow++;
+    if (slow_is_misaligned(a)) {
+        return slow_raise_unaligned(a);
+    }
+    a->first = MIN(a->bytes, GUEST_PAGE_SIZE - (unsigned)(va & PAGE_MASK_LOW));
+    n += a->first < a->bytes;
+    for (unsigned i = 0; i < n; i++) {
+        TcgTlbFull *f = tcg_tlb_page(cpu, i ? va + a->first : va, kind, a->mode, memop);
+
+        if (!f) {
+            return false;
+        }
+        a->page[i] = *f;
+        if (f->device && (va & (a->element - 1))) {
+            return slow_raise_unaligned(a);
+        }
+    }
+    return true;
+}
+
+/* The range that @phys of a page lies in. */
+static const FlatRange *slow_range(const SlowAccess *a, const TcgTlbFull *f, GuestPhys phys)
+{
+    const FlatRange *r = f->flat;
+
+    if (r && phys - r->start < r->len) {
+        return r;
+    }
+    return aspace_lookup(f->secure ? a->cpu->as_secure : a->cpu->as, phys);
+}
+
+static MemAttrs slow_attrs(const SlowAccess *a, const TcgTlbFull *f)
+{
+    return (MemAttrs){ .requester = (uint16_t)a->cpu->index, .secure = f->secure };
+}
+
+/* The bus refused; true: an exception was recorded. */
+static bool slow_bus_error(SlowAccess *a, GuestPhys phys, GuestVirt va)
+{
+    return a->cpu->target->bus_error(a->cpu, va, phys, a->kind, a->mode, a->memop);
+}
+
+/* Device accesses: the largest naturally aligned pieces. */
+static bool slow_mmio(SlowAccess *a, const TcgTlbFull *f, GuestVirt va, uint8_t *buf, unsigned len)
+{
+    GuestPhys phys = f->phys + (va & PAGE_MASK_LOW);
+
+    tcg_cpu(a->cpu)->stats.mmio++;
+    while (len) {
+        const FlatRange *r = slow_range(a, f, phys);
+        unsigned size = MIN(8u, 1u << (31 - __builtin_clz(len)));
+        MemResult res = MEM_DECODE_ERROR;
+        uint64_t v = 0;
+
+        while (size > 1 && ((phys & (size - 1)) || (r && r->len - (phys - r->start) < size))) {
+            size /= 2;
+        }
+        if (r && a->kind == ACCESS_WRITE) {
+            memcpy(&v, buf, size);
+            res = mmio_write(r, r->region_offset + (phys - r->start), size, slow_attrs(a, f), v);
+        } else if (r) {
+            res = mmio_read(r, r->region_offset + (phys - r->start), size, slow_attrs(a, f), &v);
+        }
+        if (a->kind == ACCESS_READ) {
+            memcpy(buf, &v, size);
+        }
+        if (res != MEM_OK && slow_bus_error(a, phys, va)) {
+            return false;
+        }
+        phys += size;
+        va += size;
+        buf += size;
+        len -= size;
+    }
+    return true;
+}
+
+/* RAM that is watched: tell who watches. */
+static void slow_wrote(SlowAccess *a, RamBlock *ram, uint64_t off, unsigned len)
+{
+    if (!ram_write_is_free(ram, off)) {
+        ram_dirty_set(ram, off, len);
+        if (ram_has_code(ram, off, len)) {
+            tcg_cpu(a->cpu)->stats.smc++;
+            tcg_code_written(tcg_cpu(a->cpu)->tcg, ram, off, len);
+        }
+    }
+}
+
+/* Bytes to or from host memory, aligned ones in one access. */
+static void slow_copy(void *to, const void *from, unsigned len)
+{
+    uintptr_t host = (uintptr_t)to | (uintptr_t)from;
+
+    if (len == 8 && !(host & 7)) {
+        __atomic_store_n((uint64_t *)to, __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED),
+                         __ATOMIC_RELAXED);
+    } else if (len == 4 && !(host & 3)) {
+        __atomic_store_n((uint32_t *)to, __atomic_load_n((const uint32_t *)from, __ATOMIC_RELAXED),
+                         __ATOMIC_RELAXED);
+    } else if (len == 2 && !(host & 1)) {
+        __atomic_store_n((uint16_t *)to, __atomic_load_n((const uint16_t *)from, __ATOMIC_RELAXED),
+                         __ATOMIC_RELAXED);
+    } else {
+        memcpy(to, from, len);
+    }
+}
+
+/* The part of the access in one page. */
+static bool slow_part(SlowAccess *a, const TcgTlbFull *f, GuestVirt va, uint8_t *buf, unsigned len)
+{
+    GuestPhys phys = f->phys + (va & PAGE_MASK_LOW);
+    const FlatRange *r = slow_range(a, f, phys);
+    uint8_t *host;
+
+    if (!r || !r->ram || r->len - (phys - r->start) < len ||
+        (a->kind == ACCESS_WRITE && r->kind == FLAT_ROMD)) {
+        return slow_mmio(a, f, va, buf, len);
+    }
+    host = flat_host(r, phys);
+    if (a->kind == ACCESS_READ) {
+        slow_copy(buf, host, len);
+    } else if (r->kind == FLAT_RAM) {
+        slow_copy(host, buf, len);
+        slow_wrote(a, r->ram, r->offset + (phys - r->start), len);
+    }
+    return true;
+}
+
+static bool slow_bytes(SlowAccess *a, void *buf)
+{
+    if (!slow_part(a, &a->page[0], a->va, buf, a->first)) {
+        return false;
+    }
+    return a->first == a->bytes || slow_part(a, &a->page[1], a->va + a->first,
+                                             (uint8_t *)buf + a->first, a->bytes - a->first);
+}
+
+static void slow_swap(const SlowAccess *a, uint8_t *buf)
+{
+    if (!(a->memop & IR_MO_BE)) {
+        return;
+    }
+    for (uint8_t *e = buf; e < buf + a->bytes; e += a->element) {
+        for (unsigned i = 0; i < a->element / 2; i++) {
+            uint8_t t = e[i];
+
+            e[i] = e[a->element - 1 - i];
+            e[a->element - 1 - i] = t;
+        }
+    }
+}
+
+static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, void *buf)
+{
+    _Alignas(16) uint8_t tmp[32] = { 0 };
+    SlowAccess a;
+
+    if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_READ) || !slow_bytes(&a, tmp)) {
+        return false;
+    }
+    slow_swap(&a, tmp);
+    memcpy(buf, tmp, a.bytes);
+    if (memop & (IR_MO_ACQ | IR_MO_ACQPC)) {
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    }
+    return true;
+}
+
+static void slow_store(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, const void *buf)
+{
+    _Alignas(16) uint8_t tmp[32];
+    SlowAccess a;
+
+    if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_WRITE)) {
+        return;
+    }
+    memcpy(tmp, buf, a.bytes);
+    slow_swap(&a, tmp);
+    slow_bytes(&a, tmp);
+    if (memop & IR_MO_REL) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+}
+
+static uint64_t slow_extend(uint64_t v, uint32_t memop)
+{
+    unsigned shift = 64 - 8 * MIN(ir_memop_bytes(memop), 8u);
+
+    return memop & IR_MO_SIGN ? (uint64_t)((int64_t)(v << shift) >> shift) : v << shift >> shift;
+}
+
+uint64_t tcg_ld_slow(Cpu *cpu, uint64_t va, uint32_t memop)
+{
+    uint64_t v = 0;
+
+    slow_load(cpu, va, memop, 1, &v);
+    return slow_extend(v, memop);
+}
+
+void tcg_st_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t value)
+{
+    slow_store(cpu, va, memop, 1, &value);
+}
+
+void tcg_ldv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *out)
+{
+    *out = (IrV128){ 0 };
+    slow_load(cpu, va, memop, 1, out);
+}
+
+void tcg_stv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value)
+{
+    slow_store(cpu, va, memop, 1, value);
+}
+
+void tcg_ldp_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t out[2])
+{
+    unsigned bytes = ir_memop_bytes(memop);
+    _Alignas(16) uint8_t buf[16] = { 0 };
+
+    if (slow_load(cpu, va, memop, 2, buf)) {
+        out[0] = out[1] = 0;
+        memcpy(&out[0], buf, bytes);
+        memcpy(&out[1], buf + bytes, bytes);
+        out[0] = slow_extend(out[0], memop);
+        out[1] = slow_extend(out[1], memop);
+    }
+}
+
+void tcg_stp_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t a, uint64_t b)
+{
+    unsigned bytes = ir_memop_bytes(memop);
+    _Alignas(16) uint8_t buf[16];
+
+    memcpy(buf, &a, bytes);
+    memcpy(buf + bytes, &b, bytes);
+    slow_store(cpu, va, memop, 2, buf);
+}
+
+void tcg_ldpv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 out[2])
+{
+    unsigned bytes = ir_memop_bytes(memop);
+    _Alignas(16) uint8_t buf[32] = { 0 };
+
+    if (slow_load(cpu, va, memop, 2, buf)) {
+        out[0] = out[1] = (IrV128){ 0 };
+        memcpy(&out[0], buf, bytes);
+        memcpy(&out[1], buf + bytes, bytes);
+    }
+}
+
+void tcg_stpv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *a, const IrV128 *b)
+{
+    unsigned bytes = ir_memop_bytes(memop);
+    _Alignas(16) uint8_t buf[32];
+
+    memcpy(buf, a, bytes);
+    memcpy(buf + bytes, b, bytes);
+    slow_store(cpu, va, memop, 2, buf);
+}
+
+/* ---- atomics ---- */
+
+/* Host address of an atomic access to RAM; NULL: cpu->raised, or it is no RAM (then *a is set up
+ * and *is_ram false). */
+static void *slow_atomic_host(SlowAccess *a, Cpu *cpu, uint64_t va, uint32_t memop, bool *is_ram,
+                              RamBlock **ram, uint64_t *off)
+{
+    const FlatRange *r;
+    GuestPhys phys;
+
+    *is_ram = false;
+    /* An atomic access needs both permissions; write permission implies the other here. */
+    if (!slow_begin(a, cpu, va, memop, 1, ACCESS_WRITE)) {
+        return NULL;
+    }
+    phys = a->page[0].phys + (va & PAGE_MASK_LOW);
+    r = slow_range(a, &a->page[0], phys);
+    if (!r || r->kind != FLAT_RAM || a->first < a->bytes) {
+        return NULL;
+    }
+    *is_ram = true;
+    *ram = r->ram;
+    *off = r->offset + (phys - r->start);
+    return flat_host(r, phys);
+}
+
+static uint64_t slow_rmw_value(uint32_t op, uint32_t memop, uint64_t old, uint64_t v)
+{
+    int64_t so = (int64_t)slow_extend(old, memop | IR_MO_SIGN);
+    int64_t sv = (int64_t)slow_extend(v, memop | IR_MO_SIGN);
+
+    memop &= ~(uint32_t)IR_MO_SIGN;
+    old = slow_extend(old, memop);
+    v = slow_extend(v, memop);
+    switch (op) {
+    case IR_RMW_ADD:
+        return old + v;
+    case IR_RMW_ANDC:
+        return old & ~v;
+    case IR_RMW_XOR:
+        return old ^ v;
+    case IR_RMW_OR:
+        return old | v;
+    case IR_RMW_AND:
+        return old & v;
+    case IR_RMW_SMAX:
+        return so > sv ? old : v;
+    case IR_RMW_SMIN:
+        return so < sv ? old : v;
+    case IR_RMW_UMAX:
+        return old > v ? old : v;
+    case IR_RMW_UMIN:
+        return old < v ? old : v;
+    default:
+        return v;
+    }
+}
+
+static uint64_t slow_host_cas(void *host, unsigned bytes, uint64_t expected, uint64_t desired)
+{
+    switch (bytes) {
+    case 1:
+        return __sync_val_compare_and_swap((uint8_t *)host, (uint8_t)expected, (uint8_t)desired);
+    case 2:
+        return __sync_val_compare_and_swap((uint16_t *)host, (uint16_t)expected, (uint16_t)desired);
+    case 4:
+        return __sync_val_compare_and_swap((uint32_t *)host, (uint32_t)expected, (uint32_t)desired);
+    default:
+        return __sync_val_compare_and_swap((uint64_t *)host, expected, desired);
+    }
+}
+
+static uint64_t slow_order(uint64_t v, uint32_t memop)
+{
+    unsigned bytes = ir_memop_bytes(memop);
+
+    return memop & IR_MO_BE ? __builtin_bswap64(v) >> (64 - 8 * bytes) : v;
+}
+
+/* Atomic operation on what is no RAM: a read and a write. */
+static uint64_t slow_device_rmw(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t op, uint64_t value,
+                                const uint64_t *expected)
+{
+    uint64_t old = tcg_ld_slow(cpu, va, memop & ~(uint32_t)IR_MO_SIGN);
+
+    if (!cpu->raised &&
+        (!expected || old == slow_extend(*expected, memop & ~(uint32_t)IR_MO_SIGN))) {
+        tcg_st_slow(cpu, va, memop, expected ? value : slow_rmw_value(op, memop, old, value));
+    }
+    return old;
+}
+
+uint64_t tcg_rmw_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t op, uint64_t value)
+{
+    unsigned bytes = ir_memop_bytes(memop);
+    uint64_t old = 0, off, seen;
+    RamBlock *ram;
+    SlowAccess a;
+    bool is_ram;
+    void *host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
+
+    if (!host) {
+        return cpu->raised ? 0 : slow_device_rmw(cpu, va, memop, op, value, NULL);
+    }
+    memcpy(&old, host, bytes);
+    for (;;) {
+        uint64_t v = slow_order(slow_rmw_value(op, memop, slow_order(old, memop), value), memop);
+
+        seen = slow_host_cas(host, bytes, old, v);
+        if (seen == slow_extend(old, memop & IR_MO_SIZE)) {
+            break;
+        }
+        old = seen;
+    }
+    slow_wrote(&a, ram, off, bytes);
+    return slow_order(seen, memop);
+}
+
+uint64_t tcg_cas_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t expected, uint64_t desired)
+{
+    unsigned bytes = ir_memop_bytes(memop);
+    uint64_t off, seen;
+    RamBlock *ram;
+    SlowAccess a;
+    bool is_ram;
+    void *host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
+
+    if (!host) {
+        return cpu->raised ? 0 : slow_device_rmw(cpu, va, memop, 0, desired, &expected);
+    }
+    expected = slow_extend(expected, memop & IR_MO_SIZE);
+    desired = slow_extend(desired, memop & IR_MO_SIZE);
+    seen = slow_host_cas(host, bytes, slow_order(expected, memop), slow_order(desired, memop));
+    slow_wrote(&a, ram, off, bytes);
+    return slow_order(seen, memop);
+}
+
+static unsigned __int128 slow_u128(const IrV128 *v, uint32_t memop)
+{
+    uint64_t lo = v->u64[0], hi = v->u64[1];
+
+    if (memop & IR_MO_BE) {
+        return (unsigned __int128)__builtin_bswap64(lo) << 64 | __builtin_bswap64(hi);
+    }
+    return (unsigned __int128)hi << 64 | lo;
+}
+
+static void slow_to_v128(IrV128 *out, unsigned __int128 v, uint32_t memop)
+{
+    *out = (IrV128){ .u64 = { (uint64_t)v, (uint64_t)(v >> 64) } };
+    v = slow_u128(out, memop);
+    *out = (IrV128){ .u64 = { (uint64_t)v, (uint64_t)(v >> 64) } };
+}
+
+void tcg_casv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *expected, const IrV128 *desired)
+{
+    RamBlock *ram;
+    uint64_t off;
+    SlowAccess a;
+    bool is_ram;
+    void *host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
+    unsigned __int128 seen;
+
+    if (!host || ((uintptr_t)host & 15)) {
+        if (!cpu->raised) {
+            cpu->target->unaligned(cpu, va, ACCESS_WRITE, ir_memop_mode(memop), memop);
+        }
+        return;
+    }
+    seen = __sync_val_compare_and_swap((unsigned __int128 *)host, slow_u128(expected, memop),
+                                       slow_u128(desired, memop));
+    slow_wrote(&a, ram, off, 16);
+    slow_to_v128(expected, seen, memop);
+}
+
+/* ---- the exclusive monitor ---- */
+
+uint64_t tcg_ll_slow(Cpu *cpu, uint64_t va, uint32_t memop)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t v = tcg_ld_slow(cpu, va, memop & ~(uint32_t)IR_MO_SIGN);
+
+    tc->excl_addr = cpu->raised ? UINT64_MAX : va;
+    tc->excl_val[0] = v;
+    tc->excl_size = ir_memop_bytes(memop);
+    return slow_extend(v, memop);
+}
+
+void tcg_llv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *out)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    unsigned __int128 none = 0;
+    SlowAccess a;
+
+    *out = (IrV128){ 0 };
+    tc->excl_addr = UINT64_MAX;
+    tcg_ldv_slow(cpu, va, memop, out);
+    if (cpu->raised) {
+        return;
+    }
+    /* The pair must be read as one, where it may be written at all. */
+    if (slow_begin(&a, cpu, va, memop, 1, ACCESS_READ)) {
+        GuestPhys phys = a.page[0].phys + (va & PAGE_MASK_LOW);
+        const FlatRange *r = slow_range(&a, &a.page[0], phys);
+
+        if (r && r->kind == FLAT_RAM && !(va & 15)) {
+            slow_to_v128(
+                out,
+                __sync_val_compare_and_swap((unsigned __int128 *)flat_host(r, phys), none, none),
+                memop);
+        }
+    }
+    tc->excl_addr = va;
+    tc->excl_size = 16;
+    tc->excl_val[0] = out->u64[0];
+    tc->excl_val[1] = out->u64[1];
+}
+
+uint64_t tcg_sc_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t value)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    bool armed = tc->excl_addr == va && tc->excl_size == ir_memop_bytes(memop);
+    uint64_t expected = tc->excl_val[0], old;
+
+    tc->excl_addr = UINT64_MAX;
+    if (!armed) {
+        return 1;
+    }
+    old = tcg_cas_slow(cpu, va, memop & ~(uint32_t)IR_MO_SIGN, expected, value);
+    return cpu->raised || old != expected;
+}
+
+uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    bool armed = tc->excl_addr == va && tc->excl_size == 16;
+    IrV128 old = { .u64 = { tc->excl_val[0], tc->excl_val[1] } }, expected = old;
+
+    tc->excl_addr = UINT64_MAX;
+    if (!armed) {
+        return 1;
+    }
+    tcg_casv_slow(cpu, va, memop, &old, value);
+    return cpu->raised || memcmp(&old, &expected, sizeof(old)) != 0;
+}
+
+void tcg_clrex(Cpu *cpu)
+{
+    tcg_cpu(cpu)->excl_addr = UINT64_MAX;
+}
+
+void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes)
+{
+    uint64_t bytes = 1ull << log2_bytes;
+    const FlatRange *r;
+    GuestPhys phys;
+    SlowAccess a;
+
+    va &= ~(bytes - 1);
+    memop &= ~(uint32_t)(IR_MO_SIZE | IR_MO_ALIGN);
+    if (!slow_begin(&a, cpu, va, memop, 1, ACCESS_WRITE)) {
+        return;
+    }
+    if (a.page[0].device) {
+        slow_raise_unaligned(&a);
+        return;
+    }
+    phys = a.page[0].phys + (va & PAGE_MASK_LOW);
+    r = slow_range(&a, &a.page[0], phys);
+    if (r && r->kind == FLAT_RAM && r->len - (phys - r->start) >= bytes) {
+        memset(flat_host(r, phys), 0, bytes);
+        slow_wrote(&a, r->ram, r->offset + (phys - r->start), (unsigned)bytes);
+        return;
+    }
+    for (uint64_t i = 0; i < bytes && !cpu->raised; i += 8) {
+        tcg_st_slow(cpu, va + i, memop | 3, 0);
+    }
+}
+
+/* ---- for helpers ---- */
+
+bool tcg_read(Cpu *cpu, GuestVirt va, unsigned mode, uint32_t memop, uint64_t *value)
+{
+    memop = (memop & ~(15u << IR_MO_MODE_SHIFT)) | mode << IR_MO_MODE_SHIFT;
+    *value = tcg_ld_slow(cpu, va, memop);
+    return !cpu->raised;
+}
+
+bool tcg_write(Cpu *cpu, GuestVirt va, unsigned mode, uint32_t memop, uint64_t value)
+{
+    memop = (memop & ~(15u << IR_MO_MODE_SHIFT)) | mode << IR_MO_MODE_SHIFT;
+    tcg_st_slow(cpu, va, memop, value);
+    return !cpu->raised;
+}
+
+bool tcg_phys_read(Cpu *cpu, GuestPhys pa, bool secure, unsigned bytes, uint64_t *value)
+{
+    const FlatRange *r = aspace_lookup(secure ? cpu->as_secure : cpu->as, pa);
+
+    *value = 0;
+    if (r && r->ram && r->len - (pa - r->start) >= bytes && !(pa & (bytes - 1))) {
+        slow_copy(value, flat_host(r, pa), bytes);
+        return true;
+    }
+    return aspace_load(secure ? cpu->as_secure : cpu->as, pa, bytes, value,
+                       (MemAttrs){ .requester = (uint16_t)cpu->index, .secure = secure }) == MEM_OK;
+}
+
+bool tcg_phys_cas64(Cpu *cpu, GuestPhys pa, bool secure, uint64_t expected, uint64_t desired,
+                    uint64_t *was)
+{
+    const FlatRange *r = aspace_lookup(secure ? cpu->as_secure : cpu->as, pa);
+    SlowAccess a = { .cpu = cpu };
+
+    if (!r || r->kind != FLAT_RAM || r->len - (pa - r->start) < 8 || (pa & 7)) {
+        return false;
+    }
+    *was = __sync_val_compare_and_swap((uint64_t *)flat_host(r, pa), expected, desired);
+    slow_wrote(&a, r->ram, r->offset + (pa - r->start), 8);
+    return true;
+}

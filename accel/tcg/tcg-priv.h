@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ACCEL_TCG_TCG_PRIV_H
+#define ACCEL_TCG_TCG_PRIV_H
+
+#include "accel/accel.h"
+#include "accel/tcg/host.h"
+#include "accel/tcg/tcg.h"
+#include "core/machine.h"
+#include "core/memory/memory.h"
+#include "util/error.h"
+#include "util/lock.h"
+
+#include <string.h>
+
+enum {
+    TCG_HASH_SIZE = 1 << 16,
+    TCG_CHUNK_BYTES = 1 << 20,
+    TCG_TLB_ENTRIES = 1024,
+    REQ_TCG = REQ_ACCEL0,           /* messages of other vCPUs wait */
+    REQ_TCG_JUMP = REQ_ACCEL0 << 1, /* blocks died: forget the jump caches */
+};
+
+/* Blocks of a page that is debugged: one instruction each, never linked. */
+#define TCG_MODE_DEBUG (1ull << 63)
+
+typedef struct TcgFlush {
+    GuestVirt va;
+    uint32_t modes;
+    bool any_tag;
+} TcgFlush;
+
+typedef struct TcgRevoke {
+    RamBlock *ram;
+    uint64_t off, len;
+} TcgRevoke;
+
+/* The translator of a machine. */
+struct Tcg {
+    Machine *machine;
+    TcgCache cache;
+    const TcgHost *host;
+    bool host_ready;
+    bool one_insn;
+    MemListener listener;
+    TcgBlock *hash[TCG_HASH_SIZE]; /* heads: atomic; changed under `lock` */
+    Mutex lock;                    /* blocks, links, chunks */
+    GHashTable *pages;             /* page of RAM -> first of its blocks */
+    TcgChunk *chunks;              /* all, n_chunks */
+    uint32_t n_chunks;
+    TcgChunk *free_chunks, *full_first, *full_last, *retired;
+    uint64_t epoch; /* atomic: counts retirements */
+    uint64_t evictions, invalidations;
+};
+
+/* ---- blocks (cache.c) ---- */
+
+bool tcg_cache_init(Tcg *t, uint64_t bytes, GError **err);
+void tcg_cache_free(Tcg *t);
+TcgBlock *tcg_block_find(Tcg *t, RamBlock *ram, uint64_t page_off, unsigned delta, uint64_t mode,
+                         const Target *target);
+/* Put a new block into the registry, or drop it for one that was quicker: the one to use. */
+TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b);
+void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to);
+/* A chunk with room, for this vCPU alone. */
+TcgChunk *tcg_chunk_new(Cpu *cpu);
+/* Bytes were written: drop the blocks made of them. */
+void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
+
+/* ---- TLB (tlb.c) ---- */
+
+void tcg_tlb_init(Cpu *cpu);
+void tcg_tlb_flush_all(Cpu *cpu);
+void tcg_jump_flush(Cpu *cpu);
+/* Make tc->jump the table of @mode_word. */
+void tcg_jump_select(Cpu *cpu, uint64_t mode_word);
+/* What the slow path needs of a page, after a walk where needed; NULL: cpu->raised. */
+TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop);
+/* The code page of @pc; NULL: cpu->raised. */
+TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc);
+/* Act on what other vCPUs asked. */
+void tcg_messages(Cpu *cpu);
+void tcg_post_revoke(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
+
+#endif

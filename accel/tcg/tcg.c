@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The binary translator as an accelerator: set-up, the run loop of a vCPU, translation. */
+#include "accel/tcg/tcg-priv.h"
+
+#include "core/cpu.h"
+#include "util/options.h"
+
+#include <time.h>
+
+static const TcgHost *const tcg_hosts[] = {
+#if defined(__x86_64__)
+    &tcg_host_x86_64,
+#endif
+    &tcg_host_interp,
+};
+
+/* ---- set-up ---- */
+
+static void tcg_on_code_write(void *opaque, RamBlock *ram, uint64_t off, uint64_t len)
+{
+    tcg_code_written(opaque, ram, off, len);
+}
+
+static void tcg_on_write_revoked(void *opaque, RamBlock *ram, uint64_t off, uint64_t len)
+{
+    tcg_post_revoke(opaque, ram, off, len);
+}
+
+static const TcgHost *tcg_find_host(const char *name, GError **err)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(tcg_hosts); i++) {
+        if (!name || !strcmp(name, tcg_hosts[i]->name)) {
+            return tcg_hosts[i];
+        }
+        g_string_append_printf(names, "%s%s", i ? ", " : "", tcg_hosts[i]->name);
+    }
+    error_set(err, "-accel tcg: no back end is called '%s'; valid: %s", name, names->str);
+    return NULL;
+}
+
+static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
+{
+    static const char *const valid[] = { "backend", "tb-size", "one-insn-per-tb", "thread",
+                                         "split-wx" };
+    const char *thread;
+    uint64_t mib;
+
+    t->host = tcg_find_host(options_get(o, "backend"), err);
+    if (!t->host || !options_get_number(o, "tb-size", 512, &mib, err) ||
+        !options_get_bool(o, "one-insn-per-tb", false, &t->one_insn, err)) {
+        return false;
+    }
+    options_get(o, "split-wx"); /* the cache is never writable and executable at one address */
+    thread = options_get(o, "thread");
+    if (thread && strcmp(thread, "multi")) {
+        return error_set(err,
+                         "-accel tcg: thread=%s is not served; vCPUs have a thread each "
+                         "(thread=multi)",
+                         thread);
+    }
+    if (mib < 8 || mib > 2047) {
+        return error_set(err, "-accel tcg: tb-size=%" G_GUINT64_FORMAT " must be 8 to 2047 (MiB)",
+                         mib);
+    }
+    *bytes = mib << 20;
+    return options_all_used(o, valid, G_N_ELEMENTS(valid), err);
+}
+
+static void tcg_machine_free(void *state)
+{
+    Tcg *t = state;
+
+    if (t->host && t->host_ready) {
+        t->host->free(&t->cache);
+    }
+    tcg_cache_free(t);
+    g_free(t);
+}
+
+static void *tcg_machine_init(Machine *m, const char *options, GError **err)
+{
+    Tcg *t = g_new0(Tcg, 1);
+    uint64_t bytes = 0;
+    Options o;
+    bool ok = options_parse(&o, options ? options : "", NULL, err);
+
+    t->machine = m;
+    if (ok) {
+        ok = tcg_options(t, &o, &bytes, err);
+        options_deinit(&o);
+    }
+    if (!ok || !tcg_cache_init(t, bytes, err)) {
+        g_free(t);
+        return NULL;
+    }
+    t->listener = (MemListener){ .code_write = tcg_on_code_write,
+                                 .write_revoked = tcg_on_write_revoked,
+                                 .opaque = t };
+    mem_listener_add(m, &t->listener);
+    return t;
+}
+
+static bool tcg_cpu_init(Cpu *cpu, GError **err)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    Tcg *t = machine_accel_state(cpu->dev.machine);
+
+    tc->tcg = t;
+    tcg_tlb_init(cpu);
+    tc->ir = ir_block_new();
+    if (!t->host_ready) {
+        if (!t->host->init(&t->cache, cpu->target, err)) {
+            return false;
+        }
+        t->host_ready = true;
+    }
+    return true;
+}
+
+static void tcg_cpu_free(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    if (!tc->tcg) {
+        return;
+    }
+    ir_block_free(tc->ir);
+    g_array_free(tc->revoked, TRUE);
+    g_array_free(tc->page_flushes, TRUE);
+    mutex_deinit(&tc->lock);
+    tc->tcg = NULL;
+}
+
+/* ---- translation ---- */
+
+static uint64_t tcg_granules(const IrBlock *ir)
+{
+    uint64_t g = 0;
+
+    for (uint32_t i = 0; i < ir->n_guest; i++) {
+        unsigned d = ir->guest[i].delta;
+
+        g |= 1ull << (d / 64) | 1ull << ((d + ir->insn[ir->guest[i].ir].sub - 1) / 64 & 63);
+    }
+    return g;
+}
+
+static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, unsigned delta, uint64_t mode)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    const IrBlock *ir = tc->ir;
+
+    for (unsigned tries = 0;; tries++) {
+        TcgChunk *c = tc->chunk && !tries ? tc->chunk : tcg_chunk_new(cpu);
+        TcgBlock *b = tcg_chunk_alloc(c, sizeof(*b));
+
+        *b = (TcgBlock){ .ram = p->ram,
+                         .page_off = p->ram_off,
+                         .mode_word = mode,
+                         .target = cpu->target,
+                         .start_delta = (uint16_t)delta,
+                         .n_guest = (uint16_t)ir->n_guest,
+                         .chunk = c,
+                         .granules = tcg_granules(ir) };
+        b->guest = tcg_chunk_alloc(c, (ir->n_guest + 1) * sizeof(IrGuestInsn));
+        memcpy(b->guest, ir->guest, ir->n_guest * sizeof(IrGuestInsn));
+        /* The interpreter's chunks hold no code: they are full by their tables. */
+        if (c->meta_bytes < 4 * TCG_CHUNK_BYTES && tc->tcg->host->emit(&tc->tcg->cache, c, ir, b)) {
+            return b;
+        }
+        CHECK(tries < 2);
+    }
+}
+
+static void tcg_log_block(Cpu *cpu, const TcgBlock *b)
+{
+    LogSink *log = machine_log(cpu->dev.machine);
+
+    if (log_on(log, LOG_OP)) {
+        g_autoptr(GString) s = g_string_new(NULL);
+
+        ir_print(tcg_cpu(cpu)->ir, s);
+        log_item(log, "OP:\n%s\n", s->str);
+    }
+    if (log_on(log, LOG_OUT_ASM) && tcg_cpu(cpu)->tcg->host->disas) {
+        g_autoptr(GString) s = g_string_new(NULL);
+
+        tcg_cpu(cpu)->tcg->host->disas(&tcg_cpu(cpu)->tcg->cache, b, s);
+        log_item(log, "OUT: [size=%u]\n%s\n", b->host_size, s->str);
+    }
+}
+
+static uint64_t tcg_clock_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static TcgBlock *tcg_translate(Cpu *cpu, const TcgCodePage *page, GuestVirt pc, uint64_t mode,
+                               unsigned max_insns)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    TcgCodePage p = *page; /* translating may look other pages up */
+    unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
+    uint64_t start = tcg_clock_ns();
+    TcgBlock *b;
+    const char *bad;
+
+    if (!ram_has_code(p.ram, p.ram_off, GUEST_PAGE_SIZE)) {
+        ram_code_set(p.ram, p.ram_off, GUEST_PAGE_SIZE);
+    }
+    ir_begin(tc->ir, (uint16_t)delta);
+    cpu->target->translate(cpu, tc->ir, pc, p.ram->host + p.ram_off, max_insns);
+    ir_finish(tc->ir);
+    bad = ir_verify(tc->ir);
+    if (bad) {
+        g_autoptr(GString) s = g_string_new(NULL);
+
+        ir_print(tc->ir, s);
+        g_printerr("%s\n%s", s->str, bad);
+        CHECK(!"the translator made a block that is not valid");
+    }
+    b = tcg_emit(cpu, &p, delta, mode);
+    tcg_log_block(cpu, b);
+    tc->stats.translations++;
+    tc->stats.guest_insns += b->n_guest;
+    tc->stats.host_bytes += b->host_size;
+    tc->stats.translate_ns += tcg_clock_ns() - start;
+    return tcg_block_insert(tc->tcg, b);
+}
+
+/* ---- the run loop ---- */
+
+static bool tcg_page_has_breakpoint(const Cpu *cpu, GuestVirt pc)
+{
+    for (unsigned i = 0; i < cpu->breakpoints->len; i++) {
+        GuestVirt at = g_array_index(cpu->breakpoints, Breakpoint, i).addr;
+
+        if (((at ^ pc) & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The block at the present pc, or NULL: cpu->raised. */
+static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t mode = tc->mode_word | (debug ? TCG_MODE_DEBUG : 0);
+    const TcgCodePage *p = tcg_code_page(cpu, pc);
+    unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
+    TcgBlock *b;
+
+    if (!p) {
+        return NULL;
+    }
+    tc->stats.lookups++;
+    b = tcg_block_find(tc->tcg, p->ram, p->ram_off, delta, mode, cpu->target);
+    if (!b) {
+        b = tcg_translate(cpu, p, pc, mode, debug || tc->tcg->one_insn ? 1 : IR_MAX_GUEST_INSNS);
+    }
+    if (!debug) {
+        unsigned i = pc >> 2 & (TCG_JUMP_SIZE - 1);
+        TcgJumpTable *t = (TcgJumpTable *)((char *)tc->jump - offsetof(TcgJumpTable, entry));
+
+        if (t->entry[i].pc == TCG_NO_TAG) {
+            if (t->n_used < TCG_USED_MAX) {
+                t->used[t->n_used++] = (uint16_t)i;
+            } else {
+                t->n_used = TCG_USED_MAX + 1;
+            }
+        }
+        t->entry[i] = (TcgJump){ pc, b->host_entry };
+    }
+    return b;
+}
+
+/* The accelerator's requests; true: the core has something to do. */
+static bool tcg_requests(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint32_t r =
+        cpu_take_requests(cpu, REQ_TLB_FLUSH | REQ_TCG | REQ_TCG_JUMP | REQ_INTERRUPT | REQ_DEBUG);
+
+    if (r & REQ_TCG) {
+        tcg_messages(cpu);
+    }
+    if (r & REQ_TLB_FLUSH) {
+        tcg_tlb_flush_all(cpu);
+    }
+    if (r & (REQ_TCG_JUMP | REQ_DEBUG)) {
+        tcg_jump_flush(cpu);
+    }
+    cpu_quiescent(cpu);
+    __atomic_store_n(&tc->passed, __atomic_load_n(&tc->tcg->epoch, __ATOMIC_SEQ_CST),
+                     __ATOMIC_SEQ_CST);
+    return cpu_requests(cpu) & (REQ_EXIT | REQ_PAUSE | REQ_RESET | REQ_WORK | REQ_QUIT);
+}
+
+static void tcg_deliver(Cpu *cpu)
+{
+    cpu->raised = 0;
+    cpu->target->exception_enter(cpu);
+    tcg_cpu(cpu)->stats.exceptions++;
+}
+
+static void tcg_after(Cpu *cpu, TcgLeave leave)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    tc->stats.enters++;
+    if (leave == TCG_LEAVE_RAISED) {
+        if (cpu->target->restore) {
+            cpu->target->restore(cpu, tc->leave_restart);
+        }
+        tcg_deliver(cpu);
+    }
+    if (leave != TCG_LEAVE_LINK) {
+        tc->leave_exit = NULL;
+    }
+}
+
+static AccelExit tcg_run_debug_exit(Cpu *cpu, DebugReason why)
+{
+    cpu->debug_reason = why;
+    tcg_cpu(cpu)->skip_breakpoint = *tcg_pc(cpu);
+    return ACCEL_EXIT_DEBUG;
+}
+
+static AccelExit tcg_run_loop(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    tc->leave_exit = NULL;
+    for (;;) {
+        bool debug = false;
+        TcgBlock *b;
+        uint64_t pc, mode;
+
+        if (cpu_requests(cpu) || cpu->poll_counter < 0) {
+            cpu->poll_counter = 100000;
+            if (tcg_requests(cpu)) {
+                return ACCEL_EXIT_REQUEST;
+            }
+        }
+        if (cpu_lines(cpu) && cpu->target->interrupt_enter(cpu)) {
+            tc->stats.interrupts++;
+            tc->halted = false;
+        }
+        if (tc->halted) {
+            tc->halted = false;
+            if (!cpu->target->has_work(cpu)) {
+                return ACCEL_EXIT_HALTED;
+            }
+        }
+        mode = cpu->target->mode_word(cpu);
+        if (mode != tc->mode_word) {
+            tcg_jump_select(cpu, mode);
+            tc->leave_exit = NULL;
+        }
+        pc = *tcg_pc(cpu);
+        if (__builtin_expect(cpu->single_step || cpu->breakpoints->len, 0)) {
+            if (pc != tc->skip_breakpoint && cpu_has_breakpoint(cpu, pc)) {
+                return tcg_run_debug_exit(cpu, DEBUG_BREAKPOINT);
+            }
+            debug = cpu->single_step || tcg_page_has_breakpoint(cpu, pc);
+        }
+        tc->skip_breakpoint = UINT64_MAX;
+        b = tcg_find(cpu, pc, debug);
+        if (!b) {
+            tcg_deliver(cpu);
+        } else {
+            if (tc->leave_exit && !debug) {
+                tcg_block_link(tc->tcg, tc->leave_exit, b);
+                tc->stats.links++;
+            }
+            tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+            tcg_after(cpu, tc->tcg->host->enter(cpu, b->host_entry));
+        }
+        if (cpu->single_step) {
+            return tcg_run_debug_exit(cpu, DEBUG_STEP);
+        }
+    }
+}
+
+static AccelExit tcg_run(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    AccelExit why;
+
+    tcg_requests(cpu);
+    why = tcg_run_loop(cpu);
+    __atomic_store_n(&tc->passed, 0, __ATOMIC_SEQ_CST);
+    return why;
+}
+
+static void tcg_state_changed(Cpu *cpu)
+{
+    tcg_cpu(cpu)->halted = false;
+    tcg_cpu(cpu)->excl_addr = UINT64_MAX;
+    cpu->raised = 0;
+    tcg_tlb_flush_all(cpu);
+}
+
+static void tcg_breakpoints_changed(Cpu *cpu)
+{
+    tcg_cpu(cpu)->skip_breakpoint = UINT64_MAX;
+    tcg_jump_flush(cpu);
+}
+
+void tcg_exit_soon(Cpu *cpu)
+{
+    cpu->poll_counter = -1;
+}
+
+void tcg_halt(Cpu *cpu)
+{
+    tcg_cpu(cpu)->halted = true;
+}
+
+static void tcg_info(void *state, GString *out)
+{
+    Tcg *t = state;
+    TcgStats s = { 0 };
+
+    for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
+        const TcgStats *c = &tcg_cpu(machine_cpu(t->machine, i))->stats;
+
+        for (size_t k = 0; k < sizeof(s) / sizeof(uint64_t); k++) {
+            ((uint64_t *)&s)[k] += ((const uint64_t *)c)[k];
+        }
+    }
+    g_string_append_printf(out, "back end             %s\n", t->host->name);
+    g_string_append_printf(out, "blocks translated    %" G_GUINT64_FORMAT "\n", s.translations);
+    g_string_append_printf(out, "guest instructions   %" G_GUINT64_FORMAT "\n", s.guest_insns);
+    g_string_append_printf(out, "host bytes           %" G_GUINT64_FORMAT "\n", s.host_bytes);
+    g_string_append_printf(out, "translation time     %" G_GUINT64_FORMAT " ms\n",
+                           s.translate_ns / 1000000);
+    g_string_append_printf(out, "lookups              %" G_GUINT64_FORMAT "\n", s.lookups);
+    g_string_append_printf(out, "links made           %" G_GUINT64_FORMAT "\n", s.links);
+    g_string_append_printf(out, "entries              %" G_GUINT64_FORMAT "\n", s.enters);
+    g_string_append_printf(out, "TLB fills            %" G_GUINT64_FORMAT "\n", s.tlb_fills);
+    g_string_append_printf(
+        out, "TLB flushes          %" G_GUINT64_FORMAT " whole, %" G_GUINT64_FORMAT " pages\n",
+        s.tlb_flushes, s.page_flushes);
+    g_string_append_printf(out, "slow accesses        %" G_GUINT64_FORMAT "\n", s.slow);
+    g_string_append_printf(out, "device accesses      %" G_GUINT64_FORMAT "\n", s.mmio);
+    g_string_append_printf(out, "stores to code       %" G_GUINT64_FORMAT "\n", s.smc);
+    g_string_append_printf(out, "blocks invalidated   %" G_GUINT64_FORMAT "\n", t->invalidations);
+    g_string_append_printf(out, "chunks evicted       %" G_GUINT64_FORMAT "\n", t->evictions);
+    g_string_append_printf(out, "exceptions           %" G_GUINT64_FORMAT "\n", s.exceptions);
+    g_string_append_printf(out, "interrupts           %" G_GUINT64_FORMAT "\n", s.interrupts);
+}
+
+const Accel accel_tcg = {
+    .name = "tcg",
+    .doc = "binary translation: any guest on any host",
+    .machine_init = tcg_machine_init,
+    .machine_free = tcg_machine_free,
+    .cpu_init = tcg_cpu_init,
+    .cpu_free = tcg_cpu_free,
+    .run = tcg_run,
+    .tlb_flush = tcg_tlb_flush_all,
+    .state_changed = tcg_state_changed,
+    .breakpoints_changed = tcg_breakpoints_changed,
+    .info = tcg_info,
+};
+
+const Accel *const accel_types[] = { &accel_tcg, NULL };

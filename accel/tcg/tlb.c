@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The software TLB of a vCPU, its code TLB and its jump caches, and what other vCPUs ask of them.
+ *
+ * Tags hold the address as the guest used it, tag byte included (Arm's top-byte-ignore): a tagged
+ * pointer gets an entry of its own, and only invalidation looks at addresses without the tag.
+ */
+#include "accel/tcg/tcg-priv.h"
+
+#include <sched.h>
+
+enum { PAGE_MASK_LOW = GUEST_PAGE_SIZE - 1 };
+
+#define TLB_ADDRESS_BITS 0x00ffffffffffffffull
+
+static unsigned tlb_index(const TcgCpu *tc, unsigned mode, GuestVirt va)
+{
+    return (unsigned)(va >> 8 & tc->tlb_mask[mode]) >> 4;
+}
+
+static void tlb_drop(TcgCpu *tc, unsigned mode, unsigned i)
+{
+    tc->read[mode][i].tag = TCG_NO_TAG;
+    tc->write[mode][i].tag = TCG_NO_TAG;
+    tc->full[mode][i].page = TCG_NO_TAG;
+}
+
+static void tlb_flush_mode(TcgCpu *tc, unsigned mode)
+{
+    if (tc->n_used[mode] > TCG_USED_MAX) {
+        for (unsigned i = 0; i <= tc->tlb_mask[mode] >> 4; i++) {
+            tlb_drop(tc, mode, i);
+        }
+    } else {
+        for (unsigned k = 0; k < tc->n_used[mode]; k++) {
+            tlb_drop(tc, mode, tc->used[mode][k]);
+        }
+    }
+    tc->n_used[mode] = 0;
+    tc->large_span[mode] = GUEST_PAGE_SIZE;
+}
+
+static void tlb_flush_code(TcgCpu *tc, uint32_t modes)
+{
+    for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
+        if (modes >> tc->code_tlb[i].mode & 1) {
+            tc->code_tlb[i].page = TCG_NO_TAG;
+        }
+    }
+}
+
+void tcg_jump_flush(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
+        TcgJumpTable *t = &tc->jump_table[k];
+
+        if (t->n_used > TCG_USED_MAX) {
+            for (unsigned i = 0; i < TCG_JUMP_SIZE; i++) {
+                t->entry[i].pc = TCG_NO_TAG;
+            }
+        } else {
+            for (unsigned i = 0; i < t->n_used; i++) {
+                t->entry[t->used[i]].pc = TCG_NO_TAG;
+            }
+        }
+        t->n_used = 0;
+    }
+}
+
+void tcg_jump_select(Cpu *cpu, uint64_t mode_word)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    TcgJumpTable *oldest = &tc->jump_table[0];
+
+    tc->mode_word = mode_word;
+    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
+        TcgJumpTable *t = &tc->jump_table[k];
+
+        if (t->mode_word == mode_word) {
+            t->last_use = ++tc->jump_clock;
+            tc->jump = t->entry;
+            return;
+        }
+        if (t->last_use < oldest->last_use) {
+            oldest = t;
+        }
+    }
+    oldest->mode_word = mode_word;
+    oldest->last_use = ++tc->jump_clock;
+    for (unsigned i = 0; i < TCG_JUMP_SIZE; i++) {
+        oldest->entry[i].pc = TCG_NO_TAG;
+    }
+    oldest->n_used = 0;
+    tc->jump = oldest->entry;
+}
+
+void tcg_tlb_init(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    mutex_init(&tc->lock);
+    tc->revoked = g_array_new(FALSE, FALSE, sizeof(TcgRevoke));
+    tc->page_flushes = g_array_new(FALSE, FALSE, sizeof(TcgFlush));
+    tc->excl_addr = UINT64_MAX;
+    tc->skip_breakpoint = UINT64_MAX;
+    for (unsigned m = 0; m < TCG_MODES; m++) {
+        tc->tlb_mask[m] = (TCG_TLB_ENTRIES - 1) << 4;
+        tc->n_used[m] = m < cpu->target->n_mmu_modes ? TCG_USED_MAX + 1 : 0;
+        tlb_flush_mode(tc, m);
+    }
+    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
+        tc->jump_table[k].mode_word = UINT64_MAX;
+        tc->jump_table[k].n_used = TCG_USED_MAX + 1;
+    }
+    tcg_jump_flush(cpu);
+    tlb_flush_code(tc, UINT32_MAX);
+    tcg_jump_select(cpu, UINT64_MAX - 1);
+}
+
+static void tlb_flush_modes(Cpu *cpu, uint32_t modes)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
+        if (modes >> m & 1) {
+            tlb_flush_mode(tc, m);
+        }
+    }
+    tlb_flush_code(tc, modes);
+    tcg_jump_flush(cpu);
+    tc->stats.tlb_flushes++;
+}
+
+void tcg_tlb_flush_all(Cpu *cpu)
+{
+    tlb_flush_modes(cpu, UINT32_MAX);
+}
+
+void tcg_tlb_flush_modes(Cpu *cpu, uint32_t modes)
+{
+    tlb_flush_modes(cpu, modes);
+}
+
+static bool tlb_same_span(uint64_t a, uint64_t b, uint64_t span, uint64_t mask)
+{
+    return ((a ^ b) & ~(span - 1) & mask) == 0;
+}
+
+static void tlb_flush_page(Cpu *cpu, const TcgFlush *f)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t mask = f->any_tag ? TLB_ADDRESS_BITS : UINT64_MAX;
+    bool code_hit = false;
+
+    for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
+        if (!(f->modes >> m & 1)) {
+            continue;
+        }
+        if (tc->large_span[m] <= GUEST_PAGE_SIZE) {
+            unsigned i = tlb_index(tc, m, f->va);
+
+            if (tlb_same_span(tc->full[m][i].page, f->va, GUEST_PAGE_SIZE, mask)) {
+                tlb_drop(tc, m, i);
+            }
+        } else if (tc->n_used[m] > TCG_USED_MAX) {
+            tlb_flush_mode(tc, m);
+        } else {
+            for (unsigned k = 0; k < tc->n_used[m]; k++) {
+                unsigned i = tc->used[m][k];
+
+                if (tc->full[m][i].page != TCG_NO_TAG &&
+                    tlb_same_span(tc->full[m][i].page, f->va, tc->full[m][i].span, mask)) {
+                    tlb_drop(tc, m, i);
+                }
+            }
+        }
+    }
+    for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
+        TcgCodePage *p = &tc->code_tlb[i];
+
+        if (p->page != TCG_NO_TAG && (f->modes >> p->mode & 1) &&
+            tlb_same_span(p->page, f->va, p->span, mask)) {
+            p->page = TCG_NO_TAG;
+            code_hit = true;
+        }
+    }
+    if (code_hit) {
+        tcg_jump_flush(cpu);
+    }
+    tc->stats.page_flushes++;
+}
+
+void tcg_tlb_flush_page(Cpu *cpu, GuestVirt va, uint32_t modes, bool any_tag)
+{
+    tlb_flush_page(cpu, &(TcgFlush){ va, modes, any_tag });
+}
+
+/* ---- other vCPUs ---- */
+
+static void tlb_revoke(Cpu *cpu, const TcgRevoke *r)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
+        unsigned n =
+            tc->n_used[m] > TCG_USED_MAX ? (unsigned)(tc->tlb_mask[m] >> 4) + 1 : tc->n_used[m];
+
+        for (unsigned k = 0; k < n; k++) {
+            unsigned i = tc->n_used[m] > TCG_USED_MAX ? k : tc->used[m][k];
+            const TcgTlbFull *f = &tc->full[m][i];
+
+            if (f->page != TCG_NO_TAG && f->ram == r->ram && f->ram_off < r->off + r->len &&
+                r->off < f->ram_off + GUEST_PAGE_SIZE) {
+                tc->write[m][i].tag = TCG_NO_TAG;
+            }
+        }
+    }
+}
+
+void tcg_messages(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint32_t modes;
+    uint64_t asked;
+
+    mutex_lock(&tc->lock);
+    modes = tc->mode_flushes;
+    tc->mode_flushes = 0;
+    asked = tc->flush_asked;
+    for (unsigned i = 0; i < tc->page_flushes->len; i++) {
+        tlb_flush_page(cpu, &g_array_index(tc->page_flushes, TcgFlush, i));
+    }
+    for (unsigned i = 0; i < tc->revoked->len; i++) {
+        tlb_revoke(cpu, &g_array_index(tc->revoked, TcgRevoke, i));
+    }
+    g_array_set_size(tc->page_flushes, 0);
+    g_array_set_size(tc->revoked, 0);
+    mutex_unlock(&tc->lock);
+    if (modes) {
+        tlb_flush_modes(cpu, modes);
+    }
+    __atomic_store_n(&tc->flush_done, asked, __ATOMIC_SEQ_CST);
+}
+
+static void tlb_post(Cpu *to, uint32_t modes, const TcgFlush *page)
+{
+    TcgCpu *tc = tcg_cpu(to);
+
+    mutex_lock(&tc->lock);
+    if (page && tc->page_flushes->len < 64) {
+        g_array_append_val(tc->page_flushes, *page);
+    } else {
+        tc->mode_flushes |= page ? page->modes : modes;
+    }
+    __atomic_store_n(&tc->flush_asked, tc->flush_asked + 1, __ATOMIC_SEQ_CST);
+    mutex_unlock(&tc->lock);
+    cpu_request(to, REQ_TCG);
+}
+
+static void tlb_post_others(Cpu *cpu, uint32_t modes, const TcgFlush *page)
+{
+    Machine *m = cpu->dev.machine;
+
+    for (unsigned i = 0; i < machine_n_cpus(m); i++) {
+        if (machine_cpu(m, i) != cpu) {
+            tlb_post(machine_cpu(m, i), modes, page);
+        }
+    }
+}
+
+void tcg_tlb_flush_modes_all_cpus(Cpu *cpu, uint32_t modes)
+{
+    tlb_post_others(cpu, modes, NULL);
+    tlb_flush_modes(cpu, modes);
+}
+
+void tcg_tlb_flush_page_all_cpus(Cpu *cpu, GuestVirt va, uint32_t modes, bool any_tag)
+{
+    TcgFlush f = { va, modes, any_tag };
+
+    tlb_post_others(cpu, 0, &f);
+    tlb_flush_page(cpu, &f);
+}
+
+void tcg_tlb_sync(Cpu *cpu)
+{
+    Machine *m = cpu->dev.machine;
+
+    for (unsigned i = 0; i < machine_n_cpus(m); i++) {
+        Cpu *other = machine_cpu(m, i);
+        TcgCpu *tc = tcg_cpu(other);
+        uint64_t asked = __atomic_load_n(&tc->flush_asked, __ATOMIC_SEQ_CST);
+
+        /* One that does not run looks at its messages before it does. */
+        while (other != cpu && cpu_run_state(other) == CPU_RUNNING &&
+               __atomic_load_n(&tc->flush_done, __ATOMIC_SEQ_CST) < asked) {
+            if (cpu_requests(cpu) & REQ_TCG) {
+                cpu_take_requests(cpu, REQ_TCG); /* it may wait for us */
+                tcg_messages(cpu);
+            }
+            if (cpu_requests(cpu) & (REQ_PAUSE | REQ_QUIT)) {
+                return; /* the machine stops: everybody's messages come first afterwards */
+            }
+            sched_yield();
+        }
+    }
+}
+
+void tcg_post_revoke(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
+{
+    TcgRevoke r = { ram, off, len };
+
+    for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
+        Cpu *cpu = machine_cpu(t->machine, i);
+
+        if (cpu == cpu_current()) {
+            tlb_revoke(cpu, &r);
+        } else if (cpu->accel) {
+            mutex_lock(&tcg_cpu(cpu)->lock);
+            g_array_append_val(tcg_cpu(cpu)->revoked, r);
+            mutex_unlock(&tcg_cpu(cpu)->lock);
+            cpu_request(cpu, REQ_TCG);
+        }
+    }
+}
+
+/* ---- filling ---- */
+
+static void tlb_set_tags(TcgCpu *tc, unsigned mode, unsigned i, const FlatRange *flat)
+{
+    const TcgTlbFull *f = &tc->full[mode][i];
+    bool whole = flat && flat->ram && flat->start <= f->phys &&
+                 flat->len - (f->phys - flat->start) >= GUEST_PAGE_SIZE;
+
+    tc->read[mode][i].tag = TCG_NO_TAG;
+    tc->write[mode][i].tag = TCG_NO_TAG;
+    if (!whole || f->device) {
+        return;
+    }
+    tc->read[mode][i].page = tc->write[mode][i].page = f->ram->host + f->ram_off;
+    if (f->prot & TLB_READ) {
+        tc->read[mode][i].tag = f->page;
+    }
+    if ((f->prot & TLB_WRITE) && flat->kind == FLAT_RAM && ram_write_is_free(f->ram, f->ram_off)) {
+        tc->write[mode][i].tag = f->page;
+    }
+}
+
+TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    unsigned i = tlb_index(tc, mode, va);
+    TcgTlbFull *f = &tc->full[mode][i];
+    uint8_t need = access == ACCESS_WRITE ? TLB_WRITE : TLB_READ;
+    uint64_t page = va & ~(uint64_t)PAGE_MASK_LOW;
+    TlbResult r = { 0 };
+    const FlatRange *flat;
+
+    if (f->page == page && (f->prot & need)) {
+        /* A page may have become free for writing since. */
+        if (access == ACCESS_WRITE && tc->write[mode][i].tag == TCG_NO_TAG) {
+            tlb_set_tags(tc, mode, i, f->flat);
+        }
+        return f;
+    }
+    if (!cpu->target->tlb_fill(cpu, va, access, mode, memop, false, &r)) {
+        return NULL;
+    }
+    tc->stats.tlb_fills++;
+    flat = aspace_lookup(r.secure ? cpu->as_secure : cpu->as, r.phys);
+    *f = (TcgTlbFull){
+        .page = page,
+        .phys = r.phys & ~(uint64_t)PAGE_MASK_LOW,
+        .span = MAX(r.page_bytes, GUEST_PAGE_SIZE),
+        .flat = flat,
+        .prot = r.prot,
+        .secure = r.secure,
+        .device = r.device,
+        .global = r.global,
+    };
+    if (flat && flat->ram && flat->start <= f->phys) {
+        f->ram = flat->ram;
+        f->ram_off = flat->offset + (f->phys - flat->start);
+        f->rom = flat->kind != FLAT_RAM;
+    }
+    if (tc->n_used[mode] < TCG_USED_MAX) {
+        tc->used[mode][tc->n_used[mode]++] = (uint16_t)i;
+    } else {
+        tc->n_used[mode] = TCG_USED_MAX + 1;
+    }
+    tc->large_span[mode] = MAX(tc->large_span[mode], f->span);
+    tlb_set_tags(tc, mode, i, flat);
+    return f;
+}
+
+TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    unsigned mode = cpu->target->fetch_mode(cpu);
+    uint64_t page = pc & ~(uint64_t)PAGE_MASK_LOW;
+    TcgCodePage *p = &tc->code_tlb[(pc >> GUEST_PAGE_BITS ^ mode * 37) % TCG_CODE_TLB_SIZE];
+    TlbResult r = { 0 };
+    const FlatRange *flat;
+
+    if (p->page == page && p->mode == mode) {
+        return p;
+    }
+    if (!cpu->target->tlb_fill(cpu, pc, ACCESS_FETCH, mode, 0, false, &r)) {
+        return NULL;
+    }
+    flat = aspace_lookup(r.secure ? cpu->as_secure : cpu->as, r.phys);
+    if (!flat || !flat->ram || flat->start > (r.phys & ~(uint64_t)PAGE_MASK_LOW) ||
+        flat->len - ((r.phys & ~(uint64_t)PAGE_MASK_LOW) - flat->start) < GUEST_PAGE_SIZE) {
+        if (!cpu->target->bus_error(cpu, pc, r.phys, ACCESS_FETCH, mode, 0)) {
+            cpu->raised = 1;
+        }
+        return NULL;
+    }
+    *p = (TcgCodePage){
+        .page = page,
+        .span = MAX(r.page_bytes, GUEST_PAGE_SIZE),
+        .ram = flat->ram,
+        .phys = r.phys & ~(uint64_t)PAGE_MASK_LOW,
+        .mode = (uint8_t)mode,
+        .global = r.global,
+        .secure = r.secure,
+    };
+    p->ram_off = flat->offset + (p->phys - flat->start);
+    return p;
+}
