@@ -86,7 +86,8 @@ bool a64_run_init(const char *backend)
         run.cpu = arm_cpu_new(run.machine, "max", 0, &err);
     }
     if (!run.cpu || !device_realize(&run.cpu->cpu.dev, &err) ||
-        !accel_tcg.machine_init(run.machine, options, &err) || !machine_start(run.machine, &err)) {
+        !accel_attach(run.machine, &accel_tcg, options, &err) ||
+        !machine_start(run.machine, &err)) {
         fprintf(stderr, "a64-diff: %s\n", err ? err->message : "no machine");
         return false;
     }
