@@ -4,7 +4,10 @@
  */
 #include "core/core-priv.h"
 
+#include <errno.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t clock_host_ns(clockid_t id)
 {
@@ -146,11 +149,17 @@ static void clock_heap_remove(GPtrArray *h, Timer *t)
 
 /* ---- Arming ---- */
 
-/* When the loop must look at the clocks next. Context: the clock lock is held. */
+/*
+ * Make the loop look at the clocks when the next timer is due. A timerfd, because a vCPU that arms
+ * its timer must not have to wake the loop for it, and because a GMainContext waits in
+ * milliseconds. It is moved forward only: where the first timer went away or became later the
+ * loop wakes once for nothing. Context: the clock lock is held.
+ */
 static void clock_reschedule(Machine *m)
 {
     ClockState *c = &m->clock;
-    int64_t wait = INT64_MAX;
+    int64_t wait = INT64_MAX, at;
+    struct itimerspec spec = { 0 };
 
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         bool moves = i != CLOCK_MACHINE || (c->running && c->mode == CLOCK_MODE_REAL);
@@ -159,15 +168,20 @@ static void clock_reschedule(Machine *m)
             int64_t left = clock_add(clock_heap_at(c->heaps[i], 1)->deadline_ns,
                                      -clock_now_ns(m, (MachineClock)i));
 
+            /* The wall clock may be set meanwhile. */
+            left = i == CLOCK_RTC && left > NS_PER_S ? NS_PER_S : left;
             wait = left < wait ? left : wait;
         }
     }
     if (wait == INT64_MAX) {
-        g_source_set_ready_time(c->source, -1);
-    } else {
-        int64_t us = wait <= 0 ? 0 : (wait + NS_PER_US - 1) / NS_PER_US;
-
-        g_source_set_ready_time(c->source, clock_add(g_get_monotonic_time(), us));
+        return;
+    }
+    at = clock_add(clock_host_ns(CLOCK_MONOTONIC), wait > 0 ? wait : 0);
+    if (at < c->wake_at_ns) {
+        c->wake_at_ns = at;
+        spec.it_value.tv_sec = at / NS_PER_S;
+        spec.it_value.tv_nsec = at % NS_PER_S;
+        CHECK(!timerfd_settime(c->fd, TFD_TIMER_ABSTIME, &spec, NULL));
     }
 }
 
@@ -322,7 +336,13 @@ static bool clock_fire_one(Machine *m, MachineClock clock, int64_t now)
 static gboolean clock_dispatch(GSource *source, GSourceFunc fn, gpointer arg)
 {
     Machine *m = *(Machine **)(source + 1);
+    uint64_t expired;
 
+    if (read(m->clock.fd, &expired, sizeof(expired)) > 0) {
+        mutex_lock(&m->clock.lock);
+        m->clock.wake_at_ns = INT64_MAX;
+        mutex_unlock(&m->clock.lock);
+    }
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         int64_t now = clock_now_ns(m, (MachineClock)i);
 
@@ -385,15 +405,21 @@ void clock_load(Machine *m, int64_t now_ns, int64_t rtc_offset)
     mutex_unlock(&c->lock);
 }
 
-void clock_init(Machine *m)
+bool clock_init(Machine *m, GError **err)
 {
     ClockState *c = &m->clock;
 
+    c->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (c->fd < 0) {
+        return error_set(err, "cannot make a timer: %s", strerror(errno));
+    }
+    c->wake_at_ns = INT64_MAX;
     mutex_init(&c->lock);
     cond_init(&c->fired);
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         c->heaps[i] = g_ptr_array_new();
     }
+    return true;
 }
 
 void clock_start_sources(Machine *m)
@@ -403,7 +429,7 @@ void clock_start_sources(Machine *m)
 
     m->clock.source = g_source_new((GSourceFuncs *)&funcs, sizeof(GSource) + sizeof(Machine *));
     *(Machine **)(m->clock.source + 1) = m;
-    g_source_set_ready_time(m->clock.source, -1);
+    g_source_add_unix_fd(m->clock.source, m->clock.fd, G_IO_IN);
     g_source_attach(m->clock.source, m->loop.context);
 }
 
@@ -411,6 +437,7 @@ void clock_deinit(Machine *m)
 {
     g_source_destroy(m->clock.source);
     g_source_unref(m->clock.source);
+    close(m->clock.fd);
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         g_ptr_array_free(m->clock.heaps[i], TRUE);
     }

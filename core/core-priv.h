@@ -235,6 +235,8 @@ typedef struct ClockState {
     Mutex lock; /* leaf; heaps, offsets */
     GPtrArray *heaps[CLOCK_COUNT];
     GSource *source;
+    int fd;             /* timerfd */
+    int64_t wake_at_ns; /* what it is set to, host monotonic; INT64_MAX: it has expired */
     uint32_t seq;       /* atomic; odd while the next three change */
     bool running;       /* machine time moves */
     int64_t offset;     /* running: machine time - host time; else machine time itself */
@@ -244,7 +246,7 @@ typedef struct ClockState {
     Cond fired;
 } ClockState;
 
-void clock_init(Machine *m);
+bool clock_init(Machine *m, GError **err);
 void clock_deinit(Machine *m);
 void clock_run(Machine *m, bool run);
 void clock_load(Machine *m, int64_t now_ns, int64_t rtc_offset);

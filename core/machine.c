@@ -26,6 +26,10 @@ Machine *machine_new(GError **err)
         error_set(err, "no memory for a machine");
         return NULL;
     }
+    if (!clock_init(m, err)) {
+        g_free(m);
+        return NULL;
+    }
     m->name = g_strdup("");
     m->log = log_sink_new();
     m->type_lists = g_ptr_array_new();
@@ -40,7 +44,6 @@ Machine *machine_new(GError **err)
     m->reset_hooks = g_array_new(FALSE, FALSE, sizeof(MachineHook));
     mutex_init(&m->stop_lock);
     cond_init(&m->stop_cond);
-    clock_init(m);
     loop_init(m);
     clock_start_sources(m);
     machine_init_memory(m);
