@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading and recognising kernels.
+ * Spec: Linux Documentation/arm64/booting.rst (Image); System V ABI, ch. 4 and 5 (ELF).
+ */
+#include "hw/board/loader.h"
+
+#include "util/bits.h"
+#include "util/bytes.h"
+
+#include <elf.h>
+#include <gio/gio.h>
+
+enum {
+    IMAGE_HEADER = 64,
+    IMAGE_MAGIC_AT = 56,
+    IMAGE_ALIGN = 2 << 20,
+    STUB_ROOM = 4096, /* the boot stub lies at the start of RAM */
+};
+
+typedef struct Magic {
+    const char *bytes;
+    uint8_t len;
+    uint16_t at;
+    const char *what;
+} Magic;
+
+GBytes *loader_read(const char *what, const char *path, uint64_t max, GError **err)
+{
+    g_autoptr(GMappedFile) map = NULL;
+    g_autoptr(GError) local = NULL;
+
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        error_set(err, "%s %s: is a folder, not a file", what, path);
+        return NULL;
+    }
+    map = g_mapped_file_new(path, false, &local);
+    if (!map) {
+        error_set(err, "%s: %s", what, local->message);
+        return NULL;
+    }
+    if (g_mapped_file_get_length(map) > max) {
+        error_set(err, "%s %s: %zu bytes are too large, the limit is %" G_GUINT64_FORMAT, what,
+                  path, g_mapped_file_get_length(map), max);
+        return NULL;
+    }
+    return g_bytes_new(g_mapped_file_get_contents(map), g_mapped_file_get_length(map));
+}
+
+GBytes *loader_gunzip(GBytes *in, const char *what, uint64_t max, GError **err)
+{
+    g_autoptr(GConverter) z = G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP));
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    g_autofree uint8_t *buf = g_malloc(1 << 18);
+    gsize len, pos = 0;
+    const uint8_t *data = g_bytes_get_data(in, &len);
+
+    for (;;) {
+        g_autoptr(GError) local = NULL;
+        gsize ate = 0, made = 0;
+        GConverterResult r = g_converter_convert(z, data + pos, len - pos, buf, 1 << 18,
+                                                 G_CONVERTER_INPUT_AT_END, &ate, &made, &local);
+
+        if (r == G_CONVERTER_ERROR) {
+            error_set(err, "%s: broken gzip data at byte %zu: %s", what, pos, local->message);
+            return NULL;
+        }
+        pos += ate;
+        if (out->len + made > max) {
+            error_set(err, "%s: decompressed it is larger than %" G_GUINT64_FORMAT " bytes", what,
+                      max);
+            return NULL;
+        }
+        g_byte_array_append(out, buf, made);
+        if (r == G_CONVERTER_FINISHED) {
+            return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+        }
+    }
+}
+
+static const Magic *loader_magic(const uint8_t *data, size_t len)
+{
+    static const Magic magics[] = {
+        { "#!", 2, 0, "a script" },
+        { "QFI\xfb", 4, 0, "a qcow2 disk image" },
+        { "070701", 6, 0, "a cpio archive (an -initrd?)" },
+        { "070702", 6, 0, "a cpio archive (an -initrd?)" },
+        { "\xd0\x0d\xfe\xed", 4, 0, "a device tree (a -dtb?) or a FIT image" },
+        { "\x27\x05\x19\x56", 4, 0, "a U-Boot uImage; extract the kernel with dumpimage" },
+        { "\x28\xb5\x2f\xfd", 4, 0, "compressed with zstd; decompress it first" },
+        { "\xfd"
+          "7zXZ",
+          5, 0, "compressed with xz; decompress it first" },
+        { "BZh", 3, 0, "compressed with bzip2; decompress it first" },
+        { "\x02\x21\x4c\x18", 4, 0, "compressed with lz4; decompress it first" },
+        { "CD001", 5, 0x8001, "an ISO 9660 image (a -cdrom?)" },
+        { "HdrS", 4, 0x202, "a Linux kernel for x86" },
+        { "PK\x03\x04", 4, 0, "a ZIP archive" },
+        { "!<arch>", 7, 0, "an ar archive (a .deb package?)" },
+        { "MZ", 2, 0, "an EFI application or Windows program, not a bare kernel" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+        const Magic *g = &magics[i];
+
+        if (len >= (size_t)g->at + g->len && !memcmp(data + g->at, g->bytes, g->len)) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+static bool loader_is_text(const uint8_t *data, size_t len)
+{
+    size_t n = min_u64(len, 256);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!(data[i] >= 0x20 && data[i] < 0x7f) && !(data[i] >= 9 && data[i] <= 13)) {
+            return false;
+        }
+    }
+    return n > 0;
+}
+
+FileKind file_kind(const uint8_t *data, size_t len)
+{
+    if (len >= IMAGE_HEADER && !memcmp(data + IMAGE_MAGIC_AT, "ARM\x64", 4)) {
+        return FILE_ARM64_IMAGE;
+    }
+    if (len >= sizeof(Elf32_Ehdr) && !memcmp(data, ELFMAG, SELFMAG)) {
+        return FILE_ELF;
+    }
+    if (len >= 18 && data[0] == 0x1f && data[1] == 0x8b) {
+        return FILE_GZIP;
+    }
+    return len < 4 || loader_magic(data, len) || loader_is_text(data, len) ? FILE_OTHER : FILE_RAW;
+}
+
+static const char *loader_elf_machine(unsigned machine)
+{
+    static const struct {
+        uint16_t machine;
+        const char *name;
+    } names[] = {
+        { EM_386, "i386" },         { EM_X86_64, "x86-64" }, { EM_ARM, "32-bit Arm" },
+        { EM_AARCH64, "AArch64" },  { EM_MIPS, "MIPS" },     { EM_PPC, "PowerPC" },
+        { EM_PPC64, "PowerPC 64" }, { EM_S390, "s390" },     { EM_RISCV, "RISC-V" },
+        { EM_SPARCV9, "SPARC" },    { EM_68K, "m68k" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (names[i].machine == machine) {
+            return names[i].name;
+        }
+    }
+    return NULL;
+}
+
+char *file_describe(const uint8_t *data, size_t len)
+{
+    GString *hex;
+
+    if (len == 0) {
+        return g_strdup("empty");
+    }
+    switch (file_kind(data, len)) {
+    case FILE_ARM64_IMAGE:
+        return g_strdup("an arm64 Linux Image");
+    case FILE_GZIP:
+        return g_strdup("compressed with gzip");
+    case FILE_ELF: {
+        bool big = data[EI_DATA] == ELFDATA2MSB;
+        unsigned machine = big ? get_be16(data + 18) : get_le16(data + 18);
+        const char *name = loader_elf_machine(machine);
+
+        return name ? g_strdup_printf("an ELF file for %s", name)
+                    : g_strdup_printf("an ELF file for machine number %u", machine);
+    }
+    default:
+        break;
+    }
+    if (loader_magic(data, len)) {
+        return g_strdup(loader_magic(data, len)->what);
+    }
+    hex = g_string_new(loader_is_text(data, len) ? "text, first bytes" : "unknown, first bytes");
+    for (size_t i = 0; i < min_u64(len, 8); i++) {
+        g_string_append_printf(hex, " %02x", data[i]);
+    }
+    return g_string_free(hex, false);
+}
+
+typedef struct LoadJob {
+    Machine *m;
+    const char *path;
+    GuestPhys ram_base;
+    uint64_t ram_bytes;
+} LoadJob;
+
+/* [addr, addr + len) must lie in RAM behind the room of the boot stub. */
+static bool loader_check_fit(const LoadJob *j, GuestPhys addr, uint64_t len, GError **err)
+{
+    if (addr < j->ram_base || addr - j->ram_base > j->ram_bytes ||
+        len > j->ram_bytes - (addr - j->ram_base)) {
+        return error_set(err,
+                         "-kernel %s: wants 0x%" G_GINT64_MODIFIER
+                         "x bytes at 0x%" G_GINT64_MODIFIER
+                         "x, outside of RAM (0x%" G_GINT64_MODIFIER
+                         "x bytes at 0x%" G_GINT64_MODIFIER "x); give more with -m",
+                         j->path, len, addr, j->ram_bytes, j->ram_base);
+    }
+    return true;
+}
+
+static bool loader_image(const LoadJob *j, const uint8_t *data, size_t len, LoadedKernel *out,
+                         GError **err)
+{
+    uint64_t text_offset = get_le64(data + 8), image_size = get_le64(data + 16);
+
+    if (get_le64(data + 24) & 1) {
+        return error_set(err, "-kernel %s: is a big-endian kernel, which this board cannot start",
+                         j->path);
+    }
+    if (image_size == 0) { /* before Linux 3.17 neither field could be relied on */
+        text_offset = 0x80000;
+    }
+    if (text_offset >= IMAGE_ALIGN) {
+        return error_set(err, "-kernel %s: broken header, text_offset is 0x%" G_GINT64_MODIFIER "x",
+                         j->path, text_offset);
+    }
+    if (text_offset < STUB_ROOM) {
+        text_offset += IMAGE_ALIGN;
+    }
+    image_size = max_u64(image_size, len);
+    out->kind = FILE_ARM64_IMAGE;
+    out->low = out->entry = j->ram_base + text_offset;
+    if (!loader_check_fit(j, out->low, image_size, err)) {
+        return false;
+    }
+    out->end = out->low + image_size;
+    return rom_add(j->m, machine_memory(j->m), out->low, data, len, "kernel", err);
+}
+
+static bool loader_raw(const LoadJob *j, const uint8_t *data, size_t len, LoadedKernel *out,
+                       GError **err)
+{
+    out->kind = FILE_RAW;
+    out->low = out->entry = j->ram_base + 0x80000;
+    out->end = out->low + len;
+    return loader_check_fit(j, out->low, len, err) &&
+           rom_add(j->m, machine_memory(j->m), out->low, data, len, "kernel", err);
+}
+
+static bool loader_elf_segment(const LoadJob *j, const uint8_t *data, size_t len,
+                               const Elf64_Phdr *p, unsigned index, uint64_t entry,
+                               LoadedKernel *out, GError **err)
+{
+    g_autofree char *name = g_strdup_printf("kernel segment %u", index);
+    g_autofree uint8_t *bytes = NULL;
+    uint64_t off = le64toh(p->p_offset), filesz = le64toh(p->p_filesz), memsz = le64toh(p->p_memsz);
+    GuestPhys addr = le64toh(p->p_paddr);
+
+    if (le32toh(p->p_type) != PT_LOAD || memsz == 0) {
+        return true;
+    }
+    if (off > len || filesz > len - off || filesz > memsz) {
+        return error_set(err, "-kernel %s: broken ELF, segment %u lies outside of the file",
+                         j->path, index);
+    }
+    if (memsz > LOADER_MAX_BYTES || !loader_check_fit(j, addr, memsz, err)) {
+        return *err ? false
+                    : error_set(err, "-kernel %s: segment %u is larger than 1 GiB", j->path, index);
+    }
+    if (entry - le64toh(p->p_vaddr) < memsz) {
+        out->entry = entry - le64toh(p->p_vaddr) + addr;
+    }
+    out->low = min_u64(out->low, addr);
+    out->end = max_u64(out->end, addr + memsz);
+    bytes = g_malloc0(memsz);
+    memcpy(bytes, data + off, filesz);
+    return rom_add(j->m, machine_memory(j->m), addr, bytes, memsz, name, err);
+}
+
+static bool loader_elf(const LoadJob *j, const uint8_t *data, size_t len, LoadedKernel *out,
+                       GError **err)
+{
+    Elf64_Ehdr eh;
+    unsigned n;
+
+    if (data[EI_CLASS] != ELFCLASS64 || data[EI_DATA] != ELFDATA2LSB ||
+        get_le16(data + 18) != EM_AARCH64 || len < sizeof(eh)) {
+        g_autofree char *what = file_describe(data, len);
+
+        return error_set(err,
+                         "-kernel %s: is %s, %s; this board has a 64-bit little-endian Arm CPU",
+                         j->path, what, data[EI_CLASS] == ELFCLASS64 ? "64-bit" : "32-bit");
+    }
+    memcpy(&eh, data, sizeof(eh));
+    n = le16toh(eh.e_phnum);
+    if (le16toh(eh.e_phentsize) != sizeof(Elf64_Phdr) || le64toh(eh.e_phoff) > len ||
+        n * sizeof(Elf64_Phdr) > len - le64toh(eh.e_phoff)) {
+        return error_set(err, "-kernel %s: broken ELF, its table of segments lies outside of it",
+                         j->path);
+    }
+    *out = (LoadedKernel){ FILE_ELF, le64toh(eh.e_entry), UINT64_MAX, 0 };
+    for (unsigned i = 0; i < n; i++) {
+        Elf64_Phdr p;
+
+        memcpy(&p, data + le64toh(eh.e_phoff) + i * sizeof(p), sizeof(p));
+        if (!loader_elf_segment(j, data, len, &p, i, le64toh(eh.e_entry), out, err)) {
+            return false;
+        }
+    }
+    return out->end ? true
+                    : error_set(err, "-kernel %s: an ELF file with nothing to load", j->path);
+}
+
+static bool loader_kernel_bytes(const LoadJob *j, const uint8_t *data, size_t len,
+                                LoadedKernel *out, GError **err)
+{
+    g_autofree char *what = NULL;
+
+    switch (file_kind(data, len)) {
+    case FILE_ARM64_IMAGE:
+        return loader_image(j, data, len, out, err);
+    case FILE_ELF:
+        return loader_elf(j, data, len, out, err);
+    case FILE_RAW:
+        return loader_raw(j, data, len, out, err);
+    default:
+        what = file_describe(data, len);
+        return error_set(err, "-kernel %s: no AArch64 kernel (Image, Image.gz, ELF): it is %s",
+                         j->path, what);
+    }
+}
+
+bool loader_kernel_arm64(Machine *m, const char *path, GuestPhys ram_base, uint64_t ram_bytes,
+                         LoadedKernel *out, GError **err)
+{
+    LoadJob j = { m, path, ram_base, ram_bytes };
+    g_autoptr(GBytes) file = loader_read("-kernel", path, LOADER_MAX_BYTES, err);
+    g_autofree char *inside = NULL;
+    const uint8_t *data;
+    gsize len;
+
+    if (!file) {
+        return false;
+    }
+    data = g_bytes_get_data(file, &len);
+    if (file_kind(data, len) == FILE_GZIP) {
+        GBytes *plain = loader_gunzip(file, path, LOADER_MAX_BYTES, err);
+
+        if (!plain) {
+            return false;
+        }
+        g_bytes_unref(file);
+        file = plain;
+        data = g_bytes_get_data(file, &len);
+        inside = g_strdup_printf("%s (decompressed)", path);
+        j.path = inside;
+        if (file_kind(data, len) == FILE_RAW) {
+            g_autofree char *what = file_describe(data, len);
+
+            return error_set(err, "-kernel %s: gzip of something else than a kernel: %s", path,
+                             what);
+        }
+    }
+    return loader_kernel_bytes(&j, data, len, out, err);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the `virt` board's wiring and its device tree share. */
+#ifndef HW_BOARD_VIRT_PRIV_H
+#define HW_BOARD_VIRT_PRIV_H
+
+#include "core/cpu.h"
+#include "hw/board/board.h"
+#include "hw/board/loader.h"
+
+enum {
+    VIRT_MAX_CPUS = 8, /* of GICv2; GICv3 has room for more */
+    VIRT_MAX_CPUS_V3 = 123,
+    VIRT_N_VIRTIO = 32,
+    VIRT_N_IRQS = 288,
+};
+
+/* Places of the memory map: indices of virt_map. */
+typedef enum VirtPlace {
+    VIRT_FLASH,
+    VIRT_GIC_DIST,
+    VIRT_GIC_CPU,
+    VIRT_GIC_V2M,
+    VIRT_GIC_ITS,
+    VIRT_GIC_REDIST,
+    VIRT_UART,
+    VIRT_RTC,
+    VIRT_FW_CFG,
+    VIRT_GPIO,
+    VIRT_VIRTIO,
+    VIRT_RAM,
+    VIRT_PLACES,
+} VirtPlace;
+
+typedef struct VirtMap {
+    GuestPhys base;
+    uint64_t size; /* of one; virtio has VIRT_N_VIRTIO of them */
+    int spi;       /* of the first; -1: none */
+} VirtMap;
+
+extern const VirtMap virt_map[VIRT_PLACES];
+
+/* PPIs of a CPU's generic timers, as numbers of the GIC's PPI inputs (interrupt id minus 16). */
+enum { VIRT_PPI_SEC = 13, VIRT_PPI_PHYS = 14, VIRT_PPI_VIRT = 11, VIRT_PPI_HYP = 10, VIRT_PPI_PMU = 7 };
+
+typedef struct VirtBoard {
+    Machine *machine;
+    const BoardConfig *cfg; /* valid during init */
+    Device *device;         /* the container this is allocated from */
+    Device *gic;
+    Device *virtio[VIRT_N_VIRTIO]; /* NULL: free */
+    Device *fw_cfg, *gpio;
+    unsigned gic_version; /* 2 or 3 */
+    unsigned n_cpus;
+    uint64_t ram_bytes;
+    bool virtualization; /* CPUs have EL2 */
+    bool highmem;
+    bool dtb_randomness;
+    bool has_pmu;
+    const char *cpu_model;
+    GuestPhys initrd_start, initrd_end; /* equal: none */
+    GuestPhys boot_pc;                  /* where CPU 0 begins; 0: in flash */
+} VirtBoard;
+
+/* The device tree; *len bytes, g_free. */
+void *virt_fdt(VirtBoard *b, uint64_t *len, GError **err);
+/* Everything that must be in RAM or flash before the first instruction. */
+NODISCARD bool virt_boot(VirtBoard *b, GError **err);
+
+#endif
