@@ -23,7 +23,7 @@ def main():
             names.append(name)
     with open(out, "w", encoding="utf-8") as f:
         f.write("/* SPDX-License-Identifier: Apache-2.0 */\n")
-        f.write(f'/* Generated from {path.split("/")[-1]}. */\n#include "{header}"\n\n')
+        f.write(f'/* Generated from {path.split("/")[-1]}. */\n#include "{header}"\n\nextern const {ctype} *const {array}[];\n')
         for name in names:
             f.write(f"extern const {ctype} {name};\n")
         f.write(f"\nconst {ctype} *const {array}[] = {{\n")

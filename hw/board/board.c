@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding boards by name. */
+#include "hw/board/board.h"
+
+#include "util/suggest.h"
+
+const Board *board_find(const char *name, GError **err)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *hint = NULL;
+
+    for (const Board *const *p = board_types; *p; p++) {
+        const Board *b = *p;
+
+        if (!g_ascii_strcasecmp(b->name, name)) {
+            return b;
+        }
+        g_ptr_array_add(names, (void *)b->name);
+        for (const char *const *a = b->aliases; a && *a; a++) {
+            if (!g_ascii_strcasecmp(*a, name)) {
+                return b;
+            }
+            g_ptr_array_add(names, (void *)*a);
+        }
+    }
+    hint = suggest_or_list(name, (const char *const *)names->pdata, names->len, 8);
+    error_set(err, "-M %s: no such machine%s", name, hint);
+    return NULL;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `virt`: the board without a model in hardware that QEMU defined for Arm guests: GIC, PL011,
+ * PL031, PL061, flash, 32 virtio-mmio slots, RAM from 1 GiB. Guests learn it from the device tree.
+ * Spec: QEMU's documentation of the `virt` generic virtual platform; the map as its device tree
+ * shows it.
+ */
+#include "hw/board/board.h"
+
+#include "chardev/chardev.h"
+#include "hw/board/virt-priv.h"
+
+const VirtMap virt_map[VIRT_PLACES] = {
+    [VIRT_FLASH] = {0x00000000, 64 << 20, -1}, /* two of them */
+    [VIRT_GIC_DIST] = {0x08000000, 0x10000, -1},
+    [VIRT_GIC_CPU] = {0x08010000, 0x10000, -1},
+    [VIRT_GIC_V2M] = {0x08020000, 0x1000, 48},
+    [VIRT_GIC_ITS] = {0x08080000, 0x20000, -1},
+    [VIRT_GIC_REDIST] = {0x080a0000, 0xf60000, -1},
+    [VIRT_UART] = {0x09000000, 0x1000, 1},
+    [VIRT_RTC] = {0x09010000, 0x1000, 2},
+    [VIRT_FW_CFG] = {0x09020000, 0x18, -1},
+    [VIRT_GPIO] = {0x09030000, 0x1000, 7},
+    [VIRT_VIRTIO] = {0x0a000000, 0x200, 16},
+    [VIRT_RAM] = {0x40000000, 0, -1},
+};
+
+static void virt_map_device(VirtBoard *b, Device *dev, unsigned region, VirtPlace p, unsigned n)
+{
+    device_map(dev, region, machine_memory_root(b->machine),
+               virt_map[p].base + n * virt_map[p].size);
+}
+
+static void virt_connect_spi(VirtBoard *b, Device *dev, const char *out, VirtPlace p, unsigned n)
+{
+    irq_connect(dev, out, 0, b->gic, "spi", virt_map[p].spi + n);
+}
+
+static Device *virt_new(VirtBoard *b, const char *type, const char *id, GError **err)
+{
+    return device_new(b->machine, type, b->device, id, err);
+}
+
+static bool virt_has_type(VirtBoard *b, const char *type)
+{
+    return machine_find_type(b->machine, type) != NULL;
+}
+
+/* ---- Options ---- */
+
+static bool virt_gic_option(VirtBoard *b, const char *text, GError **err)
+{
+    if (!text || !strcmp(text, "2")) {
+        b->gic_version = 2;
+    } else if (!strcmp(text, "3")) {
+        b->gic_version = 3;
+    } else if (!strcmp(text, "max") || !strcmp(text, "host")) {
+        b->gic_version = 3;
+    } else {
+        return error_set(err, "-M virt,gic-version=%s: valid: 2, 3, max, host", text);
+    }
+    if (b->gic_version == 3 && !virt_has_type(b, "arm-gicv3")) {
+        return error_set(err, "-M virt,gic-version=%s: GICv3 is not modelled yet; use 2", text);
+    }
+    return true;
+}
+
+static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
+{
+    Options none = {0}, *o = cfg->machine ? cfg->machine : &none;
+    bool secure = false, mte = false, its = true, acpi;
+
+    if (!virt_gic_option(b, options_get(o, "gic-version"), err) ||
+        !options_get_bool(o, "virtualization", false, &b->virtualization, err) ||
+        !options_get_bool(o, "secure", false, &secure, err) ||
+        !options_get_bool(o, "mte", false, &mte, err) ||
+        !options_get_bool(o, "highmem", true, &b->highmem, err) ||
+        !options_get_bool(o, "its", true, &its, err) ||
+        !options_get_bool(o, "acpi", true, &acpi, err) ||
+        !options_get_bool(o, "dtb-randomness", true, &b->dtb_randomness, err)) {
+        return false;
+    }
+    if (options_get(o, "dtb-kaslr-seed") &&
+        !options_get_bool(o, "dtb-kaslr-seed", true, &b->dtb_randomness, err)) {
+        return false;
+    }
+    if (secure) {
+        return error_set(err, "-M virt,secure=on: EL3 is not modelled yet; use secure=off");
+    }
+    if (mte) {
+        return error_set(err, "-M virt,mte=on: memory tagging is not modelled yet; use mte=off");
+    }
+    return true;
+}
+
+static bool virt_sizes(VirtBoard *b, const BoardConfig *cfg, GError **err)
+{
+    unsigned max = b->gic_version == 2 ? VIRT_MAX_CPUS : VIRT_MAX_CPUS_V3;
+    uint64_t limit = b->highmem ? 255ull << 30 : 3ull << 30;
+
+    b->n_cpus = cfg->n_cpus ? cfg->n_cpus : 1;
+    b->ram_bytes = cfg->ram_bytes ? cfg->ram_bytes : board_virt.default_ram_bytes;
+    b->ram_bytes = bits_align_up(b->ram_bytes, GUEST_PAGE_SIZE);
+    if (b->n_cpus > max) {
+        return error_set(err, "-smp %u: GICv%u serves at most %u CPUs%s", b->n_cpus, b->gic_version,
+                         max, b->gic_version == 2 ? "; try -M virt,gic-version=3" : "");
+    }
+    if (b->ram_bytes > limit) {
+        return error_set(err, "-m: the board has room for %" G_GUINT64_FORMAT " GiB of RAM%s",
+                         limit >> 30, b->highmem ? "" : " with highmem=off");
+    }
+    return true;
+}
+
+/* ---- Wiring ---- */
+
+static bool virt_make_ram(VirtBoard *b, GError **err)
+{
+    RamBlock *ram = ram_new(b->machine, "mach-virt.ram", b->ram_bytes, RAM_SHARED, err);
+
+    if (!ram) {
+        return false;
+    }
+    region_add(machine_memory_root(b->machine),
+               region_new_ram(b->machine, "mach-virt.ram", ram, 0, b->ram_bytes),
+               virt_map[VIRT_RAM].base, 0);
+    return true;
+}
+
+/* "cortex-a57,pmu=off": the type is the model and the board's suffix, the rest are properties. */
+static bool virt_make_cpu(VirtBoard *b, const DeviceType *type, const char *props, unsigned i,
+                          GError **err)
+{
+    g_autofree char *id = g_strdup_printf("cpu%u", i);
+    unsigned per = b->gic_version == 2 ? 8 : 16;
+    Device *dev = &cpu_new(b->machine, type, b->device, id)->dev;
+
+    device_set_u64(dev, "mp-affinity", (i / per) << 8 | i % per);
+    if (b->virtualization && !device_set_prop(dev, "has_el2", "on", err)) {
+        return false;
+    }
+    if (!device_set_prop(dev, "psci-conduit", b->virtualization ? "smc" : "hvc", err)) {
+        return false;
+    }
+    if (i > 0) {
+        device_set_bool(dev, "start-powered-off", true);
+    }
+    if (props && !device_set_props(dev, props, err)) {
+        g_prefix_error(err, "-cpu: ");
+        return false;
+    }
+    return device_realize(dev, err);
+}
+
+static bool virt_make_cpus(VirtBoard *b, const BoardConfig *cfg, GError **err)
+{
+    const char *text = cfg->cpu ? cfg->cpu : board_virt.default_cpu;
+    const char *comma = strchr(text, ',');
+    g_autofree char *model = comma ? g_strndup(text, comma - text) : g_strdup(text);
+    g_autofree char *name = g_strconcat(model, board_virt.cpu_suffix, NULL);
+    const DeviceType *type = machine_find_type(b->machine, name);
+    char *copy;
+
+    if (!type) {
+        return error_set(err, "-cpu %s: no such model; -cpu help lists them", model);
+    }
+    copy = device_alloc(b->device, strlen(model) + 1);
+    strcpy(copy, model);
+    b->cpu_model = copy;
+    for (unsigned i = 0; i < b->n_cpus; i++) {
+        if (!virt_make_cpu(b, type, comma ? comma + 1 : NULL, i, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void virt_connect_cpu(VirtBoard *b, unsigned i)
+{
+    /* in the order of the CPU's pins */
+    static const uint8_t ppi[] = {VIRT_PPI_PHYS, VIRT_PPI_VIRT, VIRT_PPI_HYP, VIRT_PPI_SEC};
+    Device *cpu = &machine_cpu(b->machine, i)->dev;
+
+    irq_connect(b->gic, "irq", i, cpu, "irq", 0);
+    irq_connect(b->gic, "fiq", i, cpu, "fiq", 0);
+    for (unsigned t = 0; t < ARRAY_SIZE(ppi); t++) {
+        if (device_output(cpu, "timer_irq", t)) {
+            irq_connect(cpu, "timer_irq", t, b->gic, "ppi", i * 16 + ppi[t]);
+        }
+    }
+}
+
+static bool virt_make_gic(VirtBoard *b, GError **err)
+{
+    b->gic = virt_new(b, b->gic_version == 2 ? "arm_gic" : "arm-gicv3", "gic", err);
+    if (!b->gic) {
+        return false;
+    }
+    device_set_u64(b->gic, "num-cpu", b->n_cpus);
+    device_set_u64(b->gic, "num-irq", VIRT_N_IRQS);
+    if (!device_realize(b->gic, err)) {
+        return false;
+    }
+    virt_map_device(b, b->gic, 0, VIRT_GIC_DIST, 0);
+    virt_map_device(b, b->gic, 1, b->gic_version == 2 ? VIRT_GIC_CPU : VIRT_GIC_REDIST, 0);
+    for (unsigned i = 0; i < b->n_cpus; i++) {
+        virt_connect_cpu(b, i);
+    }
+    return true;
+}
+
+static bool virt_make_uart(VirtBoard *b, const BoardConfig *cfg, GError **err)
+{
+    Device *uart = virt_new(b, "pl011", "uart0", err);
+
+    if (!uart) {
+        return false;
+    }
+    if (cfg->n_serials && cfg->serials[0]) {
+        device_set_backend(uart, "chardev", cfg->serials[0]);
+    }
+    if (!device_realize(uart, err)) {
+        return false;
+    }
+    virt_map_device(b, uart, 0, VIRT_UART, 0);
+    virt_connect_spi(b, uart, "irq", VIRT_UART, 0);
+    return true;
+}
+
+static void virt_power_button(void *opaque)
+{
+    VirtBoard *b = opaque;
+
+    device_set_input(b->gpio, "in", 3, true);
+    device_set_input(b->gpio, "in", 3, false);
+}
+
+static bool virt_make_simple(VirtBoard *b, GError **err)
+{
+    Device *rtc = virt_new(b, "pl031", "rtc", err);
+
+    if (!rtc || !device_realize(rtc, err)) {
+        return false;
+    }
+    virt_map_device(b, rtc, 0, VIRT_RTC, 0);
+    virt_connect_spi(b, rtc, "irq", VIRT_RTC, 0);
+    b->gpio = virt_new(b, "pl061", "gpio", err);
+    if (!b->gpio || !device_realize(b->gpio, err)) {
+        return false;
+    }
+    virt_map_device(b, b->gpio, 0, VIRT_GPIO, 0);
+    virt_connect_spi(b, b->gpio, "irq", VIRT_GPIO, 0);
+    machine_on_powerdown(b->machine, virt_power_button, b);
+    return true;
+}
+
+static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
+{
+    Device *dev = device_new_container(m, NULL, "virt");
+    VirtBoard *b = device_alloc(dev, sizeof(*b));
+
+    b->machine = m;
+    b->device = dev;
+    b->cfg = cfg;
+    return virt_options(b, cfg, err) && virt_sizes(b, cfg, err) && virt_make_ram(b, err) &&
+           virt_make_cpus(b, cfg, err) && virt_make_gic(b, err) && virt_make_uart(b, cfg, err) &&
+           virt_make_simple(b, err) && virt_boot(b, err);
+}
+
+static const char *const virt_aliases[] = {
+    "virt-7.2", "virt-7.1", "virt-7.0", "virt-6.2", "virt-6.1", "virt-6.0", "virt-5.2",
+    "virt-5.1", "virt-5.0", "virt-4.2", "virt-4.1", "virt-4.0", "virt-3.1", "virt-3.0",
+    "virt-2.12", "virt-2.11", "virt-2.10", "virt-2.9", "virt-2.8", "virt-2.7", "virt-2.6",
+    NULL,
+};
+
+static const BoardProp virt_props[] = {
+    {"gic-version", "string", "2", "interrupt controller: 2, 3, max, host"},
+    {"virtualization", "bool", "off", "CPUs have EL2"},
+    {"secure", "bool", "off", "CPUs have EL3; only off is modelled"},
+    {"mte", "bool", "off", "memory tagging; only off is modelled"},
+    {"highmem", "bool", "on", "room for more than 3 GiB of RAM"},
+    {"its", "bool", "on", "accepted; no ITS is modelled"},
+    {"acpi", "string", "auto", "accepted; guests get a device tree"},
+    {"dtb-randomness", "bool", "on", "random seeds in the device tree"},
+    {"dtb-kaslr-seed", "bool", "on", "older name of dtb-randomness"},
+};
+
+const Board board_virt = {
+    .name = "virt",
+    .aliases = virt_aliases,
+    .doc = "generic Arm machine for virtual guests",
+    .target = "aarch64",
+    .default_cpu = "cortex-a57",
+    .cpu_suffix = "-arm-cpu",
+    .max_cpus = VIRT_MAX_CPUS_V3,
+    .default_ram_bytes = 128 << 20,
+    .props = virt_props,
+    .n_props = ARRAY_SIZE(virt_props),
+    .init = virt_init,
+};
