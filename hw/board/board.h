@@ -37,17 +37,17 @@ typedef struct BoardDrive {
 
 /* Everything a board may ask of the command line. The strings live as long as the machine. */
 typedef struct BoardConfig {
-    Options *machine; /* properties of -M after the name; NULL: none. The board marks those it
-                         knows; the caller complains of the rest */
-    const char *cpu;  /* "cortex-a57,pmu=off"; NULL: the board's default */
-    unsigned n_cpus;  /* 1.. */
+    Options *machine;  /* properties of -M after the name; NULL: none. The board marks those it
+                          knows; the caller complains of the rest */
+    const char *cpu;   /* "cortex-a57,pmu=off"; NULL: the board's default */
+    unsigned n_cpus;   /* 1.. */
     unsigned max_cpus; /* 0: n_cpus */
     unsigned sockets, clusters, cores, threads; /* 0: the board's choice */
     uint64_t ram_bytes;                         /* 0: the board's default */
     const char *ram_file;                       /* reserved for -mem-path; NULL */
     const char *kernel, *initrd, *append, *dtb, *bios;
-    const char *dumpdtb;       /* write the device tree there; the caller then exits */
-    Chardev *const *serials;   /* -serial, in order; a NULL entry: "none" */
+    const char *dumpdtb;     /* write the device tree there; the caller then exits */
+    Chardev *const *serials; /* -serial, in order; a NULL entry: "none" */
     unsigned n_serials;
     BoardDrive *drives;
     unsigned n_drives;

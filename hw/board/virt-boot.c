@@ -8,7 +8,7 @@
 #include "util/bytes.h"
 
 enum {
-    FDT_ALIGN = 2 << 20,     /* the tree may not cross a 2 MiB boundary */
+    FDT_ALIGN = 2 << 20, /* the tree may not cross a 2 MiB boundary */
     INITRD_DISTANCE = 128 << 20,
     STUB_BYTES = 40,
 };
@@ -54,13 +54,15 @@ static bool boot_initrd(VirtBoard *b, const LoadedKernel *k, GError **err)
     at = ram + min_u64(b->ram_bytes / 2, INITRD_DISTANCE);
     at = bits_align_up(max_u64(at, k->end), GUEST_PAGE_SIZE);
     if (at - ram > b->ram_bytes || len > b->ram_bytes - (at - ram)) {
-        return error_set(err, "-initrd %s: %zu bytes do not fit behind the kernel; give more than "
-                              "%" G_GUINT64_FORMAT " MiB with -m",
+        return error_set(err,
+                         "-initrd %s: %zu bytes do not fit behind the kernel; give more than "
+                         "%" G_GUINT64_FORMAT " MiB with -m",
                          b->cfg->initrd, len, b->ram_bytes >> 20);
     }
     b->initrd_start = at;
     b->initrd_end = at + len;
-    return len == 0 || rom_add(b->machine, machine_memory(b->machine), at, data, len, "initrd", err);
+    return len == 0 ||
+           rom_add(b->machine, machine_memory(b->machine), at, data, len, "initrd", err);
 }
 
 /* Puts the tree at @at; checks that it fits in front of @limit. */
@@ -77,8 +79,9 @@ static bool boot_put_fdt(VirtBoard *b, GuestPhys at, GuestPhys limit, GError **e
         return false;
     }
     if (at > limit || len > limit - at) {
-        return error_set(err, "no room for the device tree in RAM; give more than %" G_GUINT64_FORMAT
-                              " MiB with -m",
+        return error_set(err,
+                         "no room for the device tree in RAM; give more than %" G_GUINT64_FORMAT
+                         " MiB with -m",
                          b->ram_bytes >> 20);
     }
     return rom_add(b->machine, machine_memory(b->machine), at, fdt, len, "dtb", err);
@@ -99,17 +102,16 @@ static bool boot_kernel(VirtBoard *b, GError **err)
         b->boot_pc = k.entry;
         return k.low - ram < FDT_ALIGN / 4 ? true : boot_put_fdt(b, ram, k.low, err);
     }
-    fdt = bits_align_up(max_u64(b->initrd_end, max_u64(k.end, ram + min_u64(b->ram_bytes / 2,
-                                                                             INITRD_DISTANCE))),
-                        FDT_ALIGN);
+    fdt = bits_align_up(
+        max_u64(b->initrd_end, max_u64(k.end, ram + min_u64(b->ram_bytes / 2, INITRD_DISTANCE))),
+        FDT_ALIGN);
     if (fdt >= end) { /* little RAM: directly behind the kernel */
         fdt = bits_align_up(max_u64(b->initrd_end, k.end), 1 << 16);
     }
     boot_stub(stub, fdt, k.entry);
     b->boot_pc = ram;
-    return boot_put_fdt(b, fdt, end, err) &&
-           rom_add(b->machine, machine_memory(b->machine), ram, stub, sizeof(stub), "boot stub",
-                   err);
+    return boot_put_fdt(b, fdt, end, err) && rom_add(b->machine, machine_memory(b->machine), ram,
+                                                     stub, sizeof(stub), "boot stub", err);
 }
 
 bool virt_boot(VirtBoard *b, GError **err)

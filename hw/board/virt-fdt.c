@@ -307,7 +307,7 @@ static bool fdt_load(Tree *t, const VirtBoard *b, GError **err)
 
 void *virt_fdt(VirtBoard *b, uint64_t *len, GError **err)
 {
-    Tree t = {g_malloc0(FDT_BYTES), 0};
+    Tree t = { g_malloc0(FDT_BYTES), 0 };
 
     if (b->cfg->dtb) {
         if (!fdt_load(&t, b, err)) {

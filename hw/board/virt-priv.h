@@ -40,7 +40,13 @@ typedef struct VirtMap {
 extern const VirtMap virt_map[VIRT_PLACES];
 
 /* PPIs of a CPU's generic timers, as numbers of the GIC's PPI inputs (interrupt id minus 16). */
-enum { VIRT_PPI_SEC = 13, VIRT_PPI_PHYS = 14, VIRT_PPI_VIRT = 11, VIRT_PPI_HYP = 10, VIRT_PPI_PMU = 7 };
+enum {
+    VIRT_PPI_SEC = 13,
+    VIRT_PPI_PHYS = 14,
+    VIRT_PPI_VIRT = 11,
+    VIRT_PPI_HYP = 10,
+    VIRT_PPI_PMU = 7
+};
 
 typedef struct VirtBoard {
     Machine *machine;

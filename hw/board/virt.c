@@ -11,18 +11,18 @@
 #include "hw/board/virt-priv.h"
 
 const VirtMap virt_map[VIRT_PLACES] = {
-    [VIRT_FLASH] = {0x00000000, 64 << 20, -1}, /* two of them */
-    [VIRT_GIC_DIST] = {0x08000000, 0x10000, -1},
-    [VIRT_GIC_CPU] = {0x08010000, 0x10000, -1},
-    [VIRT_GIC_V2M] = {0x08020000, 0x1000, 48},
-    [VIRT_GIC_ITS] = {0x08080000, 0x20000, -1},
-    [VIRT_GIC_REDIST] = {0x080a0000, 0xf60000, -1},
-    [VIRT_UART] = {0x09000000, 0x1000, 1},
-    [VIRT_RTC] = {0x09010000, 0x1000, 2},
-    [VIRT_FW_CFG] = {0x09020000, 0x18, -1},
-    [VIRT_GPIO] = {0x09030000, 0x1000, 7},
-    [VIRT_VIRTIO] = {0x0a000000, 0x200, 16},
-    [VIRT_RAM] = {0x40000000, 0, -1},
+    [VIRT_FLASH] = { 0x00000000, 64 << 20, -1 }, /* two of them */
+    [VIRT_GIC_DIST] = { 0x08000000, 0x10000, -1 },
+    [VIRT_GIC_CPU] = { 0x08010000, 0x10000, -1 },
+    [VIRT_GIC_V2M] = { 0x08020000, 0x1000, 48 },
+    [VIRT_GIC_ITS] = { 0x08080000, 0x20000, -1 },
+    [VIRT_GIC_REDIST] = { 0x080a0000, 0xf60000, -1 },
+    [VIRT_UART] = { 0x09000000, 0x1000, 1 },
+    [VIRT_RTC] = { 0x09010000, 0x1000, 2 },
+    [VIRT_FW_CFG] = { 0x09020000, 0x18, -1 },
+    [VIRT_GPIO] = { 0x09030000, 0x1000, 7 },
+    [VIRT_VIRTIO] = { 0x0a000000, 0x200, 16 },
+    [VIRT_RAM] = { 0x40000000, 0, -1 },
 };
 
 static void virt_map_device(VirtBoard *b, Device *dev, unsigned region, VirtPlace p, unsigned n)
@@ -67,7 +67,7 @@ static bool virt_gic_option(VirtBoard *b, const char *text, GError **err)
 
 static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
 {
-    Options none = {0}, *o = cfg->machine ? cfg->machine : &none;
+    Options none = { 0 }, *o = cfg->machine ? cfg->machine : &none;
     bool secure = false, mte = false, its = true, acpi;
 
     if (!virt_gic_option(b, options_get(o, "gic-version"), err) ||
@@ -178,7 +178,7 @@ static bool virt_make_cpus(VirtBoard *b, const BoardConfig *cfg, GError **err)
 static void virt_connect_cpu(VirtBoard *b, unsigned i)
 {
     /* in the order of the CPU's pins */
-    static const uint8_t ppi[] = {VIRT_PPI_PHYS, VIRT_PPI_VIRT, VIRT_PPI_HYP, VIRT_PPI_SEC};
+    static const uint8_t ppi[] = { VIRT_PPI_PHYS, VIRT_PPI_VIRT, VIRT_PPI_HYP, VIRT_PPI_SEC };
     Device *cpu = &machine_cpu(b->machine, i)->dev;
 
     irq_connect(b->gic, "irq", i, cpu, "irq", 0);
@@ -268,22 +268,22 @@ static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
 }
 
 static const char *const virt_aliases[] = {
-    "virt-7.2", "virt-7.1", "virt-7.0", "virt-6.2", "virt-6.1", "virt-6.0", "virt-5.2",
-    "virt-5.1", "virt-5.0", "virt-4.2", "virt-4.1", "virt-4.0", "virt-3.1", "virt-3.0",
-    "virt-2.12", "virt-2.11", "virt-2.10", "virt-2.9", "virt-2.8", "virt-2.7", "virt-2.6",
-    NULL,
+    "virt-7.2", "virt-7.1", "virt-7.0",  "virt-6.2",  "virt-6.1",  "virt-6.0",
+    "virt-5.2", "virt-5.1", "virt-5.0",  "virt-4.2",  "virt-4.1",  "virt-4.0",
+    "virt-3.1", "virt-3.0", "virt-2.12", "virt-2.11", "virt-2.10", "virt-2.9",
+    "virt-2.8", "virt-2.7", "virt-2.6",  NULL,
 };
 
 static const BoardProp virt_props[] = {
-    {"gic-version", "string", "2", "interrupt controller: 2, 3, max, host"},
-    {"virtualization", "bool", "off", "CPUs have EL2"},
-    {"secure", "bool", "off", "CPUs have EL3; only off is modelled"},
-    {"mte", "bool", "off", "memory tagging; only off is modelled"},
-    {"highmem", "bool", "on", "room for more than 3 GiB of RAM"},
-    {"its", "bool", "on", "accepted; no ITS is modelled"},
-    {"acpi", "string", "auto", "accepted; guests get a device tree"},
-    {"dtb-randomness", "bool", "on", "random seeds in the device tree"},
-    {"dtb-kaslr-seed", "bool", "on", "older name of dtb-randomness"},
+    { "gic-version", "string", "2", "interrupt controller: 2, 3, max, host" },
+    { "virtualization", "bool", "off", "CPUs have EL2" },
+    { "secure", "bool", "off", "CPUs have EL3; only off is modelled" },
+    { "mte", "bool", "off", "memory tagging; only off is modelled" },
+    { "highmem", "bool", "on", "room for more than 3 GiB of RAM" },
+    { "its", "bool", "on", "accepted; no ITS is modelled" },
+    { "acpi", "string", "auto", "accepted; guests get a device tree" },
+    { "dtb-randomness", "bool", "on", "random seeds in the device tree" },
+    { "dtb-kaslr-seed", "bool", "on", "older name of dtb-randomness" },
 };
 
 const Board board_virt = {
