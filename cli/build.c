@@ -139,7 +139,6 @@ static bool build_accel(Build *b, GError **err)
         g_prefix_error(err, "-accel %s: ", wanted ? wanted : b->accel->name);
         return false;
     }
-    b->accel_state = machine_accel_state(b->m);
     return true;
 }
 
@@ -259,8 +258,6 @@ bool build_run(Build *b, GError **err)
         .arch = c->arch,
         .board = b->board->name,
         .uuid = c->uuid,
-        .accel = b->accel,
-        .accel_state = b->accel_state,
         .incoming_defer = c->incoming && !strcmp(c->incoming, "defer"),
         .boards = (const MonBoard *)(void *)b->mon_boards->data,
         .cpu_models = (const char *const *)b->cpu_models->pdata,

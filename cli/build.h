@@ -14,7 +14,6 @@ typedef struct Build {
     Machine *m;
     const Board *board;
     const Accel *accel;
-    void *accel_state;
     MonHost *monitors;
     GPtrArray *gdbs;     /* of GdbServer */
     GPtrArray *chardevs; /* of Chardev, owned */

@@ -170,12 +170,12 @@ bool hmp_qtree(MonCall *c, GError **err)
 
 bool hmp_jit(MonCall *c, GError **err)
 {
-    const Accel *a = c->host->config.accel;
+    const Accel *a = machine_accel(c->m);
 
     if (!a || !a->info) {
         return error_set(err, "JIT information is only available with accel=tcg");
     }
-    a->info(c->host->config.accel_state, c->text);
+    a->info(machine_accel_state(c->m), c->text);
     return true;
 }
 

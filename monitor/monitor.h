@@ -15,11 +15,9 @@ typedef struct MonHost MonHost;
 
 /* What monitors tell about, and do, that the machine does not know itself. */
 typedef struct MonHostConfig {
-    const char *arch;   /* "aarch64" */
-    const char *board;  /* its name */
-    const char *uuid;   /* NULL: none */
-    const Accel *accel; /* NULL: none */
-    void *accel_state;
+    const char *arch;    /* "aarch64" */
+    const char *board;   /* its name */
+    const char *uuid;    /* NULL: none */
     bool incoming_defer; /* -incoming defer: migrate-incoming is awaited */
     /* NULL-terminated arrays */
     const struct MonBoard *boards;
