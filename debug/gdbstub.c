@@ -525,7 +525,7 @@ static void gdb_query_features(GdbServer *s, const char *p)
 
 static void gdb_query_threads(GdbServer *s, const char *p)
 {
-    if (p[-12] == 'f') { /* "fThreadInfo": from the first; "sThreadInfo": the next */
+    if (p[-11] == 'f') { /* "fThreadInfo": from the first; "sThreadInfo": the next */
         s->listed = 0;
     }
     if (s->listed >= machine_n_cpus(s->m)) {

@@ -101,7 +101,7 @@ JsonFrameResult json_frame_byte(JsonFrame *f, char b)
         g_string_append_c(f->text, b);
         return --f->depth ? JSON_FRAME_MORE : JSON_FRAME_VALUE;
     default:
-        if (!f->depth && !g_ascii_isalnum(b) && b != '-') {
+        if (!g_ascii_isalnum(b) && !strchr(f->depth ? "+-.,:" : "-", b)) {
             return json_frame_error(f, "stray", b);
         }
         f->in_word = !f->depth;
