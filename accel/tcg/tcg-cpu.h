@@ -31,12 +31,26 @@ enum {
 /* Never the page of an access: not page aligned. */
 #define TCG_NO_TAG UINT64_MAX
 
+/*
+ * What an empty slot of the fast tables holds. Any fixed value is some address that a guest may
+ * use; one whose index bits are another slot's can never match what is looked up in this one.
+ */
+static inline uint64_t tcg_empty_tag(unsigned slot)
+{
+    return (uint64_t)(slot ^ 1) << 12;
+}
+
+static inline uint64_t tcg_empty_pc(unsigned slot)
+{
+    return (uint64_t)(slot ^ 1) << 2;
+}
+
 /* cpu->raised when it is no exception of the target: run this instruction again, alone and
  * without keeping its translation (it writes to the code that runs). */
 enum { TCG_RAISED_RETRY = 2 };
 
 /*
- * tag: virtual address of the page (tag bytes and all), or TCG_NO_TAG. page: host address of the
+ * tag: virtual address of the page (tag bytes and all), or tcg_empty_tag(). page: host address of the
  * page. An access of `size` bytes at `va` is direct when (va ^ tag) <= 4096 - size, unsigned.
  */
 typedef struct TcgTlbEntry {
@@ -68,7 +82,7 @@ typedef struct TcgCodePage {
 } TcgCodePage;
 
 typedef struct TcgJump {
-    uint64_t pc; /* TCG_NO_TAG: empty */
+    uint64_t pc; /* tcg_empty_pc(): empty */
     void *host;  /* TcgBlock.host_entry */
 } TcgJump;
 

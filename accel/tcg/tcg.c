@@ -268,7 +268,7 @@ static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
         unsigned i = pc >> 2 & (TCG_JUMP_SIZE - 1);
         TcgJumpTable *t = (TcgJumpTable *)((char *)tc->jump - offsetof(TcgJumpTable, entry));
 
-        if (t->entry[i].pc == TCG_NO_TAG) {
+        if (t->entry[i].pc == tcg_empty_pc(i)) {
             if (t->n_used < TCG_USED_MAX) {
                 t->used[t->n_used++] = (uint16_t)i;
             } else {

@@ -20,8 +20,8 @@ static unsigned tlb_index(const TcgCpu *tc, unsigned mode, GuestVirt va)
 
 static void tlb_drop(TcgCpu *tc, unsigned mode, unsigned i)
 {
-    tc->read[mode][i].tag = TCG_NO_TAG;
-    tc->write[mode][i].tag = TCG_NO_TAG;
+    tc->read[mode][i].tag = tcg_empty_tag(i);
+    tc->write[mode][i].tag = tcg_empty_tag(i);
     tc->full[mode][i].page = TCG_NO_TAG;
 }
 
@@ -58,11 +58,11 @@ void tcg_jump_flush(Cpu *cpu)
 
         if (t->n_used > TCG_USED_MAX) {
             for (unsigned i = 0; i < TCG_JUMP_SIZE; i++) {
-                t->entry[i].pc = TCG_NO_TAG;
+                t->entry[i].pc = tcg_empty_pc(i);
             }
         } else {
             for (unsigned i = 0; i < t->n_used; i++) {
-                t->entry[t->used[i]].pc = TCG_NO_TAG;
+                t->entry[t->used[i]].pc = tcg_empty_pc(t->used[i]);
             }
         }
         t->n_used = 0;
@@ -90,7 +90,7 @@ void tcg_jump_select(Cpu *cpu, uint64_t mode_word)
     oldest->mode_word = mode_word;
     oldest->last_use = ++tc->jump_clock;
     for (unsigned i = 0; i < TCG_JUMP_SIZE; i++) {
-        oldest->entry[i].pc = TCG_NO_TAG;
+        oldest->entry[i].pc = tcg_empty_pc(i);
     }
     oldest->n_used = 0;
     tc->jump = oldest->entry;
@@ -213,7 +213,7 @@ static void tlb_revoke(Cpu *cpu, const TcgRevoke *r)
 
             if (f->page != TCG_NO_TAG && f->ram == r->ram && f->ram_off < r->off + r->len &&
                 r->off < f->ram_off + GUEST_PAGE_SIZE) {
-                tc->write[m][i].tag = TCG_NO_TAG;
+                tc->write[m][i].tag = tcg_empty_tag(i);
             }
         }
     }
@@ -334,8 +334,8 @@ static void tlb_set_tags(TcgCpu *tc, unsigned mode, unsigned i, const FlatRange 
     bool whole = flat && flat->ram && flat->start <= f->phys &&
                  flat->len - (f->phys - flat->start) >= GUEST_PAGE_SIZE;
 
-    tc->read[mode][i].tag = TCG_NO_TAG;
-    tc->write[mode][i].tag = TCG_NO_TAG;
+    tc->read[mode][i].tag = tcg_empty_tag(i);
+    tc->write[mode][i].tag = tcg_empty_tag(i);
     if (!whole || f->device) {
         return;
     }
@@ -360,7 +360,7 @@ TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode
 
     if (f->page == page && (f->prot & need)) {
         /* A page may have become free for writing since. */
-        if (access == ACCESS_WRITE && tc->write[mode][i].tag == TCG_NO_TAG) {
+        if (access == ACCESS_WRITE && tc->write[mode][i].tag == tcg_empty_tag(i)) {
             tlb_set_tags(tc, mode, i, f->flat);
         }
         return f;

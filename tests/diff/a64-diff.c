@@ -82,8 +82,12 @@ static void diff_state(const A64State *a, const A64State *b)
     }
 }
 
+/* The oracle has no FEAT_LSE2: an alignment fault of its own (SIGBUS, 7) says nothing of us. */
 static bool diff_equal(const A64Result *a, const A64Result *b)
 {
+    if (b->end == CASE_FAULT && b->signal == 7) {
+        return true;
+    }
     return a->end == b->end && a->memory == b->memory && a->fault == b->fault &&
            !memcmp(&a->out, &b->out, sizeof(a->out));
 }
@@ -133,6 +137,10 @@ static void diff_report(Diff *d, unsigned k)
            small.code[n - 1], d->pattern[d->index[k][n - 1]]->name, n, small.in.fpcr,
            ends[ours.end], ends[theirs.end],
            ours.memory != theirs.memory ? ", memory differs" : "");
+    if (ours.fault != theirs.fault || ours.end != theirs.end) {
+        printf("    fault at %" PRIx64 "/%" PRIx64 ", class 0x%x/signal %u\n", ours.fault,
+               theirs.fault, ours.signal, theirs.signal);
+    }
     diff_state(&ours.out, &theirs.out);
     fflush(stdout);
 }
