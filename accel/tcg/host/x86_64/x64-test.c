@@ -5,6 +5,8 @@
  */
 #include "accel/tcg/host.h"
 #include "accel/tcg/ir/ir-ref.h"
+#include "core/machine.h"
+#include "core/memory/memory.h"
 #include "tests/unit.h"
 
 #include <string.h>
@@ -33,6 +35,7 @@ typedef struct Rand {
     RandCpu *cpu;
     Target target;
     uint32_t pinned[6];
+    Machine *machine;
     uint8_t *mem, before[MEM_BYTES];
     RandCpu start;
     TcgJump *jump;
@@ -260,6 +263,14 @@ static void rand_memory(Rand *r)
         ir_stp(r->ir, (mo & ~7u) | (type == IR_I64 ? 3 : 2), addr, rand_pick(r, type),
                rand_pick(r, type));
         break;
+    case 2:
+        addr = ir_andi(r->ir, addr, ~15ull);
+        rand_keep(r, ir_rmw(r->ir, (IrRmw)rnd_below(r, 10), mo, addr, rand_pick(r, type)));
+        break;
+    case 3:
+        addr = ir_andi(r->ir, addr, ~15ull);
+        rand_keep(r, ir_cas(r->ir, mo, addr, rand_pick(r, type), rand_pick(r, type)));
+        break;
     case 4:
         rand_keep(r, ir_ld(r->ir, IR_V128, 4 | MODE << IR_MO_MODE_SHIFT, addr));
         ir_st(r->ir, rnd_below(r, 5) | MODE << IR_MO_MODE_SHIFT, addr, rand_pick(r, IR_V128));
@@ -414,6 +425,10 @@ static void rand_program(Rand *r, unsigned length)
 static bool rand_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
                           bool probe, TlbResult *out)
 {
+    if (va >= MEM_VA && va < MEM_VA + MEM_BYTES) {
+        *out = (TlbResult){ .phys = va, .page_bytes = 4096, .prot = TLB_READ | TLB_WRITE };
+        return true;
+    }
     cpu->raised = 1;
     return false;
 }
@@ -424,11 +439,17 @@ static Rand *rand_new(void)
     size_t bytes = sizeof(TcgCpu) + sizeof(RandCpu);
     char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
-    unsigned slot = MEM_VA >> 12 & 15;
+    g_autoptr(GError) err = NULL;
+    RamBlock *ram;
 
     r->tc = (TcgCpu *)p;
     r->cpu = (RandCpu *)(p + sizeof(TcgCpu));
-    r->mem = g_malloc0(MEM_BYTES);
+    r->machine = machine_new(&err);
+    ram = ram_new(r->machine, "ram", MEM_BYTES, RAM_SHARED, &err);
+    region_add(machine_memory_root(r->machine),
+               region_new_ram(r->machine, "ram", ram, 0, MEM_BYTES), MEM_VA, 0);
+    r->mem = ram->host;
+    r->cpu->cpu.as = r->cpu->cpu.as_secure = machine_memory(r->machine);
     r->ir = ir_block_new();
     for (unsigned n = 0; n < 6; n++) {
         r->pinned[n] = (uint32_t)(offsetof(RandCpu, x) + n * 8);
@@ -443,14 +464,14 @@ static Rand *rand_new(void)
                           .tlb_fill = rand_tlb_fill };
     r->cpu->cpu.target = &r->target;
     r->cpu->cpu.poll_counter = 1 << 30;
-    for (unsigned n = 0; n < 16; n++) { /* tags of another slot never match */
-        r->tc->read[MODE][n].tag = r->tc->write[MODE][n].tag = n & 1 ? 0 : 0x1000;
+    for (unsigned n = 0; n < 16; n++) {
+        r->tc->read[MODE][n].tag = r->tc->write[MODE][n].tag = tcg_empty_tag(n);
+        r->tc->full[MODE][n].page = TCG_NO_TAG;
     }
     r->tc->tlb_mask[MODE] = 15 << 4;
-    r->tc->read[MODE][slot] = r->tc->write[MODE][slot] = (TcgTlbEntry){ MEM_VA, r->mem };
     r->jump = g_new0(TcgJump, TCG_JUMP_SIZE);
     for (unsigned n = 0; n < TCG_JUMP_SIZE; n++) {
-        r->jump[n].pc = n & 1 ? 0 : 4;
+        r->jump[n].pc = tcg_empty_pc(n);
     }
     r->tc->jump = r->jump;
     return r;
@@ -459,7 +480,7 @@ static Rand *rand_new(void)
 static void rand_free(Rand *r)
 {
     munmap(r->tc, sizeof(TcgCpu) + sizeof(RandCpu));
-    g_free(r->mem);
+    machine_free(r->machine);
     g_free(r->jump);
     ir_block_free(r->ir);
     g_free(r);
