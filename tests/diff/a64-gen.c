@@ -54,7 +54,10 @@ bool gen_is_excluded(const InsnPattern *p)
             return true;
         }
     }
-    return gen_starts(p->group, "pauth");
+    /* QEMU 7.2 leaves bits above the 16th in conversions of half to 16-bit integers, and Z set by
+     * FJCVTZS of a flushed subnormal. */
+    return gen_starts(p->group, "pauth") || !strcmp(p->name, "fcvtzs_vf.sh") ||
+           !strcmp(p->name, "fcvtzu_vf.sh") || !strcmp(p->name, "fjcvtzs");
 }
 
 static uint32_t gen_put(uint32_t insn, unsigned lo, unsigned width, uint32_t value)
