@@ -68,13 +68,15 @@ static bool boot_initrd(VirtBoard *b, const LoadedKernel *k, GError **err)
 /* Puts the tree at @at; checks that it fits in front of @limit. */
 static bool boot_put_fdt(VirtBoard *b, GuestPhys at, GuestPhys limit, GError **err)
 {
+    const char *dump = b->cfg->machine ? options_get(b->cfg->machine, "dumpdtb") : NULL;
     uint64_t len;
     g_autofree void *fdt = virt_fdt(b, &len, err);
 
+    dump = dump ? dump : b->cfg->dumpdtb;
     if (!fdt) {
         return false;
     }
-    if (b->cfg->dumpdtb && !g_file_set_contents(b->cfg->dumpdtb, fdt, len, err)) {
+    if (dump && !g_file_set_contents(dump, fdt, len, err)) {
         g_prefix_error(err, "-M dumpdtb: ");
         return false;
     }
@@ -127,6 +129,10 @@ bool virt_boot(VirtBoard *b, GError **err)
     machine_on_reset(b->machine, boot_reset, b);
     if (b->cfg->kernel) {
         return boot_kernel(b, err);
+    }
+    if (!b->has_firmware) {
+        log_message(machine_log(b->machine), LOG_LEVEL_WARN, "virt",
+                    "there is nothing to start: give a -kernel or a -bios");
     }
     b->boot_pc = 0; /* flash; firmware finds the tree at the start of RAM */
     return boot_put_fdt(b, ram, ram + b->ram_bytes, err);

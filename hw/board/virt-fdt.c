@@ -238,7 +238,7 @@ static void fdt_devices(Tree *t, const VirtBoard *b)
         p = tree_place(t, "fw-cfg", VIRT_FW_CFG, 0, fw_cfg, sizeof(fw_cfg));
         tree_bytes(t, p, "dma-coherent", NULL, 0);
     }
-    for (int i = VIRT_N_VIRTIO - 1; i >= 0; i--) {
+    for (int i = VIRT_N_VIRTIO - 1; i >= 0 && b->virtio[0]; i--) {
         g_free(p);
         p = tree_place(t, "virtio_mmio", VIRT_VIRTIO, i, mmio, sizeof(mmio));
         tree_bytes(t, p, "dma-coherent", NULL, 0);

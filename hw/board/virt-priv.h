@@ -62,10 +62,19 @@ typedef struct VirtBoard {
     bool highmem;
     bool dtb_randomness;
     bool has_pmu;
+    bool has_firmware;
     const char *cpu_model;
     GuestPhys initrd_start, initrd_end; /* equal: none */
     GuestPhys boot_pc;                  /* where CPU 0 begins; 0: in flash */
 } VirtBoard;
+
+/* Slots, and what -drive and -device put into them. */
+NODISCARD bool virt_make_plugged(VirtBoard *b, GError **err);
+NODISCARD bool virt_make_firmware(VirtBoard *b, GError **err);
+/* One -device, also after the start. */
+NODISCARD bool virt_add_device(Machine *m, const char *text, GError **err);
+/* Apply -global to a device of the board's own. */
+NODISCARD bool virt_globals(VirtBoard *b, Device *dev, GError **err);
 
 /* The device tree; *len bytes, g_free. */
 void *virt_fdt(VirtBoard *b, uint64_t *len, GError **err);

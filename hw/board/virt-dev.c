@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The `virt` board's slots and what is plugged into them: -device, -drive, -bios. */
+#include "hw/board/virt-priv.h"
+
+#include "util/suggest.h"
+
+static bool virt_set_options(Device *dev, const Options *o, GError **err)
+{
+    for (unsigned i = 0; i < o->n; i++) {
+        const Option *opt = &o->list[i];
+
+        if (!strcmp(opt->key, "driver") || !strcmp(opt->key, "id")) {
+            continue;
+        }
+        if (!device_set_prop(dev, opt->key, opt->value, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool virt_no_such_device(Machine *m, const char *name, GError **err)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *hint = NULL;
+    size_t len = strlen(name);
+
+    if (len > 4 && (g_str_has_suffix(name, "-pci"))) {
+        g_autofree char *other = g_strdup_printf("%.*s-device", (int)len - 4, name);
+
+        if (machine_find_type(m, other)) {
+            return error_set(err, "-device %s: this board has no PCI bus yet; use %s", name, other);
+        }
+    }
+    for (const DeviceType *const *t = device_types; *t; t++) {
+        if ((*t)->user_creatable) {
+            g_ptr_array_add(names, (void *)(*t)->name);
+        }
+    }
+    hint = suggest_or_list(name, (const char *const *)names->pdata, names->len, 12);
+    return error_set(err, "-device %s: no such device%s", name, hint);
+}
+
+static bool virt_plug(Machine *m, Options *o, GError **err)
+{
+    const char *name = options_get(o, "driver");
+    const DeviceType *type;
+    Device *dev;
+
+    if (!name) {
+        return error_set(err, "-device %s: names no driver", o->text);
+    }
+    type = machine_find_type(m, name);
+    if (!type || !type->user_creatable) {
+        return virt_no_such_device(m, name, err);
+    }
+    dev = device_new_type(m, type, NULL, options_get(o, "id"), err);
+    if (!dev || !virt_set_options(dev, o, err) || !device_realize(dev, err)) {
+        g_prefix_error(err, "-device %s: ", name);
+        return false;
+    }
+    return true;
+}
+
+bool virt_add_device(Machine *m, const char *text, GError **err)
+{
+    Options o = { 0 };
+    bool ok = options_parse(&o, text, "driver", err) && virt_plug(m, &o, err);
+
+    options_deinit(&o);
+    return ok;
+}
+
+/* Slots first: functions find their own (the last free one). */
+static bool virt_make_slots(VirtBoard *b, GError **err)
+{
+    if (!machine_find_type(b->machine, "virtio-mmio")) {
+        return true; /* a build without virtio: the device tree says so, too */
+    }
+    for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
+        g_autofree char *id = g_strdup_printf("virtio-mmio%u", i);
+        const VirtMap *map = &virt_map[VIRT_VIRTIO];
+        Device *dev = device_new(b->machine, "virtio-mmio", b->device, id, err);
+
+        if (!dev || !virt_globals(b, dev, err) || !device_realize(dev, err)) {
+            return false;
+        }
+        device_map(dev, 0, machine_memory_root(b->machine), map->base + i * map->size);
+        irq_connect(dev, "irq", 0, b->gic, "spi", map->spi + i);
+        b->virtio[i] = dev;
+    }
+    return true;
+}
+
+/* -global virtio-mmio.force-legacy=false */
+bool virt_globals(VirtBoard *b, Device *dev, GError **err)
+{
+    size_t len = strlen(dev->type->name);
+
+    for (unsigned i = 0; i < b->cfg->n_globals; i++) {
+        const char *g = b->cfg->globals[i];
+        const char *eq;
+        g_autofree char *prop = NULL;
+
+        if (strncmp(g, dev->type->name, len) || g[len] != '.') {
+            continue;
+        }
+        eq = strchr(g, '=');
+        prop = eq ? g_strndup(g + len + 1, eq - g - len - 1) : g_strdup(g + len + 1);
+        if (!device_set_prop(dev, prop, eq ? eq + 1 : "on", err)) {
+            g_prefix_error(err, "-global %s: ", g);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* -drive without if=, and if=virtio: a virtio disk. */
+static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, GError **err)
+{
+    Device *dev;
+
+    if (!d->id || !machine_find_backend(b->machine, "drive", d->id)) {
+        return true; /* no medium */
+    }
+    dev = device_new(b->machine, "virtio-blk-device", NULL, NULL, err);
+    if (!dev || !device_set_prop(dev, "drive", d->id, err) ||
+        (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
+        !device_realize(dev, err)) {
+        g_prefix_error(err, "-drive id=%s: ", d->id);
+        return false;
+    }
+    return true;
+}
+
+static bool virt_make_drives(VirtBoard *b, GError **err)
+{
+    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
+        const BoardDrive *d = &b->cfg->drives[i];
+
+        switch (d->interface) {
+        case DRIVE_NONE:
+        case DRIVE_PFLASH:
+            break;
+        case DRIVE_DEFAULT:
+        case DRIVE_VIRTIO:
+            if (!virt_make_disk(b, d, err)) {
+                return false;
+            }
+            break;
+        default:
+            return error_set(err,
+                             "-drive %s: the virt board has no such interface; use if=virtio, "
+                             "if=pflash or if=none with a -device",
+                             d->file ? d->file : "");
+        }
+    }
+    return true;
+}
+
+bool virt_make_plugged(VirtBoard *b, GError **err)
+{
+    if (!virt_make_slots(b, err) || !virt_make_drives(b, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < b->cfg->n_devices; i++) {
+        if (!virt_add_device(b->machine, b->cfg->devices[i], err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Firmware ---- */
+
+static const char *virt_firmware_path(const VirtBoard *b)
+{
+    if (b->cfg->bios) {
+        return b->cfg->bios;
+    }
+    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
+        const BoardDrive *d = &b->cfg->drives[i];
+
+        if (d->interface == DRIVE_PFLASH && d->index <= 0 && d->file) {
+            return d->file;
+        }
+    }
+    return NULL;
+}
+
+/* -bios: a ROM in the place of the first flash. */
+static bool virt_make_rom(VirtBoard *b, const char *path, GError **err)
+{
+    const VirtMap *map = &virt_map[VIRT_FLASH];
+    RamBlock *ram = ram_new(b->machine, "virt.flash0", map->size, RAM_ROM, err);
+    uint64_t len;
+
+    if (!ram) {
+        return false;
+    }
+    region_add(machine_memory_root(b->machine),
+               region_new_rom(b->machine, "virt.flash0", ram, 0, map->size), map->base, 0);
+    b->has_firmware = true;
+    return rom_add_file(b->machine, machine_memory(b->machine), map->base, path, map->size, &len,
+                        err);
+}
+
+bool virt_make_firmware(VirtBoard *b, GError **err)
+{
+    const char *path = virt_firmware_path(b);
+
+    if (!path) {
+        return true;
+    }
+    return virt_make_rom(b, path, err);
+}
