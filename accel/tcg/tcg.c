@@ -351,6 +351,7 @@ static AccelExit tcg_run_loop(Cpu *cpu)
         if (cpu_lines(cpu) && cpu->target->interrupt_enter(cpu)) {
             tc->stats.interrupts++;
             tc->halted = false;
+            tc->leave_exit = NULL; /* it leads to where the interrupt came, not to the vector */
         }
         if (tc->halted) {
             tc->halted = false;
