@@ -180,8 +180,10 @@ TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
 void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to)
 {
     mutex_lock(&t->lock);
+    /* An interrupt or fault may have led elsewhere than to the exit's target. */
     if (!exit->to && !exit->owner->dead && !to->dead && exit->owner->mode_word == to->mode_word &&
-        !(to->mode_word & TCG_MODE_DEBUG)) {
+        exit->owner->ram == to->ram && exit->owner->page_off == to->page_off &&
+        exit->delta == to->start_delta && !(to->mode_word & TCG_MODE_DEBUG)) {
         exit->to = to;
         exit->next_in = to->incoming;
         to->incoming = exit;

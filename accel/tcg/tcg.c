@@ -374,6 +374,7 @@ static AccelExit tcg_run_loop(Cpu *cpu)
         tc->skip_breakpoint = UINT64_MAX;
         b = tcg_find(cpu, pc, debug);
         if (!b) {
+            tc->leave_exit = NULL;
             tcg_deliver(cpu);
         } else {
             if (tc->leave_exit && !debug) {

@@ -29,11 +29,20 @@ static bool x64_is_backward(const X64Emit *e, unsigned guest, int32_t delta)
     return delta <= e->ir->guest[guest].delta;
 }
 
+/*
+ * The counter and the request word behind it as one number: above INT32_MAX when the counter is
+ * negative or a request is there. The counter itself goes down on every entry (x64_enter).
+ */
+static void x64_poll_test(X64Emit *e)
+{
+    x64_alu_mi(&e->a, ALU_CMP, true, x64_env(e->lay->poll), INT32_MAX);
+}
+
 /* Go on at the address in rax, through the jump cache. */
 static void x64_probe(X64Emit *e)
 {
-    x64_alu_mi(&e->a, ALU_CMP, false, x64_env(e->lay->request), 0);
-    x64_thunk_jcc(e, CC_NE, e->thunk->exit_request_at);
+    x64_poll_test(e);
+    x64_thunk_jcc(e, CC_A, e->thunk->exit_request_at);
     x64_mov_rr(&e->a, false, RCX, RAX);
     x64_alu_ri(&e->a, ALU_AND, false, RCX, X64_JUMP_MASK << 2);
     x64_rm(&e->a, XO_MOV_R_RM | X_W, RDX, x64_env(e->lay->jump));
@@ -65,8 +74,8 @@ static void x64_poll(X64Emit *e, int32_t delta)
 {
     X64Label go = X64_LABEL;
 
-    x64_alu_mi(&e->a, ALU_CMP, false, x64_env(e->lay->request), 0);
-    x64_jcc(&e->a, CC_E, &go);
+    x64_poll_test(e);
+    x64_jcc(&e->a, CC_BE, &go);
     x64_mov_imm(&e->a, RCX, (uint32_t)delta);
     x64_thunk_jmp(e, e->thunk->exit_request);
     x64_bind(&e->a, &go);

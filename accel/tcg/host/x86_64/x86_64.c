@@ -5,6 +5,11 @@
 
 #include <string.h>
 
+/* Generated code looks at both words at once. */
+_Static_assert(offsetof(Cpu, request) == offsetof(Cpu, poll_counter) + 4 &&
+                   offsetof(Cpu, poll_counter) % 8 == 0,
+               "the request word follows the counter");
+
 typedef struct X64Host {
     X64Layout lay;
     X64Thunks thunk;
@@ -28,7 +33,7 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         .pc = cpu + (int32_t)t->pc_offset,
         .flags = cpu + (int32_t)t->flags_offset,
         .fp = cpu + (int32_t)t->fp_offset,
-        .request = cpu + (int32_t)offsetof(Cpu, request),
+        .poll = cpu + (int32_t)offsetof(Cpu, poll_counter),
         .raised = cpu + (int32_t)offsetof(Cpu, raised),
         .pc_page = x64_tc_disp(cpu, offsetof(TcgCpu, pc_page)),
         .leave_exit = x64_tc_disp(cpu, offsetof(TcgCpu, leave_exit)),
@@ -173,6 +178,7 @@ static TcgLeave x64_enter(Cpu *cpu, void *host_entry)
     const TcgCpu *tc = tcg_cpu(cpu);
     const X64Host *h = tc->chunk->cache->host_state;
 
+    cpu->poll_counter--;
     return h->enter(cpu, host_entry);
 }
 
