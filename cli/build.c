@@ -53,6 +53,7 @@ void build_deinit(Build *b)
     options_deinit(&b->machine_options);
     g_array_free(b->mon_boards, TRUE);
     g_ptr_array_free(b->cpu_models, TRUE);
+    g_free(b->cpu);
     *b = (Build){ 0 };
 }
 
@@ -76,9 +77,8 @@ static bool build_find_board(Build *b, GError **err)
     if (!c->machine) {
         return error_set(err, "no machine is chosen: say -M virt (-M help lists them all)");
     }
-    b->board = board_find(c->machine, err);
+    b->board = board_find(c->machine, err); /* its message names the option */
     if (!b->board) {
-        g_prefix_error(err, "-M %s: ", c->machine);
         return false;
     }
     if (strcmp(b->board->target, c->arch)) {
@@ -142,13 +142,34 @@ static bool build_accel(Build *b, GError **err)
     return true;
 }
 
+/* The CPU's name as the list has it, whatever its case; features stay as they are. */
+static bool build_cpu(Build *b, GError **err)
+{
+    const char *text = b->config->cpu;
+    size_t len = text ? strcspn(text, ",") : 0;
+    g_autofree char *model = g_strndup(text ? text : "", len);
+    int i;
+
+    if (!text) {
+        return true;
+    }
+    i = name_find("CPU model", model, (const char *const *)b->cpu_models->pdata,
+                  b->cpu_models->len - 1, "-cpu help", err);
+    if (i < 0) {
+        g_prefix_error(err, "-cpu %s: ", text);
+        return false;
+    }
+    b->cpu = g_strconcat(g_ptr_array_index(b->cpu_models, (unsigned)i), text + len, NULL);
+    return true;
+}
+
 static bool build_board(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
     g_autofree const char **props = g_new0(const char *, b->board->n_props + 1);
     BoardConfig cfg = {
         .machine = &b->machine_options,
-        .cpu = c->cpu,
+        .cpu = b->cpu,
         .n_cpus = c->smp.cpus,
         .max_cpus = c->smp.max_cpus,
         .sockets = c->smp.sockets,
@@ -220,13 +241,13 @@ static bool build_gdbserver(void *opaque, const char *where, GError **err)
 bool build_machine(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
-    g_autofree const DeviceType **cpus = NULL;
     bool now = true;
     int64_t base_ns = 0;
 
     if (!build_find_board(b, err)) {
         return false;
     }
+    build_monitor_lists(b);
     b->m = machine_new(err);
     if (!b->m) {
         return false;
@@ -244,10 +265,9 @@ bool build_machine(Build *b, GError **err)
         clock_set_rtc_ns(b->m, base_ns);
     }
     if (!build_log(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
-        !build_board(b, err) || !build_accel(b, err)) {
+        !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err)) {
         return false;
     }
-    build_monitor_lists(b);
     return machine_start(b->m, err);
 }
 

@@ -21,9 +21,10 @@ typedef struct Build {
     GArray *drives;      /* of BoardDrive */
     GPtrArray *parsed;   /* of Options: strings that drives and the board point to */
     Options machine_options;
-    GArray *mon_boards; /* of MonBoard, with a NULL row at the end */
-    GPtrArray *cpu_models;
-    Chardev *stdio; /* the one on the terminal, if any */
+    GArray *mon_boards;    /* of MonBoard, with a NULL row at the end */
+    GPtrArray *cpu_models; /* NULL-terminated */
+    char *cpu;             /* -cpu with the model's own spelling; NULL: the default */
+    Chardev *stdio;        /* the one on the terminal, if any */
     bool stdio_is_mux;
 } Build;
 

@@ -155,9 +155,13 @@ static bool option_net(SystemConfig *c, const char *arg, GError **err)
 
 static bool option_display(SystemConfig *c, const char *arg, GError **err)
 {
-    return !strcmp(arg, "none") ||
-           error_set(err, "there is no graphical display yet; valid: none (-nographic puts the "
-                          "serial port on the terminal)");
+    if (strcmp(arg, "none")) {
+        return error_set(err, "there is no graphical display yet; valid: none (-nographic puts "
+                              "the serial port on the terminal)");
+    }
+    g_free(c->display);
+    c->display = g_strdup(arg);
+    return true;
 }
 
 static bool option_vga(SystemConfig *c, const char *arg, GError **err)
