@@ -395,6 +395,9 @@ static AccelExit tcg_run(Cpu *cpu)
     TcgCpu *tc = tcg_cpu(cpu);
     AccelExit why;
 
+    if (!tc->chunk) {
+        tcg_chunk_new(cpu); /* a CPU may run others' blocks before it makes one: hosts look here */
+    }
     tcg_requests(cpu);
     why = tcg_run_loop(cpu);
     __atomic_store_n(&tc->passed, 0, __ATOMIC_SEQ_CST);
