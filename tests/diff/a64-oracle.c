@@ -67,6 +67,7 @@ static void load(const A64Case *c, ucontext_t *uc)
     for (unsigned i = 0; i < 4; i++) {
         code[CASE_INSNS + i] = 0xd4200000 | CASE_END << 5;
     }
+    __asm__ volatile("clrex");
     __builtin___clear_cache((char *)code, (char *)code + CASE_CODE_BYTES);
     memcpy(m->regs, c->in.x, sizeof(c->in.x));
     m->sp = c->in.sp;

@@ -122,7 +122,7 @@ static void run_load(const A64Case *c)
     a->sys.sctlr[1] = 1 | 1 << 2 | 1 << 12 | 1 << 14 | 1 << 15 | 1 << 26 | 1 << 4;
     a->sys.cpacr[0] = 3 << 20;
     a->sys.ttbr0[1] = RUN_TABLES;
-    a->sys.tcr[1] = 25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | 25 << 16 | 5ull << 32;
+    a->sys.tcr[1] = 25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | 25 << 16 | 5ull << 32 | 1ull << 37;
     a->sys.mair[1] = 0xff;
     a->sys.vbar[1] = RUN_VECTORS;
     if (accel_tcg.state_changed) {
