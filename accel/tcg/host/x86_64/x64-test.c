@@ -5,6 +5,7 @@
  */
 #include "accel/tcg/host.h"
 #include "accel/tcg/ir/ir-ref.h"
+#include "accel/tcg/tcg-priv.h"
 #include "core/machine.h"
 #include "core/memory/memory.h"
 #include "tests/unit.h"
@@ -449,6 +450,7 @@ static Rand *rand_new(void)
     region_add(machine_memory_root(r->machine),
                region_new_ram(r->machine, "ram", ram, 0, MEM_BYTES), MEM_VA, 0);
     r->mem = ram->host;
+    r->tc->tcg = g_new0(Tcg, 1);
     r->cpu->cpu.as = r->cpu->cpu.as_secure = machine_memory(r->machine);
     r->ir = ir_block_new();
     for (unsigned n = 0; n < 6; n++) {
@@ -479,6 +481,7 @@ static Rand *rand_new(void)
 
 static void rand_free(Rand *r)
 {
+    g_free(r->tc->tcg);
     munmap(r->tc, sizeof(TcgCpu) + sizeof(RandCpu));
     machine_free(r->machine);
     g_free(r->jump);
@@ -502,6 +505,7 @@ static TcgLeave rand_run(Rand *r, const TcgHost *host, TcgCache *cache, bool *ok
     r->tc->pc_page = 0x7000;
     r->tc->leave_restart = 0;
     r->tc->chunk = &chunk;
+    r->tc->tcg->cache = *cache;
     *ok = host->emit(cache, &chunk, r->ir, block);
     if (*ok) {
         leave = host->enter(&r->cpu->cpu, block->host_entry);

@@ -2,6 +2,7 @@
 /* The x86-64 back end as the run time sees it. */
 #include "accel/tcg/host.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
+#include "accel/tcg/tcg-priv.h"
 
 #include <string.h>
 
@@ -175,8 +176,7 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
 
 static TcgLeave x64_enter(Cpu *cpu, void *host_entry)
 {
-    const TcgCpu *tc = tcg_cpu(cpu);
-    const X64Host *h = tc->chunk->cache->host_state;
+    const X64Host *h = tcg_cpu(cpu)->tcg->cache.host_state;
 
     cpu->poll_counter--;
     return h->enter(cpu, host_entry);
