@@ -27,136 +27,99 @@ static const uint8_t qarma_sigma[16] = {
 static const uint8_t qarma_tau[16] = { 0, 11, 6, 13, 10, 1, 12, 7, 5, 14, 3, 8, 15, 4, 9, 2 };
 static const uint8_t qarma_h[16] = { 6, 5, 14, 15, 0, 1, 2, 3, 7, 12, 13, 4, 8, 9, 10, 11 };
 
-static unsigned qarma_cell(uint64_t s, unsigned i)
-{
-    return s >> (60 - 4 * i) & 15;
-}
+/* Inverses of the first two. */
+static const uint8_t qarma_sigma_back[16] = {
+    5, 14, 13, 8, 10, 11, 1, 9, 2, 6, 15, 0, 4, 12, 7, 3,
+};
+static const uint8_t qarma_tau_back[16] = {
+    0, 5, 15, 10, 13, 8, 2, 7, 11, 14, 4, 1, 6, 3, 9, 12,
+};
 
-static uint64_t qarma_sub(uint64_t s, bool inverse)
+static uint64_t qarma_sub(uint64_t s, const uint8_t *box)
 {
-    uint8_t inv[16];
     uint64_t r = 0;
 
-    for (unsigned i = 0; i < 16; i++) {
-        inv[qarma_sigma[i]] = (uint8_t)i;
-    }
-    for (unsigned i = 0; i < QARMA_CELLS; i++) {
-        unsigned v = qarma_cell(s, i);
-
-        r = r << 4 | (inverse ? inv[v] : qarma_sigma[v]);
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < 64; i += 4) {
+        r |= (uint64_t)box[s >> i & 15] << i;
     }
     return r;
 }
 
-/* Cell i of the result is cell perm[i] of @s, or the other way round. */
-static uint64_t qarma_permute(uint64_t s, const uint8_t *perm, bool inverse)
+/* Cell i of the result is cell perm[i] of @s. */
+static inline __attribute__((always_inline)) uint64_t qarma_permute(uint64_t s, const uint8_t *perm)
 {
     uint64_t r = 0;
 
+#pragma GCC unroll 16
     for (unsigned i = 0; i < QARMA_CELLS; i++) {
-        unsigned from = inverse ? i : perm[i], to = inverse ? perm[i] : i;
-
-        r |= (uint64_t)qarma_cell(s, from) << (60 - 4 * to);
+        r |= (s >> (60 - 4 * perm[i]) & 15) << (60 - 4 * i);
     }
     return r;
 }
 
-static unsigned qarma_rotate(unsigned v, unsigned n)
+static uint64_t qarma_rows(uint64_t s, unsigned n) /* row i := row i + n */
 {
-    return (v << n | v >> (4 - n)) & 15;
+    return s << (16 * n) | s >> (64 - 16 * n);
 }
 
-/* Columns times the matrix circ(0, rho, rho^2, rho), its own inverse. */
+/* Columns times the matrix circ(0, rho, rho^2, rho), its own inverse; rho turns a cell left. */
 static uint64_t qarma_mix(uint64_t s)
 {
-    static const uint8_t rho[4] = { 0, 1, 2, 1 };
-    uint64_t r = 0;
+    uint64_t once = qarma_rows(s, 1) ^ qarma_rows(s, 3), twice = qarma_rows(s, 2);
 
-    for (unsigned row = 0; row < 4; row++) {
-        for (unsigned col = 0; col < 4; col++) {
-            unsigned v = 0;
-
-            for (unsigned k = 1; k < 4; k++) {
-                v ^= qarma_rotate(qarma_cell(s, ((row + k) & 3) * 4 + col), rho[k]);
-            }
-            r = r << 4 | v;
-        }
-    }
-    return r;
+    once = (once << 1 & 0xeeeeeeeeeeeeeeee) | (once >> 3 & 0x1111111111111111);
+    twice = (twice << 2 & 0xcccccccccccccccc) | (twice >> 2 & 0x3333333333333333);
+    return once ^ twice;
 }
 
-/* The tweak's cells that step through a 4-bit register: 0, 1, 3, 4, 8, 11, 13. */
-static bool qarma_tweak_steps(unsigned cell)
-{
-    return 0x291bu >> cell & 1;
-}
-
+/* Cells 0, 1, 3, 4, 8, 11, 13 of the tweak step through a 4-bit shift register. */
 static uint64_t qarma_tweak_next(uint64_t t)
 {
-    uint64_t p = qarma_permute(t, qarma_h, false), r = 0;
+    const uint64_t steps = 0xff0ff000f00f0f00;
+    uint64_t p = qarma_permute(t, qarma_h), v = p & steps;
 
-    for (unsigned i = 0; i < QARMA_CELLS; i++) {
-        unsigned v = qarma_cell(p, i);
-
-        if (qarma_tweak_steps(i)) {
-            v = v >> 1 | ((v ^ v >> 1) & 1) << 3;
-        }
-        r = r << 4 | v;
-    }
-    return r;
-}
-
-static uint64_t qarma_tweak_back(uint64_t t)
-{
-    uint64_t r = 0;
-
-    for (unsigned i = 0; i < QARMA_CELLS; i++) {
-        unsigned v = qarma_cell(t, i);
-
-        if (qarma_tweak_steps(i)) {
-            v = (v << 1 & 15) | ((v ^ v >> 3) & 1);
-        }
-        r = r << 4 | v;
-    }
-    return qarma_permute(r, qarma_h, true);
+    v = (v >> 1 & 0x7777777777777777) | ((v ^ v >> 1) & 0x1111111111111111) << 3;
+    return (p & ~steps) | (v & steps);
 }
 
 static uint64_t qarma_forward(uint64_t s, uint64_t key, bool full)
 {
     s ^= key;
     if (full) {
-        s = qarma_mix(qarma_permute(s, qarma_tau, false));
+        s = qarma_mix(qarma_permute(s, qarma_tau));
     }
-    return qarma_sub(s, false);
+    return qarma_sub(s, qarma_sigma);
 }
 
 static uint64_t qarma_backward(uint64_t s, uint64_t key, bool full)
 {
-    s = qarma_sub(s, true);
+    s = qarma_sub(s, qarma_sigma_back);
     if (full) {
-        s = qarma_permute(qarma_mix(s), qarma_tau, true);
+        s = qarma_permute(qarma_mix(s), qarma_tau_back);
     }
     return s ^ key;
 }
 
 uint64_t arm_qarma64(uint64_t data, uint64_t tweak, uint64_t hi, uint64_t lo, unsigned rounds)
 {
-    uint64_t w0 = hi, k0 = lo;
+    uint64_t w0 = hi, k0 = lo, tweaks[QARMA_ROUNDS_MAX];
     uint64_t w1 = (w0 >> 1 | w0 << 63) ^ w0 >> 63;
     uint64_t s = data ^ w0;
 
+    DCHECK(rounds <= QARMA_ROUNDS_MAX);
     for (unsigned i = 0; i < rounds; i++) {
+        tweaks[i] = tweak;
         s = qarma_forward(s, k0 ^ tweak ^ qarma_constant[i], i != 0);
         tweak = qarma_tweak_next(tweak);
     }
     s = qarma_forward(s, w1 ^ tweak, true);
-    s = qarma_permute(s, qarma_tau, false);
+    s = qarma_permute(s, qarma_tau);
     s = qarma_mix(s) ^ k0;
-    s = qarma_permute(s, qarma_tau, true);
+    s = qarma_permute(s, qarma_tau_back);
     s = qarma_backward(s, w0 ^ tweak, true);
     for (unsigned i = rounds; i-- > 0;) {
-        tweak = qarma_tweak_back(tweak);
-        s = qarma_backward(s, k0 ^ tweak ^ qarma_constant[i] ^ QARMA_ALPHA, i != 0);
+        s = qarma_backward(s, k0 ^ tweaks[i] ^ qarma_constant[i] ^ QARMA_ALPHA, i != 0);
     }
     return s ^ w1;
 }
