@@ -34,7 +34,8 @@ BlockBackend *block_open(Machine *m, const char *id, const char *path, unsigned 
                          GError **err);
 /* The same over a descriptor, which it takes over also when it fails. */
 BlockBackend *block_open_fd(Machine *m, const char *id, int take_fd, unsigned flags, GError **err);
-/* Waits for requests; those not ended yet end now. LOOP_THREAD. */
+/* Waits for requests; those not ended yet end now. No device holds it any more (their machine may
+ * be gone). LOOP_THREAD. */
 void block_close(BlockBackend *b);
 
 const char *block_id(const BlockBackend *b);

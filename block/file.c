@@ -195,7 +195,9 @@ static void block_unref(BlockBackend *b)
     if (!last) {
         return;
     }
-    close(b->fd);
+    if (b->fd >= 0) {
+        close(b->fd);
+    }
     mutex_deinit(&b->lock);
     cond_deinit(&b->idle);
     g_free(b->id);
@@ -393,6 +395,8 @@ BlockBackend *block_open(Machine *m, const char *id, const char *path, unsigned 
 void block_close(BlockBackend *b)
 {
     block_drain(b);
+    close(b->fd);
+    b->fd = -1;
     block_unref(b);
 }
 

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Split virtqueues.
+ * Spec: VIRTIO 1.2, "2.7 Split Virtqueues".
+ */
+#include "hw/virtio/virtqueue.h"
+#include "util/bytes.h"
+
+enum { DESC_SIZE = 16, DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4, AVAIL_NO_INTERRUPT = 1 };
+
+typedef struct VirtDesc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags, next;
+} VirtDesc;
+
+typedef struct VirtChain {
+    VirtioDevice *v;
+    uint32_t n_out, n_in;
+    uint64_t out_bytes, in_bytes;
+    VirtSegment seg[VIRTQ_SEGMENTS_MAX];
+} VirtChain;
+
+static bool virtq_load16(VirtioDevice *v, GuestPhys gpa, uint16_t *val)
+{
+    uint64_t word = 0;
+
+    if (device_dma_load(&v->dev, gpa, 2, &word) != MEM_OK) {
+        virtio_error(v, "no ring at 0x%" PRIx64, gpa);
+        return false;
+    }
+    *val = (uint16_t)word;
+    return true;
+}
+
+static bool virtq_store(VirtioDevice *v, GuestPhys gpa, unsigned size, uint64_t val)
+{
+    if (device_dma_store(&v->dev, gpa, size, val) != MEM_OK) {
+        virtio_error(v, "no ring at 0x%" PRIx64, gpa);
+        return false;
+    }
+    return true;
+}
+
+static bool virtq_usable(VirtioDevice *v, unsigned q)
+{
+    return q < v->n_queues && v->vq[q].ready && v->vq[q].num && !v->broken &&
+           (v->status & VIRTIO_STATUS_DRIVER_OK);
+}
+
+/* ---- Chains of descriptors ---- */
+
+static bool virtq_load_desc(VirtioDevice *v, GuestPhys table, unsigned i, VirtDesc *d)
+{
+    uint8_t b[DESC_SIZE];
+
+    if (device_dma_read(&v->dev, table + (uint64_t)i * DESC_SIZE, b, sizeof(b)) != MEM_OK) {
+        virtio_error(v, "no descriptor at 0x%" PRIx64, table + (uint64_t)i * DESC_SIZE);
+        return false;
+    }
+    *d = (VirtDesc){ get_le64(b), get_le32(b + 8), get_le16(b + 12), get_le16(b + 14) };
+    return true;
+}
+
+static bool virtq_map(VirtChain *c, const VirtDesc *d)
+{
+    bool in = d->flags & DESC_WRITE;
+    AddressSpace *as = c->v->dev.dma;
+    GuestPhys gpa = d->addr;
+    uint32_t left = d->len;
+    AspaceReader reader = aspace_enter(as);
+
+    while (left) {
+        const FlatRange *f = aspace_lookup(as, gpa);
+        uint32_t n, k = c->n_out + c->n_in;
+
+        if (!f || f->kind == FLAT_MMIO || (in && f->kind != FLAT_RAM) || k == VIRTQ_SEGMENTS_MAX) {
+            break;
+        }
+        n = (uint32_t)min_u64(left, f->len - (gpa - f->start));
+        c->seg[k] = (VirtSegment){ f->ram, f->offset + (gpa - f->start), n };
+        c->n_in += in;
+        c->n_out += !in;
+        *(in ? &c->in_bytes : &c->out_bytes) += n;
+        gpa += n;
+        left -= n;
+    }
+    aspace_leave(reader);
+    if (left) {
+        virtio_error(c->v, "a buffer of %" PRIu32 " bytes at 0x%" PRIx64 " is not in memory",
+                     d->len, d->addr);
+    }
+    return left == 0;
+}
+
+/* Follow the chain at @i of a table of @n descriptors. */
+static bool virtq_walk(VirtChain *c, GuestPhys table, unsigned n, unsigned i, bool indirect)
+{
+    VirtDesc d;
+
+    for (unsigned steps = 0;; steps++, i = d.next) {
+        if (steps == n) {
+            virtio_error(c->v, "descriptors form a loop");
+            return false;
+        }
+        if (i >= n) {
+            virtio_error(c->v, "descriptor %u of %u", i, n);
+            return false;
+        }
+        if (!virtq_load_desc(c->v, table, i, &d)) {
+            return false;
+        }
+        if (d.flags & DESC_INDIRECT) {
+            if (indirect || (d.flags & DESC_NEXT) || !d.len || d.len % DESC_SIZE) {
+                virtio_error(c->v, "bad indirect descriptor: flags 0x%x, %" PRIu32 " bytes",
+                             d.flags, d.len);
+                return false;
+            }
+            return virtq_walk(c, d.addr, (unsigned)min_u64(d.len / DESC_SIZE, 1 << 16), 0, true);
+        }
+        if (!(d.flags & DESC_WRITE) && c->n_in) {
+            virtio_error(c->v, "a readable buffer follows a writable one");
+            return false;
+        }
+        if (!d.len) {
+            virtio_error(c->v, "a buffer of no bytes");
+            return false;
+        }
+        if (!virtq_map(c, &d)) {
+            return false;
+        }
+        if (!(d.flags & DESC_NEXT)) {
+            return true;
+        }
+    }
+}
+
+static VirtElem *virtq_elem(VirtioDevice *v, unsigned q, uint16_t head)
+{
+    VirtQueue *vq = &v->vq[q];
+    VirtChain c;
+    VirtElem *e;
+    size_t bytes;
+
+    c.v = v;
+    c.n_out = c.n_in = 0;
+    c.out_bytes = c.in_bytes = 0;
+    if (!virtq_walk(&c, vq->desc, vq->num, head, false)) {
+        return NULL;
+    }
+    bytes = (c.n_out + c.n_in) * sizeof(VirtSegment);
+    e = g_malloc(sizeof(*e) + bytes);
+    *e = (VirtElem){ .head = head, .queue = (uint16_t)q, .lifetime = v->lifetime };
+    e->n_out = c.n_out;
+    e->n_in = c.n_in;
+    e->out_bytes = c.out_bytes;
+    e->in_bytes = c.in_bytes;
+    memcpy(e->seg, c.seg, bytes);
+    return e;
+}
+
+/* ---- The rings ---- */
+
+/* Is there an entry behind last_avail? Asks to be told of the next one where there is none. */
+static bool virtq_has_avail(VirtioDevice *v, VirtQueue *vq)
+{
+    uint16_t idx;
+
+    if (!virtq_load16(v, vq->avail + 2, &idx)) {
+        return false;
+    }
+    if (idx == vq->last_avail && virtio_has(v, VIRTIO_F_EVENT_IDX)) {
+        if (!virtq_store(v, vq->used + 4 + 8ull * vq->num, 2, vq->last_avail)) {
+            return false;
+        }
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (!virtq_load16(v, vq->avail + 2, &idx)) {
+            return false;
+        }
+    }
+    if ((uint16_t)(idx - vq->last_avail) > vq->num) {
+        virtio_error(v, "available index %u is too far from %u", idx, vq->last_avail);
+        return false;
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return idx != vq->last_avail;
+}
+
+bool virtq_is_empty(VirtioDevice *v, unsigned q)
+{
+    return !virtq_usable(v, q) || !virtq_has_avail(v, &v->vq[q]);
+}
+
+VirtElem *virtq_pop(VirtioDevice *v, unsigned q)
+{
+    VirtQueue *vq = &v->vq[q];
+    VirtElem *e;
+    uint16_t head;
+
+    if (virtq_is_empty(v, q) ||
+        !virtq_load16(v, vq->avail + 4 + 2ull * (vq->last_avail % vq->num), &head)) {
+        return NULL;
+    }
+    e = virtq_elem(v, q, head);
+    if (e) {
+        vq->last_avail++;
+    }
+    return e;
+}
+
+void virtq_unpop(VirtioDevice *v, VirtElem *take_e)
+{
+    v->vq[take_e->queue].last_avail--;
+    g_free(take_e);
+}
+
+void virtq_drop(VirtElem *take_e)
+{
+    g_free(take_e);
+}
+
+void virtq_push(VirtioDevice *v, VirtElem *take_e, uint32_t written)
+{
+    g_autofree VirtElem *e = take_e;
+    VirtQueue *vq = &v->vq[e->queue];
+    uint64_t slot;
+    uint8_t b[8];
+
+    if (e->lifetime != v->lifetime || !virtq_usable(v, e->queue)) {
+        return;
+    }
+    slot = vq->used + 4 + 8ull * (vq->used_idx % vq->num);
+    put_le32(b, e->head);
+    put_le32(b + 4, written);
+    if (device_dma_write(&v->dev, slot, b, sizeof(b)) != MEM_OK) {
+        virtio_error(v, "no ring at 0x%" PRIx64, slot);
+        return;
+    }
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    vq->used_idx++;
+    virtq_store(v, vq->used + 2, 2, vq->used_idx);
+}
+
+static bool virtq_wants_interrupt(VirtioDevice *v, VirtQueue *vq)
+{
+    uint16_t word, old = vq->signalled, now = vq->used_idx;
+    bool valid = vq->signalled_valid;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!virtio_has(v, VIRTIO_F_EVENT_IDX)) {
+        return virtq_load16(v, vq->avail, &word) && !(word & AVAIL_NO_INTERRUPT);
+    }
+    vq->signalled = now;
+    vq->signalled_valid = 1;
+    if (!virtq_load16(v, vq->avail + 4 + 2ull * vq->num, &word)) {
+        return false;
+    }
+    return !valid || (uint16_t)(now - word - 1) < (uint16_t)(now - old);
+}
+
+void virtq_notify(VirtioDevice *v, unsigned q)
+{
+    if (virtq_usable(v, q) && virtq_wants_interrupt(v, &v->vq[q])) {
+        v->bus->ops->queue_interrupt(v->bus, q);
+    }
+}
+
+/* ---- Buffers ---- */
+
+/* Calls @fn-like work inline: the part of segment @s that overlaps [off, off + len). */
+typedef struct VirtSpan {
+    uint8_t *host;
+    size_t len;
+    size_t at; /* from `off` */
+} VirtSpan;
+
+/* @base: where the segment begins in its part. */
+static bool virtq_span(const VirtSegment *s, uint64_t base, uint64_t off, uint64_t len, VirtSpan *p)
+{
+    uint64_t from = max_u64(base, off), to = min_u64(base + s->len, off + len);
+
+    if (from >= to) {
+        return false;
+    }
+    p->host = s->ram->host + s->offset + (from - base);
+    p->len = to - from;
+    p->at = from - off;
+    return true;
+}
+
+static uint64_t virtq_clip(uint64_t total, uint64_t off, uint64_t len)
+{
+    return off >= total ? 0 : min_u64(len, total - off);
+}
+
+size_t virtq_read(const VirtElem *e, uint64_t off, void *buf, size_t len)
+{
+    uint64_t base = 0;
+    VirtSpan p;
+
+    len = virtq_clip(e->out_bytes, off, len);
+    for (unsigned i = 0; i < e->n_out; base += e->seg[i].len, i++) {
+        if (virtq_span(&e->seg[i], base, off, len, &p)) {
+            memcpy((uint8_t *)buf + p.at, p.host, p.len);
+        }
+    }
+    return len;
+}
+
+size_t virtq_write(VirtElem *e, uint64_t off, const void *buf, size_t len)
+{
+    uint64_t base = 0;
+    VirtSpan p;
+
+    len = virtq_clip(e->in_bytes, off, len);
+    for (unsigned i = e->n_out; i < e->n_out + e->n_in; base += e->seg[i].len, i++) {
+        if (virtq_span(&e->seg[i], base, off, len, &p)) {
+            memcpy(p.host, (const uint8_t *)buf + p.at, p.len);
+        }
+    }
+    virtq_wrote(e, off, len);
+    return len;
+}
+
+unsigned virtq_iov(const VirtElem *e, bool in, uint64_t off, uint64_t len, struct iovec *iov)
+{
+    unsigned first = in ? e->n_out : 0, end = first + (in ? e->n_in : e->n_out), n = 0;
+    uint64_t base = 0;
+    VirtSpan p;
+
+    len = virtq_clip(in ? e->in_bytes : e->out_bytes, off, len);
+    for (unsigned i = first; i < end; base += e->seg[i].len, i++) {
+        if (virtq_span(&e->seg[i], base, off, len, &p)) {
+            iov[n++] = (struct iovec){ p.host, p.len };
+        }
+    }
+    return n;
+}
+
+void virtq_wrote(const VirtElem *e, uint64_t off, uint64_t len)
+{
+    uint64_t base = 0;
+    VirtSpan p;
+
+    len = virtq_clip(e->in_bytes, off, len);
+    for (unsigned i = e->n_out; i < e->n_out + e->n_in; base += e->seg[i].len, i++) {
+        if (virtq_span(&e->seg[i], base, off, len, &p)) {
+            ram_wrote(e->seg[i].ram, (uint64_t)(p.host - e->seg[i].ram->host), p.len);
+        }
+    }
+}

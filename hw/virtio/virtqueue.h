@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Split virtqueues: buffers of the driver as scattered guest memory. Nothing the driver writes is
+ * trusted: what does not hold together ends in virtio_error, and pops nothing any more.
+ */
+#ifndef HW_VIRTIO_VIRTQUEUE_H
+#define HW_VIRTIO_VIRTQUEUE_H
+
+#include "hw/virtio/virtio.h"
+
+#include <sys/uio.h>
+
+enum { VIRTQ_SEGMENTS_MAX = 1024 };
+
+typedef struct VirtSegment {
+    RamBlock *ram;
+    uint64_t offset; /* in `ram` */
+    uint32_t len;
+} VirtSegment;
+
+/* One buffer chain: @n_out segments the device reads, then @n_in it writes. */
+typedef struct VirtElem {
+    uint16_t head;
+    uint16_t queue;
+    uint32_t lifetime; /* of the device when it was popped */
+    uint32_t n_out, n_in;
+    uint64_t out_bytes, in_bytes;
+    VirtSegment seg[];
+} VirtElem;
+
+/* NULL: nothing there. The caller gives it back by virtq_push or virtq_drop. */
+VirtElem *virtq_pop(VirtioDevice *v, unsigned q);
+bool virtq_is_empty(VirtioDevice *v, unsigned q);
+/* The device is done with @take_e and has written its first @written bytes. */
+void virtq_push(VirtioDevice *v, VirtElem *take_e, uint32_t written);
+void virtq_drop(VirtElem *take_e);
+/* Undo the last pop. */
+void virtq_unpop(VirtioDevice *v, VirtElem *take_e);
+/* Interrupt the driver if it wants to hear of what was pushed. */
+void virtq_notify(VirtioDevice *v, unsigned q);
+
+/* Copy from the readable part at @off; how many bytes there were (@len at most). */
+size_t virtq_read(const VirtElem *e, uint64_t off, void *buf, size_t len);
+/* Copy to the writable part. */
+size_t virtq_write(VirtElem *e, uint64_t off, const void *buf, size_t len);
+/* Host memory of @len bytes at @off of a part; how many entries (VIRTQ_SEGMENTS_MAX at most). */
+unsigned virtq_iov(const VirtElem *e, bool in, uint64_t off, uint64_t len, struct iovec *iov);
+/* Something else has written these bytes of the writable part. */
+void virtq_wrote(const VirtElem *e, uint64_t off, uint64_t len);
+
+#endif
