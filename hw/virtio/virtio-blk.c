@@ -38,7 +38,7 @@ typedef struct VirtioBlk {
     char *serial;
     uint16_t queue_size;
     bool discard, write_zeroes;
-    uint8_t writeback;  /* the cache the driver has asked for */
+    uint8_t writeback; /* the cache the driver has asked for */
 } VirtioBlk;
 
 typedef struct BlkRequest {
@@ -214,11 +214,11 @@ static void vblk_config_read(VirtioDevice *v, uint8_t *config)
     uint64_t sectors = block_size(s->drive) / BLOCK_SECTOR;
 
     put_le64(config, sectors);
-    put_le32(config + 12, s->queue_size - 2u);                             /* seg_max */
+    put_le32(config + 12, s->queue_size - 2u);                            /* seg_max */
     put_le16(config + 16, (uint16_t)min_u64(sectors / (16 * 63), 16383)); /* cylinders */
-    config[18] = 16;                                                       /* heads */
-    config[19] = 63;                                                       /* sectors */
-    put_le32(config + 20, BLOCK_SECTOR);                                   /* blk_size */
+    config[18] = 16;                                                      /* heads */
+    config[19] = 63;                                                      /* sectors */
+    put_le32(config + 20, BLOCK_SECTOR);                                  /* blk_size */
     config[32] = s->writeback;
     put_le32(config + 36, BLK_DISCARD_SECTORS_MAX);
     put_le32(config + 40, 1); /* ranges a discard */
@@ -257,6 +257,16 @@ static void vblk_drain(VirtioDevice *v)
     block_drain(device_as(&v->dev, VirtioBlk)->drive);
 }
 
+/* Once the machine has stopped nothing is under way: what ends here still interrupts. */
+static void vblk_machine_event(void *opaque, const MachineEvent *event)
+{
+    VirtioBlk *s = opaque;
+
+    if (event->kind == EVENT_STOP) {
+        block_drain(s->drive);
+    }
+}
+
 static const VirtioType vblk_type = {
     .id = 2,
     .features = vblk_features,
@@ -285,7 +295,12 @@ static bool vblk_start(Device *dev, GError **err)
         return false;
     }
     virtio_add_queue(&s->v, s->queue_size);
-    return virtio_plug(&s->v, err);
+    if (!virtio_plug(&s->v, err)) {
+        block_release(s->drive, dev);
+        return false;
+    }
+    machine_listen(dev->machine, vblk_machine_event, s);
+    return true;
 }
 
 static void vblk_stop(Device *dev)
@@ -293,6 +308,7 @@ static void vblk_stop(Device *dev)
     VirtioBlk *s = device_as(dev, VirtioBlk);
 
     if (s->drive) {
+        machine_unlisten(dev->machine, vblk_machine_event, s);
         s->v.lifetime++; /* what ends now is dropped */
         s->v.draining = true;
         block_drain(s->drive);
@@ -303,8 +319,8 @@ static void vblk_stop(Device *dev)
 static const Field vblk_fields[] = {
     PROP_BACKEND(VirtioBlk, drive, "drive", .required = true, .doc = "the disk"),
     PROP_STR(VirtioBlk, serial, NULL, .doc = "20 characters at most"),
-    { "queue-size", FIELD_PROP, TYPE_U16, FIELD_AT(VirtioBlk, queue_size, 2), .def = 256,
-      .min = 4, .max = VIRTIO_QUEUE_SIZE_MAX, .doc = "entries of the queue" },
+    { "queue-size", FIELD_PROP, TYPE_U16, FIELD_AT(VirtioBlk, queue_size, 2), .def = 256, .min = 4,
+      .max = VIRTIO_QUEUE_SIZE_MAX, .doc = "entries of the queue" },
     PROP_BOOL(VirtioBlk, discard, true, .doc = "offer discard"),
     { "write-zeroes", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBlk, write_zeroes, 1), .def = true,
       .doc = "offer the writing of zeros" },

@@ -95,8 +95,7 @@ static void vmmio_features_write(Device *dev, uint64_t val)
         return;
     }
     s->guest_features[s->guest_features_sel] = (uint32_t)val;
-    virtio_set_features(s->bus.vdev,
-                        s->guest_features[0] | (uint64_t)s->guest_features[1] << 32);
+    virtio_set_features(s->bus.vdev, s->guest_features[0] | (uint64_t)s->guest_features[1] << 32);
 }
 
 static uint64_t vmmio_num_max_read(Device *dev)
@@ -358,6 +357,7 @@ static void vmmio_saving(Device *dev)
 {
     if (device_as(dev, VirtioMmio)->bus.vdev) {
         virtio_drain(device_as(dev, VirtioMmio)->bus.vdev);
+        vmmio_settle(dev);
     }
 }
 

@@ -70,9 +70,9 @@ struct VirtioDevice {
     VirtioBus *bus;
     uint64_t features; /* as the driver took them */
     uint8_t status;
-    uint8_t broken;     /* the driver broke the rules: nothing moves until it resets */
-    uint32_t lifetime;  /* counts resets: a request of an older one is dropped */
-    bool draining;      /* on the loop, with no CPU running: no lock is needed */
+    uint8_t broken;    /* the driver broke the rules: nothing moves until it resets */
+    uint32_t lifetime; /* counts resets: a request of an older one is dropped */
+    bool draining;     /* on the loop, with no CPU running: no lock is needed */
     uint32_t n_queues;
     VirtQueue vq[VIRTIO_QUEUES_MAX];
 };

@@ -6,6 +6,8 @@
 #include "hw/virtio/virtqueue.h"
 #include "util/bytes.h"
 
+#include <inttypes.h>
+
 enum { DESC_SIZE = 16, DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4, AVAIL_NO_INTERRUPT = 1 };
 
 typedef struct VirtDesc {
@@ -267,7 +269,7 @@ void virtq_notify(VirtioDevice *v, unsigned q)
 
 /* ---- Buffers ---- */
 
-/* Calls @fn-like work inline: the part of segment @s that overlaps [off, off + len). */
+/* The part of segment @s that overlaps [off, off + len). */
 typedef struct VirtSpan {
     uint8_t *host;
     size_t len;
