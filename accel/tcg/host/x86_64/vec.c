@@ -4,6 +4,7 @@
  * through the vCPU's scratch vectors.
  */
 #include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/ir/ir-ref.h"
 
@@ -12,18 +13,23 @@
 static uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc)
 {
     TcgCpu *tc = tcg_cpu(cpu);
+    IrFpState *st = (IrFpState *)((char *)cpu + cpu->target->fp_offset);
 
-    ir_ref_fn[op](&tc->scratch[4], tc->scratch, (IrDesc)desc,
-                  (IrFpState *)((char *)cpu + cpu->target->fp_offset));
+    if (!x64_fp_fast((unsigned)op, (IrDesc)desc, &tc->scratch[4], tc->scratch, st)) {
+        ir_ref_fn[op](&tc->scratch[4], tc->scratch, (IrDesc)desc, st);
+    }
     return 0;
 }
 
 static uint64_t x64_ref_fcmp_call(Cpu *cpu, uint64_t esize, uint64_t signalling)
 {
     TcgCpu *tc = tcg_cpu(cpu);
+    IrFpState *st = (IrFpState *)((char *)cpu + cpu->target->fp_offset);
+    int nzcv = x64_fp_fast_compare(&tc->scratch[0], &tc->scratch[1], (unsigned)esize, st);
 
-    return ir_ref_fcmp(&tc->scratch[0], &tc->scratch[1], (unsigned)esize, signalling,
-                       (IrFpState *)((char *)cpu + cpu->target->fp_offset));
+    return nzcv >= 0
+               ? (unsigned)nzcv
+               : ir_ref_fcmp(&tc->scratch[0], &tc->scratch[1], (unsigned)esize, signalling, st);
 }
 
 static void x64_vec_ref(X64Emit *e, unsigned id, const IrInsn *insn)
