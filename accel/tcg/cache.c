@@ -156,7 +156,34 @@ static void cache_set_page_head(Tcg *t, const RamBlock *ram, uint64_t page_off, 
     }
 }
 
-TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
+enum { GRANULE = 64 };
+
+/* Keep the parts of @page that @b was made from. */
+static void cache_keep_source(TcgBlock *b, const uint8_t *page)
+{
+    uint8_t *to = tcg_chunk_alloc(b->chunk, (size_t)__builtin_popcountll(b->granules) * GRANULE);
+
+    b->source = to;
+    for (uint64_t g = b->granules; g; g &= g - 1) {
+        memcpy(to, page + (size_t)__builtin_ctzll(g) * GRANULE, GRANULE);
+        to += GRANULE;
+    }
+}
+
+static bool cache_source_holds(const TcgBlock *b)
+{
+    const uint8_t *page = b->ram->host + b->page_off, *source = b->source;
+
+    for (uint64_t g = b->granules; g; g &= g - 1) {
+        if (memcmp(source, page + (size_t)__builtin_ctzll(g) * GRANULE, GRANULE)) {
+            return false;
+        }
+        source += GRANULE;
+    }
+    return true;
+}
+
+TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b, const uint8_t *page)
 {
     TcgBlock **head = &t->hash[cache_hash(b->ram, b->page_off, b->start_delta, b->mode_word)];
     TcgBlock *other;
@@ -166,6 +193,18 @@ TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
     if (other) {
         mutex_unlock(&t->lock);
         return other;
+    }
+    /* The last block of the page may have died since the translation began, and stores that were
+     * trapped since have found no block to drop. */
+    if (!ram_has_code(b->ram, b->page_off, GUEST_PAGE_SIZE)) {
+        ram_code_set(b->ram, b->page_off, GUEST_PAGE_SIZE);
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    cache_keep_source(b, page);
+    if (!cache_source_holds(b)) {
+        b->dead = true;
+        mutex_unlock(&t->lock);
+        return NULL;
     }
     b->page_next = cache_page_head(t, b->ram, b->page_off);
     cache_set_page_head(t, b->ram, b->page_off, b);
@@ -277,6 +316,28 @@ void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
     }
 }
 
+void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
+{
+    bool killed = false;
+
+    mutex_lock(&t->lock);
+    for (uint64_t page = off & ~(uint64_t)(GUEST_PAGE_SIZE - 1); page < off + len;
+         page += GUEST_PAGE_SIZE) {
+        for (TcgBlock *b = cache_page_head(t, ram, page), *next; b; b = next) {
+            next = b->page_next;
+            if (!cache_source_holds(b)) {
+                cache_kill(t, b);
+                t->invalidations++;
+                killed = true;
+            }
+        }
+    }
+    mutex_unlock(&t->lock);
+    if (killed) {
+        cache_forget_jumps(t);
+    }
+}
+
 /* ---- chunks ---- */
 
 /* Context: the lock is held. */
@@ -363,6 +424,9 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
         if (!t->free_chunks) {
             mutex_unlock(&t->lock);
             cache_forget_jumps(t);
+            if (cpu_take_requests(cpu, REQ_TCG)) {
+                tcg_messages(cpu); /* those whom we wait for may wait for this */
+            }
             sched_yield();
             mutex_lock(&t->lock);
         }

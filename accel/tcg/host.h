@@ -22,7 +22,7 @@ struct TcgExit {
 /* One translation. Allocated from its chunk; lives until the chunk is reused. */
 struct TcgBlock {
     /* Key. */
-    RamBlock *ram; /* NULL: not kept */
+    RamBlock *ram;     /* NULL: not kept */
     uint64_t page_off; /* of the page, in ram */
     uint64_t mode_word;
     const Target *target;

@@ -50,8 +50,8 @@ static inline uint64_t tcg_empty_pc(unsigned slot)
 enum { TCG_RAISED_RETRY = 2 };
 
 /*
- * tag: virtual address of the page (tag bytes and all), or tcg_empty_tag(). page: host address of the
- * page. An access of `size` bytes at `va` is direct when (va ^ tag) <= 4096 - size, unsigned.
+ * tag: virtual address of the page (tag bytes and all), or tcg_empty_tag(). page: host address of
+ * the page. An access of `size` bytes at `va` is direct when (va ^ tag) <= 4096 - size, unsigned.
  */
 typedef struct TcgTlbEntry {
     uint64_t tag;
@@ -111,16 +111,17 @@ typedef struct TcgCpu {
     TcgCodePage code_tlb[TCG_CODE_TLB_SIZE];
     TcgJumpTable jump_table[TCG_JUMP_TABLES];
     uint64_t jump_clock;
+    uint64_t jump_epoch; /* of the cache, when the jump caches were last emptied for it */
 
     /* The run loop's. */
     Tcg *tcg;
-    TcgChunk *chunk;       /* this thread emits here */
-    IrBlock *ir;           /* scratch of translation */
-    uint64_t mode_word;    /* of `jump` */
-    TcgExit *leave_exit;   /* after TCG_LEAVE_LINK */
+    TcgChunk *chunk;        /* this thread emits here */
+    IrBlock *ir;            /* scratch of translation */
+    uint64_t mode_word;     /* of `jump` */
+    TcgExit *leave_exit;    /* after TCG_LEAVE_LINK */
     uint32_t leave_restart; /* after TCG_LEAVE_RAISED: restart word of the instruction */
-    TcgBlock *one_shot;    /* translation that is not kept */
-    bool halted;           /* tcg_halt was called */
+    TcgBlock *one_shot;     /* translation that is not kept */
+    bool halted;            /* tcg_halt was called */
     bool exit_soon;
     bool in_code;
     TcgStats stats;
@@ -142,9 +143,9 @@ typedef struct TcgCpu {
     uint64_t pc_page;               /* virtual address of the page of the block that runs */
     uint64_t excl_addr;             /* virtual; UINT64_MAX: monitor open */
     uint64_t excl_val[2];
-    uint64_t excl_size; /* bytes */
+    uint64_t excl_size;       /* bytes */
     uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */
-    uint64_t host_stack; /* the host back end's own */
+    uint64_t host_stack;      /* the host back end's own */
     uint64_t host_data[4];
     _Alignas(64) uint8_t end[0];
 } TcgCpu;

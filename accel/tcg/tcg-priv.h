@@ -58,11 +58,17 @@ bool tcg_cache_init(Tcg *t, uint64_t bytes, GError **err);
 void tcg_cache_free(Tcg *t);
 TcgBlock *tcg_block_find(Tcg *t, RamBlock *ram, uint64_t page_off, unsigned delta, uint64_t mode,
                          const Target *target);
-/* Put a new block into the registry, or drop it for one that was quicker: the one to use. */
-TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b);
+/*
+ * Put a new block, made from @page (a copy of its page), into the registry, or drop it for one
+ * that was quicker: the one to use. NULL: the page has changed meanwhile, nothing is kept.
+ */
+TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b, const uint8_t *page);
 void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to);
 /* A chunk with room, for this vCPU alone. */
 TcgChunk *tcg_chunk_new(Cpu *cpu);
+/* Pages that direct stores may have reached after they were translated: drop the blocks whose
+ * bytes have changed. */
+void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
 /* Bytes were written: drop the blocks made of them. */
 void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
 

@@ -200,21 +200,24 @@ static uint64_t tcg_clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static TcgBlock *tcg_translate(Cpu *cpu, const TcgCodePage *page, GuestVirt pc, uint64_t mode,
-                               unsigned max_insns)
+/* NULL: the bytes changed meanwhile; or a block of its own (dead), when @last. */
+static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt pc, uint64_t mode,
+                                    unsigned max_insns, bool last)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     TcgCodePage p = *page; /* translating may look other pages up */
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
     uint64_t start = tcg_clock_ns();
-    TcgBlock *b;
+    _Alignas(64) uint8_t bytes[GUEST_PAGE_SIZE];
+    TcgBlock *b, *kept;
     const char *bad;
 
     if (!ram_has_code(p.ram, p.ram_off, GUEST_PAGE_SIZE)) {
         ram_code_set(p.ram, p.ram_off, GUEST_PAGE_SIZE);
     }
+    memcpy(bytes, p.ram->host + p.ram_off, sizeof(bytes));
     ir_begin(tc->ir, (uint16_t)delta);
-    cpu->target->translate(cpu, tc->ir, pc, p.ram->host + p.ram_off, max_insns);
+    cpu->target->translate(cpu, tc->ir, pc, bytes, max_insns);
     ir_finish(tc->ir);
     bad = ir_verify(tc->ir);
     if (bad) {
@@ -230,7 +233,19 @@ static TcgBlock *tcg_translate(Cpu *cpu, const TcgCodePage *page, GuestVirt pc, 
     tc->stats.guest_insns += b->n_guest;
     tc->stats.host_bytes += b->host_size;
     tc->stats.translate_ns += tcg_clock_ns() - start;
-    return tcg_block_insert(tc->tcg, b);
+    kept = tcg_block_insert(tc->tcg, b, bytes);
+    return kept || !last ? kept : b;
+}
+
+static TcgBlock *tcg_translate(Cpu *cpu, const TcgCodePage *page, GuestVirt pc, uint64_t mode,
+                               unsigned max_insns)
+{
+    TcgBlock *b = NULL;
+
+    for (unsigned tries = 0; !b; tries++) {
+        b = tcg_translate_once(cpu, page, pc, mode, max_insns, tries == 3);
+    }
+    return b;
 }
 
 /* ---- the run loop ---- */
@@ -254,6 +269,7 @@ static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
     uint64_t mode = tc->mode_word | (debug ? TCG_MODE_DEBUG : 0);
     const TcgCodePage *p = tcg_code_page(cpu, pc);
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
+    uint64_t flushed = tc->flush_done;
     TcgBlock *b;
 
     if (!p) {
@@ -264,7 +280,8 @@ static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
     if (!b) {
         b = tcg_translate(cpu, p, pc, mode, debug || tc->tcg->one_insn ? 1 : IR_MAX_GUEST_INSNS);
     }
-    if (!debug) {
+    /* An address that was flushed while we translated must not be found without a walk. */
+    if (!debug && !b->dead && flushed == __atomic_load_n(&tc->flush_done, __ATOMIC_RELAXED)) {
         unsigned i = pc >> 2 & (TCG_JUMP_SIZE - 1);
         TcgJumpTable *t = (TcgJumpTable *)((char *)tc->jump - offsetof(TcgJumpTable, entry));
 
@@ -284,6 +301,7 @@ static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
 static bool tcg_requests(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t epoch;
     uint32_t r =
         cpu_take_requests(cpu, REQ_TLB_FLUSH | REQ_TCG | REQ_TCG_JUMP | REQ_INTERRUPT | REQ_DEBUG);
 
@@ -297,8 +315,13 @@ static bool tcg_requests(Cpu *cpu)
         tcg_jump_flush(cpu);
     }
     cpu_quiescent(cpu);
-    __atomic_store_n(&tc->passed, __atomic_load_n(&tc->tcg->epoch, __ATOMIC_SEQ_CST),
-                     __ATOMIC_SEQ_CST);
+    epoch = __atomic_load_n(&tc->tcg->epoch, __ATOMIC_SEQ_CST);
+    if (epoch != tc->jump_epoch) {
+        tcg_jump_flush(cpu); /* no name of a block in a retired chunk may stay */
+        tc->leave_exit = NULL;
+        tc->jump_epoch = epoch;
+    }
+    __atomic_store_n(&tc->passed, epoch, __ATOMIC_SEQ_CST);
     return cpu_requests(cpu) & (REQ_EXIT | REQ_PAUSE | REQ_RESET | REQ_WORK | REQ_QUIT);
 }
 

@@ -222,6 +222,7 @@ static void tlb_revoke(Cpu *cpu, const TcgRevoke *r)
 void tcg_messages(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
+    g_autoptr(GArray) revoked = NULL;
     uint32_t modes;
     uint64_t asked;
 
@@ -232,12 +233,19 @@ void tcg_messages(Cpu *cpu)
     for (unsigned i = 0; i < tc->page_flushes->len; i++) {
         tlb_flush_page(cpu, &g_array_index(tc->page_flushes, TcgFlush, i));
     }
-    for (unsigned i = 0; i < tc->revoked->len; i++) {
-        tlb_revoke(cpu, &g_array_index(tc->revoked, TcgRevoke, i));
-    }
     g_array_set_size(tc->page_flushes, 0);
-    g_array_set_size(tc->revoked, 0);
+    if (tc->revoked->len) {
+        revoked = tc->revoked;
+        tc->revoked = g_array_new(FALSE, FALSE, sizeof(TcgRevoke));
+    }
     mutex_unlock(&tc->lock);
+    /* Our stores since the page was translated went unseen: look whether they hit code. */
+    for (unsigned i = 0; revoked && i < revoked->len; i++) {
+        const TcgRevoke *r = &g_array_index(revoked, TcgRevoke, i);
+
+        tlb_revoke(cpu, r);
+        tcg_code_check(tc->tcg, r->ram, r->off, r->len);
+    }
     if (modes) {
         tlb_flush_modes(cpu, modes);
     }
@@ -288,6 +296,10 @@ void tcg_tlb_sync(Cpu *cpu)
 {
     Machine *m = cpu->dev.machine;
 
+    /* Code that this vCPU wrote is dropped before it tells others to run it. */
+    if (cpu_take_requests(cpu, REQ_TCG)) {
+        tcg_messages(cpu);
+    }
     for (unsigned i = 0; i < machine_n_cpus(m); i++) {
         Cpu *other = machine_cpu(m, i);
         TcgCpu *tc = tcg_cpu(other);
