@@ -159,8 +159,8 @@ static void sysreg_cnt_tval_write(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     }
 
 const ArmSysReg arm_sys_timer[] = {
-    { "CNTFRQ_EL0", SYSID(3, 3, 14, 0, 0), .read_el = 0, .write_el = 3, SYS_AT(cntfrq[0]),
-      .trap = SYS_TRAP_FRQ },
+    { "CNTFRQ_EL0", SYSID(3, 3, 14, 0, 0), .read_el = 0, .write_el = 1,
+      /* of the highest level there is */ SYS_AT(cntfrq[0]), .trap = SYS_TRAP_FRQ },
     { "CNTPCT_EL0", SYSID(3, 3, 14, 0, 1), SYS_RO(0), .read = sysreg_cntpct_read,
       .trap = SYS_TRAP_PCT, .flags = SYS_HIDDEN },
     { "CNTVCT_EL0", SYSID(3, 3, 14, 0, 2), SYS_RO(0), .read = sysreg_cntvct_read,

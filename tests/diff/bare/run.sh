@@ -12,7 +12,9 @@ mkdir -p "$work"
 aarch64-linux-gnu-gcc -O1 -ffreestanding -nostdlib -static -mgeneral-regs-only -mstrict-align \
     -fno-pic -fno-stack-protector -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-T,"$here/bare.ld" \
     -o "$work/$name.elf" "$here/start.S" "$here/$name.c" 2>&1 | grep -v RWX || true
-args=(-M virt -cpu max -m 256 -nographic -kernel "$work/$name.elf")
+cpu=max
+[ "$name" != pauth ] || cpu=max,pauth-impdef=off # the algorithm that both have
+args=(-M virt -cpu $cpu -m 256 -nographic -kernel "$work/$name.elf")
 timeout 30 qemu-system-aarch64 -net none "${args[@]}" > "$work/$name.qemu" </dev/null
 for backend in ${BACKENDS:-interp x86_64}; do
     timeout 60 "$BUILD/tinamou" system aarch64 -accel tcg,backend=$backend "${args[@]}" \

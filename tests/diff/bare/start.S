@@ -43,18 +43,41 @@ on_exception:
     /* An instruction abort cannot skip: it returns to the link register. */
     ldr     x2, [x0]
     lsr     x2, x2, #26
+    cmp     x2, #0x15
+    b.eq    4f
     cmp     x2, #0x21
     b.eq    2f
     add     x1, x1, #4
     b       3f
 2:  mov     x1, x30
+    b       3f
+    /* SVC: go on behind it, at EL1. */
+4:  mov     x2, #0x3c5
+    msr     spsr_el1, x2
 3:  msr     elr_el1, x1
     ldp     x2, x3, [sp, #16]
     ldp     x0, x1, [sp], #32
     eret
 
+/* void el0_call(void (*fn)(void)): call a function at EL0, on a stack of its own. */
+    .global el0_call
+el0_call:
+    stp     x29, x30, [sp, #-16]!
+    ldr     x2, =el0_stack_top
+    msr     sp_el0, x2
+    msr     elr_el1, x0
+    mov     x3, #0x3c0
+    msr     spsr_el1, x3
+    adr     x30, 1f
+    eret
+1:  svc     #0x77
+    ldp     x29, x30, [sp], #16
+    ret
+
     .bss
     .balign 16
+    .skip 16384
+el0_stack_top:
     .skip 16384
 stack_top:
     .global fault
