@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fw_cfg: configuration and files for firmware, by memory-mapped registers and by DMA.
+ * Spec: QEMU Firmware Configuration (fw_cfg) Device, registers as on Arm.
+ */
+#include "hw/misc/fw_cfg.h"
+
+#include "util/bytes.h"
+
+enum {
+    REG_DATA = 0,
+    REG_SELECTOR = 8,
+    REG_DMA_HIGH = 16,
+    REG_DMA_LOW = 20,
+    KEY_MASK = 0x3fff, /* bits 15 and 14: architecture, write */
+    DIR_ENTRY = 64,
+    DMA_ERROR = 1 << 0,
+    DMA_READ = 1 << 1,
+    DMA_SKIP = 1 << 2,
+    DMA_SELECT = 1 << 3,
+    DMA_WRITE = 1 << 4,
+    ID_TRADITIONAL = 1 << 0,
+    ID_DMA = 1 << 1,
+};
+
+/* "QEMU CFG", as the DMA register reads */
+#define DMA_SIGNATURE 0x51454d5520434647ull
+
+typedef struct FwCfgItem {
+    uint8_t *data;
+    uint32_t len;
+} FwCfgItem;
+
+typedef struct FwCfg {
+    Device dev;
+    FwCfgItem items[FW_CFG_KEYS];
+    uint32_t n_files;
+    uint16_t key;
+    uint32_t offset; /* of the next byte in the item */
+    uint32_t dma_high;
+} FwCfg;
+
+void fw_cfg_set(Device *dev, uint16_t key, const void *data, size_t len)
+{
+    FwCfg *s = device_as(dev, FwCfg);
+    FwCfgItem *item = &s->items[key];
+
+    CHECK(key < FW_CFG_KEYS && len <= UINT32_MAX);
+    item->data = device_alloc(dev, len + 1);
+    memcpy(item->data, data, len);
+    item->len = len;
+}
+
+void fw_cfg_set_le(Device *dev, uint16_t key, unsigned size, uint64_t val)
+{
+    uint8_t buf[8];
+
+    put_le(buf, size, val);
+    fw_cfg_set(dev, key, buf, size);
+}
+
+bool fw_cfg_add_file(Device *dev, const char *name, const void *data, size_t len, GError **err)
+{
+    FwCfg *s = device_as(dev, FwCfg);
+    FwCfgItem *dir = &s->items[FW_CFG_FILE_DIR];
+    uint32_t n = s->n_files;
+    g_autofree uint8_t *bytes = NULL;
+    uint8_t *entry;
+
+    if (!name[0] || strlen(name) > FW_CFG_NAME_MAX) {
+        return error_set(err, "fw_cfg: a file's name has 1 to %d characters, '%s' has not",
+                         FW_CFG_NAME_MAX, name);
+    }
+    if (n >= FW_CFG_KEYS - 1 - FW_CFG_FILE_FIRST || len > INT32_MAX) {
+        return error_set(err, "fw_cfg: no room for %s", name);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (!strcmp((char *)dir->data + 4 + i * DIR_ENTRY + 8, name)) {
+            return error_set(err, "fw_cfg: there is a file %s already", name);
+        }
+    }
+    bytes = g_malloc0(4 + (n + 1) * DIR_ENTRY);
+    memcpy(bytes, dir->data, dir->len);
+    put_be32(bytes, n + 1);
+    entry = bytes + 4 + n * DIR_ENTRY;
+    put_be32(entry, len);
+    put_be16(entry + 4, FW_CFG_FILE_FIRST + n);
+    strcpy((char *)entry + 8, name);
+    fw_cfg_set(dev, FW_CFG_FILE_FIRST + n, data, len);
+    fw_cfg_set(dev, FW_CFG_FILE_DIR, bytes, 4 + (n + 1) * DIR_ENTRY);
+    s->n_files = n + 1;
+    return true;
+}
+
+static const FwCfgItem *fw_cfg_item(const FwCfg *s)
+{
+    return &s->items[s->key];
+}
+
+static void fw_cfg_select(FwCfg *s, uint16_t key)
+{
+    key &= KEY_MASK;
+    s->key = key < FW_CFG_KEYS ? key : FW_CFG_KEYS - 1; /* the last one is never filled */
+    s->offset = 0;
+}
+
+static uint8_t fw_cfg_next(FwCfg *s)
+{
+    const FwCfgItem *item = fw_cfg_item(s);
+
+    return s->offset < item->len ? item->data[s->offset++] : 0;
+}
+
+/* The part of a transfer that the item has; the rest reads as zeros. False: DMA failed. */
+static bool fw_cfg_dma_copy(FwCfg *s, GuestPhys to, uint32_t len)
+{
+    static const uint8_t zeros[4096];
+    const FwCfgItem *item = fw_cfg_item(s);
+    uint32_t have = min_u64(len, item->len - min_u64(item->len, s->offset));
+
+    if (have && device_dma_write(&s->dev, to, item->data + s->offset, have) != MEM_OK) {
+        return false;
+    }
+    s->offset += have;
+    for (uint32_t done = have; done < len;) {
+        uint32_t part = min_u64(len - done, sizeof(zeros));
+
+        if (device_dma_write(&s->dev, to + done, zeros, part) != MEM_OK) {
+            return false;
+        }
+        done += part;
+    }
+    return true;
+}
+
+static void fw_cfg_dma(FwCfg *s, GuestPhys at)
+{
+    uint8_t desc[16], result[4];
+    uint32_t control, len;
+    bool ok = true;
+
+    if (device_dma_read(&s->dev, at, desc, sizeof(desc)) != MEM_OK) {
+        guest_error(&s->dev, "DMA descriptor at 0x%" G_GINT64_MODIFIER "x is not in RAM", at);
+        return;
+    }
+    control = get_be32(desc);
+    len = get_be32(desc + 4);
+    if (control & DMA_SELECT) {
+        fw_cfg_select(s, control >> 16);
+    }
+    if (control & DMA_READ) {
+        ok = fw_cfg_dma_copy(s, get_be64(desc + 8), len);
+    } else if (control & DMA_WRITE) {
+        ok = false; /* nothing here is writable */
+    } else if (control & DMA_SKIP) {
+        s->offset = min_u64((uint64_t)s->offset + len, fw_cfg_item(s)->len);
+    }
+    put_be32(result, ok ? 0 : DMA_ERROR);
+    (void)device_dma_write(&s->dev, at, result, sizeof(result));
+}
+
+static MemResult fw_cfg_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                             uint64_t *val)
+{
+    FwCfg *s = device_as(dev, FwCfg);
+
+    *val = 0;
+    if (off < REG_SELECTOR) {
+        for (unsigned i = 0; i < size; i++) {
+            *val |= (uint64_t)fw_cfg_next(s) << (8 * i);
+        }
+    } else if (off >= REG_DMA_HIGH) {
+        *val = bytes_swap(DMA_SIGNATURE, 8) >> ((off - REG_DMA_HIGH) * 8);
+        *val &= bits_mask(size * 8);
+    }
+    return MEM_OK;
+}
+
+static MemResult fw_cfg_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                              uint64_t val)
+{
+    FwCfg *s = device_as(dev, FwCfg);
+
+    if (off == REG_SELECTOR && size >= 2) {
+        fw_cfg_select(s, bytes_swap(val & 0xffff, 2));
+    } else if (off == REG_DMA_HIGH && size == 8) {
+        fw_cfg_dma(s, bytes_swap(val, 8));
+    } else if (off == REG_DMA_HIGH && size == 4) {
+        s->dma_high = bytes_swap(val, 4);
+    } else if (off == REG_DMA_LOW && size == 4) {
+        GuestPhys at = (uint64_t)s->dma_high << 32 | bytes_swap(val, 4);
+
+        s->dma_high = 0;
+        fw_cfg_dma(s, at);
+    }
+    return MEM_OK;
+}
+
+static bool fw_cfg_start(Device *dev, GError **err)
+{
+    static const uint8_t empty_dir[4];
+
+    fw_cfg_set(dev, FW_CFG_SIGNATURE, "QEMU", 4);
+    fw_cfg_set_le(dev, FW_CFG_ID, 4, ID_TRADITIONAL | ID_DMA);
+    fw_cfg_set(dev, FW_CFG_FILE_DIR, empty_dir, sizeof(empty_dir));
+    return true;
+}
+
+static const Field fw_cfg_fields[] = {
+    SCRATCH(FwCfg, items),
+    SCRATCH(FwCfg, n_files),
+    STATE_U16(FwCfg, key, .max = FW_CFG_KEYS - 1),
+    STATE_U32(FwCfg, offset),
+    STATE_U32(FwCfg, dma_high),
+};
+
+const DeviceType device_fw_cfg = {
+    .name = "fw_cfg_mem",
+    .doc = "configuration and files for firmware",
+    .size = sizeof(FwCfg),
+    .mmio_size = 0x18,
+    .read = fw_cfg_read,
+    .write = fw_cfg_write,
+    .fields = TABLE(fw_cfg_fields),
+    .start = fw_cfg_start,
+};

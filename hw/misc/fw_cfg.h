@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a board puts into the firmware configuration device, before the machine starts. */
+#ifndef HW_MISC_FW_CFG_H
+#define HW_MISC_FW_CFG_H
+
+#include "core/device.h"
+
+/* Fixed keys. Spec: QEMU Firmware Configuration (fw_cfg) Device. */
+enum {
+    FW_CFG_SIGNATURE = 0x00,
+    FW_CFG_ID = 0x01,
+    FW_CFG_UUID = 0x02,
+    FW_CFG_RAM_SIZE = 0x03,
+    FW_CFG_NOGRAPHIC = 0x04,
+    FW_CFG_NB_CPUS = 0x05,
+    FW_CFG_KERNEL_SIZE = 0x08,
+    FW_CFG_INITRD_SIZE = 0x0b,
+    FW_CFG_BOOT_MENU = 0x0e,
+    FW_CFG_MAX_CPUS = 0x0f,
+    FW_CFG_KERNEL_DATA = 0x11,
+    FW_CFG_INITRD_DATA = 0x12,
+    FW_CFG_CMDLINE_SIZE = 0x14,
+    FW_CFG_CMDLINE_DATA = 0x15,
+    FW_CFG_FILE_DIR = 0x19,
+    FW_CFG_FILE_FIRST = 0x20,
+    FW_CFG_NAME_MAX = 55,
+    FW_CFG_KEYS = 0x120,
+};
+
+/* Copies @len bytes; replaces what the key had. @dev is realized. LOOP_THREAD. */
+void fw_cfg_set(Device *dev, uint16_t key, const void *data, size_t len);
+void fw_cfg_set_le(Device *dev, uint16_t key, unsigned size, uint64_t val);
+/* Errors: name empty, too long or taken; no key left. */
+NODISCARD bool fw_cfg_add_file(Device *dev, const char *name, const void *data, size_t len,
+                               GError **err);
+
+#endif
