@@ -127,8 +127,11 @@ bool virt_boot(VirtBoard *b, GError **err)
         return error_set(err, "-append: needs a -kernel");
     }
     machine_on_reset(b->machine, boot_reset, b);
-    if (b->cfg->kernel) {
+    if (b->cfg->kernel && !b->has_firmware) {
         return boot_kernel(b, err);
+    }
+    if (b->cfg->kernel && !virt_fw_kernel(b, err)) {
+        return false;
     }
     if (!b->has_firmware) {
         log_message(machine_log(b->machine), LOG_LEVEL_WARN, "virt",

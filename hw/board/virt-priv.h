@@ -71,6 +71,9 @@ typedef struct VirtBoard {
 /* Slots, and what -drive and -device put into them. */
 NODISCARD bool virt_make_plugged(VirtBoard *b, GError **err);
 NODISCARD bool virt_make_firmware(VirtBoard *b, GError **err);
+NODISCARD bool virt_make_fw_cfg(VirtBoard *b, GError **err);
+/* -kernel, -initrd and -append, for firmware to start. */
+NODISCARD bool virt_fw_kernel(VirtBoard *b, GError **err);
 /* One -device, also after the start. */
 NODISCARD bool virt_add_device(Machine *m, const char *text, GError **err);
 /* Apply -global to a device of the board's own. */

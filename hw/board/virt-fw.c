@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the `virt` board tells its firmware through fw_cfg. */
+#include "hw/board/virt-priv.h"
+
+#include "hw/misc/fw_cfg.h"
+
+enum { FW_CFG_FILE_MAX = 64 << 20 };
+
+/* "[name=]NAME,file=PATH" or "[name=]NAME,string=TEXT" */
+static bool fw_user_file(Device *fw, Options *o, GError **err)
+{
+    const char *name = options_get(o, "name"), *path = options_get(o, "file");
+    const char *text = options_get(o, "string");
+    g_autoptr(GBytes) file = NULL;
+
+    if (!name || !path == !text) {
+        return error_set(err, "-fw_cfg %s: wants name=NAME and either file=PATH or string=TEXT",
+                         o->text);
+    }
+    if (text) {
+        return fw_cfg_add_file(fw, name, text, strlen(text), err);
+    }
+    file = loader_read("-fw_cfg", path, FW_CFG_FILE_MAX, err);
+    return file &&
+           fw_cfg_add_file(fw, name, g_bytes_get_data(file, NULL), g_bytes_get_size(file), err);
+}
+
+static bool fw_user_files(VirtBoard *b, GError **err)
+{
+    for (unsigned i = 0; i < b->cfg->n_fw_cfg; i++) {
+        Options o = { 0 };
+        bool ok =
+            options_parse(&o, b->cfg->fw_cfg[i], "name", err) && fw_user_file(b->fw_cfg, &o, err);
+
+        options_deinit(&o);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool fw_blob(VirtBoard *b, const char *what, const char *path, uint16_t size_key,
+                    uint16_t data_key, GError **err)
+{
+    g_autoptr(GBytes) file = loader_read(what, path, LOADER_MAX_BYTES, err);
+
+    if (!file) {
+        return false;
+    }
+    if (data_key == FW_CFG_KERNEL_DATA &&
+        file_kind(g_bytes_get_data(file, NULL), g_bytes_get_size(file)) == FILE_GZIP) {
+        GBytes *plain = loader_gunzip(file, path, LOADER_MAX_BYTES, err);
+
+        if (!plain) {
+            return false;
+        }
+        g_bytes_unref(file);
+        file = plain;
+    }
+    fw_cfg_set_le(b->fw_cfg, size_key, 4, g_bytes_get_size(file));
+    fw_cfg_set(b->fw_cfg, data_key, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
+    return true;
+}
+
+bool virt_fw_kernel(VirtBoard *b, GError **err)
+{
+    const BoardConfig *cfg = b->cfg;
+
+    if (!fw_blob(b, "-kernel", cfg->kernel, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, err) ||
+        (cfg->initrd &&
+         !fw_blob(b, "-initrd", cfg->initrd, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, err))) {
+        return false;
+    }
+    if (cfg->append) {
+        size_t len = strlen(cfg->append) + 1;
+
+        fw_cfg_set_le(b->fw_cfg, FW_CFG_CMDLINE_SIZE, 4, len);
+        fw_cfg_set(b->fw_cfg, FW_CFG_CMDLINE_DATA, cfg->append, len);
+    }
+    return true;
+}
+
+bool virt_make_fw_cfg(VirtBoard *b, GError **err)
+{
+    const BoardConfig *cfg = b->cfg;
+    Device *fw = device_new(b->machine, "fw_cfg_mem", b->device, "fw_cfg", err);
+
+    if (!fw || !device_realize(fw, err)) {
+        return false;
+    }
+    b->fw_cfg = fw;
+    device_map(fw, 0, machine_memory_root(b->machine), virt_map[VIRT_FW_CFG].base);
+    fw_cfg_set_le(fw, FW_CFG_RAM_SIZE, 8, b->ram_bytes);
+    fw_cfg_set_le(fw, FW_CFG_NOGRAPHIC, 2, cfg->no_graphic);
+    fw_cfg_set_le(fw, FW_CFG_NB_CPUS, 2, b->n_cpus);
+    fw_cfg_set_le(fw, FW_CFG_MAX_CPUS, 2, max_u64(cfg->max_cpus, b->n_cpus));
+    fw_cfg_set_le(fw, FW_CFG_BOOT_MENU, 2, cfg->boot_menu);
+    return fw_user_files(b, err);
+}
