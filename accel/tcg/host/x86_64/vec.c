@@ -368,22 +368,44 @@ static bool x64_vzip(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b
     return true;
 }
 
-static bool x64_vuzp_trn(X64Emit *e, unsigned op, IrDesc desc, unsigned d, unsigned a, unsigned b)
+/* Even or odd lanes of @a, then of @b; uses xmm3 and rax. */
+static bool x64_vuzp(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
 {
-    unsigned esize = ir_desc_esize(desc), variant = ir_desc_variant(desc);
+    static const uint64_t pick[2][2] = { { 0x0e0c0a0806040200, 0x0f0d0b0907050301 },
+                                         { 0x0d0c090805040100, 0x0f0e0b0a07060302 } };
+    unsigned esize = ir_desc_esize(desc), odd = ir_desc_variant(desc) & 1;
 
-    if (ir_desc_width(desc) != IR_W128) {
+    if (ir_desc_width(desc) == IR_SCALAR || (esize == 3 && ir_desc_width(desc) != IR_W128)) {
         return false;
     }
     if (esize == 3) {
-        x64_v3(&e->a, variant ? XO_PUNPCKHQDQ : XO_PUNPCKLQDQ, d, a, b);
-        return true;
+        x64_v3(&e->a, odd ? XO_PUNPCKHQDQ : XO_PUNPCKLQDQ, d, a, b);
+    } else if (ir_desc_width(desc) == IR_W64) {
+        x64_v3(&e->a, XO_PUNPCKLQDQ, d, a, b);
+        if (esize == 2) {
+            x64_v2i(&e->a, XO_PSHUFD, d, d, odd ? 0x0d : 0x08);
+        } else {
+            x64_vconst(e, 3, pick[esize][odd], pick[esize][odd]);
+            x64_v3(&e->a, XO_PSHUFB, d, d, 3);
+        }
+    } else if (esize == 2) {
+        x64_v3i(&e->a, XO_SHUFPS, d, a, b, odd ? 0xdd : 0x88);
+    } else {
+        x64_vconst(e, 3, pick[esize][odd], pick[esize][odd]);
+        x64_v3(&e->a, XO_PSHUFB, d, a, 3);
+        x64_v3(&e->a, XO_PSHUFB, 3, b, 3);
+        x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, 3);
     }
-    if (esize == 2 && op == IR_VUZP) {
-        x64_v3i(&e->a, XO_SHUFPS, d, a, b, variant ? 0xdd : 0x88);
-        return true;
+    return true;
+}
+
+static bool x64_vtrn(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
+{
+    if (ir_desc_width(desc) != IR_W128 || ir_desc_esize(desc) != 3) {
+        return false;
     }
-    return false;
+    x64_v3(&e->a, ir_desc_variant(desc) ? XO_PUNPCKHQDQ : XO_PUNPCKLQDQ, d, a, b);
+    return true;
 }
 
 static bool x64_vext(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
@@ -555,8 +577,9 @@ static bool x64_vtwo(X64Emit *e, const IrInsn *insn, unsigned d, unsigned a, uns
     case IR_VZIP:
         return x64_vzip(e, desc, d, a, b);
     case IR_VUZP:
+        return x64_vuzp(e, desc, d, a, b);
     case IR_VTRN:
-        return x64_vuzp_trn(e, insn->op, desc, d, a, b);
+        return x64_vtrn(e, desc, d, a, b);
     case IR_VEXT:
         return x64_vext(e, desc, d, a, b);
     case IR_VINSLANE:
