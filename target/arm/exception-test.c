@@ -2,6 +2,7 @@
 /* Exception entry and return by the architecture's pseudocode, interrupts, system registers. */
 #include "target/arm/exception.h"
 
+#include "core/state/state.h"
 #include "target/arm/helper.h"
 #include "target/arm/sysreg.h"
 #include "tests/arm-cpu.h"
@@ -177,4 +178,58 @@ TEST(arm_timer, fires_at_its_value)
     EXPECT(!irq_is_high(&c->timer_irq[ARM_TIMER_VIRT]));
     EXPECT(!irq_is_high(&c->timer_irq[ARM_TIMER_PHYS]));
     test_cpu_free(c);
+}
+
+/* Everything a guest can see of a CPU survives saving and loading. */
+TEST(arm_cpu, state_is_saved)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    ArmCpu *a = test_cpu_new("max"), *b = test_cpu_new("max");
+    g_autofree char *before = NULL, *after = NULL;
+    Machine *m = a->cpu.dev.machine;
+
+    clock_set_mode(m, CLOCK_MODE_VIRTUAL);
+    clock_set_mode(b->cpu.dev.machine, CLOCK_MODE_VIRTUAL);
+    for (unsigned i = 0; i < 31; i++) {
+        a->x[i] = i * 0x0101010101010101ull + 1;
+    }
+    for (unsigned i = 0; i < 32; i++) {
+        a->v[i].u64[0] = i + 100;
+        a->v[i].u64[1] = i + 200;
+    }
+    a->sp = 0x1230;
+    a->sp_el[0] = 0x4560;
+    a->pc = 0x7890;
+    arm_set_pstate(a, 0x60c003c5);
+    arm_fpcr_write(a, 3 << 22 | 1 << 25);
+    arm_fpsr_write(a, 1 << 27 | 0x1f);
+    for (unsigned i = 0; i < sizeof(a->sys) / 8; i++) {
+        ((uint64_t *)&a->sys)[i] = i * 3 + 7;
+    }
+    a->sys.cnt_ctl[ARM_TIMER_PHYS] = 1;
+    a->sys.cnt_cval[ARM_TIMER_PHYS] = 1ull << 40;
+    for (unsigned n = 0; n < ARM_N_TIMERS; n++) {
+        arm_timer_update(a, n);
+    }
+    device_settle(&a->cpu.dev);
+    if (!machine_save_bytes(m, bytes, &err) ||
+        !machine_load_bytes(b->cpu.dev.machine, bytes->data, bytes->len, &err)) {
+        test_fail(__FILE__, __LINE__, "%s", err->message);
+    }
+    EXPECT(!memcmp(a->x, b->x, sizeof(a->x)) && !memcmp(a->v, b->v, sizeof(a->v)));
+    EXPECT(!memcmp(&a->sys, &b->sys, sizeof(a->sys)));
+    EXPECT_EQ(arm_pstate(b), 0x60c003c5);
+    EXPECT_EQ(b->sp, a->sp);
+    EXPECT_EQ(b->sp_el[0], 0x4560);
+    EXPECT_EQ(b->pc, 0x7890);
+    EXPECT_EQ(b->fp.env.round, FP_RTZ);
+    EXPECT_EQ(b->fp.env.default_nan, true);
+    EXPECT_EQ(arm_fpsr_read(b), 0x0800001f);
+    EXPECT(timer_is_armed(&b->timer[ARM_TIMER_PHYS]));
+    before = machine_state_text(m);
+    after = machine_state_text(b->cpu.dev.machine);
+    EXPECT_STR(before, after);
+    test_cpu_free(a);
+    test_cpu_free(b);
 }
