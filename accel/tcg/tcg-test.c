@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run time with A64 code on bare RAM: code that changes, breakpoints, steps. */
+#include "accel/accel.h"
+#include "accel/tcg/tcg-priv.h"
+
+#include "target/arm/cpu.h"
+#include "tests/unit.h"
+
+enum { BASE = 0x40000000, RAM_BYTES = 1 << 20 };
+
+typedef struct Bench {
+    Machine *m;
+    ArmCpu *c;
+    CpuExit exit;
+} Bench;
+
+static bool tcg_bench_new(Bench *b, const char *options)
+{
+    g_autoptr(GError) err = NULL;
+    RamBlock *ram;
+
+    *b = (Bench){ .m = machine_new(&err) };
+    ram = b->m ? ram_new(b->m, "ram", RAM_BYTES, 0, &err) : NULL;
+    if (ram) {
+        region_add(machine_memory_root(b->m), region_new_ram(b->m, "ram", ram, 0, RAM_BYTES), BASE,
+                   0);
+        machine_add_types(b->m, arm_cpu_types);
+        b->c = arm_cpu_new(b->m, "max", 0, &err);
+    }
+    if (!b->c || !device_realize(&b->c->cpu.dev, &err) ||
+        !accel_attach(b->m, &accel_tcg, options, &err) || !machine_start(b->m, &err)) {
+        test_fail(__FILE__, __LINE__, "%s", err->message);
+        return false;
+    }
+    return true;
+}
+
+/* Context: the vCPU's thread. */
+static void tcg_bench_run_on(Cpu *cpu, void *arg)
+{
+    Bench *b = arg;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        b->exit = cpu->accel_ops->run(cpu);
+        if (b->exit != CPU_EXIT_REQUEST) {
+            break;
+        }
+        cpu_take_requests(cpu, UINT32_MAX);
+    }
+}
+
+static void tcg_bench_run(Bench *b)
+{
+    cpu_run_on_wait(&b->c->cpu, tcg_bench_run_on, b);
+}
+
+static void tcg_bench_load(Bench *b, const uint32_t *code, size_t bytes)
+{
+    aspace_write(machine_memory(b->m), BASE, code, bytes, (MemAttrs){ 0 });
+    b->c->pc = BASE;
+}
+
+static void tcg_bench_free(Bench *b)
+{
+    if (b->m) {
+        machine_free(b->m);
+    }
+}
+
+/* Writes `movz x1, #n` over an instruction and calls it, n = 0..99; x0 sums what it saw. */
+static const uint32_t code_smc[] = {
+    0x10000262, 0x52800003, 0xd2800000, 0x52800024, 0x72ba5004, /* adr x2, slot; x0, w3 = 0; w4 */
+    0x2a031485, 0xb9000045,                                     /* loop: write it */
+    0xd50b7b22, 0xd5033b9f, 0xd50b7522, 0xd5033b9f, 0xd5033fdf, /* clean, invalidate, barriers */
+    0x94000007, 0x8b010000, 0x11000463, 0x7101907f, 0x54fffea1, /* call, add, to loop */
+    0xd503207f, 0x17ffffff,                                     /* wfi, again */
+    0xd28000e1, 0xd65f03c0,                                     /* slot: movz x1, #7; ret */
+};
+
+/* x0 counts to 1000. */
+static const uint32_t code_loop[] = {
+    0xd2800000, 0x91000400, 0xf10fa01f, 0x54ffffc1, 0xd503207f, 0x17ffffff,
+};
+
+static void tcg_test_smc(const char *options)
+{
+    Bench b;
+
+    if (tcg_bench_new(&b, options)) {
+        tcg_bench_load(&b, code_smc, sizeof(code_smc));
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.exit, CPU_EXIT_HALTED);
+        EXPECT_EQ(b.c->x[0], 99 * 100 / 2);
+        EXPECT(tcg_cpu(&b.c->cpu)->stats.smc >= 99);
+        EXPECT(tcg_cpu(&b.c->cpu)->tcg->invalidations >= 99);
+    }
+    tcg_bench_free(&b);
+}
+
+TEST(tcg, code_that_writes_itself)
+{
+    tcg_test_smc(NULL);
+    tcg_test_smc("backend=interp");
+}
+
+/* Bytes that a device writes are new code too, without a word from the guest. */
+static void tcg_test_dma(const char *options)
+{
+    static const uint32_t movz_x0_9 = 0xd2800120, b_to_wfi = 0x14000003;
+    Bench b;
+
+    if (tcg_bench_new(&b, options)) {
+        tcg_bench_load(&b, code_loop, sizeof(code_loop));
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.c->x[0], 1000);
+        aspace_write(machine_memory(b.m), BASE, &movz_x0_9, 4, (MemAttrs){ 0 });
+        aspace_write(machine_memory(b.m), BASE + 4, &b_to_wfi, 4, (MemAttrs){ 0 });
+        b.c->pc = BASE;
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.exit, CPU_EXIT_HALTED);
+        EXPECT_EQ(b.c->x[0], 9);
+    }
+    tcg_bench_free(&b);
+}
+
+TEST(tcg, code_that_a_device_writes)
+{
+    tcg_test_dma(NULL);
+    tcg_test_dma("backend=interp");
+}
+
+static void tcg_test_debug(const char *options)
+{
+    Bench b;
+
+    if (tcg_bench_new(&b, options)) {
+        Cpu *cpu = &b.c->cpu;
+
+        tcg_bench_load(&b, code_loop, sizeof(code_loop));
+        tcg_bench_run(&b); /* translated and linked before there is a breakpoint */
+        EXPECT_EQ(b.c->x[0], 1000);
+        cpu_breakpoint_add(cpu, BASE + 8);
+        b.c->pc = BASE;
+        for (unsigned i = 1; i <= 3; i++) {
+            tcg_bench_run(&b);
+            EXPECT_EQ(b.exit, CPU_EXIT_DEBUG);
+            EXPECT_EQ(cpu->debug_reason, DEBUG_BREAKPOINT);
+            EXPECT_EQ(b.c->pc, BASE + 8);
+            EXPECT_EQ(b.c->x[0], i);
+        }
+        EXPECT(cpu_breakpoint_remove(cpu, BASE + 8));
+        cpu->single_step = true;
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.exit, CPU_EXIT_DEBUG);
+        EXPECT_EQ(cpu->debug_reason, DEBUG_STEP);
+        EXPECT_EQ(b.c->pc, BASE + 12);
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.c->pc, BASE + 4);
+        cpu->single_step = false;
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.exit, CPU_EXIT_HALTED);
+        EXPECT_EQ(b.c->x[0], 1000);
+    }
+    tcg_bench_free(&b);
+}
+
+TEST(tcg, breakpoints_and_steps)
+{
+    tcg_test_debug(NULL);
+    tcg_test_debug("backend=interp");
+}
+
+TEST(tcg, options_are_checked)
+{
+    static const char *const wrong[] = { "backend=z80", "tb-size=1", "thread=none", "colour=red" };
+    g_autoptr(GError) none = NULL;
+    Machine *m = machine_new(&none);
+
+    for (size_t i = 0; m && i < G_N_ELEMENTS(wrong); i++) {
+        g_autoptr(GError) err = NULL;
+
+        EXPECT(!accel_tcg.machine_init(m, wrong[i], &err));
+        EXPECT(err != NULL);
+    }
+    machine_free(m);
+}
+
+/* A block is not kept when its bytes are no longer those it was made from. */
+TEST(tcg, stale_translation_is_dropped)
+{
+    Bench b;
+
+    if (tcg_bench_new(&b, "backend=interp")) {
+        Tcg *t = machine_accel_state(b.m);
+        RamBlock *ram = ram_first(b.m);
+
+        tcg_bench_load(&b, code_loop, sizeof(code_loop));
+        tcg_bench_run(&b);
+        EXPECT(ram_has_code(ram, 0, 4));
+        tcg_code_check(t, ram, 0, GUEST_PAGE_SIZE);
+        EXPECT_EQ(t->invalidations, 0);
+        *(uint32_t *)ram->host = 0xd2800020; /* as a direct store that nobody saw */
+        tcg_code_check(t, ram, 0, GUEST_PAGE_SIZE);
+        EXPECT(t->invalidations >= 1);
+        EXPECT(!ram_has_code(ram, 0, 4));
+    }
+    tcg_bench_free(&b);
+}
