@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-enum { MUX_MAX = 4, MUX_QUEUE = 256, MUX_KEY = 1 };
+enum { MUX_MAX = 4, MUX_QUEUE = 16384, MUX_KEY = 1 };
 
 typedef struct MuxFront {
     const CharHandlers *handlers;
     void *opaque;
-    uint8_t queue[MUX_QUEUE]; /* input that came while it had no room */
+    uint8_t queue[MUX_QUEUE]; /* input that came while it had no room: a pasted page of text */
     unsigned head, used;
 } MuxFront;
 
