@@ -141,7 +141,7 @@ char *build_list(const SystemConfig *c, const char *prog, GError **err)
         text = option_help(prog);
         break;
     case SHOW_VERSION:
-        g_string_append(s, "tinamou " TINAMOU_VERSION "\n");
+        g_string_append(s, "tinamou " TINAMOU_VERSION "\nbuilt " TINAMOU_FEATURES "\n");
         break;
     case SHOW_MACHINES:
         list_machines(s, c->arch);

@@ -68,7 +68,7 @@ int main(int argc, char **argv)
         return main_help();
     }
     if (!strcmp(tool, "version")) {
-        return main_print(g_strdup("tinamou " TINAMOU_VERSION "\n"));
+        return main_print(g_strdup("tinamou " TINAMOU_VERSION "\nbuilt " TINAMOU_FEATURES "\n"));
     }
     if (!strcmp(tool, "manual")) {
         return main_print(option_manual());

@@ -41,6 +41,12 @@ typedef struct CpuReg {
     unsigned index;
 } CpuReg;
 
+/* Instruction sets a disassembler is asked for. */
+typedef enum DisasIsa {
+    DISAS_NONE,
+    DISAS_A64,
+} DisasIsa;
+
 typedef struct Target {
     const char *name; /* "aarch64" */
 
@@ -91,8 +97,8 @@ typedef struct Target {
 
     const CpuReg *regs; /* debugger's numbering: the order of the table */
     unsigned n_regs;
-    /* capstone's arch and mode for the current state */
-    void (*disas_mode)(const Cpu *cpu, int *arch, int *mode);
+    /* the instruction set the CPU is running now */
+    DisasIsa (*disas_isa)(const Cpu *cpu);
     /* text for `info registers` and -d cpu */
     void (*dump)(Cpu *cpu, GString *out);
     bool big_endian;

@@ -29,15 +29,12 @@ static size_t disas_raw(uint64_t addr, const uint8_t *bytes, size_t len, GString
 
 size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t len, GString *out)
 {
-    int arch = CS_ARCH_ARM64, mode = CS_MODE_LITTLE_ENDIAN;
+    DisasIsa isa = cpu->target && cpu->target->disas_isa ? cpu->target->disas_isa(cpu) : DISAS_NONE;
     cs_insn *insn = NULL;
     size_t size;
     csh handle;
 
-    if (cpu->target && cpu->target->disas_mode) {
-        cpu->target->disas_mode(cpu, &arch, &mode);
-    }
-    if (cs_open((cs_arch)arch, (cs_mode)mode, &handle) != CS_ERR_OK) {
+    if (isa != DISAS_A64 || cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &handle) != CS_ERR_OK) {
         return disas_raw(addr, bytes, len, out);
     }
     if (!cs_disasm(handle, bytes, len, addr, 1, &insn)) {

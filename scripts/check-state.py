@@ -3,8 +3,8 @@
 """Every member of a device's struct is in one of its tables, or says that it is SCRATCH.
 
 Reads the sources: a struct whose first member is `Device dev` is a device's; its members must
-stand as `(Type, member` in a row (AT, STATE_*, PROP_*, PIN_*, SCRATCH). What is in no table would
-be lost by save and restore.
+stand in a row (AT, STATE_*, PROP_*, PIN_*, SCRATCH) that begins with `(Type,`, as the row's first
+member or a later one (an array's length). What is in no table would be lost by save and restore.
 """
 import os
 import re
@@ -31,6 +31,20 @@ def members(body):
                 yield m[1]
 
 
+def row_words(text, device):
+    """Every word of every table row `(device, ...)`."""
+    words = set()
+    for m in re.finditer(r'\(\s*' + device + r',', text):
+        depth, end = 1, m.end()
+        while depth and end < len(text):
+            depth += {'(': 1, ')': -1}.get(text[end], 0)
+            end += 1
+        # Neither strings nor what a designated initializer says is a member's name.
+        row = re.sub(r'"[^"\n]*"|\.\w+', '', text[m.end():end])
+        words.update(re.findall(r'\w+', row))
+    return words
+
+
 def main():
     bad, devices = 0, 0
     for top in ('hw', 'core'):
@@ -44,9 +58,9 @@ def main():
                 for m in re.finditer(r'typedef struct (\w+) \{\s*Device dev;(.*?)\n\} \1;', text,
                                      re.S):
                     devices += 1
+                    named = row_words(text, m[1])
                     for member in members(m[2]):
-                        row = re.compile(r'\(\s*' + m[1] + r',\s*' + member + r'\b')
-                        if not row.search(text):
+                        if member not in named:
                             print(f'{os.path.relpath(path, ROOT)}: {m[1]}.{member} is in no table '
                                   'of the device (state, property, pin or SCRATCH)')
                             bad += 1

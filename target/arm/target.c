@@ -9,7 +9,6 @@
 #include "target/arm/sysreg.h"
 #include "target/arm/translate.h"
 
-#include <capstone/capstone.h>
 #include <inttypes.h>
 
 #define SCTLR_BIT(c, el, n) ((c)->sys.sctlr[el] >> (n)&1)
@@ -264,10 +263,9 @@ static void target_dump(Cpu *cpu, GString *out)
                            (uint32_t)arm_fpsr_read(c));
 }
 
-static void target_disas_mode(const Cpu *cpu, int *arch, int *mode)
+static DisasIsa target_disas_isa(const Cpu *cpu)
 {
-    *arch = CS_ARCH_ARM64;
-    *mode = CS_MODE_LITTLE_ENDIAN;
+    return DISAS_A64;
 }
 
 static const uint32_t target_pinned[] = {
@@ -299,6 +297,6 @@ const Target target_aarch64 = {
     .debug_translate = arm_debug_translate,
     .regs = target_regs,
     .n_regs = G_N_ELEMENTS(target_regs),
-    .disas_mode = target_disas_mode,
+    .disas_isa = target_disas_isa,
     .dump = target_dump,
 };
