@@ -296,6 +296,16 @@ char *device_get_prop(Device *dev, const char *name, GError **err)
     return g_strdup_printf("%" PRIu64, v);
 }
 
+/* "; there is d0, d1": what a required backend could be. */
+static char *prop_backend_ids(Device *dev, const Field *f)
+{
+    g_autofree const char **ids = machine_backend_ids(dev->machine, f->of);
+    g_autofree char *list = g_strjoinv(", ", (char **)(void *)ids);
+
+    return *list ? g_strdup_printf("; there is %s", list)
+                 : g_strdup_printf("; there is no %s yet", f->of);
+}
+
 bool prop_check_all(Device *dev, GError **err)
 {
     for (unsigned i = 0; i < dev->index->n_fields; i++) {
@@ -306,9 +316,10 @@ bool prop_check_all(Device *dev, GError **err)
                  ? !*(void **)field_base(dev, f)
                  : !dev->props_set || !((uint8_t *)dev->props_set)[i])) {
             g_autofree char *dashed = prop_dashed(f->name);
+            g_autofree char *choices = f->type == TYPE_BACKEND ? prop_backend_ids(dev, f) : NULL;
 
-            return error_set(err, "%s (%s) needs its property '%s'", device_path(dev),
-                             dev->type->name, dashed);
+            return error_set(err, "%s (%s) needs its property '%s'%s", device_path(dev),
+                             dev->type->name, dashed, choices ? choices : "");
         }
     }
     return true;
