@@ -2,6 +2,7 @@
 /* The `virt` board's slots and what is plugged into them: -device, -drive, -bios. */
 #include "hw/board/virt-priv.h"
 
+#include "block/block.h"
 #include "util/suggest.h"
 
 static bool virt_set_options(Device *dev, const Options *o, GError **err)
@@ -54,7 +55,7 @@ static bool virt_plug(Machine *m, Options *o, GError **err)
     if (!type || !type->user_creatable) {
         return virt_no_such_device(m, name, err);
     }
-    dev = device_new_type(m, type, NULL, options_get(o, "id"), err);
+    dev = device_new_type(m, type, device_find(m, "/virt"), options_get(o, "id"), err);
     if (!dev || !virt_set_options(dev, o, err) || !device_realize(dev, err)) {
         g_prefix_error(err, "-device %s: ", name);
         return false;
@@ -116,20 +117,54 @@ bool virt_globals(VirtBoard *b, Device *dev, GError **err)
 }
 
 /* -drive without if=, and if=virtio: a virtio disk. */
-static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, GError **err)
+static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, const char *id, GError **err)
 {
     Device *dev;
 
-    if (!d->id || !machine_find_backend(b->machine, "drive", d->id)) {
+    if (!d->file) {
         return true; /* no medium */
     }
-    dev = device_new(b->machine, "virtio-blk-device", NULL, NULL, err);
-    if (!dev || !device_set_prop(dev, "drive", d->id, err) ||
+    dev = device_new(b->machine, "virtio-blk-device", b->device, NULL, err);
+    if (!dev || !device_set_prop(dev, "drive", id, err) ||
         (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
         !device_realize(dev, err)) {
-        g_prefix_error(err, "-drive id=%s: ", d->id);
+        g_prefix_error(err, "-drive file=%s: ", d->file);
         return false;
     }
+    return true;
+}
+
+/* Only raw images so far. */
+static bool virt_check_format(const BoardDrive *d, GError **err)
+{
+    if (d->format && strcmp(d->format, "raw")) {
+        return error_set(err, "-drive file=%s: format %s is not supported yet; only raw", d->file,
+                         d->format);
+    }
+    return true;
+}
+
+/* Opens the image and makes it a backend that devices can claim by @id. */
+static bool virt_open_drive(VirtBoard *b, const BoardDrive *d, const char *id, GError **err)
+{
+    BlockBackend *disk;
+
+    if (!virt_check_format(d, err)) {
+        return false;
+    }
+    if (d->snapshot) {
+        return error_set(err, "-drive file=%s: snapshot=on is not supported yet", d->file);
+    }
+    disk = block_open(b->machine, id, d->file, d->readonly ? BLOCK_READ_ONLY : 0, err);
+    if (!disk) {
+        g_prefix_error(err, "-drive: ");
+        return false;
+    }
+    if (!machine_add_backend(b->machine, "drive", id, disk, err)) {
+        block_close(disk);
+        return false;
+    }
+    g_ptr_array_add(b->disks, disk);
     return true;
 }
 
@@ -137,14 +172,18 @@ static bool virt_make_drives(VirtBoard *b, GError **err)
 {
     for (unsigned i = 0; i < b->cfg->n_drives; i++) {
         const BoardDrive *d = &b->cfg->drives[i];
+        g_autofree char *id = d->id ? g_strdup(d->id) : g_strdup_printf("drive%u", i);
 
+        if (d->interface != DRIVE_PFLASH && d->file && !virt_open_drive(b, d, id, err)) {
+            return false;
+        }
         switch (d->interface) {
         case DRIVE_NONE:
         case DRIVE_PFLASH:
             break;
         case DRIVE_DEFAULT:
         case DRIVE_VIRTIO:
-            if (!virt_make_disk(b, d, err)) {
+            if (!virt_make_disk(b, d, id, err)) {
                 return false;
             }
             break;

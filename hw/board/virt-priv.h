@@ -49,12 +49,14 @@ enum {
 };
 
 typedef struct VirtBoard {
+    Device dev; /* first: the container of all it makes */
     Machine *machine;
     const BoardConfig *cfg; /* valid during init */
-    Device *device;         /* the container this is allocated from */
+    Device *device;         /* &dev */
     Device *gic;
     Device *virtio[VIRT_N_VIRTIO]; /* NULL: free */
     Device *fw_cfg, *gpio;
+    GPtrArray *disks;     /* BlockBackends, closed with the machine */
     unsigned gic_version; /* 2 or 3 */
     unsigned n_cpus;
     uint64_t ram_bytes;

@@ -7,6 +7,7 @@
  */
 #include "hw/board/board.h"
 
+#include "block/block.h"
 #include "chardev/chardev.h"
 #include "hw/board/virt-priv.h"
 
@@ -254,14 +255,37 @@ static bool virt_make_simple(VirtBoard *b, GError **err)
     return true;
 }
 
+/* Disks are closed when no device has them any more. */
+static void virt_stop(Device *dev)
+{
+    VirtBoard *b = device_as(dev, VirtBoard);
+
+    for (unsigned i = 0; b->disks && i < b->disks->len; i++) {
+        block_close(g_ptr_array_index(b->disks, i));
+    }
+    g_clear_pointer(&b->disks, g_ptr_array_unref);
+}
+
+/* What holds the board's own devices; nothing of it is guest-visible. */
+static const DeviceType device_virt = {
+    .name = "virt-board",
+    .doc = "devices of the virt board",
+    .size = sizeof(VirtBoard),
+    .stop = virt_stop,
+};
+
 static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
 {
-    Device *dev = device_new_container(m, NULL, "virt");
-    VirtBoard *b = device_alloc(dev, sizeof(*b));
+    Device *dev = device_make(m, &device_virt, NULL, "virt");
+    VirtBoard *b = device_as(dev, VirtBoard);
 
+    if (!device_realize(dev, err)) {
+        return false;
+    }
     b->machine = m;
     b->device = dev;
     b->cfg = cfg;
+    b->disks = g_ptr_array_new();
     return virt_options(b, cfg, err) && virt_sizes(b, cfg, err) && virt_make_ram(b, err) &&
            virt_make_cpus(b, cfg, err) && virt_make_gic(b, err) && virt_make_uart(b, cfg, err) &&
            virt_make_simple(b, err) && virt_make_fw_cfg(b, err) && virt_make_plugged(b, err) &&

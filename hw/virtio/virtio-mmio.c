@@ -244,11 +244,11 @@ static uint64_t vmmio_status_read(Device *dev)
     return v ? v->status : 0;
 }
 
+/* Drivers set the legacy page size once, before they reset the device by its status. */
 static void vmmio_forget(VirtioMmio *s)
 {
     s->host_features_sel = s->guest_features_sel = s->queue_sel = s->isr = 0;
     s->guest_features[0] = s->guest_features[1] = 0;
-    s->guest_page_size = 0;
 }
 
 static void vmmio_status_write(Device *dev, uint64_t val)
