@@ -88,6 +88,22 @@ static void sysreg_leave(Trans *t)
     t->ended = true;
 }
 
+/*
+ * Interrupts may be unmasked: leave the block by an exit that polls, and let the poll see a line
+ * that is high. Nothing else that translation depends on has changed.
+ */
+static void sysreg_unmasked(Trans *t)
+{
+    IrBlock *ir = t->ir;
+    uint32_t poll = offsetof(ArmCpu, cpu.poll_counter);
+    IrVal lines = ir_get(ir, IR_I32, offsetof(ArmCpu, cpu.irq_lines), 2);
+    IrVal count = ir_get(ir, IR_I32, poll, 2);
+
+    ir_set(ir, poll, 2, ir_select(ir, lines, ir_i32(ir, UINT32_MAX), count));
+    ir_exit_indirect(ir, arm_pc(t, 4));
+    t->ended = true;
+}
+
 /* The traps that the mode word knows: 1 traps, 0 does not, -1 must be asked at run time. */
 static int sysreg_known_trap(const Trans *t, unsigned trap)
 {
@@ -187,6 +203,13 @@ static bool sysreg_write_inline(Trans *t, const ArmSysReg *r, IrVal v, unsigned 
         return true;
     case SYSID(3, 3, 4, 2, 1): /* DAIF */
         ir_set(ir, daif, 0, ir_andi(ir, ir_shri(ir, v, SPSR_DAIF_SHIFT), 15));
+        sysreg_unmasked(t);
+        *leave = false;
+        return true;
+    case SYSID(0, 3, 4, 0, 7): /* DAIFClr */
+        ir_set(ir, daif, 0, ir_andi(ir, ir_get(ir, IR_I64, daif, 0), ~(uint64_t)imm & 15));
+        sysreg_unmasked(t);
+        *leave = false;
         return true;
     case SYSID(0, 3, 4, 0, 6): /* DAIFSet: only masks more */
         ir_set(ir, daif, 0, ir_op2(ir, IR_OR, ir_get(ir, IR_I64, daif, 0), ir_i64(ir, imm)));

@@ -26,6 +26,21 @@ static uint64_t target_mode_el0(const ArmCpu *c)
     return mw;
 }
 
+/* Tags of instruction addresses: TBI0 and TBI1 where TBID does not take them away. */
+static uint64_t target_mode_tbi(const ArmCpu *c)
+{
+    uint64_t tbi;
+
+    if (c->el > 1) {
+        return (arm_tbi(c, 0, true) ? 3ull : 0) << ARM_MW_TBI_SHIFT;
+    }
+    tbi = c->sys.tcr[1] >> 37 & 3;
+    if (arm_has(c, ARM_FEAT_PAUTH)) {
+        tbi &= ~(c->sys.tcr[1] >> 51);
+    }
+    return tbi << ARM_MW_TBI_SHIFT;
+}
+
 /* CPACR_EL1.FPEN: 0 and 2 trap EL0 and EL1, 1 traps EL0. */
 static bool target_fp_traps(const ArmCpu *c)
 {
@@ -55,8 +70,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= SCTLR_BIT(c, sel, c->el ? 25 : 24) ? ARM_MW_BE : 0;
     mw |= SCTLR_BIT(c, sel, 0) ? 0 : ARM_MW_MMU_OFF;
     mw |= arm_has(c, ARM_FEAT_LSE2) && SCTLR_BIT(c, sel, 6) ? ARM_MW_NAA : 0;
-    mw |= (uint64_t)arm_tbi(c, 0, true) << ARM_MW_TBI_SHIFT;
-    mw |= (uint64_t)arm_tbi(c, 1ull << 55, true) << (ARM_MW_TBI_SHIFT + 1);
+    mw |= target_mode_tbi(c);
     mw |= c->el == 0 ? target_mode_el0(c) : 0;
     mw |= cpu->single_step ? ARM_MW_STEP : 0;
     mw |= c->il ? ARM_MW_IL : 0;
