@@ -5,6 +5,8 @@
 #include "block/block.h"
 #include "core/clock.h"
 #include "core/cpu.h"
+#include "core/machine.h"
+#include "debug/disas.h"
 #include "target/arm/cpu.h"
 #include "util/suggest.h"
 
@@ -140,6 +142,7 @@ static bool build_accel(Build *b, GError **err)
 
         return error_set(err, "-accel %s: there is no such accelerator%s", wanted, near);
     }
+    machine_set_disas(b->m, disas_is_available() ? disas_one : NULL);
     if (!accel_attach(b->m, b->accel, wanted && wanted[len] ? wanted + len + 1 : NULL, err)) {
         g_prefix_error(err, "-accel %s: ", wanted ? wanted : b->accel->name);
         return false;

@@ -293,6 +293,7 @@ typedef struct Backend {
 struct Machine {
     char *name;
     LogSink *log;
+    MachineDisasFn *disas;
     Device *root;
     uint32_t no_edges; /* atomic; not 0: settling, TYPE_PIN_EDGE hears nothing */
     Endian endian;

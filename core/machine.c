@@ -237,6 +237,16 @@ void machine_add_cpu(Machine *m, Cpu *cpu)
     g_ptr_array_add(m->cpus, cpu);
 }
 
+void machine_set_disas(Machine *m, MachineDisasFn *fn)
+{
+    m->disas = fn;
+}
+
+MachineDisasFn *machine_disas(const Machine *m)
+{
+    return m->disas;
+}
+
 void machine_set_accel(Machine *m, const Accel *accel, void *state, void (*free_state)(void *state))
 {
     CHECK(!m->accel);

@@ -51,6 +51,13 @@ unsigned machine_n_cpus(const Machine *m);
 Cpu *machine_cpu(const Machine *m, unsigned index);
 void machine_add_cpu(Machine *m, Cpu *cpu); /* cpu_new calls it */
 
+/* Append the line of one instruction; the number of bytes it has. As debug/disas.h. */
+typedef size_t MachineDisasFn(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t len,
+                              GString *out);
+/* For logs of layers that may not reach the disassembler; NULL: there is none. */
+void machine_set_disas(Machine *m, MachineDisasFn *fn);
+MachineDisasFn *machine_disas(const Machine *m);
+
 /*
  * The accelerator all CPUs run under, and its state of the machine. @free_state (may be NULL) is
  * called by machine_free after every CPU's cpu_free. Use accel_attach (accel/accel.h).

@@ -222,7 +222,7 @@ void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to)
     /* An interrupt or fault may have led elsewhere than to the exit's target. */
     if (!exit->to && !exit->owner->dead && !to->dead && exit->owner->mode_word == to->mode_word &&
         exit->owner->ram == to->ram && exit->owner->page_off == to->page_off &&
-        exit->delta == to->start_delta && !(to->mode_word & TCG_MODE_DEBUG)) {
+        exit->delta == to->start_delta && !(to->mode_word & (TCG_MODE_DEBUG | TCG_MODE_TRACE))) {
         exit->to = to;
         exit->next_in = to->incoming;
         to->incoming = exit;

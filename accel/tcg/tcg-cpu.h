@@ -123,6 +123,7 @@ typedef struct TcgCpu {
     TcgBlock *one_shot;     /* translation that is not kept */
     bool halted;            /* tcg_halt was called */
     bool exit_soon;
+    bool traced; /* each entry of a block is logged */
     bool in_code;
     TcgStats stats;
 

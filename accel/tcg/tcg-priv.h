@@ -21,7 +21,9 @@ enum {
 };
 
 /* Blocks of a page that is debugged: one instruction each, never linked. */
-#define TCG_MODE_DEBUG (1ull << 63)
+#define TCG_MODE_DEBUG ((uint64_t)1 << 63)
+/* Blocks that are never linked or left in generated code, so that each entry can be told. */
+#define TCG_MODE_TRACE ((uint64_t)1 << 62)
 
 typedef struct TcgFlush {
     GuestVirt va;
@@ -86,5 +88,14 @@ TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc);
 /* Act on what other vCPUs asked. */
 void tcg_messages(Cpu *cpu);
 void tcg_post_revoke(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
+
+/* ---- -d (trace.c) ---- */
+
+/* A new block, of the bytes of @page. */
+void tcg_trace_block(Cpu *cpu, const TcgBlock *b, GuestVirt pc, const uint8_t *page);
+/* Is every entry of a block wanted? */
+bool tcg_trace_each_block(Cpu *cpu);
+void tcg_trace_enter(Cpu *cpu, const TcgBlock *b, GuestVirt pc);
+void tcg_trace_exception(Cpu *cpu, const char *what, GuestVirt from);
 
 #endif

@@ -174,24 +174,6 @@ static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, unsigned delta, uint64
     }
 }
 
-static void tcg_log_block(Cpu *cpu, const TcgBlock *b)
-{
-    LogSink *log = machine_log(cpu->dev.machine);
-
-    if (log_on(log, LOG_OP)) {
-        g_autoptr(GString) s = g_string_new(NULL);
-
-        ir_print(tcg_cpu(cpu)->ir, s);
-        log_item(log, "OP:\n%s\n", s->str);
-    }
-    if (log_on(log, LOG_OUT_ASM) && tcg_cpu(cpu)->tcg->host->disas) {
-        g_autoptr(GString) s = g_string_new(NULL);
-
-        tcg_cpu(cpu)->tcg->host->disas(&tcg_cpu(cpu)->tcg->cache, b, s);
-        log_item(log, "OUT: [size=%u]\n%s\n", b->host_size, s->str);
-    }
-}
-
 static uint64_t tcg_clock_ns(void)
 {
     struct timespec t;
@@ -228,7 +210,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
         CHECK(!"the translator made a block that is not valid");
     }
     b = tcg_emit(cpu, &p, delta, mode);
-    tcg_log_block(cpu, b);
+    tcg_trace_block(cpu, b, pc, bytes);
     tc->stats.translations++;
     tc->stats.guest_insns += b->n_guest;
     tc->stats.host_bytes += b->host_size;
@@ -266,7 +248,8 @@ static bool tcg_page_has_breakpoint(const Cpu *cpu, GuestVirt pc)
 static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
 {
     TcgCpu *tc = tcg_cpu(cpu);
-    uint64_t mode = tc->mode_word | (debug ? TCG_MODE_DEBUG : 0);
+    uint64_t mode =
+        tc->mode_word | (debug ? TCG_MODE_DEBUG : 0) | (tc->traced ? TCG_MODE_TRACE : 0);
     const TcgCodePage *p = tcg_code_page(cpu, pc);
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
     uint64_t flushed = tc->flush_done;
@@ -281,7 +264,8 @@ static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
         b = tcg_translate(cpu, p, pc, mode, debug || tc->tcg->one_insn ? 1 : IR_MAX_GUEST_INSNS);
     }
     /* An address that was flushed while we translated must not be found without a walk. */
-    if (!debug && !b->dead && flushed == __atomic_load_n(&tc->flush_done, __ATOMIC_RELAXED)) {
+    if (!debug && !tc->traced && !b->dead &&
+        flushed == __atomic_load_n(&tc->flush_done, __ATOMIC_RELAXED)) {
         unsigned i = pc >> 2 & (TCG_JUMP_SIZE - 1);
         TcgJumpTable *t = (TcgJumpTable *)((char *)tc->jump - offsetof(TcgJumpTable, entry));
 
@@ -327,9 +311,12 @@ static bool tcg_requests(Cpu *cpu)
 
 static void tcg_deliver(Cpu *cpu)
 {
+    GuestVirt from = *tcg_pc(cpu);
+
     cpu->raised = 0;
     cpu->target->exception_enter(cpu);
     tcg_cpu(cpu)->stats.exceptions++;
+    tcg_trace_exception(cpu, "an exception", from);
 }
 
 static void tcg_after(Cpu *cpu, TcgLeave leave)
@@ -371,7 +358,9 @@ static AccelExit tcg_run_loop(Cpu *cpu)
                 return ACCEL_EXIT_REQUEST;
             }
         }
+        pc = *tcg_pc(cpu);
         if (cpu_lines(cpu) && cpu->target->interrupt_enter(cpu)) {
+            tcg_trace_exception(cpu, "an interrupt", pc);
             tc->stats.interrupts++;
             tc->halted = false;
             tc->leave_exit = NULL; /* it leads to where the interrupt came, not to the vector */
@@ -395,6 +384,11 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             debug = cpu->single_step || tcg_page_has_breakpoint(cpu, pc);
         }
         tc->skip_breakpoint = UINT64_MAX;
+        if (tcg_trace_each_block(cpu) != tc->traced) {
+            tc->traced = !tc->traced;
+            tc->leave_exit = NULL;
+            tcg_jump_flush(cpu);
+        }
         b = tcg_find(cpu, pc, debug);
         if (!b) {
             tc->leave_exit = NULL;
@@ -405,6 +399,9 @@ static AccelExit tcg_run_loop(Cpu *cpu)
                 tc->stats.links++;
             }
             tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+            if (tc->traced) {
+                tcg_trace_enter(cpu, b, pc);
+            }
             tcg_after(cpu, tc->tcg->host->enter(cpu, b->host_entry));
         }
         if (cpu->single_step) {
