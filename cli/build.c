@@ -2,7 +2,6 @@
 #include "cli/build.h"
 
 #include "accel/accel.h"
-#include "block/block.h"
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/machine.h"
@@ -25,8 +24,6 @@ void build_init(Build *b, const SystemConfig *c)
     b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     b->serials = g_array_new(FALSE, TRUE, sizeof(Chardev *));
     b->drives = g_array_new(FALSE, TRUE, sizeof(BoardDrive));
-    b->blocks = g_ptr_array_new_with_free_func((GDestroyNotify)block_close);
-    b->names = g_ptr_array_new_with_free_func(g_free);
     b->parsed = g_ptr_array_new_with_free_func(build_free_options);
     b->mon_boards = g_array_new(TRUE, TRUE, sizeof(MonBoard));
     b->cpu_models = g_ptr_array_new_with_free_func(g_free);
@@ -52,8 +49,6 @@ void build_deinit(Build *b)
         machine_free(b->m);
     }
     g_ptr_array_free(b->chardevs, TRUE);
-    g_ptr_array_free(b->blocks, TRUE);
-    g_ptr_array_free(b->names, TRUE);
     g_array_free(b->serials, TRUE);
     g_array_free(b->drives, TRUE);
     g_ptr_array_free(b->parsed, TRUE);

@@ -19,8 +19,6 @@ typedef struct Build {
     GPtrArray *chardevs; /* of Chardev, owned */
     GArray *serials;     /* of Chardev *; NULL: none */
     GArray *drives;      /* of BoardDrive */
-    GPtrArray *blocks;   /* of BlockBackend, owned */
-    GPtrArray *names;    /* ids that were made up */
     GPtrArray *parsed;   /* of Options: strings that drives and the board point to */
     Options machine_options;
     GArray *mon_boards;    /* of MonBoard, with a NULL row at the end */

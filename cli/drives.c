@@ -2,7 +2,6 @@
 /* -drive and -blockdev into the drives of a board. */
 #include "cli/build.h"
 
-#include "block/block.h"
 #include "util/size.h"
 #include "util/suggest.h"
 
@@ -166,45 +165,8 @@ static bool drives_add(Build *b, const GPtrArray *texts, const char *option,
     return true;
 }
 
-/* Opened under its id, or one made of its interface and number; flash the board reads itself. */
-static bool drive_open(Build *b, BoardDrive *d, GError **err)
-{
-    BlockBackend *block;
-
-    if (d->interface == DRIVE_PFLASH) {
-        return true;
-    }
-    if (!d->id) {
-        char *id =
-            g_strdup_printf("%s%u", d->interface == DRIVE_NONE ? "none" : "virtio", b->blocks->len);
-
-        g_ptr_array_add(b->names, id);
-        d->id = id;
-    }
-    block = block_open(b->m, d->id, d->file, d->readonly ? BLOCK_READ_ONLY : 0, err);
-    if (!block) {
-        return false;
-    }
-    g_ptr_array_add(b->blocks, block);
-    return machine_add_backend(b->m, "drive", d->id, block, err);
-}
-
-static bool drives_open(Build *b, GError **err)
-{
-    for (unsigned i = 0; i < b->drives->len; i++) {
-        BoardDrive *d = &g_array_index(b->drives, BoardDrive, i);
-
-        if (!drive_open(b, d, err)) {
-            g_prefix_error(err, "-drive %s: ", d->file);
-            return false;
-        }
-    }
-    return true;
-}
-
 bool build_drives(Build *b, GError **err)
 {
     return drives_add(b, b->config->drives, "-drive", drive_parse, NULL, err) &&
-           drives_add(b, b->config->blockdevs, "-blockdev", blockdev_parse, NULL, err) &&
-           drives_open(b, err);
+           drives_add(b, b->config->blockdevs, "-blockdev", blockdev_parse, NULL, err);
 }
