@@ -3,6 +3,7 @@
 #include "hw/board/virt-priv.h"
 
 #include "block/block.h"
+#include "hw/block/cfi-flash.h"
 #include "util/suggest.h"
 
 static bool virt_set_options(Device *dev, const Options *o, GError **err)
@@ -212,44 +213,64 @@ bool virt_make_plugged(VirtBoard *b, GError **err)
 
 /* ---- Firmware ---- */
 
-static const char *virt_firmware_path(const VirtBoard *b)
+/* The file of flash bank @unit: -bios for the first, or if=pflash. */
+static const char *virt_flash_path(const VirtBoard *b, int unit)
 {
-    if (b->cfg->bios) {
+    int next = 0;
+
+    if (unit == 0 && b->cfg->bios) {
         return b->cfg->bios;
     }
     for (unsigned i = 0; i < b->cfg->n_drives; i++) {
         const BoardDrive *d = &b->cfg->drives[i];
 
-        if (d->interface == DRIVE_PFLASH && d->index <= 0 && d->file) {
-            return d->file;
+        if (d->interface == DRIVE_PFLASH) {
+            int index = d->index >= 0 ? d->index : next;
+
+            next = index + 1;
+            if (index == unit) {
+                if (!d->readonly) {
+                    log_message(machine_log(b->machine), LOG_LEVEL_WARN, "virt",
+                                "what the guest writes into flash %d is not written back to %s",
+                                unit, d->file ? d->file : "its file");
+                }
+                return d->file;
+            }
         }
     }
     return NULL;
 }
 
-/* -bios: a ROM in the place of the first flash. */
-static bool virt_make_rom(VirtBoard *b, const char *path, GError **err)
+static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
 {
     const VirtMap *map = &virt_map[VIRT_FLASH];
-    RamBlock *ram = ram_new(b->machine, "virt.flash0", map->size, RAM_ROM, err);
-    uint64_t len;
+    const char *path = virt_flash_path(b, unit);
+    g_autofree char *name = g_strdup_printf("virt.flash%d", unit);
+    g_autoptr(GBytes) file = NULL;
+    Device *dev = device_new(b->machine, "cfi.pflash01", b->device, name, err);
 
-    if (!ram) {
+    if (!dev) {
         return false;
     }
-    region_add(machine_memory_root(b->machine),
-               region_new_rom(b->machine, "virt.flash0", ram, 0, map->size), map->base, 0);
-    b->has_firmware = true;
-    return rom_add_file(b->machine, machine_memory(b->machine), map->base, path, map->size, &len,
-                        err);
+    device_set_str(dev, "name", name);
+    device_set_u64(dev, "size", map->size);
+    if (!device_realize(dev, err)) {
+        return false;
+    }
+    device_map(dev, 0, machine_memory_root(b->machine), map->base + unit * map->size);
+    if (path) {
+        file = loader_read(b->cfg->bios && unit == 0 ? "-bios" : "-drive if=pflash", path,
+                           map->size, err);
+        if (!file) {
+            return false;
+        }
+        cfi_flash_load(dev, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
+        b->has_firmware |= unit == 0;
+    }
+    return true;
 }
 
 bool virt_make_firmware(VirtBoard *b, GError **err)
 {
-    const char *path = virt_firmware_path(b);
-
-    if (!path) {
-        return true;
-    }
-    return virt_make_rom(b, path, err);
+    return virt_make_flash(b, 0, err) && virt_make_flash(b, 1, err);
 }

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * NOR flash with the Intel command set: a 32-bit bank of two 16-bit chips side by side.
+ * Spec: Common Flash Interface, JESD68.01; Intel StrataFlash J3 datasheet (commands, status).
+ *
+ * Content lies in a RamBlock, part of the machine's state. Operations end at once, so the status
+ * always reads as ready.
+ */
+#include "hw/block/cfi-flash.h"
+
+#include "util/bytes.h"
+
+enum {
+    BLOCK_BYTES = 256 << 10, /* of the bank: 128 KiB a chip */
+    BUFFER_WORDS = 1024,     /* of the bank, 32 bits each */
+    QUERY_LEN = 0x36,
+    STATUS_READY = 0x80,
+    STATUS_ERASE_ERROR = 0x20,
+    STATUS_PROGRAM_ERROR = 0x10,
+};
+
+enum { READ_ARRAY, READ_STATUS, READ_ID, READ_QUERY, READ_MODES };
+enum { OP_NONE, OP_PROGRAM, OP_ERASE, OP_LOCK, OP_COUNT, OP_FILL, OP_CONFIRM, OPS };
+
+typedef struct CfiFlash {
+    Device dev;
+    char *name;
+    uint64_t size;
+    RamBlock *ram;
+    uint8_t mode, op, status;
+    uint32_t n_left, n_filled; /* words of the write buffer */
+    uint32_t buffer[BUFFER_WORDS];
+    uint32_t buffer_at[BUFFER_WORDS]; /* where each goes, in words */
+} CfiFlash;
+
+void cfi_flash_load(Device *dev, const void *data, uint64_t len)
+{
+    CfiFlash *s = device_as(dev, CfiFlash);
+
+    CHECK(len <= s->size);
+    memset(s->ram->host, 0xff, s->size);
+    memcpy(s->ram->host, data, len);
+    ram_wrote(s->ram, 0, s->size);
+}
+
+/* The same byte from both chips, in the low half of each one's 16 bits. */
+static uint32_t cfi_both(uint32_t v)
+{
+    return v | v << 16;
+}
+
+/* One chip's query table by word address. */
+static uint8_t cfi_query(const CfiFlash *s, unsigned i)
+{
+    static const uint8_t table[QUERY_LEN] = {
+        [0x10] = 'Q', 'R', 'Y', 1,   0,   0x31, 0, [0x1b] = 0x45, 0x55, 0, 0, /* supply */
+        [0x1f] = 7,   7,   10,  0,   4,   4,    4, /* typical times, and how much longer at most, as
+                                                      powers */
+        [0x28] = 1,   0,   11,  0,   1,            /* x16; buffer of 2^11 bytes; one erase region */
+        [0x30] = 2,                                /* of blocks of 2 * 64 KiB */
+        [0x31] = 'P', 'R', 'I', '1', '0',
+    };
+
+    if (i == 0x27) {
+        return (uint8_t)(__builtin_ctzll(s->size) - 1); /* log2 of a chip's size */
+    }
+    if (i == 0x2d || i == 0x2e) {
+        return (uint8_t)((s->size / BLOCK_BYTES - 1) >> (i == 0x2e ? 8 : 0));
+    }
+    return i < QUERY_LEN ? table[i] : 0;
+}
+
+static MemResult cfi_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs, uint64_t *val)
+{
+    CfiFlash *s = device_as(dev, CfiFlash);
+    uint32_t word;
+
+    switch (s->mode) {
+    case READ_STATUS:
+        word = cfi_both(s->status | STATUS_READY);
+        break;
+    case READ_ID: /* Intel, 28F256J3; blocks are not locked */
+        word = cfi_both(off / 4 % 0x10000 == 0 ? 0x89 : off / 4 % 0x10000 == 1 ? 0x1d : 0);
+        break;
+    case READ_QUERY:
+        word = cfi_both(cfi_query(s, (unsigned)(off / 4)));
+        break;
+    default:
+        *val = get_le(s->ram->host + off, size);
+        return MEM_OK;
+    }
+    *val = word >> (off % 4 * 8);
+    return MEM_OK;
+}
+
+/* Programming only clears bits. @at in words. */
+static void cfi_program(CfiFlash *s, uint32_t at, uint32_t val)
+{
+    uint8_t *p = s->ram->host + 4ull * at;
+
+    put_le32(p, get_le32(p) & val);
+    ram_wrote(s->ram, 4ull * at, 4);
+}
+
+static void cfi_erase(CfiFlash *s, uint64_t off)
+{
+    off = bits_align_down(off, BLOCK_BYTES);
+    memset(s->ram->host + off, 0xff, BLOCK_BYTES);
+    ram_wrote(s->ram, off, BLOCK_BYTES);
+}
+
+static void cfi_command(CfiFlash *s, uint8_t cmd)
+{
+    static const struct {
+        uint8_t cmd, mode, op;
+    } commands[] = {
+        { 0xff, READ_ARRAY, OP_NONE },     { 0x00, READ_ARRAY, OP_NONE },
+        { 0xf0, READ_ARRAY, OP_NONE },     { 0x70, READ_STATUS, OP_NONE },
+        { 0x90, READ_ID, OP_NONE },        { 0x98, READ_QUERY, OP_NONE },
+        { 0x10, READ_STATUS, OP_PROGRAM }, { 0x40, READ_STATUS, OP_PROGRAM },
+        { 0x20, READ_STATUS, OP_ERASE },   { 0x60, READ_STATUS, OP_LOCK },
+        { 0xe8, READ_STATUS, OP_COUNT },   { 0x50, READ_ARRAY, OP_NONE },
+    };
+
+    if (cmd == 0x50) {
+        s->status = 0;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (commands[i].cmd == cmd) {
+            s->mode = commands[i].mode;
+            s->op = commands[i].op;
+            return;
+        }
+    }
+    guest_error(&s->dev, "unknown command 0x%02x", cmd);
+    s->mode = READ_ARRAY;
+}
+
+static void cfi_step(CfiFlash *s, uint64_t off, uint32_t val)
+{
+    unsigned op = s->op;
+
+    s->op = OP_NONE;
+    switch (op) {
+    case OP_PROGRAM:
+        cfi_program(s, off / 4, val);
+        break;
+    case OP_ERASE:
+        if ((val & 0xff) == 0xd0) {
+            cfi_erase(s, off);
+        } else {
+            s->status |= STATUS_ERASE_ERROR | STATUS_PROGRAM_ERROR;
+        }
+        break;
+    case OP_COUNT:
+        s->n_left = (val & 0xffff) + 1;
+        s->n_filled = 0;
+        s->op = s->n_left <= BUFFER_WORDS ? OP_FILL : OP_NONE;
+        break;
+    case OP_FILL:
+        s->buffer[s->n_filled] = val;
+        s->buffer_at[s->n_filled++] = off / 4;
+        s->op = --s->n_left && s->n_filled < BUFFER_WORDS ? OP_FILL : OP_CONFIRM;
+        break;
+    case OP_CONFIRM:
+        if ((val & 0xff) != 0xd0) {
+            s->status |= STATUS_PROGRAM_ERROR;
+            break;
+        }
+        for (unsigned i = 0; i < s->n_filled; i++) {
+            cfi_program(s, s->buffer_at[i], s->buffer[i]);
+        }
+        break;
+    default: /* OP_LOCK: blocks are never locked */
+        break;
+    }
+}
+
+static void cfi_remap(CfiFlash *s)
+{
+    region_set_romd(device_region(&s->dev, 0), s->ram, 0, s->mode == READ_ARRAY);
+}
+
+static MemResult cfi_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs, uint64_t val)
+{
+    CfiFlash *s = device_as(dev, CfiFlash);
+    uint8_t mode = s->mode;
+
+    if (s->op == OP_NONE) {
+        cfi_command(s, (uint8_t)val);
+    } else if (size == 4) {
+        cfi_step(s, off, (uint32_t)val);
+    } else { /* one chip: the other one's bits stay */
+        cfi_step(s, off, ~(uint32_t)((bits_mask(size * 8) & ~val) << (off % 4 * 8)));
+    }
+    if (s->mode != mode) {
+        cfi_remap(s);
+    }
+    return MEM_OK;
+}
+
+static bool cfi_start(Device *dev, GError **err)
+{
+    CfiFlash *s = device_as(dev, CfiFlash);
+
+    if (!bits_is_pow2(s->size) || s->size < BLOCK_BYTES) {
+        return error_set(err, "cfi.pflash01: size must be a power of two from 256 KiB");
+    }
+    s->ram = ram_new(dev->machine, s->name, s->size, RAM_ROM, err);
+    if (!s->ram) {
+        return false;
+    }
+    memset(s->ram->host, 0xff, s->size);
+    device_set_region_size(dev, 0, s->size);
+    return true;
+}
+
+static void cfi_reset(Device *dev, ResetType type)
+{
+    cfi_remap(device_as(dev, CfiFlash));
+}
+
+static bool cfi_loaded(Device *dev, GError **err)
+{
+    CfiFlash *s = device_as(dev, CfiFlash);
+
+    for (unsigned i = 0; i < BUFFER_WORDS; i++) {
+        if (s->buffer_at[i] >= s->size / 4) {
+            return error_set(err, "buffer_at[%u] lies outside of the flash", i);
+        }
+    }
+    cfi_remap(s);
+    return true;
+}
+
+static const Field cfi_fields[] = {
+    PROP_STR(CfiFlash, name, "flash", .doc = "of its memory, unique in the machine"),
+    PROP_SIZE(CfiFlash, size, 64 << 20, .doc = "bytes of the bank", .max = 256 << 20),
+    SCRATCH(CfiFlash, ram),
+    STATE_U8(CfiFlash, mode, .max = READ_MODES - 1),
+    STATE_U8(CfiFlash, op, .max = OPS - 1),
+    STATE_U8(CfiFlash, status),
+    STATE_U32(CfiFlash, n_left, .max = BUFFER_WORDS),
+    STATE_U32(CfiFlash, n_filled, .max = BUFFER_WORDS),
+    STATE_ARRAY(CfiFlash, buffer),
+    STATE_ARRAY(CfiFlash, buffer_at),
+};
+
+static const RegionType cfi_regions[] = {
+    { .name = "flash", .read = cfi_read, .write = cfi_write, .access_max = 4 },
+};
+
+const DeviceType device_cfi_pflash01 = {
+    .name = "cfi.pflash01",
+    .doc = "NOR flash with the Intel command set",
+    .size = sizeof(CfiFlash),
+    .regions = cfi_regions,
+    .n_regions = ARRAY_SIZE(cfi_regions),
+    .fields = TABLE(cfi_fields),
+    .start = cfi_start,
+    .reset = cfi_reset,
+    .loaded = cfi_loaded,
+};
