@@ -101,6 +101,10 @@ static bool cpu_arm_configure(ArmCpu *c, GError **err)
                          "sve=off",
                          m->name);
     }
+    if (c->prop_pmu) {
+        return error_set(err, "%s: pmu=on: performance monitors are not there yet; use pmu=off",
+                         m->name);
+    }
     if (c->prop_el2 || c->prop_el3) {
         return error_set(err, "%s: %s=on: only EL0 and EL1 are there yet", m->name,
                          c->prop_el2 ? "has_el2" : "has_el3");
@@ -215,7 +219,7 @@ static const Field cpu_arm_fields[] = {
     PROP_AS("sve", prop_sve, TYPE_BOOL, false, "Scalable Vector Extension; must be off"),
     PROP_AS("has_el2", prop_el2, TYPE_BOOL, false, "exception level 2; must be off"),
     PROP_AS("has_el3", prop_el3, TYPE_BOOL, false, "exception level 3; must be off"),
-    PROP_AS("pmu", prop_pmu, TYPE_BOOL, false, "performance monitors; none are modelled"),
+    PROP_AS("pmu", prop_pmu, TYPE_BOOL, false, "performance monitors; must be off"),
     PROP_AS("rvbar", rvbar, TYPE_U64, 0, "address of the first instruction after reset"),
     PROP_AS("mp-affinity", mp_affinity, TYPE_U64, UINT64_MAX, "affinity fields of MPIDR_EL1"),
     PROP_AS("cntfrq", cntfrq, TYPE_U64, CPU_CNTFRQ_HZ, "what CNTFRQ_EL0 says, Hz"),
