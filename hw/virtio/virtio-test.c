@@ -106,6 +106,10 @@ static void vt_kick(Bench *b, unsigned head)
 
 static void vt_drive(Bench *b, const Host *host)
 {
+    if (!host->modern) {
+        vt_out(b, 0x28, 4096); /* a reset after this leaves it */
+    }
+    vt_out(b, 0x70, 0);
     vt_out(b, 0x70, 1);
     vt_out(b, 0x70, 3);
     if (host->modern) {
@@ -117,7 +121,6 @@ static void vt_drive(Bench *b, const Host *host)
         EXPECT_EQ(vt_in(b, 0x70), 11);
     } else {
         vt_out(b, 0x20, 1 << 28);
-        vt_out(b, 0x28, 4096);
     }
     vt_out(b, 0x30, 0);
     EXPECT(vt_in(b, 0x34) >= QUEUE);
