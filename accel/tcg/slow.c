@@ -204,11 +204,37 @@ static void slow_swap(const SlowAccess *a, uint8_t *buf)
     }
 }
 
+/*
+ * Host address of an aligned access that the fast tables hold: callers come here without having
+ * looked (exclusives, DC ZVA). NULL: take the long way.
+ */
+static uint8_t *slow_direct(Cpu *cpu, uint64_t va, unsigned mode, unsigned bytes, MemAccess kind)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    unsigned i = (unsigned)(va >> 8 & tc->tlb_mask[mode]) >> 4;
+    const TcgTlbEntry *e = kind == ACCESS_WRITE ? &tc->write[mode][i] : &tc->read[mode][i];
+
+    if ((va & (bytes - 1)) || (va ^ e->tag) > GUEST_PAGE_SIZE - bytes) {
+        return NULL;
+    }
+    return e->page + (va & PAGE_MASK_LOW);
+}
+
 static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, void *buf)
 {
     _Alignas(16) uint8_t tmp[32] = { 0 };
+    unsigned bytes = ir_memop_bytes(memop);
     SlowAccess a;
 
+    if (elements == 1 && bytes <= 8 && !(memop & IR_MO_BE)) {
+        const uint8_t *host = slow_direct(cpu, va, ir_memop_mode(memop), bytes, ACCESS_READ);
+
+        if (host) {
+            slow_copy(buf, host, bytes);
+            __atomic_thread_fence(__ATOMIC_ACQUIRE);
+            return true;
+        }
+    }
     if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_READ) || !slow_bytes(&a, tmp)) {
         return false;
     }
@@ -570,8 +596,14 @@ void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes)
     const FlatRange *r;
     GuestPhys phys;
     SlowAccess a;
+    uint8_t *host;
 
     va &= ~(bytes - 1);
+    host = slow_direct(cpu, va, ir_memop_mode(memop), (unsigned)bytes, ACCESS_WRITE);
+    if (host) {
+        memset(host, 0, bytes);
+        return;
+    }
     memop &= ~(uint32_t)(IR_MO_SIZE | IR_MO_ALIGN);
     if (!slow_begin(&a, cpu, va, memop, 1, ACCESS_WRITE)) {
         return;
