@@ -2,6 +2,7 @@
 /* UNIX and TCP sockets, as server or client, with telnet's option bytes where asked. */
 #include "chardev/chardev-priv.h"
 #include "util/options.h"
+#include "util/size.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,7 +102,14 @@ static int socket_tcp(Sock *s, const char *host, const char *port, GError **err)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = s->server ? AI_PASSIVE : 0 };
     struct addrinfo *list = NULL;
-    int rc = getaddrinfo(*host ? host : "127.0.0.1", port, &hints, &list), fd = -1, one = 1;
+    int rc, fd = -1, one = 1;
+    uint64_t number;
+
+    if (!number_parse(port, 0, 65535, &number, err)) {
+        g_prefix_error(err, "port '%s': ", port);
+        return -1;
+    }
+    rc = getaddrinfo(*host ? host : "127.0.0.1", port, &hints, &list);
 
     if (rc) {
         error_set(err, "cannot resolve '%s:%s': %s", host, port, gai_strerror(rc));
