@@ -10,40 +10,40 @@
 
 /* The mode word, as Target.mode_word makes it: all that a translation depends on. */
 enum {
-    ARM_MW_MODE = 7 << 0,        /* MMU mode of data accesses */
-    ARM_MW_EL_SHIFT = 3,         /* 2 bits */
-    ARM_MW_FP_TRAP = 1 << 5,     /* FP and SIMD trap (to the EL of FP_TRAP_EL_SHIFT) */
-    ARM_MW_UNPRIV_SHIFT = 6,     /* 3 bits: MMU mode of LDTR and STTR */
-    ARM_MW_BTYPE_SHIFT = 9,      /* 2 bits, PSTATE.BTYPE at the block's start */
-    ARM_MW_BTI = 1 << 11,        /* the page is guarded (GP) and SCTLR.BT says check */
-    ARM_MW_PAUTH_SHIFT = 12,     /* 4 bits: IA, IB, DA, DB enabled (SCTLR.EnIA...) */
-    ARM_MW_ALIGN = 1 << 16,      /* SCTLR.A: every access must be aligned */
-    ARM_MW_SP_ALIGN = 1 << 17,   /* SCTLR.SA or SA0: SP must be 16-byte aligned as a base */
-    ARM_MW_BE = 1 << 18,         /* data is big-endian (SCTLR.EE, E0E) */
-    ARM_MW_STEP = 1 << 19,       /* one instruction a block (debugger) */
-    ARM_MW_MMU_OFF = 1 << 20,    /* stage 1 off: data is Device-nGnRnE, must be aligned */
-    ARM_MW_TBI_SHIFT = 21,       /* 2 bits: TBI0, TBI1 for instruction addresses */
-    ARM_MW_UCI = 1 << 23,        /* EL0 may do cache maintenance */
+    ARM_MW_MODE = 7 << 0,         /* MMU mode of data accesses */
+    ARM_MW_EL_SHIFT = 3,          /* 2 bits */
+    ARM_MW_FP_TRAP = 1 << 5,      /* FP and SIMD trap (to the EL of FP_TRAP_EL_SHIFT) */
+    ARM_MW_UNPRIV_SHIFT = 6,      /* 3 bits: MMU mode of LDTR and STTR */
+    ARM_MW_BTYPE_SHIFT = 9,       /* 2 bits, PSTATE.BTYPE at the block's start */
+    ARM_MW_BTI = 1 << 11,         /* the page is guarded (GP) and SCTLR.BT says check */
+    ARM_MW_PAUTH_SHIFT = 12,      /* 4 bits: IA, IB, DA, DB enabled (SCTLR.EnIA...) */
+    ARM_MW_ALIGN = 1 << 16,       /* SCTLR.A: every access must be aligned */
+    ARM_MW_SP_ALIGN = 1 << 17,    /* SCTLR.SA or SA0: SP must be 16-byte aligned as a base */
+    ARM_MW_BE = 1 << 18,          /* data is big-endian (SCTLR.EE, E0E) */
+    ARM_MW_STEP = 1 << 19,        /* one instruction a block (debugger) */
+    ARM_MW_MMU_OFF = 1 << 20,     /* stage 1 off: data is Device-nGnRnE, must be aligned */
+    ARM_MW_TBI_SHIFT = 21,        /* 2 bits: TBI0, TBI1 for instruction addresses */
+    ARM_MW_UCI = 1 << 23,         /* EL0 may do cache maintenance */
     ARM_MW_FP_TRAP_EL_SHIFT = 24, /* 2 bits */
-    ARM_MW_NAA = 1 << 26,        /* SCTLR.nAA: LSE2 accesses are not checked */
-    ARM_MW_DZE = 1 << 27,        /* EL0 may do DC ZVA */
-    ARM_MW_UCT = 1 << 28,        /* EL0 may read CTR_EL0 */
-    ARM_MW_VCT = 1 << 29,        /* EL0 may read CNTVCT_EL0 */
-    ARM_MW_IL = 1 << 30,         /* PSTATE.IL: every instruction faults */
+    ARM_MW_NAA = 1 << 26,         /* SCTLR.nAA: LSE2 accesses are not checked */
+    ARM_MW_DZE = 1 << 27,         /* EL0 may do DC ZVA */
+    ARM_MW_UCT = 1 << 28,         /* EL0 may read CTR_EL0 */
+    ARM_MW_VCT = 1 << 29,         /* EL0 may read CNTVCT_EL0 */
+    ARM_MW_IL = 1 << 30,          /* PSTATE.IL: every instruction faults */
 };
 
 #define ARM_MW_SP0 (1ull << 32) /* PSTATE.SP is 0: SP is SP_EL0 */
 
 typedef struct Trans {
     IrBlock *ir;
-    ArmCpu *cpu;        /* features and model only: no state, a translation is shared */
+    ArmCpu *cpu; /* features and model only: no state, a translation is shared */
     uint64_t mode_word;
     uint64_t features;
-    int32_t delta;      /* of this instruction from the start of its page */
-    uint32_t insn;      /* its word */
+    int32_t delta; /* of this instruction from the start of its page */
+    uint32_t insn; /* its word */
     unsigned el, mode, unpriv_mode;
-    int32_t next;       /* of the instruction to translate next */
-    bool ended;         /* the last operation was an END one */
+    int32_t next; /* of the instruction to translate next */
+    bool ended;   /* the last operation was an END one */
 } Trans;
 
 static inline bool trans_has(const Trans *t, ArmFeature f)
@@ -52,11 +52,11 @@ static inline bool trans_has(const Trans *t, ArmFeature f)
 }
 
 /* General registers. Number 31 reads as zero and is discarded when written, or is SP in *_sp. */
-IrVal arm_x(Trans *t, unsigned reg);                 /* I64 */
-IrVal arm_w(Trans *t, unsigned reg);                 /* I32 */
-IrVal arm_r(Trans *t, bool is64, unsigned reg);      /* I64 or I32 */
+IrVal arm_x(Trans *t, unsigned reg);            /* I64 */
+IrVal arm_w(Trans *t, unsigned reg);            /* I32 */
+IrVal arm_r(Trans *t, bool is64, unsigned reg); /* I64 or I32 */
 IrVal arm_r_sp(Trans *t, bool is64, unsigned reg);
-void arm_set_r(Trans *t, unsigned reg, IrVal v);     /* I32 zero-extends */
+void arm_set_r(Trans *t, unsigned reg, IrVal v); /* I32 zero-extends */
 void arm_set_r_sp(Trans *t, unsigned reg, IrVal v);
 /* Vector registers, whole; a V128 result of a narrower operation has zeros above. */
 IrVal arm_v(Trans *t, unsigned reg);
