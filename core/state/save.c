@@ -113,12 +113,15 @@ static void save_reg(Saver *s, Device *dev, const Reg *r)
     bool is_default = true;
 
     for (unsigned i = 0; is_default && i < n; i++) {
-        is_default = field_get_int(reg_member(dev, r, i, &size), size) == r->reset;
+        const void *p = reg_member(dev, r, i, &size);
+
+        is_default = field_get_int(p, size) == r->reset;
     }
-    reg_member(dev, r, 0, &size);
     save_field_head(s, r->name, size, is_default, n);
     for (unsigned i = 0; i < n; i++) {
-        save_int(s, field_get_int(reg_member(dev, r, i, &size), size), size);
+        const void *p = reg_member(dev, r, i, &size);
+
+        save_int(s, field_get_int(p, size), size);
     }
 }
 
