@@ -452,6 +452,7 @@ TEST(state, refuses_what_does_not_fit)
     g_autoptr(GError) err = NULL;
     uint8_t *wide;
 
+    aspace_store(machine_memory(m), 0x1000, 4, 0, (MemAttrs){ 0 });
     aspace_store(machine_memory(m), 0x2000, 4, 0, (MemAttrs){ 0 });
     EXPECT(machine_save_bytes(m, bytes, &err));
     n = test_pair(&a, &b);

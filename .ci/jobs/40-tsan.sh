@@ -6,4 +6,4 @@ cd "$(dirname "$0")/../.."
 build=build-tsan
 ./configure --build=$build -Db_sanitize=thread -Db_lundef=false
 ninja -C $build
-TSAN_OPTIONS=halt_on_error=1 setarch -R $build/tests/tinamou-tests
+TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/tsan.supp" setarch -R $build/tests/tinamou-tests

@@ -233,14 +233,19 @@ static void loop_job_done(void *arg)
     loop_job_end(job);
 }
 
+/* The job was made before: ThreadSanitizer, which cannot see the pool's queue, sees this. */
+static __attribute__((noinline)) void loop_job_begin(Machine *m)
+{
+    mutex_lock(&m->loop.lock);
+    mutex_unlock(&m->loop.lock);
+}
+
 static void loop_job_run(gpointer arg, gpointer machine)
 {
     LoopJob *job = arg;
     Machine *m = machine;
 
-    /* The job was made before: ThreadSanitizer, which cannot see the pool's queue, sees this. */
-    mutex_lock(&m->loop.lock);
-    mutex_unlock(&m->loop.lock);
+    loop_job_begin(m);
     job->work(job->arg);
     if (job->done) {
         loop_post(m, loop_job_done, job);
@@ -256,7 +261,7 @@ void loop_work(Machine *m, LoopFn *work, LoopFn *done, void *arg)
     *job = (LoopJob){ m, work, done, arg };
     mutex_lock(&m->loop.lock);
     if (!m->loop.pool) {
-        m->loop.pool = g_thread_pool_new(loop_job_run, m, WORKERS, TRUE, NULL);
+        m->loop.pool = g_thread_pool_new(loop_job_run, m, WORKERS, FALSE, NULL);
     }
     m->loop.working++;
     mutex_unlock(&m->loop.lock);
