@@ -230,9 +230,9 @@ static const struct {
     uint64_t (*run)(unsigned n);
     unsigned n;
 } kernels[] = {
-    { "dhry", dhry, 6000000 },  { "crc32", crc, 12000 },     { "sort", sort, 160 },
-    { "fib", fib, 36 },         { "interp", interp, 20000000 }, { "list", list, 30000000 },
-    { "regs", regs, 60000000 }, { "matmul", matmul, 60 },    { "saxpy", saxpy, 4000 },
+    { "dhry", dhry, 6000000 },   { "crc32", crc, 12000 },        { "sort", sort, 160 },
+    { "fib", fib, 36 },          { "interp", interp, 20000000 }, { "list", list, 30000000 },
+    { "regs", regs, 60000000 },  { "matmul", matmul, 60 },       { "saxpy", saxpy, 4000 },
     { "nbody", nbody, 2000000 },
 };
 

@@ -148,19 +148,19 @@ enum { IR_FENCE_LL = 1, IR_FENCE_LS = 2, IR_FENCE_SL = 4, IR_FENCE_SS = 8, IR_FE
  * fault.
  */
 enum {
-    IR_MO_SIZE = 7,         /* 0..4: 1 to 16 bytes */
-    IR_MO_SIGN = 1 << 3,    /* sign-extend to the result's type */
-    IR_MO_BE = 1 << 4,      /* big-endian */
+    IR_MO_SIZE = 7,      /* 0..4: 1 to 16 bytes */
+    IR_MO_SIGN = 1 << 3, /* sign-extend to the result's type */
+    IR_MO_BE = 1 << 4,   /* big-endian */
     IR_MO_ALIGN_NATURAL = 1 << 5,
     IR_MO_ALIGN_WHOLE = 2 << 5,
     IR_MO_ALIGN_WITHIN_16 = 3 << 5,
     IR_MO_ALIGN = 3 << 5,
-    IR_MO_ACQ = 1 << 7,     /* load-acquire, RCsc */
-    IR_MO_REL = 1 << 8,     /* store-release */
-    IR_MO_ACQPC = 1 << 9,   /* load-acquire, RCpc */
-    IR_MO_ATOMIC = 1 << 10, /* single-copy atomic as a whole, 16 bytes too */
-    IR_MO_UNPRIV = 1 << 11, /* unprivileged access (LDTR), for the target */
-    IR_MO_MODE_SHIFT = 12,  /* 4 bits: MMU mode, index of the software TLB */
+    IR_MO_ACQ = 1 << 7,      /* load-acquire, RCsc */
+    IR_MO_REL = 1 << 8,      /* store-release */
+    IR_MO_ACQPC = 1 << 9,    /* load-acquire, RCpc */
+    IR_MO_ATOMIC = 1 << 10,  /* single-copy atomic as a whole, 16 bytes too */
+    IR_MO_UNPRIV = 1 << 11,  /* unprivileged access (LDTR), for the target */
+    IR_MO_MODE_SHIFT = 12,   /* 4 bits: MMU mode, index of the software TLB */
     IR_MO_TARGET_SHIFT = 16, /* 16 bits for the target (details of the abort's syndrome) */
 };
 typedef uint32_t IrMemOp;
@@ -358,7 +358,7 @@ IrVal ir_rori(IrBlock *ir, IrVal a, unsigned count);
 IrVal ir_extr(IrBlock *ir, IrVal hi, IrVal lo, unsigned count);
 IrVal ir_zext(IrBlock *ir, IrVal a, unsigned bits); /* within the type */
 IrVal ir_sext(IrBlock *ir, IrVal a, unsigned bits);
-IrVal ir_trunc(IrBlock *ir, IrVal a); /* to I32; an I32 stays */
+IrVal ir_trunc(IrBlock *ir, IrVal a);  /* to I32; an I32 stays */
 IrVal ir_zext64(IrBlock *ir, IrVal a); /* to I64; an I64 stays */
 IrVal ir_sext64(IrBlock *ir, IrVal a);
 IrVal ir_extract(IrBlock *ir, IrVal a, unsigned pos, unsigned len);
