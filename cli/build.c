@@ -191,6 +191,8 @@ static bool build_board(Build *b, GError **err)
         .n_drives = b->drives->len,
         .devices = (const char *const *)c->devices->pdata,
         .n_devices = c->devices->len,
+        .globals = (const char *const *)c->globals->pdata,
+        .n_globals = c->globals->len,
         .uuid = c->uuid,
         .nodefaults = c->nodefaults,
         .no_graphic = true,

@@ -139,6 +139,18 @@ static bool option_device(SystemConfig *c, const char *arg, GError **err)
     return true;
 }
 
+static bool option_global(SystemConfig *c, const char *arg, GError **err)
+{
+    if (!strchr(arg, '.') || !strchr(arg, '=')) {
+        return error_set(err,
+                         "-global %s: it must be TYPE.PROPERTY=VALUE, such as "
+                         "virtio-mmio.force-legacy=off",
+                         arg);
+    }
+    g_ptr_array_add(c->globals, g_strdup(arg));
+    return true;
+}
+
 static bool option_chardev(SystemConfig *c, const char *arg, GError **err)
 {
     if (option_is_help(arg)) {
@@ -304,6 +316,8 @@ static const CliOption options[] = {
     { "device", NULL, "TYPE[,id=ID][,PROPERTY=VALUE...]", SECTION_STANDARD,
       "add a device; `-device help` lists types, `-device TYPE,help` a type's properties",
       option_device },
+    { "global", NULL, "TYPE.PROPERTY=VALUE", SECTION_STANDARD,
+      "set a property of every device of that type", option_global },
     { "name", NULL, "NAME", SECTION_STANDARD, "name of the guest, for monitors", option_name },
     { "uuid", NULL, "UUID", SECTION_STANDARD, "the machine's UUID", option_uuid },
     { "nodefaults", NULL, NULL, SECTION_STANDARD,
@@ -392,7 +406,6 @@ static const char *const options_later[] = {
     "full-screen",
     "fw_cfg",
     "g",
-    "global",
     "hda",
     "hdb",
     "hdc",

@@ -63,7 +63,7 @@ while read -r name; do
         tail -n 5 "$build/meson-logs/testlog.txt" | grep -i skip >>"$log"
     fi
     result "$name" $status
-done < <(meson test -C "$build" --list --no-suite unit 2>/dev/null | sed 's/.* \/ //')
+done < <(meson test -C "$build" --list --no-suite unit 2>/dev/null | sed -n 's/.* \/ //p')
 
 echo "$pass passed, $fail failed, $skip skipped"
 [ "$fail" -eq 0 ]
