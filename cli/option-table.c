@@ -142,10 +142,8 @@ static bool option_device(SystemConfig *c, const char *arg, GError **err)
 static bool option_global(SystemConfig *c, const char *arg, GError **err)
 {
     if (!strchr(arg, '.') || !strchr(arg, '=')) {
-        return error_set(err,
-                         "-global %s: it must be TYPE.PROPERTY=VALUE, such as "
-                         "virtio-mmio.force-legacy=off",
-                         arg);
+        return error_set(err, "it must be TYPE.PROPERTY=VALUE, such as "
+                              "virtio-mmio.force-legacy=off");
     }
     g_ptr_array_add(c->globals, g_strdup(arg));
     return true;
