@@ -111,7 +111,7 @@ bool trans_ldr_v_u(Trans *t, const ArgsLdstVu *a)
         return true;
     }
 
-    IrVal addr = ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm << a->size);
+    IrVal addr = ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size));
 
     arm_set_v(t, a->rt, vldst_load(t, a->size, addr));
     return true;
@@ -122,7 +122,8 @@ bool trans_str_v_u(Trans *t, const ArgsLdstVu *a)
     if (!arm_fp_check(t)) {
         return true;
     }
-    vldst_store(t, a->size, ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm << a->size), a->rt);
+    vldst_store(t, a->size, ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size)),
+                a->rt);
     return true;
 }
 

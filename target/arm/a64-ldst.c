@@ -57,7 +57,7 @@ static void ldst_pair_writeback(Trans *t, const ArgsPair *a, IrVal base, int64_t
 
 bool trans_ldp(Trans *t, const ArgsPair *a)
 {
-    int64_t offset = (int64_t)a->imm << a->size;
+    int64_t offset = (int64_t)a->imm * (1 << a->size);
     IrVal base = arm_base(t, a->rn), out[2];
 
     ir_ldp(t->ir, IR_I64, arm_memop(t, a->size, a->ext ? IR_MO_SIGN : 0),
@@ -70,7 +70,7 @@ bool trans_ldp(Trans *t, const ArgsPair *a)
 
 bool trans_stp(Trans *t, const ArgsPair *a)
 {
-    int64_t offset = (int64_t)a->imm << a->size;
+    int64_t offset = (int64_t)a->imm * (1 << a->size);
     IrVal base = arm_base(t, a->rn);
 
     ir_stp(t->ir, arm_memop(t, a->size, 0), ldst_pair_addr(t, a, base, offset), arm_x(t, a->rt),
@@ -134,14 +134,14 @@ bool trans_sttr(Trans *t, const ArgsLdstI *a)
 bool trans_ldr_u(Trans *t, const ArgsLdstU *a)
 {
     ldst_load(t, a->rt, a->size, a->ext, 0,
-              ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm << a->size));
+              ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size)));
     return true;
 }
 
 bool trans_str_u(Trans *t, const ArgsLdstU *a)
 {
     ldst_store(t, a->rt, a->size, 0,
-               ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm << a->size));
+               ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size)));
     return true;
 }
 
