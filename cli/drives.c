@@ -70,9 +70,9 @@ static bool drive_parse(BoardDrive *d, Options *o, GError **err)
                                          "serial", "index",   "unit",    "media", "cache",
                                          "aio",    "discard", "snapshot" };
     static const char *const media[] = { "disk", NULL };
-    static const char *const cache[] = { "writeback",  "none",         "unsafe",
-                                         "directsync", "writethrough", NULL };
-    static const char *const aio[] = { "threads", "native", "io_uring", NULL };
+    /* unsafe promises less than writeback, which is what is done. */
+    static const char *const cache[] = { "writeback", "unsafe", NULL };
+    static const char *const aio[] = { "threads", NULL };
     static const char *const discard[] = { "ignore", "off", NULL };
     const char *interface = options_get(o, "if");
     uint64_t index;
@@ -111,15 +111,18 @@ static bool blockdev_parse(BoardDrive *d, Options *o, GError **err)
     static const char *const valid[] = { "driver",         "node-name",    "filename",
                                          "read-only",      "file.driver",  "file.filename",
                                          "auto-read-only", "cache.direct", "discard" };
+    static const char *const off[] = { "off", NULL };
+    static const char *const discard[] = { "ignore", "off", NULL };
     const char *driver = options_get(o, "driver"), *below = options_get(o, "file.driver");
     const char *file = options_get(o, "file.filename");
 
     *d = (BoardDrive){ .interface = DRIVE_NONE, .format = "raw", .index = -1 };
     d->id = options_get(o, "node-name");
     d->file = file ? file : options_get(o, "filename");
-    options_get(o, "auto-read-only");
-    options_get(o, "cache.direct");
-    options_get(o, "discard");
+    options_get(o, "auto-read-only"); /* a file that cannot be written is refused either way */
+    if (!drive_plain(o, "cache.direct", off, err) || !drive_plain(o, "discard", discard, err)) {
+        return false;
+    }
     if (!driver || (strcmp(driver, "raw") && strcmp(driver, "file"))) {
         return error_set(err, "driver=%s is not supported yet; valid: raw, file",
                          driver ? driver : "(missing)");
