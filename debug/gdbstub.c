@@ -274,22 +274,13 @@ static void gdb_cmd_write_binary(GdbServer *s, const char *p)
 
 /* ---- Breakpoints ---- */
 
-static bool gdb_breakpoint(Cpu *cpu, char type, bool insert, uint64_t addr, uint64_t len)
+static bool gdb_breakpoint(Cpu *cpu, bool insert, uint64_t addr)
 {
-    static const uint8_t flags[] = { WATCH_WRITE, WATCH_READ, WATCH_READ | WATCH_WRITE };
-
-    if (type == '0' || type == '1') {
-        if (insert) {
-            cpu_breakpoint_add(cpu, addr);
-            return true;
-        }
-        return cpu_breakpoint_remove(cpu, addr);
-    }
     if (insert) {
-        cpu_watchpoint_add(cpu, addr, len, flags[type - '2']);
+        cpu_breakpoint_add(cpu, addr);
         return true;
     }
-    return cpu_watchpoint_remove(cpu, addr, len, flags[type - '2']);
+    return cpu_breakpoint_remove(cpu, addr);
 }
 
 static void gdb_cmd_breakpoint(GdbServer *s, const char *p)
@@ -298,7 +289,8 @@ static void gdb_cmd_breakpoint(GdbServer *s, const char *p)
     char type = *p;
     uint64_t addr, len;
 
-    if (type < '0' || type > '4') {
+    /* No accelerator stops at watchpoints: the debugger then steps and compares. */
+    if (type < '0' || type > '1') {
         return; /* an empty answer: not supported */
     }
     if (p[1] != ',' || !gdb_range(p + 2, &addr, &len, &p)) {
@@ -306,7 +298,7 @@ static void gdb_cmd_breakpoint(GdbServer *s, const char *p)
         return;
     }
     for (unsigned i = 0; i < machine_n_cpus(s->m); i++) {
-        ok = gdb_breakpoint(machine_cpu(s->m, i), type, insert, addr, len) && ok;
+        ok = gdb_breakpoint(machine_cpu(s->m, i), insert, addr) && ok;
     }
     gdb_reply(s, ok ? "OK" : "E22");
 }
