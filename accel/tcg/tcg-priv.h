@@ -78,16 +78,31 @@ void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
 
 void tcg_tlb_init(Cpu *cpu);
 void tcg_tlb_flush_all(Cpu *cpu);
-void tcg_jump_flush(Cpu *cpu);
-/* Make tc->jump the table of @mode_word. */
-void tcg_jump_select(Cpu *cpu, uint64_t mode_word);
 /* What the slow path needs of a page, after a walk where needed; NULL: cpu->raised. */
 TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop);
-/* The code page of @pc; NULL: cpu->raised. */
-TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc);
 /* Act on what other vCPUs asked. */
 void tcg_messages(Cpu *cpu);
 void tcg_post_revoke(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
+
+/* ---- finding code (code-tlb.c) ---- */
+
+/* Virtual addresses without their tag byte. */
+#define TCG_ADDRESS_BITS 0x00ffffffffffffffull
+
+static inline bool tcg_same_span(uint64_t a, uint64_t b, uint64_t span, uint64_t mask)
+{
+    return ((a ^ b) & ~(span - 1) & mask) == 0;
+}
+
+void tcg_code_tlb_init(Cpu *cpu);
+/* The code page of @pc; NULL: cpu->raised. */
+TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc);
+void tcg_code_flush_modes(Cpu *cpu, uint32_t modes);
+void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f);
+/* Forget every block found by address. */
+void tcg_jump_flush(Cpu *cpu);
+/* Make tc->jump the table of @mode_word. */
+void tcg_jump_select(Cpu *cpu, uint64_t mode_word);
 
 /* ---- -d (trace.c) ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The software TLB of a vCPU, its code TLB and its jump caches, and what other vCPUs ask of them.
+ * The software TLB of a vCPU for data, and what other vCPUs ask of it.
  *
  * Tags hold the address as the guest used it, tag byte included (Arm's top-byte-ignore): a tagged
  * pointer gets an entry of its own, and only invalidation looks at addresses without the tag.
@@ -10,8 +10,6 @@
 #include <sched.h>
 
 enum { PAGE_MASK_LOW = GUEST_PAGE_SIZE - 1 };
-
-#define TLB_ADDRESS_BITS 0x00ffffffffffffffull
 
 static unsigned tlb_index(const TcgCpu *tc, unsigned mode, GuestVirt va)
 {
@@ -40,62 +38,6 @@ static void tlb_flush_mode(TcgCpu *tc, unsigned mode)
     tc->large_span[mode] = GUEST_PAGE_SIZE;
 }
 
-static void tlb_flush_code(TcgCpu *tc, uint32_t modes)
-{
-    for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
-        if (modes >> tc->code_tlb[i].mode & 1) {
-            tc->code_tlb[i].page = TCG_NO_TAG;
-        }
-    }
-}
-
-void tcg_jump_flush(Cpu *cpu)
-{
-    TcgCpu *tc = tcg_cpu(cpu);
-
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        TcgJumpTable *t = &tc->jump_table[k];
-
-        if (t->n_used > TCG_USED_MAX) {
-            for (unsigned i = 0; i < TCG_JUMP_SIZE; i++) {
-                t->entry[i].pc = tcg_empty_pc(i);
-            }
-        } else {
-            for (unsigned i = 0; i < t->n_used; i++) {
-                t->entry[t->used[i]].pc = tcg_empty_pc(t->used[i]);
-            }
-        }
-        t->n_used = 0;
-    }
-}
-
-void tcg_jump_select(Cpu *cpu, uint64_t mode_word)
-{
-    TcgCpu *tc = tcg_cpu(cpu);
-    TcgJumpTable *oldest = &tc->jump_table[0];
-
-    tc->mode_word = mode_word;
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        TcgJumpTable *t = &tc->jump_table[k];
-
-        if (t->mode_word == mode_word) {
-            t->last_use = ++tc->jump_clock;
-            tc->jump = t->entry;
-            return;
-        }
-        if (t->last_use < oldest->last_use) {
-            oldest = t;
-        }
-    }
-    oldest->mode_word = mode_word;
-    oldest->last_use = ++tc->jump_clock;
-    for (unsigned i = 0; i < TCG_JUMP_SIZE; i++) {
-        oldest->entry[i].pc = tcg_empty_pc(i);
-    }
-    oldest->n_used = 0;
-    tc->jump = oldest->entry;
-}
-
 void tcg_tlb_init(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
@@ -110,13 +52,7 @@ void tcg_tlb_init(Cpu *cpu)
         tc->n_used[m] = m < cpu->target->n_mmu_modes ? TCG_USED_MAX + 1 : 0;
         tlb_flush_mode(tc, m);
     }
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        tc->jump_table[k].mode_word = UINT64_MAX;
-        tc->jump_table[k].n_used = TCG_USED_MAX + 1;
-    }
-    tcg_jump_flush(cpu);
-    tlb_flush_code(tc, UINT32_MAX);
-    tcg_jump_select(cpu, UINT64_MAX - 1);
+    tcg_code_tlb_init(cpu);
 }
 
 static void tlb_flush_modes(Cpu *cpu, uint32_t modes)
@@ -128,8 +64,7 @@ static void tlb_flush_modes(Cpu *cpu, uint32_t modes)
             tlb_flush_mode(tc, m);
         }
     }
-    tlb_flush_code(tc, modes);
-    tcg_jump_flush(cpu);
+    tcg_code_flush_modes(cpu, modes);
     tc->stats.tlb_flushes++;
 }
 
@@ -143,16 +78,10 @@ void tcg_tlb_flush_modes(Cpu *cpu, uint32_t modes)
     tlb_flush_modes(cpu, modes);
 }
 
-static bool tlb_same_span(uint64_t a, uint64_t b, uint64_t span, uint64_t mask)
-{
-    return ((a ^ b) & ~(span - 1) & mask) == 0;
-}
-
 static void tlb_flush_page(Cpu *cpu, const TcgFlush *f)
 {
     TcgCpu *tc = tcg_cpu(cpu);
-    uint64_t mask = f->any_tag ? TLB_ADDRESS_BITS : UINT64_MAX;
-    bool code_hit = false;
+    uint64_t mask = f->any_tag ? TCG_ADDRESS_BITS : UINT64_MAX;
 
     for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
         if (!(f->modes >> m & 1)) {
@@ -161,7 +90,7 @@ static void tlb_flush_page(Cpu *cpu, const TcgFlush *f)
         if (tc->large_span[m] <= GUEST_PAGE_SIZE) {
             unsigned i = tlb_index(tc, m, f->va);
 
-            if (tlb_same_span(tc->full[m][i].page, f->va, GUEST_PAGE_SIZE, mask)) {
+            if (tcg_same_span(tc->full[m][i].page, f->va, GUEST_PAGE_SIZE, mask)) {
                 tlb_drop(tc, m, i);
             }
         } else if (tc->n_used[m] > TCG_USED_MAX) {
@@ -171,24 +100,13 @@ static void tlb_flush_page(Cpu *cpu, const TcgFlush *f)
                 unsigned i = tc->used[m][k];
 
                 if (tc->full[m][i].page != TCG_NO_TAG &&
-                    tlb_same_span(tc->full[m][i].page, f->va, tc->full[m][i].span, mask)) {
+                    tcg_same_span(tc->full[m][i].page, f->va, tc->full[m][i].span, mask)) {
                     tlb_drop(tc, m, i);
                 }
             }
         }
     }
-    for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
-        TcgCodePage *p = &tc->code_tlb[i];
-
-        if (p->page != TCG_NO_TAG && (f->modes >> p->mode & 1) &&
-            tlb_same_span(p->page, f->va, p->span, mask)) {
-            p->page = TCG_NO_TAG;
-            code_hit = true;
-        }
-    }
-    if (code_hit) {
-        tcg_jump_flush(cpu);
-    }
+    tcg_code_flush_page(cpu, f);
     tc->stats.page_flushes++;
 }
 
@@ -405,40 +323,4 @@ TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode
     tc->large_span[mode] = MAX(tc->large_span[mode], f->span);
     tlb_set_tags(tc, mode, i, flat);
     return f;
-}
-
-TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc)
-{
-    TcgCpu *tc = tcg_cpu(cpu);
-    unsigned mode = cpu->target->fetch_mode(cpu);
-    uint64_t page = pc & ~(uint64_t)PAGE_MASK_LOW;
-    TcgCodePage *p = &tc->code_tlb[(pc >> GUEST_PAGE_BITS ^ mode * 37) % TCG_CODE_TLB_SIZE];
-    TlbResult r = { 0 };
-    const FlatRange *flat;
-
-    if (p->page == page && p->mode == mode) {
-        return p;
-    }
-    if (!cpu->target->tlb_fill(cpu, pc, ACCESS_FETCH, mode, 0, false, &r)) {
-        return NULL;
-    }
-    flat = aspace_lookup(r.secure ? cpu->as_secure : cpu->as, r.phys);
-    if (!flat || !flat->ram || flat->start > (r.phys & ~(uint64_t)PAGE_MASK_LOW) ||
-        flat->len - ((r.phys & ~(uint64_t)PAGE_MASK_LOW) - flat->start) < GUEST_PAGE_SIZE) {
-        if (!cpu->target->bus_error(cpu, pc, r.phys, ACCESS_FETCH, mode, 0)) {
-            cpu->raised = 1;
-        }
-        return NULL;
-    }
-    *p = (TcgCodePage){
-        .page = page,
-        .span = MAX(r.page_bytes, GUEST_PAGE_SIZE),
-        .ram = flat->ram,
-        .phys = r.phys & ~(uint64_t)PAGE_MASK_LOW,
-        .mode = (uint8_t)mode,
-        .global = r.global,
-        .secure = r.secure,
-    };
-    p->ram_off = flat->offset + (p->phys - flat->start);
-    return p;
 }
