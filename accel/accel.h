@@ -19,6 +19,12 @@ typedef enum AccelExit {
     ACCEL_EXIT_DEBUG,   /* breakpoint or step for the debugger */
 } AccelExit;
 
+/* One number of x-query-jit; static strings. */
+typedef struct AccelCounter {
+    const char *group, *name;
+    uint64_t value;
+} AccelCounter;
+
 typedef struct Accel {
     const char *name; /* "tcg" */
     const char *doc;
@@ -36,6 +42,8 @@ typedef struct Accel {
     void (*state_changed)(Cpu *cpu);
     /* Breakpoints of the debugger changed. Context: every vCPU stopped. */
     void (*breakpoints_changed)(Cpu *cpu);
+    /* Append AccelCounter rows. Context: any thread; the numbers may be a little old. */
+    void (*counters)(void *accel_state, GArray *out);
     /* Text of `info jit`. */
     void (*info)(void *accel_state, GString *out);
 } Accel;

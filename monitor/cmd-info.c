@@ -179,6 +179,36 @@ bool hmp_jit(MonCall *c, GError **err)
     return true;
 }
 
+bool cmd_query_jit(MonCall *c, GError **err)
+{
+    const Accel *a = machine_accel(c->m);
+    g_autoptr(GString) text = g_string_new(NULL);
+    GArray *all;
+
+    if (!a || !a->info || !a->counters) {
+        return error_set(err, "JIT information is only available with accel=tcg");
+    }
+    all = g_array_new(FALSE, FALSE, sizeof(AccelCounter));
+    a->counters(machine_accel_state(c->m), all);
+    a->info(machine_accel_state(c->m), text);
+    json_out_begin(c->out, NULL, '{');
+    json_out_str(c->out, "human-readable-text", text->str);
+    json_out_begin(c->out, "counters", '[');
+    for (guint i = 0; i < all->len; i++) {
+        const AccelCounter *k = &g_array_index(all, AccelCounter, i);
+
+        json_out_begin(c->out, NULL, '{');
+        json_out_str(c->out, "group", k->group);
+        json_out_str(c->out, "name", k->name);
+        json_out_uint(c->out, "value", k->value);
+        json_out_end(c->out, '}');
+    }
+    json_out_end(c->out, ']');
+    json_out_end(c->out, '}');
+    g_array_free(all, TRUE);
+    return true;
+}
+
 bool hmp_roms(MonCall *c, GError **err)
 {
     g_autofree char *text = rom_text(c->m);

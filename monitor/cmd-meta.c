@@ -109,7 +109,7 @@ static void schema_close(JsonOut *j, const char *meta)
     json_out_end(j, '}');
 }
 
-static void schema_type(JsonOut *j, unsigned index)
+static void schema_type(JsonOut *j, unsigned index, GHashTable *arrays)
 {
     const MonType *t = &mon_types[index];
     g_autofree char *name = g_strdup_printf("%u", index + 1);
@@ -118,6 +118,7 @@ static void schema_type(JsonOut *j, unsigned index)
     json_out_begin(j, "members", '[');
     for (const MonMember *m = t->members; m && m->name; m++) {
         schema_member(j, m->name, m->type, m->optional);
+        schema_note_array(arrays, m->type);
     }
     for (const char *const *v = t->values; v && *v; v++) {
         json_out_begin(j, NULL, '{');
@@ -185,7 +186,7 @@ bool cmd_query_schema(MonCall *c, GError **err)
     json_out_end(j, ']');
     schema_close(j, "object");
     for (unsigned i = 0; i < mon_n_types; i++) {
-        schema_type(j, i);
+        schema_type(j, i, arrays);
     }
     g_hash_table_iter_init(&it, arrays);
     while (g_hash_table_iter_next(&it, &key, NULL)) {

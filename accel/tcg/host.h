@@ -3,6 +3,7 @@
 #ifndef ACCEL_TCG_HOST_H
 #define ACCEL_TCG_HOST_H
 
+#include "accel/tcg/counters.h"
 #include "accel/tcg/tcg-cpu.h"
 
 #include <glib.h>
@@ -67,8 +68,9 @@ struct TcgCache {
     size_t size;
     size_t n_prologue; /* bytes at the start that init() used */
     const struct TcgHost *host;
-    void *host_state; /* the host's, made by init() */
-    void *priv;       /* of cache.c */
+    void *host_state;      /* the host's, made by init() */
+    TcgCounters *counters; /* generated code counts what it does; NULL: it does not */
+    void *priv;            /* of cache.c */
 };
 
 static inline uint8_t *tcg_rx(const TcgCache *c, uint8_t *rw)

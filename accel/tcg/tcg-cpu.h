@@ -100,6 +100,16 @@ typedef struct TcgStats {
     uint64_t interrupts, exceptions, enters;
 } TcgStats;
 
+/* What generated code adds to with `count=on`. */
+enum {
+    TCG_COUNT_GUEST, /* guest instructions begun */
+    TCG_COUNT_HOST,  /* host instructions on the blocks' usual way */
+    TCG_COUNT_STUB,  /* host instructions of slow paths, C code apart */
+    TCG_COUNT_READ,  /* loads that looked in the TLB */
+    TCG_COUNT_WRITE, /* stores and atomics that did */
+    TCG_N_COUNTS,
+};
+
 typedef struct TcgCpu {
     /* Index of a page: (va >> 12) & (n - 1); read and write entries apart. */
     _Alignas(64) TcgTlbEntry read[TCG_MODES][TCG_TLB_MAX];
@@ -148,6 +158,7 @@ typedef struct TcgCpu {
     uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */
     uint64_t host_stack;      /* the host back end's own */
     uint64_t host_data[4];
+    uint64_t count[TCG_N_COUNTS];
     _Alignas(64) uint8_t end[0];
 } TcgCpu;
 

@@ -113,4 +113,10 @@ bool tcg_trace_each_block(Cpu *cpu);
 void tcg_trace_enter(Cpu *cpu, const TcgBlock *b, GuestVirt pc);
 void tcg_trace_exception(Cpu *cpu, const char *what, GuestVirt from);
 
+/* ---- what was done (stats.c) ---- */
+
+/* AccelCounter rows of everything counted, to @out. */
+void tcg_stats(void *state, GArray *out);
+void tcg_info(void *state, GString *out);
+
 #endif

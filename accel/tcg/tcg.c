@@ -42,15 +42,20 @@ static const TcgHost *tcg_find_host(const char *name, GError **err)
 
 static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
 {
-    static const char *const valid[] = { "backend", "tb-size", "one-insn-per-tb", "thread",
-                                         "split-wx" };
+    static const char *const valid[] = { "backend", "tb-size",  "one-insn-per-tb",
+                                         "thread",  "split-wx", "count" };
     const char *thread;
     uint64_t mib;
+    bool count;
 
     t->host = tcg_find_host(options_get(o, "backend"), err);
     if (!t->host || !options_get_number(o, "tb-size", 512, &mib, err) ||
-        !options_get_bool(o, "one-insn-per-tb", false, &t->one_insn, err)) {
+        !options_get_bool(o, "one-insn-per-tb", false, &t->one_insn, err) ||
+        !options_get_bool(o, "count", false, &count, err)) {
         return false;
+    }
+    if (count) {
+        t->cache.counters = tcg_counters_new();
     }
     options_get(o, "split-wx"); /* the cache is never writable and executable at one address */
     thread = options_get(o, "thread");
@@ -76,6 +81,7 @@ static void tcg_machine_free(void *state)
         t->host->free(&t->cache);
     }
     tcg_cache_free(t);
+    tcg_counters_free(t->cache.counters);
     g_free(t);
 }
 
@@ -92,6 +98,7 @@ static void *tcg_machine_init(Machine *m, const char *options, GError **err)
         options_deinit(&o);
     }
     if (!ok || !tcg_cache_init(t, bytes, err)) {
+        tcg_counters_free(t->cache.counters);
         g_free(t);
         return NULL;
     }
@@ -448,40 +455,6 @@ void tcg_halt(Cpu *cpu)
     tcg_cpu(cpu)->halted = true;
 }
 
-static void tcg_info(void *state, GString *out)
-{
-    Tcg *t = state;
-    TcgStats s = { 0 };
-
-    for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
-        const TcgStats *c = &tcg_cpu(machine_cpu(t->machine, i))->stats;
-
-        for (size_t k = 0; k < sizeof(s) / sizeof(uint64_t); k++) {
-            ((uint64_t *)&s)[k] += ((const uint64_t *)c)[k];
-        }
-    }
-    g_string_append_printf(out, "back end             %s\n", t->host->name);
-    g_string_append_printf(out, "blocks translated    %" G_GUINT64_FORMAT "\n", s.translations);
-    g_string_append_printf(out, "guest instructions   %" G_GUINT64_FORMAT "\n", s.guest_insns);
-    g_string_append_printf(out, "host bytes           %" G_GUINT64_FORMAT "\n", s.host_bytes);
-    g_string_append_printf(out, "translation time     %" G_GUINT64_FORMAT " ms\n",
-                           s.translate_ns / 1000000);
-    g_string_append_printf(out, "lookups              %" G_GUINT64_FORMAT "\n", s.lookups);
-    g_string_append_printf(out, "links made           %" G_GUINT64_FORMAT "\n", s.links);
-    g_string_append_printf(out, "entries              %" G_GUINT64_FORMAT "\n", s.enters);
-    g_string_append_printf(out, "TLB fills            %" G_GUINT64_FORMAT "\n", s.tlb_fills);
-    g_string_append_printf(
-        out, "TLB flushes          %" G_GUINT64_FORMAT " whole, %" G_GUINT64_FORMAT " pages\n",
-        s.tlb_flushes, s.page_flushes);
-    g_string_append_printf(out, "slow accesses        %" G_GUINT64_FORMAT "\n", s.slow);
-    g_string_append_printf(out, "device accesses      %" G_GUINT64_FORMAT "\n", s.mmio);
-    g_string_append_printf(out, "stores to code       %" G_GUINT64_FORMAT "\n", s.smc);
-    g_string_append_printf(out, "blocks invalidated   %" G_GUINT64_FORMAT "\n", t->invalidations);
-    g_string_append_printf(out, "chunks evicted       %" G_GUINT64_FORMAT "\n", t->evictions);
-    g_string_append_printf(out, "exceptions           %" G_GUINT64_FORMAT "\n", s.exceptions);
-    g_string_append_printf(out, "interrupts           %" G_GUINT64_FORMAT "\n", s.interrupts);
-}
-
 const Accel accel_tcg = {
     .name = "tcg",
     .doc = "binary translation: any guest on any host",
@@ -494,6 +467,7 @@ const Accel accel_tcg = {
     .state_changed = tcg_state_changed,
     .breakpoints_changed = tcg_breakpoints_changed,
     .info = tcg_info,
+    .counters = tcg_stats,
 };
 
 const Accel *const accel_types[] = { &accel_tcg, NULL };

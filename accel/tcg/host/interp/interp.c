@@ -310,6 +310,7 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
             break;
         case IR_INSN:
             r->insn = seen++;
+            r->tc->count[TCG_COUNT_GUEST]++;
             break;
         case IR_CONST:
             d->u64[0] = ir_const_value(i);

@@ -12,6 +12,12 @@ void x64_byte(X64Asm *a, unsigned b)
     }
 }
 
+void x64_op0(X64Asm *a, unsigned b)
+{
+    a->n_insns++;
+    x64_byte(a, b);
+}
+
 void x64_u32(X64Asm *a, uint32_t v)
 {
     if (a->end - a->p < 4) {
@@ -63,6 +69,7 @@ static void x64_head(X64Asm *a, X64Op op, unsigned reg, unsigned index, unsigned
     unsigned rex =
         (op & X_W ? 8 : 0) | (reg & 8 ? 4 : 0) | (index & 8 ? 2 : 0) | (base & 8 ? 1 : 0);
 
+    a->n_insns++;
     if (op & X_PP) {
         x64_byte(a, pp[(op & X_PP) / X_66]);
     }
@@ -121,6 +128,7 @@ static void x64_vex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned i
     unsigned r = reg & 8 ? 0 : 0x80, x = index & 8 ? 0 : 0x40, b = base & 8 ? 0 : 0x20;
     unsigned tail = (~vvvv & 15) << 3 | (op & X_L256 ? 4 : 0) | pp;
 
+    a->n_insns++;
     if (map == 1 && x && b && !(op & X_W)) {
         x64_byte(a, 0xc5);
         x64_byte(a, r | tail);
@@ -161,6 +169,7 @@ void x64_vex_rmi(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m, uin
 void x64_mov_imm(X64Asm *a, unsigned reg, uint64_t imm)
 {
     if (imm == (uint32_t)imm) {
+        a->n_insns++;
         if (reg & 8) {
             x64_byte(a, 0x41);
         }
@@ -170,7 +179,7 @@ void x64_mov_imm(X64Asm *a, unsigned reg, uint64_t imm)
         x64_rr(a, 0xc7 | X_W, 0, reg);
         x64_u32(a, (uint32_t)imm);
     } else {
-        x64_byte(a, 0x48 | reg >> 3);
+        x64_op0(a, 0x48 | reg >> 3);
         x64_byte(a, 0xb8 | (reg & 7));
         x64_u64(a, imm);
     }
@@ -402,20 +411,20 @@ void x64_bind(X64Asm *a, X64Label *l)
 
 void x64_jmp(X64Asm *a, X64Label *l)
 {
-    x64_byte(a, 0xe9);
+    x64_op0(a, 0xe9);
     x64_label_ref(a, l);
 }
 
 void x64_jcc(X64Asm *a, X64Cc cc, X64Label *l)
 {
-    x64_byte(a, 0x0f);
+    x64_op0(a, 0x0f);
     x64_byte(a, 0x80 | cc);
     x64_label_ref(a, l);
 }
 
 void x64_call(X64Asm *a, X64Label *l)
 {
-    x64_byte(a, 0xe8);
+    x64_op0(a, 0xe8);
     x64_label_ref(a, l);
 }
 
@@ -426,20 +435,20 @@ static void x64_rel(X64Asm *a, int64_t pos)
 
 void x64_jmp_to(X64Asm *a, int64_t pos)
 {
-    x64_byte(a, 0xe9);
+    x64_op0(a, 0xe9);
     x64_rel(a, pos);
 }
 
 void x64_jcc_to(X64Asm *a, X64Cc cc, int64_t pos)
 {
-    x64_byte(a, 0x0f);
+    x64_op0(a, 0x0f);
     x64_byte(a, 0x80 | cc);
     x64_rel(a, pos);
 }
 
 void x64_call_to(X64Asm *a, int64_t pos)
 {
-    x64_byte(a, 0xe8);
+    x64_op0(a, 0xe8);
     x64_rel(a, pos);
 }
 

@@ -239,7 +239,8 @@ enum {
 typedef struct X64Asm {
     uint8_t *start, *p, *end;
     bool overflow;
-    bool avx; /* x64_v* may use VEX */
+    bool avx;         /* x64_v* may use VEX */
+    uint32_t n_insns; /* instructions written (padding is none) */
 } X64Asm;
 
 /* A place to jump to: offset from `start` once bound; before that a list of jumps to it. */
@@ -256,6 +257,8 @@ static inline uint32_t x64_pos(const X64Asm *a)
 }
 
 void x64_byte(X64Asm *a, unsigned b);
+/* An instruction of the bytes given to x64_byte: counts it. */
+void x64_op0(X64Asm *a, unsigned b);
 void x64_u32(X64Asm *a, uint32_t v);
 void x64_u64(X64Asm *a, uint64_t v);
 

@@ -89,7 +89,7 @@ static void x64_div(X64Emit *e, unsigned id, const IrInsn *insn, bool is_signed,
         if (w) {
             x64_byte(&e->a, 0x48);
         }
-        x64_byte(&e->a, 0x99); /* cqo, cdq */
+        x64_op0(&e->a, 0x99); /* cqo, cdq */
         x64_rr(&e->a, 0xf7 | X_W_IF(w), 7, RCX);
     } else {
         x64_alu_rr(&e->a, ALU_XOR, false, RDX, RDX);

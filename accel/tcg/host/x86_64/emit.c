@@ -138,6 +138,7 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
 {
     e->ir = ir;
     e->a = (X64Asm){ .start = buf, .p = buf, .end = buf + room, .avx = e->feat->avx };
+    e->count_at = 0;
     e->base = base;
     e->guest = 0;
     e->failed = false;
@@ -158,6 +159,7 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
             x64_mem_stub(e, &s);
         }
     }
+    x64_count_close(e);
     x64_exit_tails(e);
     return !e->a.overflow && !e->failed;
 }

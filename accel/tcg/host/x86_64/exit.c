@@ -60,9 +60,9 @@ static void x64_chain(X64Emit *e, int32_t delta, int cc)
 
     x64_align_patch(&e->a, cc < 0 ? 1 : 2);
     if (cc < 0) {
-        x64_byte(&e->a, 0xe9);
+        x64_op0(&e->a, 0xe9);
     } else {
-        x64_byte(&e->a, 0x0f);
+        x64_op0(&e->a, 0x0f);
         x64_byte(&e->a, 0x80 | (unsigned)cc);
     }
     r.patch = x64_pos(&e->a);
@@ -76,8 +76,12 @@ static void x64_poll(X64Emit *e, int32_t delta)
 
     x64_poll_test(e);
     x64_jcc(&e->a, CC_BE, &go);
+
+    uint32_t n = e->a.n_insns;
+
     x64_mov_imm(&e->a, RCX, (uint32_t)delta);
     x64_thunk_jmp(e, e->thunk->exit_request);
+    e->a.n_insns = n; /* rarely run */
     x64_bind(&e->a, &go);
 }
 
@@ -117,6 +121,7 @@ static void x64_leave_if(X64Emit *e, X64Cc cc, int32_t delta)
 void x64_exit_stub(X64Emit *e, X64Stub *s)
 {
     x64_bind(&e->a, &s->entry);
+    x64_count_open(e, X64_COUNT_LINE);
     if (s->save_flags) {
         x64_flags_store(e, s->flags_inverted);
     }
@@ -135,7 +140,7 @@ void x64_exit_tails(X64Emit *e)
             __builtin_memcpy(e->a.start + r->patch, &rel, 4);
         }
         x64_mov_imm(&e->a, RCX, (uint32_t)r->delta);
-        x64_byte(&e->a, 0x48); /* mov rax, imm64 */
+        x64_op0(&e->a, 0x48); /* mov rax, imm64 */
         x64_byte(&e->a, 0xb8);
         r->imm = x64_pos(&e->a);
         x64_u64(&e->a, 0);
@@ -231,4 +236,5 @@ void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)
     while (e->guest + 1 < e->ir->n_guest && e->ir->guest[e->guest].ir < id) {
         e->guest++;
     }
+    x64_count_open(e, X64_COUNT_GUEST);
 }

@@ -30,19 +30,19 @@ bool x64_flags_wanted(const X64Emit *e)
 static void x64_flags_to_ax(X64Emit *e)
 {
     if (e->flags_inverted) {
-        x64_byte(&e->a, 0xf5); /* cmc */
+        x64_op0(&e->a, 0xf5); /* cmc */
         e->flags_inverted = false;
     }
-    x64_byte(&e->a, 0x9f); /* lahf */
+    x64_op0(&e->a, 0x9f); /* lahf */
     x64_setcc(&e->a, CC_O, RAX);
 }
 
 void x64_flags_store(X64Emit *e, bool inverted)
 {
     if (inverted) {
-        x64_byte(&e->a, 0xf5);
+        x64_op0(&e->a, 0xf5);
     }
-    x64_byte(&e->a, 0x9f);
+    x64_op0(&e->a, 0x9f);
     x64_setcc(&e->a, CC_O, RAX);
     x64_rm(&e->a, XO_MOV16_RM_R, RAX, x64_env(e->lay->flags));
 }
@@ -127,9 +127,9 @@ static X64Cc x64_flags_cc_of(IrCond cond, bool inverted)
 static void x64_flags_restore(X64Emit *e, unsigned id)
 {
     x64_rm(&e->a, XO_MOVZX16, RAX, x64_flags_mem(e, id));
-    x64_byte(&e->a, 0x04); /* add al, 127: OF */
+    x64_op0(&e->a, 0x04); /* add al, 127: OF */
     x64_byte(&e->a, 0x7f);
-    x64_byte(&e->a, 0x9e); /* sahf */
+    x64_op0(&e->a, 0x9e); /* sahf */
     x64_flags_now(e, id, false);
 }
 
@@ -150,7 +150,7 @@ X64Cc x64_flags_cc(X64Emit *e, unsigned id, IrCond cond)
         x64_flags_restore(e, id);
     }
     if ((cond == IR_COND_HI || cond == IR_COND_LS) && !e->flags_inverted) {
-        x64_byte(&e->a, 0xf5);
+        x64_op0(&e->a, 0xf5);
         e->flags_inverted = true;
     }
     return x64_flags_cc_of(cond, e->flags_inverted);

@@ -35,15 +35,16 @@ void x64_fault_here(X64Emit *e, unsigned guest)
     uint32_t word[2] = { g->delta, g->restart };
 
     for (unsigned n = 0; n < 2; n++) {
-        x64_byte(&e->a, 0x0f);
+        x64_op0(&e->a, 0x0f);
         x64_byte(&e->a, 0x1f);
         x64_byte(&e->a, 0x80);
         x64_u32(&e->a, word[n]);
     }
 }
 
-static void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest)
+static void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest, const char *name)
 {
+    x64_count_event(e, "calls", name);
     x64_rm(&e->a, XO_LEA | X_W, RDI, x64_env(e->lay->cpu));
     x64_mov_imm(&e->a, RAX, (uintptr_t)fn);
     x64_thunk_call(e, raises ? e->thunk->call_raises : e->thunk->call);
@@ -55,6 +56,7 @@ static void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest)
 void x64_emit_call(X64Emit *e, const X64Call *c)
 {
     static const uint8_t reg[4] = { RSI, RDX, RCX, R8 };
+    const IrInsn *insn = x64_insn(e, e->i);
     X64Opd opd[4];
 
     x64_flags_save(e);
@@ -80,7 +82,8 @@ void x64_emit_call(X64Emit *e, const X64Call *c)
         }
         x64_arg_load(e, opd[n], c->arg[n].is_imm || x64_wide(x64_insn(e, c->arg[n].id)), reg[n]);
     }
-    x64_call_fn(e, c->fn, c->raises, e->guest);
+    x64_call_fn(e, c->fn, c->raises, e->guest,
+                insn->op == IR_CALL ? e->ir->helper[insn->imm]->name : ir_op_info[insn->op].name);
 }
 
 void x64_to_scratch(X64Emit *e, unsigned id, unsigned n)
@@ -137,6 +140,7 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
     unsigned mode = ir_memop_mode(mo);
     int32_t tlb = write ? e->lay->tlb_write[mode] : e->lay->tlb_read[mode];
 
+    x64_count_access(e, write);
     if (align) {
         x64_test_ri(&e->a, addr, align);
         x64_jcc(&e->a, CC_NE, slow);
@@ -454,6 +458,16 @@ static const void *x64_slow_fn(const X64Stub *s)
     }
 }
 
+static const char *x64_slow_name(const X64Stub *s)
+{
+    static const char *const name[] = {
+        [STUB_LD] = "slow LD",   [STUB_LDP] = "slow LDP", [STUB_ST] = "slow ST",
+        [STUB_STP] = "slow STP", [STUB_RMW] = "slow RMW", [STUB_CAS] = "slow CAS"
+    };
+
+    return name[s->kind];
+}
+
 /* A vector operand to scratch[n] of the vCPU and its address to @reg. */
 static void x64_slow_vec(X64Emit *e, X64Opd o, unsigned n, unsigned reg)
 {
@@ -521,6 +535,7 @@ void x64_mem_stub(X64Emit *e, X64Stub *s)
     uint16_t save = s->xmm_live;
 
     x64_bind(&e->a, &s->entry);
+    x64_count_open(e, X64_COUNT_STUB);
     if (s->type == IR_V128) {
         for (unsigned n = 0; n < 2; n++) {
             if (s->dst[n] != X64_NO_REG) {
@@ -537,7 +552,7 @@ void x64_mem_stub(X64Emit *e, X64Stub *s)
     x64_mov_rr(&e->a, true, RSI, s->addr);
     x64_mov_imm(&e->a, RDX, s->memop);
     x64_slow_args(e, s);
-    x64_call_fn(e, x64_slow_fn(s), true, s->guest);
+    x64_call_fn(e, x64_slow_fn(s), true, s->guest, x64_slow_name(s));
     x64_slow_results(e, s);
     for (unsigned r = 4; r < 16; r++) {
         if (save >> r & 1) {

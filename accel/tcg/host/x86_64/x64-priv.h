@@ -11,6 +11,7 @@
 #ifndef ACCEL_TCG_HOST_X86_64_X64_PRIV_H
 #define ACCEL_TCG_HOST_X86_64_X64_PRIV_H
 
+#include "accel/tcg/counters.h"
 #include "accel/tcg/host/x86_64/asm.h"
 #include "accel/tcg/ir/ir.h"
 
@@ -45,6 +46,8 @@ typedef struct X64Layout {
     int32_t jump; /* pointer to 4096 entries of {pc, host address} */
     unsigned n_pins;
     int32_t pin[X64_MAX_PINS]; /* of the state pinned to x64_pin_reg[n] */
+    bool count_on;             /* count what runs (count.c), here: */
+    int32_t count_guest, count_host, count_stub, count_read, count_write;
 } X64Layout;
 
 /* Entry points of the common code, as offsets from the start of the code cache. */
@@ -145,6 +148,9 @@ typedef struct X64Emit {
     uint64_t slot_dying[X64_SLOTS / 64]; /* free after the current operation */
     uint64_t vslot_dying[X64_VSLOTS / 64];
     bool slots_dying;
+    TcgCounters *counters;   /* by name; NULL: nothing is counted */
+    uint32_t count_at;       /* offset of the immediate that waits for the length of its piece */
+    uint32_t count_from;     /* a.n_insns where the piece began */
     bool failed;             /* cannot be emitted (slots ran out) */
     bool done[IR_MAX_INSNS]; /* emitted early together with another */
     X64Val val[IR_MAX_INSNS];
@@ -290,6 +296,22 @@ void x64_exit_stub(X64Emit *e, X64Stub *s);
 X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
 /* Where the exits lead while they are not linked. */
 void x64_exit_tails(X64Emit *e);
+
+/* ---- count.c: what runs, exactly ---- */
+
+typedef enum X64CountKind {
+    X64_COUNT_GUEST, /* a guest instruction begins */
+    X64_COUNT_LINE,  /* code of the block's usual way */
+    X64_COUNT_STUB,  /* a slow path */
+} X64CountKind;
+
+/* A straight piece of code begins; the one before ends. Uses rax; EFLAGS stay. */
+void x64_count_open(X64Emit *e, X64CountKind kind);
+void x64_count_close(X64Emit *e);
+/* An access that looks in the TLB. Uses rax; EFLAGS stay. */
+void x64_count_access(X64Emit *e, bool write);
+/* One more in the counter of that name (static strings). Uses rax; destroys EFLAGS. */
+void x64_count_event(X64Emit *e, const char *group, const char *name);
 
 /* ---- whole blocks ---- */
 

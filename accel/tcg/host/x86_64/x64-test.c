@@ -504,6 +504,7 @@ static TcgLeave rand_run(Rand *r, const TcgHost *host, TcgCache *cache, bool *ok
     memcpy(r->mem, r->before, MEM_BYTES);
     r->tc->pc_page = 0x7000;
     r->tc->leave_restart = 0;
+    memset(r->tc->count, 0, sizeof(r->tc->count));
     r->tc->chunk = &chunk;
     r->tc->tcg->cache = *cache;
     *ok = host->emit(cache, &chunk, r->ir, block);
@@ -569,6 +570,7 @@ static void rand_compare(Rand *r, TcgCache *cache, unsigned programs)
     for (unsigned n = 0; n < programs; n++) {
         const char *difference;
         TcgLeave a, b;
+        uint64_t counted;
         uint32_t restart;
         bool ok;
 
@@ -580,9 +582,13 @@ static void rand_compare(Rand *r, TcgCache *cache, unsigned programs)
         memcpy(want, r->cpu, sizeof(*want));
         memcpy(mem, r->mem, MEM_BYTES);
         restart = r->tc->leave_restart;
+        counted = r->tc->count[TCG_COUNT_GUEST];
         b = rand_run(r, &tcg_host_x86_64, cache, &ok);
         EXPECT(ok);
         difference = rand_difference(r, want, mem, b, a, restart);
+        if (cache->counters && counted != r->tc->count[TCG_COUNT_GUEST]) {
+            difference = "count of guest instructions";
+        }
         if (difference) {
             test_fail(__FILE__, __LINE__, "program %u: %s (leave %d, %d)", n, difference, b, a);
             return;
@@ -590,10 +596,10 @@ static void rand_compare(Rand *r, TcgCache *cache, unsigned programs)
     }
 }
 
-TEST(x64, random_programs_as_interpreted)
+static void rand_compare_all(bool count)
 {
     Rand *r = rand_new();
-    TcgCache cache = { .size = CODE_BYTES };
+    TcgCache cache = { .size = CODE_BYTES, .counters = count ? tcg_counters_new() : NULL };
     g_autoptr(GError) err = NULL;
 
     cache.rw = cache.rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -601,9 +607,21 @@ TEST(x64, random_programs_as_interpreted)
     if (cache.rw == MAP_FAILED || !tcg_host_x86_64.init(&cache, &r->target, &err)) {
         test_skip("no executable memory, or an old CPU");
     } else {
-        rand_compare(r, &cache, 1500);
+        rand_compare(r, &cache, count ? 500 : 1500);
         tcg_host_x86_64.free(&cache);
         munmap(cache.rw, CODE_BYTES);
     }
     rand_free(r);
+    tcg_counters_free(cache.counters);
+}
+
+TEST(x64, random_programs_as_interpreted)
+{
+    rand_compare_all(false);
+}
+
+/* Counting code disturbs nothing, and both back ends count alike. */
+TEST(x64, random_programs_counted)
+{
+    rand_compare_all(true);
 }

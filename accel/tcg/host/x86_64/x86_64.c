@@ -47,6 +47,11 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         .jump = x64_tc_disp(cpu, offsetof(TcgCpu, jump)),
         .n_pins = MIN(t->n_pinned, (unsigned)X64_MAX_PINS),
     };
+    l->count_guest = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_GUEST]));
+    l->count_host = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_HOST]));
+    l->count_stub = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_STUB]));
+    l->count_read = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_READ]));
+    l->count_write = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_WRITE]));
     for (unsigned n = 0; n < X64_MODES; n++) {
         l->tlb_mask[n] = x64_tc_disp(cpu, offsetof(TcgCpu, tlb_mask) + n * 8);
         l->tlb_read[n] =
@@ -73,6 +78,7 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
         return false;
     }
     x64_layout_init(&h->lay, target);
+    h->lay.count_on = cache->counters;
     n = x64_thunks_emit(&h->thunk, &h->lay, cache->rw, cache->size);
     if (!n) {
         g_set_error(err, g_quark_from_static_string("tcg"), 0,
@@ -98,8 +104,9 @@ static void x64_free(TcgCache *cache)
     }
 }
 
-static X64Emit *x64_emitter_take(X64Host *h)
+static X64Emit *x64_emitter_take(TcgCache *cache)
 {
+    X64Host *h = cache->host_state;
     X64Emit *e;
 
     g_mutex_lock(&h->lock);
@@ -110,6 +117,7 @@ static X64Emit *x64_emitter_take(X64Host *h)
         e->lay = &h->lay;
         e->thunk = &h->thunk;
         e->feat = &h->feat;
+        e->counters = cache->counters;
     }
     return e;
 }
@@ -162,7 +170,7 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
         return false;
     }
     chunk->code = start;
-    e = x64_emitter_take(h);
+    e = x64_emitter_take(cache);
     ok = x64_emit_block(e, ir, start, (size_t)(chunk->code_end - start), start - cache->rw) &&
          x64_exits_make(cache, chunk, block, e);
     if (ok) {

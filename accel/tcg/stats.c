@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the translator knows of its own work: one table for `info jit` and for x-query-jit. */
+#include "accel/tcg/tcg-priv.h"
+
+#include "core/cpu.h"
+
+#include <inttypes.h>
+
+typedef struct StatRow {
+    const char *group, *name;
+    size_t offset; /* in TcgStats */
+} StatRow;
+
+#define STAT(group, name, member)                   \
+    {                                               \
+        (group), (name), offsetof(TcgStats, member) \
+    }
+
+static const StatRow stat_rows[] = {
+    STAT("translation", "blocks translated", translations),
+    STAT("translation", "guest instructions", guest_insns),
+    STAT("translation", "host bytes", host_bytes),
+    STAT("translation", "translation time ns", translate_ns),
+    STAT("run loop", "entries", enters),
+    STAT("run loop", "lookups", lookups),
+    STAT("run loop", "links made", links),
+    STAT("run loop", "exceptions", exceptions),
+    STAT("run loop", "interrupts", interrupts),
+    STAT("memory", "TLB fills", tlb_fills),
+    STAT("memory", "TLB flushes", tlb_flushes),
+    STAT("memory", "TLB page flushes", page_flushes),
+    STAT("memory", "slow accesses", slow),
+    STAT("memory", "device accesses", mmio),
+    STAT("memory", "stores to code", smc),
+    STAT("memory", "retries", retries),
+};
+
+/* Only with count=on. */
+static const char *const count_names[TCG_N_COUNTS] = {
+    [TCG_COUNT_GUEST] = "guest instructions", [TCG_COUNT_HOST] = "host instructions",
+    [TCG_COUNT_STUB] = "host in slow paths",  [TCG_COUNT_READ] = "TLB reads",
+    [TCG_COUNT_WRITE] = "TLB writes",
+};
+
+static uint64_t stat_load(const uint64_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static void stat_add(GArray *out, const char *group, const char *name, uint64_t value)
+{
+    AccelCounter c = { group, name, value };
+
+    g_array_append_val(out, c);
+}
+
+void tcg_stats(void *state, GArray *out)
+{
+    Tcg *t = state;
+    unsigned n = machine_n_cpus(t->machine);
+
+    for (size_t k = 0; k < G_N_ELEMENTS(stat_rows); k++) {
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+            const TcgCpu *tc = tcg_cpu(machine_cpu(t->machine, i));
+
+            sum += stat_load((const uint64_t *)((const char *)&tc->stats + stat_rows[k].offset));
+        }
+        stat_add(out, stat_rows[k].group, stat_rows[k].name, sum);
+    }
+    stat_add(out, "cache", "blocks invalidated", stat_load(&t->invalidations));
+    stat_add(out, "cache", "chunks evicted", stat_load(&t->evictions));
+    if (!t->cache.counters) {
+        return;
+    }
+    for (unsigned k = 0; k < TCG_N_COUNTS; k++) {
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+            sum += stat_load(&tcg_cpu(machine_cpu(t->machine, i))->count[k]);
+        }
+        stat_add(out, "executed", count_names[k], sum);
+    }
+
+    GArray *named = tcg_counters_list(t->cache.counters);
+
+    for (guint i = 0; i < named->len; i++) {
+        const TcgCounter *c = &g_array_index(named, TcgCounter, i);
+
+        stat_add(out, c->group, c->name, c->n);
+    }
+    g_array_free(named, TRUE);
+}
+
+static uint64_t stat_of(const GArray *all, const char *group, const char *name)
+{
+    for (guint i = 0; i < all->len; i++) {
+        const AccelCounter *c = &g_array_index(all, AccelCounter, i);
+
+        if (!strcmp(c->group, group) && !strcmp(c->name, name)) {
+            return c->value;
+        }
+    }
+    return 0;
+}
+
+static void stat_ratio(GString *out, const char *what, uint64_t a, uint64_t b)
+{
+    if (b) {
+        g_string_append_printf(out, "%-24s %.3f\n", what, (double)a / (double)b);
+    }
+}
+
+void tcg_info(void *state, GString *out)
+{
+    Tcg *t = state;
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(AccelCounter));
+    const char *group = "";
+
+    tcg_stats(state, all);
+    g_string_append_printf(out, "%-24s %s\n", "back end", t->host->name);
+    for (guint i = 0; i < all->len; i++) {
+        const AccelCounter *c = &g_array_index(all, AccelCounter, i);
+
+        if (strcmp(group, c->group)) {
+            group = c->group;
+            g_string_append_printf(out, "[%s]\n", group);
+        }
+        g_string_append_printf(out, "%-24s %" PRIu64 "\n", c->name, c->value);
+    }
+    g_string_append(out, "[ratios]\n");
+    stat_ratio(out, "host bytes per guest", stat_of(all, "translation", "host bytes"),
+               stat_of(all, "translation", "guest instructions"));
+    stat_ratio(out, "ns to translate a guest", stat_of(all, "translation", "translation time ns"),
+               stat_of(all, "translation", "guest instructions"));
+    stat_ratio(out, "host per guest executed", stat_of(all, "executed", "host instructions"),
+               stat_of(all, "executed", "guest instructions"));
+    g_array_free(all, TRUE);
+}
