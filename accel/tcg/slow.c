@@ -217,7 +217,7 @@ static uint8_t *slow_direct(Cpu *cpu, uint64_t va, unsigned mode, unsigned bytes
     if ((va & (bytes - 1)) || (va ^ e->tag) > GUEST_PAGE_SIZE - bytes) {
         return NULL;
     }
-    return e->page + (va & PAGE_MASK_LOW);
+    return tcg_tlb_host(e, va);
 }
 
 static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, void *buf)

@@ -50,13 +50,20 @@ static inline uint64_t tcg_empty_pc(unsigned slot)
 enum { TCG_RAISED_RETRY = 2 };
 
 /*
- * tag: virtual address of the page (tag bytes and all), or tcg_empty_tag(). page: host address of
- * the page. An access of `size` bytes at `va` is direct when (va ^ tag) <= 4096 - size, unsigned.
+ * tag: virtual address of the page (tag bytes and all), or tcg_empty_tag(). addend: what makes host
+ * addresses of the page's guest addresses: the load of the value then waits for one load of the
+ * table alone, not for the tag. An access of `size` bytes at `va` is direct when
+ * (va ^ tag) <= 4096 - size, unsigned.
  */
 typedef struct TcgTlbEntry {
     uint64_t tag;
-    uint8_t *page;
+    uintptr_t addend;
 } TcgTlbEntry;
+
+static inline void *tcg_tlb_host(const TcgTlbEntry *e, uint64_t va)
+{
+    return (void *)(e->addend + va);
+}
 
 /* What the slow path knows of a page, beside each slot of the fast tables; same index. */
 typedef struct TcgTlbFull {

@@ -269,7 +269,8 @@ static void tlb_set_tags(TcgCpu *tc, unsigned mode, unsigned i, const FlatRange 
     if (!whole || f->device) {
         return;
     }
-    tc->read[mode][i].page = tc->write[mode][i].page = f->ram->host + f->ram_off;
+    tc->read[mode][i].addend = tc->write[mode][i].addend =
+        (uintptr_t)(f->ram->host + f->ram_off) - f->page;
     if (f->prot & TLB_READ) {
         tc->read[mode][i].tag = f->page;
     }

@@ -152,7 +152,7 @@ static void *interp_direct_host(TcgCpu *tc, uint64_t va, IrMemOp mo, unsigned by
         ((mo & IR_MO_ALIGN) && (va & (bytes - 1)))) {
         return NULL;
     }
-    return e->page + (va & (GUEST_PAGE_SIZE - 1));
+    return tcg_tlb_host(e, va);
 }
 
 static uint64_t interp_extend(uint64_t v, IrMemOp mo, IrType type)

@@ -116,6 +116,7 @@ void x64_op_ATOMIC_RMW(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_jmp(&e->a, &s->entry);
     } else {
         x64_tlb(e, addr, mo, 1u << size, true, (1u << size) - 1, &s->entry);
+        x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
         x64_rmw_inline(e, (IrRmw)insn->sub, size, v);
         x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
     }
@@ -176,6 +177,7 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_jmp(&e->a, &s->entry);
     } else {
         x64_tlb(e, addr, mo, 1u << size, true, (1u << size) - 1, &s->entry);
+        x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
         x64_load_opd(e, v[0], size == 3, RAX);
         x64_load_opd(e, v[1], size == 3, RDX);
         x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, x64_mem(RCX, 0));

@@ -156,7 +156,7 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
     x64_alu_rr(&e->a, ALU_XOR, true, RCX, addr);
     x64_alu_ri(&e->a, ALU_CMP, true, RCX, (int32_t)(4096 - total));
     x64_jcc(&e->a, CC_A, slow);
-    x64_alu_rm(&e->a, ALU_ADD, true, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
+    x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
 }
 
 static void x64_ld_int(X64Emit *e, IrMemOp mo, bool w, unsigned d, X64Mem m)
@@ -239,9 +239,9 @@ void x64_op_LD(X64Emit *e, unsigned id, const IrInsn *insn)
     } else {
         x64_tlb(e, addr, mo, total, false, x64_align_mask(mo, total), &s->entry);
         if (vec) {
-            x64_ld_vec(e, mo, d, x64_mem(RCX, 0));
+            x64_ld_vec(e, mo, d, x64_mem_index(RCX, addr, 0, 0));
         } else {
-            x64_ld_int(e, mo, x64_wide(insn), d, x64_mem(RCX, 0));
+            x64_ld_int(e, mo, x64_wide(insn), d, x64_mem_index(RCX, addr, 0, 0));
         }
     }
     x64_bind(&e->a, &s->back);
@@ -273,11 +273,15 @@ void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
     } else {
         x64_tlb(e, addr, mo, bytes * 2, false, x64_align_mask(mo, bytes * 2), &s->entry);
         if (vec) {
-            x64_ld_vec(e, mo, d0, x64_mem(RCX, 0));
-            x64_ld_vec(e, mo, d1, x64_mem(RCX, (int32_t)bytes));
+            x64_ld_vec(e, mo, d0, x64_mem_index(RCX, addr, 0, 0));
+            x64_ld_vec(e, mo, d1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
         } else {
-            x64_ld_int(e, mo, x64_wide(insn), d0, x64_mem(RCX, 0));
-            x64_ld_int(e, mo, x64_wide(insn), d1, x64_mem(RCX, (int32_t)bytes));
+            bool last = d0 == addr; /* the address's register is overwritten last */
+
+            for (unsigned n = 0; n < 2; n++, last = !last) {
+                x64_ld_int(e, mo, x64_wide(insn), last ? d1 : d0,
+                           x64_mem_index(RCX, addr, 0, last ? (int32_t)bytes : 0));
+            }
         }
     }
     x64_bind(&e->a, &s->back);
@@ -288,12 +292,11 @@ void x64_op_SECOND(X64Emit *e, unsigned id, const IrInsn *insn)
     g_assert_not_reached(); /* made by LDP */
 }
 
-/* Store the low bytes of an operand at rcx + @off. Uses rax. */
-static void x64_st_int(X64Emit *e, IrMemOp mo, X64Opd v, int32_t off)
+/* Store the low bytes of an operand at @m. Uses rax. */
+static void x64_st_int(X64Emit *e, IrMemOp mo, X64Opd v, X64Mem m)
 {
     static const X64Op store[4] = { XO_MOV8_RM_R, XO_MOV16_RM_R, XO_MOV_RM_R, XO_MOV_RM_R | X_W };
     unsigned size = mo & IR_MO_SIZE;
-    X64Mem m = x64_mem(RCX, off);
     bool swap = mo & IR_MO_BE && size;
 
     if (v.kind == OPD_IMM && !swap && (size == 2 || (size == 3 && v.imm == (int32_t)v.imm))) {
@@ -313,10 +316,8 @@ static void x64_st_int(X64Emit *e, IrMemOp mo, X64Opd v, int32_t off)
     x64_rm(&e->a, store[size], v.reg, m);
 }
 
-static void x64_st_vec(X64Emit *e, IrMemOp mo, X64Opd v, int32_t off)
+static void x64_st_vec(X64Emit *e, IrMemOp mo, X64Opd v, X64Mem m)
 {
-    X64Mem m = x64_mem(RCX, off);
-
     if (v.kind == OPD_MEM) {
         x64_v2m(&e->a, XO_MOVDQU_LD, 0, v.m);
         v.reg = 0;
@@ -384,9 +385,9 @@ void x64_op_ST(X64Emit *e, unsigned id, const IrInsn *insn)
     } else {
         x64_tlb(e, addr, mo, total, true, x64_align_mask(mo, total), &s->entry);
         if (vec) {
-            x64_st_vec(e, mo, v, 0);
+            x64_st_vec(e, mo, v, x64_mem_index(RCX, addr, 0, 0));
         } else {
-            x64_st_int(e, mo, v, 0);
+            x64_st_int(e, mo, v, x64_mem_index(RCX, addr, 0, 0));
         }
         if (mo & IR_MO_REL) {
             x64_barrier(e);
@@ -418,11 +419,11 @@ void x64_op_STP(X64Emit *e, unsigned id, const IrInsn *insn)
     } else {
         x64_tlb(e, addr, mo, bytes * 2, true, x64_align_mask(mo, bytes * 2), &s->entry);
         if (vec) {
-            x64_st_vec(e, mo, v0, 0);
-            x64_st_vec(e, mo, v1, (int32_t)bytes);
+            x64_st_vec(e, mo, v0, x64_mem_index(RCX, addr, 0, 0));
+            x64_st_vec(e, mo, v1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
         } else {
-            x64_st_int(e, mo, v0, 0);
-            x64_st_int(e, mo, v1, (int32_t)bytes);
+            x64_st_int(e, mo, v0, x64_mem_index(RCX, addr, 0, 0));
+            x64_st_int(e, mo, v1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
         }
     }
     x64_bind(&e->a, &s->back);

@@ -284,8 +284,9 @@ void x64_thunk_jmp(X64Emit *e, uint32_t thunk);
 /* Put a V128 value into scratch[n] of the vCPU. */
 void x64_to_scratch(X64Emit *e, unsigned id, unsigned n);
 /*
- * rcx := host address of the access of @total bytes at the address in @addr (not rax, rcx), else
- * to @slow; @align: low bits of the address that must be 0. Uses rax; destroys EFLAGS.
+ * rcx := what added to the address in @addr (not rax, rcx) gives the host address of the access of
+ * @total bytes, else to @slow; @align: low bits of the address that must be 0. Uses rax; destroys
+ * EFLAGS.
  */
 void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, unsigned align,
              X64Label *slow);
