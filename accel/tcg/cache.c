@@ -26,6 +26,30 @@ static unsigned cache_hash(const RamBlock *ram, uint64_t page_off, unsigned delt
     return (unsigned)(h >> 40) % TCG_HASH_SIZE;
 }
 
+/* Map @fd at a multiple of the size of huge pages, which both views then share. */
+static void *cache_view(int fd, uint64_t bytes, int prot)
+{
+    enum { HUGE = 2 << 20 };
+    uint8_t *p =
+        mmap(NULL, bytes + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t head;
+    void *view;
+
+    if (p == MAP_FAILED) {
+        return p;
+    }
+    head = -(uintptr_t)p % HUGE;
+    if (head) {
+        munmap(p, head);
+    }
+    munmap(p + head + bytes, HUGE - head);
+    view = mmap(p + head, bytes, prot, MAP_FIXED | MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (view != MAP_FAILED) {
+        (void)madvise(view, bytes, MADV_HUGEPAGE); /* a wish */
+    }
+    return view;
+}
+
 static bool cache_map(Tcg *t, uint64_t bytes, GError **err)
 {
     int fd = memfd_create("tinamou-code", MFD_CLOEXEC);
@@ -39,8 +63,8 @@ static bool cache_map(Tcg *t, uint64_t bytes, GError **err)
         }
         return false;
     }
-    rw = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    rx = mmap(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    rw = cache_view(fd, bytes, PROT_READ | PROT_WRITE);
+    rx = cache_view(fd, bytes, PROT_READ | PROT_EXEC);
     close(fd);
     if (rw == MAP_FAILED || rx == MAP_FAILED) {
         return error_set(err,

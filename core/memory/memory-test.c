@@ -170,6 +170,23 @@ TEST(memory, listeners_hear_code_writes_and_maps)
     machine_free(f.m);
 }
 
+TEST(memory, fill)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    RamBlock *ram = ram_new(m, "flash", 3 << 20, RAM_ROM, &err);
+
+    CHECK(ram);
+    ram_fill(ram, 0xa5);
+    ram->host[1 << 20] = 1;
+    EXPECT_EQ(ram->host[0], 0xa5);
+    EXPECT_EQ(ram->host[1 << 20], 1);
+    EXPECT_EQ(ram->host[(3 << 20) - 1], 0xa5);
+    ram_fill(ram, 0xff);
+    EXPECT_EQ(ram->host[1 << 20], 0xff);
+    machine_free(m);
+}
+
 TEST(memory, dirty_logs)
 {
     Fixture f = memory_fixture();

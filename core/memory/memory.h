@@ -88,6 +88,12 @@ void ram_wrote(RamBlock *ram, uint64_t off, uint64_t len);
 /* Give pages back to the host; they read as zero. Whole pages. */
 void ram_discard(RamBlock *ram, uint64_t off, uint64_t len);
 
+/*
+ * Make every byte @byte; where it can be done (true) this takes no memory until a page is written.
+ * For private RAM that nobody uses yet.
+ */
+bool ram_fill(RamBlock *ram, uint8_t byte);
+
 /* ---- Regions ---- */
 
 /* All owned by the machine. @size 0 is 2^64, for containers. Changes publish a new map before

@@ -38,7 +38,7 @@ void cfi_flash_load(Device *dev, const void *data, uint64_t len)
     CfiFlash *s = device_as(dev, CfiFlash);
 
     CHECK(len <= s->size);
-    memset(s->ram->host, 0xff, s->size);
+    ram_fill(s->ram, 0xff);
     memcpy(s->ram->host, data, len);
     ram_wrote(s->ram, 0, s->size);
 }
@@ -210,7 +210,7 @@ static bool cfi_start(Device *dev, GError **err)
     if (!s->ram) {
         return false;
     }
-    memset(s->ram->host, 0xff, s->size);
+    ram_fill(s->ram, 0xff);
     device_set_region_size(dev, 0, s->size);
     return true;
 }

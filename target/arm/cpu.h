@@ -41,6 +41,14 @@ enum { ARM_WAIT_NONE, ARM_WAIT_WFI };
 
 typedef struct ArmModel ArmModel;
 
+/* Shape of signed pointers at an EL; follows from TCR_ELx (pauth.c). */
+typedef struct ArmPauthLayout {
+    uint64_t tcr;         /* that it was made for */
+    uint64_t upper[2][2]; /* [fetch][upper range]: bits beyond the address, tags left out */
+    bool any_tbi[2];
+    uint8_t el; /* 0: not made yet */
+} ArmPauthLayout;
+
 typedef struct ArmCpu {
     Cpu cpu; /* first */
 
@@ -67,6 +75,7 @@ typedef struct ArmCpu {
     ArmIdRegs id;
     uint8_t waiting; /* ARM_WAIT_*: why the CPU halts */
     uint32_t fpsr;   /* while saved; else in fp */
+    ArmPauthLayout pauth;
 
     Timer timer[ARM_N_TIMERS];
     Irq timer_irq[ARM_N_TIMERS];

@@ -131,7 +131,7 @@ static uint64_t pauth_fold(uint64_t v)
     return v ^ v >> 32;
 }
 
-uint64_t arm_pac_mix(uint64_t data, uint64_t modifier, uint64_t hi, uint64_t lo)
+static inline uint64_t pauth_mix(uint64_t data, uint64_t modifier, uint64_t hi, uint64_t lo)
 {
     uint64_t a = pauth_fold((data ^ lo) * 0x9e3779b97f4a7c15ull);
     uint64_t b = pauth_fold((modifier ^ hi) * 0xd6e8feb86659fd93ull);
@@ -140,11 +140,17 @@ uint64_t arm_pac_mix(uint64_t data, uint64_t modifier, uint64_t hi, uint64_t lo)
     return pauth_fold((a ^ hi) * 0xc4ceb9fe1a85ec53ull);
 }
 
-static uint64_t pauth_compute(const ArmCpu *c, uint64_t data, uint64_t modifier, unsigned key)
+uint64_t arm_pac_mix(uint64_t data, uint64_t modifier, uint64_t hi, uint64_t lo)
+{
+    return pauth_mix(data, modifier, hi, lo);
+}
+
+static inline uint64_t pauth_compute(const ArmCpu *c, uint64_t data, uint64_t modifier,
+                                     unsigned key)
 {
     uint64_t lo = c->sys.apkey[key * 2], hi = c->sys.apkey[key * 2 + 1];
 
-    return c->prop_pauth_impdef ? arm_pac_mix(data, modifier, hi, lo)
+    return c->prop_pauth_impdef ? pauth_mix(data, modifier, hi, lo)
                                 : arm_qarma64(data, modifier, hi, lo, 5);
 }
 
@@ -157,19 +163,40 @@ static uint64_t pauth_mask(unsigned hi, unsigned lo) /* bits hi..lo */
     return hi < lo ? 0 : (~0ull >> (63 - hi)) & (~0ull << lo);
 }
 
-/* Which bits hold the code of a pointer: those of the address beyond its range, without bit 55
- * and, where tags are ignored, without the tag. */
-static uint64_t pauth_field(bool tbi, unsigned bottom)
+/* The bits above the range (bits 63..56 left out where they are a tag); those of them that hold the
+ * code are all but bit 55. */
+static void pauth_layout_make(ArmCpu *c, unsigned el)
 {
-    return pauth_mask(54, bottom) | (tbi ? 0 : pauth_mask(63, 56));
+    ArmPauthLayout *l = &c->pauth;
+
+    for (unsigned fetch = 0; fetch < 2; fetch++) {
+        l->any_tbi[fetch] = false;
+        for (unsigned upper = 0; upper < 2; upper++) {
+            bool tbi = arm_tbi(c, (uint64_t)upper << 55, fetch);
+
+            l->any_tbi[fetch] |= tbi;
+            l->upper[fetch][upper] = pauth_mask(tbi ? 55 : 63, arm_va_bits(c, upper));
+        }
+    }
+    l->tcr = c->sys.tcr[el];
+    l->el = (uint8_t)el;
+}
+
+/* What the registers say of pointers at this EL; computed again when they have changed. */
+static inline const ArmPauthLayout *pauth_layout(ArmCpu *c)
+{
+    unsigned el = c->el ? c->el : 1;
+
+    if (__builtin_expect(c->pauth.el != el || c->pauth.tcr != c->sys.tcr[el], 0)) {
+        pauth_layout_make(c, el);
+    }
+    return &c->pauth;
 }
 
 /* @ptr with the bits above its range copies of @sel; a tag stays. */
-static uint64_t pauth_extend(uint64_t ptr, bool sel, bool tbi, unsigned bottom)
+static inline uint64_t pauth_extend(uint64_t ptr, bool sel, uint64_t upper)
 {
-    uint64_t mask = pauth_mask(tbi ? 55 : 63, bottom);
-
-    return sel ? ptr | mask : ptr & ~mask;
+    return sel ? ptr | upper : ptr & ~upper;
 }
 
 static bool pauth_is_data(uint64_t key)
@@ -177,40 +204,42 @@ static bool pauth_is_data(uint64_t key)
     return key == A64_KEY_DA || key == A64_KEY_DB;
 }
 
+#define PAUTH_SEL (1ull << 55)
+
 uint64_t arm_helper_pac(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
 {
     ArmCpu *c = arm_cpu(cpu);
+    const ArmPauthLayout *l = pauth_layout(c);
     bool fetch = !pauth_is_data(key);
-    bool tbi = arm_tbi(c, ptr, fetch);
     /* Where either range ignores tags bit 55 chooses the range, else bit 63. */
-    bool any_tbi = arm_tbi(c, 0, fetch) || arm_tbi(c, 1ull << 55, fetch);
-    bool sel = ptr >> (any_tbi ? 55 : 63) & 1;
-    unsigned bottom = arm_va_bits(c, sel), top = tbi ? 55 : 63;
-    uint64_t ext = pauth_extend(ptr, sel, tbi, bottom);
+    bool sel = ptr >> (l->any_tbi[fetch] ? 55 : 63) & 1;
+    /* Whether there is a tag is asked of the range that bit 55 names, the width of the other. */
+    bool tbi = !(l->upper[fetch][ptr >> 55 & 1] >> 63);
+    uint64_t upper =
+        tbi ? l->upper[fetch][sel] & pauth_mask(55, 0) : l->upper[fetch][sel] | pauth_mask(63, 56);
+    uint64_t ext = pauth_extend(ptr, sel, upper);
     uint64_t pac = pauth_compute(c, ext, modifier, (unsigned)key);
-    uint64_t field = pauth_field(tbi, bottom), upper = pauth_mask(top, bottom);
+    uint64_t field = upper & ~PAUTH_SEL;
 
     /* A pointer that is no canonical address gets a code that does not authenticate. */
     if ((ptr & upper) != 0 && (ptr & upper) != upper) {
-        pac ^= 1ull << (top - 1);
+        pac ^= 1ull << (tbi ? 54 : 62);
     }
-    ext = sel ? ext | 1ull << 55 : ext & ~(1ull << 55);
+    ext = sel ? ext | PAUTH_SEL : ext & ~PAUTH_SEL;
     return (ext & ~field) | (pac & field);
 }
 
 uint64_t arm_helper_aut(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
 {
     ArmCpu *c = arm_cpu(cpu);
-    bool tbi = arm_tbi(c, ptr, !pauth_is_data(key));
     bool sel = ptr >> 55 & 1;
-    unsigned bottom = arm_va_bits(c, sel);
-    uint64_t original = pauth_extend(ptr, sel, tbi, bottom);
-    uint64_t field = pauth_field(tbi, bottom);
+    uint64_t upper = pauth_layout(c)->upper[!pauth_is_data(key)][sel];
+    uint64_t original = pauth_extend(ptr, sel, upper);
     uint64_t pac = pauth_compute(c, original, modifier, (unsigned)key);
-    unsigned shift = tbi ? 53 : 61;
+    unsigned shift = upper >> 63 ? 61 : 53;
     uint64_t error = key == A64_KEY_IB || key == A64_KEY_DB ? 2 : 1;
 
-    if (((pac ^ ptr) & field) == 0) {
+    if (((pac ^ ptr) & upper & ~PAUTH_SEL) == 0) {
         return original;
     }
     return (original & ~(3ull << shift)) | error << shift;
@@ -218,10 +247,9 @@ uint64_t arm_helper_aut(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
 
 uint64_t arm_helper_xpac(Cpu *cpu, uint64_t ptr, uint64_t is_data)
 {
-    ArmCpu *c = arm_cpu(cpu);
     bool sel = ptr >> 55 & 1;
 
-    return pauth_extend(ptr, sel, arm_tbi(c, ptr, !is_data), arm_va_bits(c, sel));
+    return pauth_extend(ptr, sel, pauth_layout(arm_cpu(cpu))->upper[!is_data][sel]);
 }
 
 uint64_t arm_helper_pacga(Cpu *cpu, uint64_t x, uint64_t y)
