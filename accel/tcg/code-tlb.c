@@ -82,14 +82,13 @@ void tcg_code_flush_modes(Cpu *cpu, uint32_t modes)
 void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f)
 {
     TcgCpu *tc = tcg_cpu(cpu);
-    uint64_t mask = f->any_tag ? TCG_ADDRESS_BITS : UINT64_MAX;
     bool hit = false;
 
     for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
         TcgCodePage *p = &tc->code_tlb[i];
 
         if (p->page != TCG_NO_TAG && (f->modes >> p->mode & 1) &&
-            tcg_same_span(p->page, f->va, p->span, mask)) {
+            tcg_flush_hits(f, p->page, p->span)) {
             p->page = TCG_NO_TAG;
             hit = true;
         }
@@ -97,6 +96,26 @@ void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f)
     if (hit) {
         tcg_jump_flush(cpu);
     }
+}
+
+void tcg_code_space_switch(Cpu *cpu, uint32_t modes, uint64_t space)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
+        TcgCodePage *p = &tc->code_tlb[i];
+
+        if (!p->global && (modes >> p->mode & 1)) {
+            p->page = TCG_NO_TAG;
+        }
+    }
+    tcg_jump_flush(cpu);
+}
+
+/* Only the current space's pages are kept, and dropping those of two is no fault. */
+void tcg_code_flush_space(Cpu *cpu, uint32_t modes, uint64_t space)
+{
+    tcg_code_space_switch(cpu, modes, space);
 }
 
 TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc)

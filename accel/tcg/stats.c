@@ -29,6 +29,7 @@ static const StatRow stat_rows[] = {
     STAT("memory", "TLB fills", tlb_fills),
     STAT("memory", "TLB flushes", tlb_flushes),
     STAT("memory", "TLB page flushes", page_flushes),
+    STAT("memory", "space switches", space_switches),
     STAT("memory", "slow accesses", slow),
     STAT("memory", "device accesses", mmio),
     STAT("memory", "stores to code", smc),

@@ -26,6 +26,7 @@ enum {
     TCG_JUMP_TABLES = 4,
     TCG_CODE_TLB_SIZE = 1024,
     TCG_IO_SIZE = 64,
+    TCG_SPACES = 64, /* address spaces remembered, one for each hash of its name */
 };
 
 /* Never the page of an access: not page aligned. */
@@ -88,6 +89,12 @@ typedef struct TcgCodePage {
     bool global, secure;
 } TcgCodePage;
 
+/* A space that was current; see TcgCpu.space_id. */
+typedef struct TcgSpace {
+    uint64_t name, id;
+    uint32_t modes; /* 0: free */
+} TcgSpace;
+
 typedef struct TcgJump {
     uint64_t pc; /* tcg_empty_pc(): empty */
     void *host;  /* TcgBlock.host_entry */
@@ -104,7 +111,7 @@ typedef struct TcgJumpTable {
 typedef struct TcgStats {
     uint64_t translations, guest_insns, host_bytes, translate_ns;
     uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
-    uint64_t interrupts, exceptions, enters;
+    uint64_t interrupts, exceptions, enters, space_switches;
 } TcgStats;
 
 /* What generated code adds to with `count=on`. */
@@ -125,6 +132,16 @@ typedef struct TcgCpu {
     uint16_t used[TCG_MODES][TCG_USED_MAX]; /* slots filled since the last flush */
     uint32_t n_used[TCG_MODES];             /* TCG_USED_MAX + 1: too many to list */
     uint64_t large_span[TCG_MODES];         /* greatest mapping that is in the table */
+    /*
+     * What is kept of a page that is not global carries space_id of its mode, a global one
+     * global_id; it counts while they are equal. No number is used twice: a space that was flushed
+     * gets a new one, one that comes back has its old one.
+     */
+    uint64_t space_id[TCG_MODES], global_id[TCG_MODES];
+    uint64_t space_name[TCG_MODES];
+    uint64_t last_space_id;
+    TcgSpace space[TCG_SPACES];
+    uint64_t walk_epoch;
     TcgCodePage code_tlb[TCG_CODE_TLB_SIZE];
     TcgJumpTable jump_table[TCG_JUMP_TABLES];
     uint64_t jump_clock;

@@ -25,10 +25,13 @@ enum {
 /* Blocks that are never linked or left in generated code, so that each entry can be told. */
 #define TCG_MODE_TRACE ((uint64_t)1 << 62)
 
+/* What to drop: addresses, or with @bytes 0 the pages of @space that are not global. */
 typedef struct TcgFlush {
     GuestVirt va;
+    uint64_t bytes;
+    uint64_t space;
     uint32_t modes;
-    bool any_tag;
+    uint32_t how; /* TCG_FLUSH_* */
 } TcgFlush;
 
 typedef struct TcgRevoke {
@@ -84,14 +87,29 @@ TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode
 void tcg_messages(Cpu *cpu);
 void tcg_post_revoke(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
 
+/* ---- address spaces (space.c) ---- */
+
+/* Nothing counts any more, and the target has not said which space it is in. */
+void tcg_space_init(TcgCpu *tc);
+/* Make @space that of @modes; true: it was another. */
+bool tcg_space_select(TcgCpu *tc, uint32_t modes, uint64_t space);
+/* Nothing that was kept of @space counts any more; true: it is the current one of some mode. */
+bool tcg_space_renew(TcgCpu *tc, uint32_t modes, uint64_t space);
+/* Nothing of these modes counts any more, global or not, in any space. */
+void tcg_space_renew_modes(TcgCpu *tc, uint32_t modes);
+
 /* ---- finding code (code-tlb.c) ---- */
 
 /* Virtual addresses without their tag byte. */
 #define TCG_ADDRESS_BITS 0x00ffffffffffffffull
 
-static inline bool tcg_same_span(uint64_t a, uint64_t b, uint64_t span, uint64_t mask)
+/* Does a mapping of @span bytes that holds @page hold an address of the flush? */
+static inline bool tcg_flush_hits(const TcgFlush *f, uint64_t page, uint64_t span)
 {
-    return ((a ^ b) & ~(span - 1) & mask) == 0;
+    uint64_t mask = f->how & TCG_FLUSH_ANY_TAG ? TCG_ADDRESS_BITS : UINT64_MAX;
+    uint64_t start = page & ~(span - 1) & mask;
+
+    return ((f->va - start) & mask) < span || ((start - f->va) & mask) < f->bytes;
 }
 
 void tcg_code_tlb_init(Cpu *cpu);
@@ -99,6 +117,10 @@ void tcg_code_tlb_init(Cpu *cpu);
 TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc);
 void tcg_code_flush_modes(Cpu *cpu, uint32_t modes);
 void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f);
+/* These modes are in another space now: tcg_cpu(cpu)->space_id says in which. */
+void tcg_code_space_switch(Cpu *cpu, uint32_t modes, uint64_t space);
+/* Pages of @space that are not global have changed; current or not. Its id is another already. */
+void tcg_code_flush_space(Cpu *cpu, uint32_t modes, uint64_t space);
 /* Forget every block found by address. */
 void tcg_jump_flush(Cpu *cpu);
 /* Make tc->jump the table of @mode_word. */

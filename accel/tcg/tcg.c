@@ -437,6 +437,7 @@ static void tcg_state_changed(Cpu *cpu)
     tcg_cpu(cpu)->excl_addr = UINT64_MAX;
     cpu->raised = 0;
     tcg_tlb_flush_all(cpu);
+    tcg_space_init(tcg_cpu(cpu));
 }
 
 static void tcg_breakpoints_changed(Cpu *cpu)

@@ -52,6 +52,7 @@ void tcg_tlb_init(Cpu *cpu)
         tc->n_used[m] = m < cpu->target->n_mmu_modes ? TCG_USED_MAX + 1 : 0;
         tlb_flush_mode(tc, m);
     }
+    tcg_space_init(tc);
     tcg_code_tlb_init(cpu);
 }
 
@@ -59,6 +60,8 @@ static void tlb_flush_modes(Cpu *cpu, uint32_t modes)
 {
     TcgCpu *tc = tcg_cpu(cpu);
 
+    tc->walk_epoch++;
+    tcg_space_renew_modes(tc, modes);
     for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
         if (modes >> m & 1) {
             tlb_flush_mode(tc, m);
@@ -78,41 +81,121 @@ void tcg_tlb_flush_modes(Cpu *cpu, uint32_t modes)
     tlb_flush_modes(cpu, modes);
 }
 
-static void tlb_flush_page(Cpu *cpu, const TcgFlush *f)
+static void tlb_drop_local(TcgCpu *tc, unsigned mode)
 {
-    TcgCpu *tc = tcg_cpu(cpu);
-    uint64_t mask = f->any_tag ? TCG_ADDRESS_BITS : UINT64_MAX;
+    unsigned n = tc->n_used[mode];
 
-    for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
-        if (!(f->modes >> m & 1)) {
-            continue;
+    if (n > TCG_USED_MAX) {
+        tlb_flush_mode(tc, mode);
+        return;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        unsigned i = tc->used[mode][k];
+
+        if (!tc->full[mode][i].global) {
+            tlb_drop(tc, mode, i);
         }
-        if (tc->large_span[m] <= GUEST_PAGE_SIZE) {
-            unsigned i = tlb_index(tc, m, f->va);
+    }
+}
 
-            if (tcg_same_span(tc->full[m][i].page, f->va, GUEST_PAGE_SIZE, mask)) {
+static void tlb_drop_local_modes(Cpu *cpu, uint32_t modes)
+{
+    for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
+        if (modes >> m & 1) {
+            tlb_drop_local(tcg_cpu(cpu), m);
+        }
+    }
+}
+
+void tcg_space_switch(Cpu *cpu, uint32_t modes, uint64_t space)
+{
+    if (tcg_space_select(tcg_cpu(cpu), modes, space)) {
+        tcg_cpu(cpu)->stats.space_switches++;
+        tlb_drop_local_modes(cpu, modes);
+        tcg_code_space_switch(cpu, modes, space);
+    }
+}
+
+static void tlb_flush_space(Cpu *cpu, uint32_t modes, uint64_t space)
+{
+    tcg_cpu(cpu)->walk_epoch++;
+    if (tcg_space_renew(tcg_cpu(cpu), modes, space)) {
+        tlb_drop_local_modes(cpu, modes);
+    }
+    tcg_code_flush_space(cpu, modes, space);
+    tcg_cpu(cpu)->stats.tlb_flushes++;
+}
+
+static void tlb_flush_mode_range(TcgCpu *tc, unsigned m, const TcgFlush *f)
+{
+    if (tc->large_span[m] <= GUEST_PAGE_SIZE && f->bytes <= GUEST_PAGE_SIZE) {
+        unsigned i = tlb_index(tc, m, f->va);
+
+        if (tcg_flush_hits(f, tc->full[m][i].page, GUEST_PAGE_SIZE)) {
+            tlb_drop(tc, m, i);
+        }
+    } else if (tc->n_used[m] > TCG_USED_MAX) {
+        tlb_flush_mode(tc, m);
+    } else {
+        for (unsigned k = 0; k < tc->n_used[m]; k++) {
+            unsigned i = tc->used[m][k];
+
+            if (tc->full[m][i].page != TCG_NO_TAG &&
+                tcg_flush_hits(f, tc->full[m][i].page, tc->full[m][i].span)) {
                 tlb_drop(tc, m, i);
             }
-        } else if (tc->n_used[m] > TCG_USED_MAX) {
-            tlb_flush_mode(tc, m);
-        } else {
-            for (unsigned k = 0; k < tc->n_used[m]; k++) {
-                unsigned i = tc->used[m][k];
+        }
+    }
+}
 
-                if (tc->full[m][i].page != TCG_NO_TAG &&
-                    tcg_same_span(tc->full[m][i].page, f->va, tc->full[m][i].span, mask)) {
-                    tlb_drop(tc, m, i);
-                }
-            }
+static void tlb_flush_some(Cpu *cpu, const TcgFlush *f)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    if (!f->bytes) {
+        tlb_flush_space(cpu, f->modes, f->space);
+        return;
+    }
+    tc->walk_epoch += !(f->how & TCG_FLUSH_LEAF);
+    for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
+        if (f->modes >> m & 1) {
+            tlb_flush_mode_range(tc, m, f);
         }
     }
     tcg_code_flush_page(cpu, f);
     tc->stats.page_flushes++;
 }
 
-void tcg_tlb_flush_page(Cpu *cpu, GuestVirt va, uint32_t modes, bool any_tag)
+/* Whole pages; a range that wraps is everything. */
+static TcgFlush tlb_range(GuestVirt va, uint64_t bytes, uint32_t modes, unsigned how)
 {
-    tlb_flush_page(cpu, &(TcgFlush){ va, modes, any_tag });
+    uint64_t low = va & PAGE_MASK_LOW;
+
+    bytes += low;
+    bytes = (MAX(bytes, 1u) + PAGE_MASK_LOW) & ~(uint64_t)PAGE_MASK_LOW;
+    return (TcgFlush){ .va = va - low, .bytes = bytes, .modes = modes, .how = how };
+}
+
+void tcg_tlb_flush_space(Cpu *cpu, uint32_t modes, uint64_t space)
+{
+    tlb_flush_space(cpu, modes, space);
+}
+
+void tcg_tlb_flush_range(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes, unsigned how)
+{
+    TcgFlush f = tlb_range(va, bytes, modes, how);
+
+    tlb_flush_some(cpu, &f);
+}
+
+void tcg_tlb_flush_page(Cpu *cpu, GuestVirt va, uint32_t modes, unsigned how)
+{
+    tcg_tlb_flush_range(cpu, va, 1, modes, how);
+}
+
+uint64_t tcg_walk_epoch(Cpu *cpu)
+{
+    return tcg_cpu(cpu)->walk_epoch;
 }
 
 /* ---- other vCPUs ---- */
@@ -149,7 +232,7 @@ void tcg_messages(Cpu *cpu)
     tc->mode_flushes = 0;
     asked = tc->flush_asked;
     for (unsigned i = 0; i < tc->page_flushes->len; i++) {
-        tlb_flush_page(cpu, &g_array_index(tc->page_flushes, TcgFlush, i));
+        tlb_flush_some(cpu, &g_array_index(tc->page_flushes, TcgFlush, i));
     }
     g_array_set_size(tc->page_flushes, 0);
     if (tc->revoked->len) {
@@ -202,12 +285,26 @@ void tcg_tlb_flush_modes_all_cpus(Cpu *cpu, uint32_t modes)
     tlb_flush_modes(cpu, modes);
 }
 
-void tcg_tlb_flush_page_all_cpus(Cpu *cpu, GuestVirt va, uint32_t modes, bool any_tag)
+void tcg_tlb_flush_range_all_cpus(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes,
+                                  unsigned how)
 {
-    TcgFlush f = { va, modes, any_tag };
+    TcgFlush f = tlb_range(va, bytes, modes, how);
 
     tlb_post_others(cpu, 0, &f);
-    tlb_flush_page(cpu, &f);
+    tlb_flush_some(cpu, &f);
+}
+
+void tcg_tlb_flush_page_all_cpus(Cpu *cpu, GuestVirt va, uint32_t modes, unsigned how)
+{
+    tcg_tlb_flush_range_all_cpus(cpu, va, 1, modes, how);
+}
+
+void tcg_tlb_flush_space_all_cpus(Cpu *cpu, uint32_t modes, uint64_t space)
+{
+    TcgFlush f = { .space = space, .modes = modes };
+
+    tlb_post_others(cpu, 0, &f);
+    tlb_flush_space(cpu, modes, space);
 }
 
 void tcg_tlb_sync(Cpu *cpu)

@@ -41,21 +41,20 @@ static void sysreg_sctlr_write(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     }
 }
 
-static uint64_t sysreg_asid(const ArmCpu *c)
+/* Entries of one ASID may outlive a change of the table's address (D8.16.1): the ASID alone names
+ * a space. */
+static void sysreg_new_space(ArmCpu *c)
 {
     uint64_t ttbr = c->sys.tcr[1] & TCR_A1 ? c->sys.ttbr1[1] : c->sys.ttbr0[1];
 
-    return ttbr >> 48 & (c->sys.tcr[1] & TCR_AS ? 0xffff : 0xff);
+    tcg_space_switch(&c->cpu, SYSREG_E10_MODES,
+                     ttbr >> 48 & (c->sys.tcr[1] & TCR_AS ? 0xffff : 0xff));
 }
 
 static void sysreg_ttbr_write(ArmCpu *c, const ArmSysReg *r, uint64_t val)
 {
-    uint64_t old = sysreg_asid(c);
-
     *(uint64_t *)((char *)c + r->at) = val;
-    if (sysreg_asid(c) != old) {
-        tcg_tlb_flush_modes(&c->cpu, SYSREG_E10_MODES);
-    }
+    sysreg_new_space(c);
 }
 
 /* Attributes and layout may be cached: another value always gets walks of its own. */
@@ -66,6 +65,7 @@ static void sysreg_walk_write(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     if (*p != val) {
         *p = val;
         tcg_tlb_flush_modes(&c->cpu, SYSREG_E10_MODES);
+        sysreg_new_space(c); /* TCR_EL1 says where the ASID is */
     }
 }
 

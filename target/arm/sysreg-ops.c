@@ -34,7 +34,16 @@ static void sysreg_at(ArmCpu *c, const ArmSysReg *r, uint64_t va)
     }
 }
 
-/* ---- TLBI: without tags of address spaces in the TLB, by ASID is by all ---- */
+/*
+ * ---- TLBI ----
+ * By address goes to every ASID, which may always be dropped with the one that is named.
+ */
+
+/* op2 is 5 or 7: only the last level of the walk has changed. */
+static unsigned sysreg_tlbi_how(const ArmSysReg *r)
+{
+    return TCG_FLUSH_ANY_TAG | (r->id & 4 ? TCG_FLUSH_LEAF : 0);
+}
 
 static GuestVirt sysreg_tlbi_va(uint64_t arg)
 {
@@ -51,53 +60,62 @@ static void sysreg_tlbi_all_is(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     tcg_tlb_flush_modes_all_cpus(&c->cpu, OPS_E10_MODES);
 }
 
+/* With TCR_EL1.AS clear the upper half of the ASID is ignored, as in TTBRn_EL1. */
+static uint64_t sysreg_tlbi_asid(const ArmCpu *c, uint64_t val)
+{
+    return val >> 48 & (c->sys.tcr[1] >> 36 & 1 ? 0xffff : 0xff);
+}
+
+static void sysreg_tlbi_asid_local(ArmCpu *c, const ArmSysReg *r, uint64_t val)
+{
+    tcg_tlb_flush_space(&c->cpu, OPS_E10_MODES, sysreg_tlbi_asid(c, val));
+}
+
+static void sysreg_tlbi_asid_is(ArmCpu *c, const ArmSysReg *r, uint64_t val)
+{
+    tcg_tlb_flush_space_all_cpus(&c->cpu, OPS_E10_MODES, sysreg_tlbi_asid(c, val));
+}
+
 static void sysreg_tlbi_va_local(ArmCpu *c, const ArmSysReg *r, uint64_t val)
 {
-    tcg_tlb_flush_page(&c->cpu, sysreg_tlbi_va(val), OPS_E10_MODES, true);
+    tcg_tlb_flush_page(&c->cpu, sysreg_tlbi_va(val), OPS_E10_MODES, sysreg_tlbi_how(r));
 }
 
 static void sysreg_tlbi_va_is(ArmCpu *c, const ArmSysReg *r, uint64_t val)
 {
-    tcg_tlb_flush_page_all_cpus(&c->cpu, sysreg_tlbi_va(val), OPS_E10_MODES, true);
+    tcg_tlb_flush_page_all_cpus(&c->cpu, sysreg_tlbi_va(val), OPS_E10_MODES, sysreg_tlbi_how(r));
 }
 
-enum { TLBI_RANGE_PAGES_MAX = 64 };
-
-/* BaseADDR in granules, SCALE, NUM, TG (D8.14.5). Long ranges are all. */
-static void sysreg_tlbi_range(ArmCpu *c, uint64_t val, bool all_cpus)
+/* BaseADDR in granules, SCALE, NUM, TG (D8.14.5). False: no granule, reserved. */
+static bool sysreg_tlbi_range(uint64_t val, GuestVirt *va, uint64_t *bytes)
 {
     static const uint8_t page_bits[4] = { 0, 12, 14, 16 };
     unsigned bits = page_bits[val >> 46 & 3];
     unsigned num = val >> 39 & 31, scale = val >> 44 & 3;
-    uint64_t n = (uint64_t)(num + 1) << (5 * scale + 1);
-    GuestVirt va;
 
-    if (!bits || n > TLBI_RANGE_PAGES_MAX) {
-        if (all_cpus) {
-            tcg_tlb_flush_modes_all_cpus(&c->cpu, OPS_E10_MODES);
-        } else {
-            tcg_tlb_flush_modes(&c->cpu, OPS_E10_MODES);
-        }
-        return;
-    }
-    va = (uint64_t)((int64_t)(val << 27) >> 27) << bits;
-    for (uint64_t i = 0; i < n << (bits - 12); i++, va += GUEST_PAGE_SIZE) {
-        if (all_cpus) {
-            tcg_tlb_flush_page_all_cpus(&c->cpu, va, OPS_E10_MODES, true);
-        } else {
-            tcg_tlb_flush_page(&c->cpu, va, OPS_E10_MODES, true);
-        }
-    }
+    *va = (uint64_t)((int64_t)(val << 27) >> 27) << bits;
+    *bytes = (uint64_t)(num + 1) << (5 * scale + 1) << bits;
+    return bits != 0;
 }
 
 static void sysreg_tlbi_range_local(ArmCpu *c, const ArmSysReg *r, uint64_t val)
 {
-    sysreg_tlbi_range(c, val, false);
+    GuestVirt va;
+    uint64_t bytes;
+
+    if (sysreg_tlbi_range(val, &va, &bytes)) {
+        tcg_tlb_flush_range(&c->cpu, va, bytes, OPS_E10_MODES, sysreg_tlbi_how(r));
+    }
 }
 
 static void sysreg_tlbi_range_is(ArmCpu *c, const ArmSysReg *r, uint64_t val)
 {
-    sysreg_tlbi_range(c, val, true);
+    GuestVirt va;
+    uint64_t bytes;
+
+    if (sysreg_tlbi_range(val, &va, &bytes)) {
+        tcg_tlb_flush_range_all_cpus(&c->cpu, va, bytes, OPS_E10_MODES, sysreg_tlbi_how(r));
+    }
 }
 
 /* ---- cache maintenance by address: faults as the access it stands for ---- */
@@ -132,9 +150,9 @@ static void sysreg_cache_va(ArmCpu *c, const ArmSysReg *r, uint64_t va)
     }
 
 /* One row for each operation by address, ASID or all, of a shareability domain. */
-#define TLBI_SET(suffix, crn, crm, all, va)                                                       \
-    TLBI("TLBI VMALLE1" suffix, crn, crm, 0, all), TLBI("TLBI VAE1" suffix, crn, crm, 1, va),     \
-        TLBI("TLBI ASIDE1" suffix, crn, crm, 2, all), TLBI("TLBI VAAE1" suffix, crn, crm, 3, va), \
+#define TLBI_SET(suffix, crn, crm, all, asid, va)                                                  \
+    TLBI("TLBI VMALLE1" suffix, crn, crm, 0, all), TLBI("TLBI VAE1" suffix, crn, crm, 1, va),      \
+        TLBI("TLBI ASIDE1" suffix, crn, crm, 2, asid), TLBI("TLBI VAAE1" suffix, crn, crm, 3, va), \
         TLBI("TLBI VALE1" suffix, crn, crm, 5, va), TLBI("TLBI VAALE1" suffix, crn, crm, 7, va)
 #define TLBI_RANGES(suffix, crm, fn)                                                     \
     TLBI("TLBI RVAE1" suffix, 8, crm, 1, fn), TLBI("TLBI RVAAE1" suffix, 8, crm, 3, fn), \
@@ -162,9 +180,9 @@ const ArmSysReg arm_sys_ops[] = {
     ADDR_TRANS("AT S1E0W", 8, 3, 0),
     ADDR_TRANS("AT S1E1RP", 9, 0, SYS_NEEDS(PAN2)),
     ADDR_TRANS("AT S1E1WP", 9, 1, SYS_NEEDS(PAN2)),
-    TLBI_SET("", 8, 7, sysreg_tlbi_all, sysreg_tlbi_va_local),
-    TLBI_SET("IS", 8, 3, sysreg_tlbi_all_is, sysreg_tlbi_va_is),
-    TLBI_SET("OS", 8, 1, sysreg_tlbi_all_is, sysreg_tlbi_va_is),
+    TLBI_SET("", 8, 7, sysreg_tlbi_all, sysreg_tlbi_asid_local, sysreg_tlbi_va_local),
+    TLBI_SET("IS", 8, 3, sysreg_tlbi_all_is, sysreg_tlbi_asid_is, sysreg_tlbi_va_is),
+    TLBI_SET("OS", 8, 1, sysreg_tlbi_all_is, sysreg_tlbi_asid_is, sysreg_tlbi_va_is),
     TLBI_RANGES("", 6, sysreg_tlbi_range_local),
     TLBI_RANGES("IS", 2, sysreg_tlbi_range_is),
     TLBI_RANGES("OS", 5, sysreg_tlbi_range_is),
