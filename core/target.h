@@ -23,8 +23,10 @@ typedef struct TlbResult {
     uint64_t page_bytes; /* size of the mapping (4 KiB or more, a power of two) */
     uint8_t prot;        /* TLB_READ | TLB_WRITE | TLB_EXEC allowed without another walk */
     bool secure;
-    bool device; /* device memory: unaligned accesses fault */
-    bool global; /* valid in every address space (not tied to the current ASID) */
+    bool device;       /* device memory: unaligned accesses fault */
+    bool global;       /* valid in every address space (not tied to the current ASID) */
+    uint8_t code_attr; /* of a fetch: what translations of the page depend on beside its bytes and
+                          the mode word; given to translate() */
 } TlbResult;
 
 enum { TLB_READ = 1, TLB_WRITE = 2, TLB_EXEC = 4 };
@@ -69,7 +71,8 @@ typedef struct Target {
      * @max_insns guest instructions, never beyond the page. Deltas in the IR are relative to the
      * page's start. The bytes may change meanwhile; each is read once.
      */
-    void (*translate)(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, unsigned max_insns);
+    void (*translate)(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,
+                      unsigned max_insns);
     /*
      * Translate an address. On failure records the exception in the Cpu (not yet entered), sets
      * cpu->raised and returns false. @memop is the IrMemOp (0 for fetch). @probe: record nothing.

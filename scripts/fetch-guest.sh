@@ -9,7 +9,7 @@ out=${1:-$here/build/guest}
 [ -s "$out/Image" ] && [ -s "$out/initrd.gz" ] && exit 0
 mkdir -p "$out/lists/partial" "$out/deb"
 opts="-oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oDir::State::Lists=$out/lists
- -oDir::Cache=$out/cache -oDebug::NoLocking=1"
+ -oDir::Cache=$out/cache -oDebug::NoLocking=1 -oAPT::Sandbox::User=$(id -un)"
 mkdir -p "$out/cache/archives/partial"
 echo "Fetching Debian's arm64 kernel and busybox ..." >&2
 # shellcheck disable=SC2086

@@ -147,6 +147,7 @@ TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc)
         .ram = flat->ram,
         .phys = r.phys & ~(uint64_t)PAGE_MASK_LOW,
         .mode = (uint8_t)mode,
+        .code_attr = r.code_attr,
         .global = r.global,
         .secure = r.secure,
     };

@@ -35,6 +35,7 @@ struct TcgBlock {
     TcgExit *exits;
     IrGuestInsn *guest; /* n_guest entries: delta and restart */
     void *host_entry;   /* given to TcgHost.enter; the generated code's address */
+    void *link_entry;   /* the host's: where chained exits enter (IR_LINKED) */
     uint32_t host_size;
     void *host_table; /* the host's: host offset -> guest instruction */
 

@@ -86,6 +86,7 @@ typedef struct TcgCodePage {
     uint64_t ram_off;
     GuestPhys phys;
     uint8_t mode;
+    uint8_t code_attr;
     bool global, secure;
 } TcgCodePage;
 

@@ -25,6 +25,9 @@ enum {
 /* Blocks that are never linked or left in generated code, so that each entry can be told. */
 #define TCG_MODE_TRACE ((uint64_t)1 << 62)
 
+/* TlbResult.code_attr of the page. */
+enum { TCG_MODE_ATTR_SHIFT = 48 };
+
 /* What to drop: addresses, or with @bytes 0 the pages of @space that are not global. */
 typedef struct TcgFlush {
     GuestVirt va;

@@ -206,7 +206,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     }
     memcpy(bytes, p.ram->host + p.ram_off, sizeof(bytes));
     ir_begin(tc->ir, (uint16_t)delta);
-    cpu->target->translate(cpu, tc->ir, pc, bytes, max_insns);
+    cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
     ir_finish(tc->ir);
     bad = ir_verify(tc->ir);
     if (bad) {
@@ -265,6 +265,7 @@ static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
     if (!p) {
         return NULL;
     }
+    mode |= (uint64_t)p->code_attr << TCG_MODE_ATTR_SHIFT;
     tc->stats.lookups++;
     b = tcg_block_find(tc->tcg, p->ram, p->ram_off, delta, mode, cpu->target);
     if (!b) {

@@ -291,30 +291,39 @@ IrVal a64_branch_target(Trans *t, IrVal addr)
     }
 }
 
-static bool a64_jump(Trans *t, IrVal target, bool link)
+static bool a64_jump(Trans *t, IrVal target, unsigned btype, bool link)
 {
     target = a64_branch_target(t, target);
     if (link) {
         arm_set_r(t, 30, arm_pc(t, 4));
+    }
+    if (btype) {
+        arm_trans_set_btype(t, btype);
     }
     ir_exit_indirect(t->ir, target);
     t->ended = true;
     return true;
 }
 
+/* BTYPE of BR and its like: X16 and X17 are the linkers' veneers'. */
+static unsigned a64_btype_of_jump(const Trans *t, unsigned rn)
+{
+    return rn == 16 || rn == 17 || !t->guarded ? 1 : 3;
+}
+
 bool trans_br(Trans *t, const ArgsBr *a)
 {
-    return a64_jump(t, arm_x(t, a->rn), false);
+    return a64_jump(t, arm_x(t, a->rn), a64_btype_of_jump(t, a->rn), false);
 }
 
 bool trans_blr(Trans *t, const ArgsBr *a)
 {
-    return a64_jump(t, arm_x(t, a->rn), true);
+    return a64_jump(t, arm_x(t, a->rn), 2, true);
 }
 
 bool trans_ret(Trans *t, const ArgsBr *a)
 {
-    return a64_jump(t, arm_x(t, a->rn), false);
+    return a64_jump(t, arm_x(t, a->rn), 0, false);
 }
 
 static IrVal a64_brp_target(Trans *t, const ArgsBrp *a)
@@ -326,17 +335,17 @@ static IrVal a64_brp_target(Trans *t, const ArgsBrp *a)
 
 bool trans_bra(Trans *t, const ArgsBrp *a)
 {
-    return a64_jump(t, a64_brp_target(t, a), false);
+    return a64_jump(t, a64_brp_target(t, a), a64_btype_of_jump(t, a->rn), false);
 }
 
 bool trans_blra(Trans *t, const ArgsBrp *a)
 {
-    return a64_jump(t, a64_brp_target(t, a), true);
+    return a64_jump(t, a64_brp_target(t, a), 2, true);
 }
 
 bool trans_reta(Trans *t, const ArgsKey *a)
 {
-    return a64_jump(t, a64_aut(t, a->key, arm_x(t, 30), arm_r_sp(t, true, 31)), false);
+    return a64_jump(t, a64_aut(t, a->key, arm_x(t, 30), arm_r_sp(t, true, 31)), 0, false);
 }
 
 /* ---- exceptions ---- */

@@ -10,6 +10,8 @@
 #include "target/arm/cpu.h"
 #include "target/arm/helper.h"
 
+#include <sched.h>
+
 enum {
     EXCEPTION_FROM_SP0 = 0,
     EXCEPTION_FROM_SPX = 0x200,
@@ -235,7 +237,7 @@ uint64_t arm_helper_wfi(Cpu *cpu)
 
 /*
  * WFE never sleeps: an exclusive monitor that another CPU opens is an event, and nobody watches
- * it. The block is left, so requests are seen.
+ * it. The block is left, so requests are seen, and the host may run who is waited for.
  */
 uint64_t arm_helper_wfe(Cpu *cpu)
 {
@@ -244,7 +246,9 @@ uint64_t arm_helper_wfe(Cpu *cpu)
     if (__atomic_exchange_n(&c->event, 0, __ATOMIC_ACQ_REL)) {
         return 0;
     }
-    exception_wait_traps(c, SCTLR_NTWE, 1);
+    if (!exception_wait_traps(c, SCTLR_NTWE, 1)) {
+        sched_yield();
+    }
     return 0;
 }
 

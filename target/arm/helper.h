@@ -13,6 +13,9 @@ typedef struct Cpu Cpu;
 /* Record a synchronous exception of the current instruction (translate.c). */
 uint64_t arm_helper_raise(Cpu *cpu, uint64_t syndrome, uint64_t target_el, uint64_t next_insn);
 uint64_t arm_helper_pc_unaligned(Cpu *cpu, uint64_t pc);
+uint64_t arm_helper_sp_unaligned(Cpu *cpu);
+/* An indirect branch came to what is no landing pad for its BTYPE. */
+uint64_t arm_helper_branch_target(Cpu *cpu);
 
 /* Exception return of the current EL to @elr: restores PSTATE from SPSR; result: the new PC. */
 uint64_t arm_helper_eret(Cpu *cpu, uint64_t elr);

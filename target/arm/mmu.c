@@ -9,6 +9,7 @@
 #include "accel/tcg/ir/ir.h"
 #include "accel/tcg/tcg.h"
 #include "target/arm/exception.h"
+#include "target/arm/translate.h"
 
 #define SCTLR_M    (1ull << 0)
 #define SCTLR_WXN  (1ull << 19)
@@ -423,6 +424,9 @@ bool arm_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint3
 
     if (arm_mmu_translate(c, va, access, mode, !probe, &t, &fsc)) {
         *out = t.tlb;
+        if (access == ACCESS_FETCH && t.guarded && arm_has(c, ARM_FEAT_BTI)) {
+            out->code_attr = ARM_CODE_GUARDED;
+        }
         return true;
     }
     if (!probe) {

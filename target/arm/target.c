@@ -65,6 +65,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
 
         mw |= on << ARM_MW_PAUTH_SHIFT;
     }
+    mw |= arm_has(c, ARM_FEAT_BTI) && SCTLR_BIT(c, sel, c->el ? 36 : 35) ? ARM_MW_BT : 0;
     mw |= SCTLR_BIT(c, sel, 1) ? ARM_MW_ALIGN : 0;
     mw |= SCTLR_BIT(c, sel, c->el ? 3 : 4) ? ARM_MW_SP_ALIGN : 0;
     mw |= SCTLR_BIT(c, sel, c->el ? 25 : 24) ? ARM_MW_BE : 0;

@@ -16,6 +16,8 @@ enum {
     ARM_SYNDROME_IL = 1 << 25,
     ARM_SYNDROME_ILLEGAL = 0x0eu << 26 | ARM_SYNDROME_IL,
     ARM_SYNDROME_PC_ALIGN = 0x22u << 26 | ARM_SYNDROME_IL,
+    ARM_SYNDROME_SP_ALIGN = 0x26u << 26 | ARM_SYNDROME_IL,
+    ARM_SYNDROME_BTI = 0x0du << 26 | ARM_SYNDROME_IL,
 };
 
 static ArmCpu *translate_record(Cpu *cpu, uint32_t syndrome, unsigned target_el)
@@ -49,11 +51,34 @@ uint64_t arm_helper_pc_unaligned(Cpu *cpu, uint64_t pc)
     return 0;
 }
 
+uint64_t arm_helper_sp_unaligned(Cpu *cpu)
+{
+    ArmCpu *c = arm_cpu(cpu);
+
+    translate_record(cpu, ARM_SYNDROME_SP_ALIGN, c->el ? c->el : 1);
+    return 0;
+}
+
+uint64_t arm_helper_branch_target(Cpu *cpu)
+{
+    ArmCpu *c = arm_cpu(cpu);
+
+    translate_record(cpu, ARM_SYNDROME_BTI | (c->btype & 3), c->el ? c->el : 1);
+    return 0;
+}
+
 static const IrHelper translate_raise = { "raise", (void (*)(void))arm_helper_raise, IR_VOID, 3,
                                           IR_HELPER_RAISES };
 static const IrHelper translate_pc_unaligned = { "pc_unaligned",
                                                  (void (*)(void))arm_helper_pc_unaligned, IR_VOID,
                                                  1, IR_HELPER_RAISES };
+
+static const IrHelper translate_sp_unaligned = { "sp_unaligned",
+                                                 (void (*)(void))arm_helper_sp_unaligned, IR_VOID,
+                                                 0, IR_HELPER_RAISES };
+static const IrHelper translate_branch_target = { "branch_target",
+                                                  (void (*)(void))arm_helper_branch_target, IR_VOID,
+                                                  0, IR_HELPER_RAISES };
 
 /* ---- registers ---- */
 
@@ -119,9 +144,41 @@ IrVal arm_pc(Trans *t, int64_t offset)
 
 /* ---- memory ---- */
 
+/* Whether @v is @known, which is a multiple of 16, moved by a multiple of 16, or masked to one. */
+static bool translate_is_aligned(const IrBlock *ir, IrVal v, IrVal known)
+{
+    for (unsigned n = 0; n < 8; n++) {
+        const IrInsn *i = &ir->insn[v.id];
+        uint64_t c;
+
+        if (v.id == known.id) {
+            return true;
+        }
+        if ((i->op != IR_ADD && i->op != IR_SUB && i->op != IR_AND) ||
+            !ir_is_const(ir, (IrVal){ i->arg[1] }, &c) || c % 16) {
+            return false;
+        }
+        if (i->op == IR_AND) {
+            return true;
+        }
+        v.id = i->arg[0];
+    }
+    return false;
+}
+
+/* D1.8.2: SP alignment checking. */
 IrVal arm_base(Trans *t, unsigned reg)
 {
-    return arm_r_sp(t, true, reg);
+    IrVal base = arm_r_sp(t, true, reg);
+
+    if (reg == 31 && t->mode_word & ARM_MW_SP_ALIGN) {
+        if (!translate_is_aligned(t->ir, base, t->sp_checked)) {
+            ir_raise_if(t->ir, IR_NE, ir_andi(t->ir, base, 15), ir_i64(t->ir, 0),
+                        &translate_sp_unaligned);
+        }
+        t->sp_checked = base;
+    }
+    return base;
 }
 
 IrMemOp arm_memop(Trans *t, unsigned size, uint32_t extra)
@@ -164,6 +221,59 @@ bool arm_fp_check(Trans *t)
     return false;
 }
 
+/* ---- branch targets ---- */
+
+void arm_trans_set_btype(Trans *t, unsigned btype)
+{
+    if (trans_has(t, ARM_FEAT_BTI)) {
+        ir_set(t->ir, offsetof(ArmCpu, btype), 2, ir_i32(t->ir, btype));
+    }
+}
+
+/* The BTYPEs (a bit each) with which this instruction of a guarded page may not be reached. */
+static unsigned translate_btypes_refused(const Trans *t, uint32_t insn)
+{
+    bool is_breakpoint = (insn & 0xffe0001f) == 0xd4200000; /* BRK */
+    bool is_halt = (insn & 0xffe0001f) == 0xd4400000;       /* HLT */
+
+    if ((insn & 0xffffff3f) == 0xd503241f) { /* BTI: C refuses 3, J 2, JC none */
+        static const uint8_t refused[4] = { 0xe, 0x8, 0x4, 0 };
+
+        return refused[insn >> 6 & 3];
+    }
+    if ((insn & 0xffffffbf) == 0xd503233f) { /* PACIASP, PACIBSP */
+        return t->mode_word & ARM_MW_BT ? 0x8 : 0;
+    }
+    return is_breakpoint || is_halt ? 0 : 0xe;
+}
+
+/*
+ * Where an indirect branch may come in: check its landing (D8.4.3.1 and the pseudocode
+ * BranchTargetCheck), then BTYPE is as after this instruction. The SPSR of a fault of the first
+ * instruction shows BTYPE 0, which can be seen in pages that are not guarded only.
+ */
+static void translate_landing(Trans *t, uint32_t insn)
+{
+    uint32_t at = offsetof(ArmCpu, btype);
+
+    if (!trans_has(t, ARM_FEAT_BTI)) {
+        return;
+    }
+    if (t->guarded) {
+        unsigned refused = translate_btypes_refused(t, insn);
+        IrVal btype = ir_get(t->ir, IR_I32, at, 2);
+
+        if (refused == 0xe) {
+            ir_raise_if(t->ir, IR_NE, btype, ir_i32(t->ir, 0), &translate_branch_target);
+        } else if (refused) {
+            ir_raise_if(t->ir, IR_EQ, btype, ir_i32(t->ir, refused == 0x8 ? 3 : 2),
+                        &translate_branch_target);
+        }
+    }
+    ir_set(t->ir, at, 2, ir_i32(t->ir, 0));
+    ir_linked(t->ir);
+}
+
 /* ---- the block ---- */
 
 void arm_trans_goto(Trans *t, int64_t delta)
@@ -176,18 +286,24 @@ void arm_trans_goto(Trans *t, int64_t delta)
     t->ended = true;
 }
 
+static uint32_t translate_word(const uint8_t *page, int32_t delta)
+{
+    const uint8_t *p = page + delta;
+
+    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 static void translate_insn(Trans *t, const uint8_t *page)
 {
-    const uint8_t *p = page + t->delta;
-
-    t->insn = p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+    t->insn = translate_word(page, t->delta);
     t->next = t->delta + 4;
     if (!a64_decode_trans(t, t->insn)) {
         arm_trans_undefined(t);
     }
 }
 
-void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, unsigned max_insns)
+void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,
+                       unsigned max_insns)
 {
     uint64_t mw = target_aarch64.mode_word(cpu);
     Trans t = {
@@ -199,6 +315,7 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
         .mode = mw & ARM_MW_MODE,
         .unpriv_mode = mw >> ARM_MW_UNPRIV_SHIFT & 7,
         .next = (int32_t)(pc % ARM_PAGE_BYTES),
+        .guarded = (code_attr & ARM_CODE_GUARDED) != 0,
     };
 
     if (max_insns > IR_MAX_GUEST_INSNS) {
@@ -218,6 +335,8 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
         ir_call(ir, &translate_pc_unaligned, arm_pc(&t, 0), IR_NONE, IR_NONE, IR_NONE);
         ir_exit_raised(ir);
         t.ended = true;
+    } else {
+        translate_landing(&t, translate_word(page, t.next));
     }
     for (unsigned n = 0; !t.ended; n++) {
         if ((n && n >= max_insns) || t.next >= ARM_PAGE_BYTES || !ir_has_room(ir)) {

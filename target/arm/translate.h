@@ -14,8 +14,7 @@ enum {
     ARM_MW_EL_SHIFT = 3,          /* 2 bits */
     ARM_MW_FP_TRAP = 1 << 5,      /* FP and SIMD trap (to the EL of FP_TRAP_EL_SHIFT) */
     ARM_MW_UNPRIV_SHIFT = 6,      /* 3 bits: MMU mode of LDTR and STTR */
-    ARM_MW_BTYPE_SHIFT = 9,       /* 2 bits, PSTATE.BTYPE at the block's start */
-    ARM_MW_BTI = 1 << 11,         /* the page is guarded (GP) and SCTLR.BT says check */
+    ARM_MW_BT = 1 << 11,          /* SCTLR.BT: PACIxSP is no landing pad for BTYPE 3 */
     ARM_MW_PAUTH_SHIFT = 12,      /* 4 bits: IA, IB, DA, DB enabled (SCTLR.EnIA...) */
     ARM_MW_ALIGN = 1 << 16,       /* SCTLR.A: every access must be aligned */
     ARM_MW_SP_ALIGN = 1 << 17,    /* SCTLR.SA or SA0: SP must be 16-byte aligned as a base */
@@ -32,6 +31,9 @@ enum {
     ARM_MW_IL = 1 << 30,          /* PSTATE.IL: every instruction faults */
 };
 
+/* TlbResult.code_attr: the page's GP attribute. */
+enum { ARM_CODE_GUARDED = 1 };
+
 #define ARM_MW_SP0 (1ull << 32) /* PSTATE.SP is 0: SP is SP_EL0 */
 
 typedef struct Trans {
@@ -42,8 +44,10 @@ typedef struct Trans {
     int32_t delta; /* of this instruction from the start of its page */
     uint32_t insn; /* its word */
     unsigned el, mode, unpriv_mode;
-    int32_t next; /* of the instruction to translate next */
-    bool ended;   /* the last operation was an END one */
+    int32_t next;     /* of the instruction to translate next */
+    bool ended;       /* the last operation was an END one */
+    bool guarded;     /* the page's GP attribute: indirect branches must land on a pad */
+    IrVal sp_checked; /* a value of SP known to be a multiple of 16 */
 } Trans;
 
 static inline bool trans_has(const Trans *t, ArmFeature f)
@@ -81,11 +85,13 @@ bool arm_fp_check(Trans *t);
 bool arm_trans_sysreg(Trans *t, bool is_read, unsigned op0, unsigned op1, unsigned crn,
                       unsigned crm, unsigned op2, unsigned rt);
 
+/* An indirect branch sets PSTATE.BTYPE; every other instruction clears it. */
+void arm_trans_set_btype(Trans *t, unsigned btype);
 /* Go on at @delta: in the block where its shape allows, else leave it. */
 void arm_trans_goto(Trans *t, int64_t delta);
 
 /* Target.translate. */
-void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
+void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,
                        unsigned max_insns);
 
 #endif

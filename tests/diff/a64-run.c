@@ -119,7 +119,7 @@ static void run_load(const A64Case *c)
     a->btype = 0;
     arm_fpcr_write(a, c->in.fpcr);
     arm_fpsr_write(a, c->in.fpsr);
-    a->sys.sctlr[1] = 1 | 1 << 2 | 1 << 12 | 1 << 14 | 1 << 15 | 1 << 26 | 1 << 4;
+    a->sys.sctlr[1] = 1 | 1 << 2 | 1 << 12 | 1 << 14 | 1 << 15 | 1 << 26;
     a->sys.cpacr[0] = 3 << 20;
     a->sys.ttbr0[1] = RUN_TABLES;
     a->sys.tcr[1] = 25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | 25 << 16 | 5ull << 32 | 1ull << 37;

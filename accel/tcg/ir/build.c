@@ -346,11 +346,9 @@ void ir_zero_block(IrBlock *ir, unsigned log2_bytes, IrMemOp mo, IrVal addr)
     ir_effect(ir, IR_ZERO_BLOCK, IR_VOID, log2_bytes, mo, &addr, 1);
 }
 
-IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d)
+static uint32_t ir_helper_index(IrBlock *ir, const IrHelper *h)
 {
-    const IrVal arg[4] = { a, b, c, d };
     uint32_t k;
-    IrVal v;
 
     for (k = 0; k < ir->n_helpers && ir->helper[k] != h; k++) {
     }
@@ -358,6 +356,25 @@ IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d
         CHECK(k < IR_MAX_HELPERS);
         ir->helper[ir->n_helpers++] = h;
     }
+    return k;
+}
+
+void ir_raise_if(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, const IrHelper *h)
+{
+    ir_effect(ir, IR_RAISE_IF, IR_VOID, cmp, ir_helper_index(ir, h), (IrVal[]){ a, b }, 2);
+}
+
+void ir_linked(IrBlock *ir)
+{
+    ir_emit(ir, IR_LINKED, IR_VOID, 0, 0);
+}
+
+IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d)
+{
+    const IrVal arg[4] = { a, b, c, d };
+    uint32_t k = ir_helper_index(ir, h);
+    IrVal v;
+
     if (!(h->flags & IR_HELPER_PURE)) {
         ir_observe(ir);
     }

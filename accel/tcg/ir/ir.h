@@ -390,6 +390,12 @@ void ir_zero_block(IrBlock *ir, unsigned log2_bytes, IrMemOp mo, IrVal addr);
 /* Call a helper with its n_args operands (IR_NONE for the rest); no value for IR_VOID. */
 IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d);
 
+/* Where the condition holds the helper, which takes no operand and always raises, is called. */
+void ir_raise_if(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, const IrHelper *h);
+/* Chained exits of other blocks come in here and not at the start: what was built until now, of
+ * which no value may be used later, is for entries by address (the run loop, indirect exits). */
+void ir_linked(IrBlock *ir);
+
 void ir_exit(IrBlock *ir, int32_t delta);
 void ir_exit_if(IrBlock *ir, IrVal c, int32_t delta);
 void ir_exit_cmp(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, int32_t delta);

@@ -93,7 +93,7 @@ static const char *verify_insn(const IrBlock *ir, uint32_t k)
     IrType first_m = IR_VOID;
     unsigned n = i->op == IR_CALL ? i->sub : (unsigned)strlen(args);
 
-    if (i->op == IR_CALL && (i->imm >= ir->n_helpers || n > 4)) {
+    if ((i->op == IR_CALL || i->op == IR_RAISE_IF) && (i->imm >= ir->n_helpers || n > 4)) {
         return "a call names no helper of the block";
     }
     if (i->op == IR_CONST) {
@@ -174,7 +174,10 @@ void ir_print(const IrBlock *ir, struct _GString *out)
         for (unsigned a = 0; a < 4 && i->arg[a]; a++) {
             g_string_append_printf(out, "%s v%u", a ? "," : "", i->arg[a]);
         }
-        if (i->op == IR_CALL) {
+        if (i->op == IR_RAISE_IF) {
+            g_string_append_printf(out, " [%u]", i->sub);
+        }
+        if (i->op == IR_CALL || i->op == IR_RAISE_IF) {
             g_string_append_printf(out, " %s", ir->helper[i->imm]->name);
         } else if (i->sub || i->imm) {
             g_string_append_printf(out, " [%u, 0x%x]", i->sub, i->imm);

@@ -307,6 +307,7 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
         switch (i->op) {
         case IR_NOP:
         case IR_SECOND:
+        case IR_LINKED: /* what stands before does no harm to a chained entry */
             break;
         case IR_INSN:
             r->insn = seen++;
@@ -383,6 +384,12 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
                 d->u64[0] = d->u32[0];
             }
             goto check;
+        case IR_RAISE_IF:
+            if (interp_compare(i->sub, (IrType)insn[i->arg[0]].type, a, val[i->arg[1]].u64[0])) {
+                interp_call(r, &(IrInsn){ .imm = i->imm }, val);
+                return interp_raised(r);
+            }
+            break;
         case IR_EXIT:
             return interp_direct(r, i);
         case IR_EXIT_IF:

@@ -142,11 +142,15 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     e->base = base;
     e->guest = 0;
     e->failed = false;
+    e->linked = 0;
     e->flags_id = e->flags_pending = e->logic_id = 0;
     g_array_set_size(e->stubs, 0);
     g_array_set_size(e->exits, 0);
     x64_regs_begin(e);
     x64_prepare(e);
+    if (ir->insn[1].op != IR_INSN) {
+        x64_count_open(e, X64_COUNT_LINE); /* what entries by address run first */
+    }
     for (unsigned i = 1; i < ir->n && !e->a.overflow && !e->failed; i++) {
         x64_one(e, i);
     }
@@ -155,6 +159,8 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
 
         if (s.kind == STUB_EXIT) {
             x64_exit_stub(e, &s);
+        } else if (s.kind == STUB_RAISE) {
+            x64_raise_stub(e, &s);
         } else {
             x64_mem_stub(e, &s);
         }

@@ -231,6 +231,33 @@ void x64_op_EXIT_RAISED(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_fault_here(e, e->guest);
 }
 
+void x64_op_RAISE_IF(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    X64Cc cc = x64_compare(e, insn);
+    X64Stub *s = x64_stub_add(e, STUB_RAISE);
+
+    s->helper = e->ir->helper[insn->imm];
+    s->save_flags = e->flags_id && e->flags_pending == e->flags_id;
+    s->flags_inverted = e->flags_inverted;
+    x64_jcc(&e->a, cc, &s->entry);
+}
+
+void x64_raise_stub(X64Emit *e, X64Stub *s)
+{
+    x64_bind(&e->a, &s->entry);
+    x64_count_open(e, X64_COUNT_LINE);
+    if (s->save_flags) {
+        x64_flags_store(e, s->flags_inverted);
+    }
+    x64_thunk_call(e, e->thunk->spill);
+    x64_call_fn(e, (const void *)(uintptr_t)s->helper->fn, true, s->guest, s->helper->name);
+}
+
+void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    e->linked = x64_pos(&e->a);
+}
+
 void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     while (e->guest + 1 < e->ir->n_guest && e->ir->guest[e->guest].ir < id) {

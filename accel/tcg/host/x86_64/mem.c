@@ -42,7 +42,7 @@ void x64_fault_here(X64Emit *e, unsigned guest)
     }
 }
 
-static void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest, const char *name)
+void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest, const char *name)
 {
     x64_count_event(e, "calls", name);
     x64_rm(&e->a, XO_LEA | X_W, RDI, x64_env(e->lay->cpu));

@@ -87,6 +87,7 @@ typedef enum X64StubKind {
     STUB_RMW,
     STUB_CAS,
     STUB_EXIT,
+    STUB_RAISE,
 } X64StubKind;
 
 typedef enum X64OpdKind { OPD_REG, OPD_MEM, OPD_IMM } X64OpdKind;
@@ -111,7 +112,8 @@ typedef struct X64Stub {
     bool flags_inverted; /* CF is "not C" */
     uint16_t xmm_live;
     uint32_t memop;
-    int32_t delta; /* of an exit */
+    int32_t delta;          /* of an exit */
+    const IrHelper *helper; /* of STUB_RAISE */
     X64Opd val[2];
 } X64Stub;
 
@@ -151,6 +153,7 @@ typedef struct X64Emit {
     TcgCounters *counters;   /* by name; NULL: nothing is counted */
     uint32_t count_at;       /* offset of the immediate that waits for the length of its piece */
     uint32_t count_from;     /* a.n_insns where the piece began */
+    uint32_t linked;         /* offset where chained exits enter */
     bool failed;             /* cannot be emitted (slots ran out) */
     bool done[IR_MAX_INSNS]; /* emitted early together with another */
     X64Val val[IR_MAX_INSNS];
@@ -272,6 +275,8 @@ typedef struct X64Call {
     bool raises, writes;
 } X64Call;
 
+/* The call alone, its operands in place and the pins spilled. */
+void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest, const char *name);
 void x64_emit_call(X64Emit *e, const X64Call *c);
 /*
  * Describe guest instruction @guest just after a call that may raise: two long NOPs whose
@@ -294,6 +299,7 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
 /* Out-of-line code of a memory operation or exit. */
 void x64_mem_stub(X64Emit *e, X64Stub *s);
 void x64_exit_stub(X64Emit *e, X64Stub *s);
+void x64_raise_stub(X64Emit *e, X64Stub *s);
 X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
 /* Where the exits lead while they are not linked. */
 void x64_exit_tails(X64Emit *e);

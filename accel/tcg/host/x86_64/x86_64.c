@@ -175,6 +175,7 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
          x64_exits_make(cache, chunk, block, e);
     if (ok) {
         block->host_entry = tcg_rx(cache, start);
+        block->link_entry = tcg_rx(cache, start + e->linked);
         block->host_size = x64_pos(&e->a);
         chunk->code = start + block->host_size;
     }
@@ -207,7 +208,7 @@ static void x64_patch(TcgCache *cache, uint8_t *at, const void *to)
 
 static void x64_link(TcgCache *cache, TcgExit *exit, TcgBlock *to)
 {
-    x64_patch(cache, exit->patch, to->host_entry);
+    x64_patch(cache, exit->patch, to->link_entry);
 }
 
 static void x64_unlink_exit(TcgCache *cache, TcgExit *exit)
