@@ -227,6 +227,26 @@ static uint64_t gen_fp(uint64_t *seed)
     }
 }
 
+void gen_state(A64State *s, uint64_t scratch, uint64_t end, uint64_t *seed)
+{
+    for (unsigned i = 0; i < 31; i++) {
+        s->x[i] = gen_interesting(seed);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        s->x[REG_POINTER + i] = scratch + 0x1000 + (case_random(seed) & 0x1fff) / 16 * 16;
+    }
+    s->x[REG_OFFSET] = case_random(seed) & 0x70;
+    s->x[REG_END] = end;
+    s->sp = scratch + 0x2000;
+    s->nzcv = case_random(seed) & 0xf0000000;
+    /* RMode, FZ, DN, FZ16, AHP */
+    s->fpcr = case_random(seed) % 2 ? 0 : case_random(seed) & 0x07c80000;
+    for (unsigned i = 0; i < 32; i++) {
+        s->v[i][0] = gen_fp(seed);
+        s->v[i][1] = gen_fp(seed);
+    }
+}
+
 void gen_case(A64Case *c, const InsnPattern *const *patterns, unsigned n, uint16_t *index,
               uint64_t *seed)
 {
@@ -240,20 +260,5 @@ void gen_case(A64Case *c, const InsnPattern *const *patterns, unsigned n, uint16
                          ? 0xd5033f5f /* CLREX */
                          : gen_insn(patterns[index[i]], seed);
     }
-    for (unsigned i = 0; i < 31; i++) {
-        c->in.x[i] = gen_interesting(seed);
-    }
-    for (unsigned i = 0; i < 8; i++) {
-        c->in.x[REG_POINTER + i] = CASE_SCRATCH + 0x1000 + (case_random(seed) & 0x1fff) / 16 * 16;
-    }
-    c->in.x[REG_OFFSET] = case_random(seed) & 0x70;
-    c->in.x[REG_END] = CASE_CODE + 4 * CASE_INSNS;
-    c->in.sp = CASE_SCRATCH + 0x2000;
-    c->in.nzcv = case_random(seed) & 0xf0000000;
-    /* RMode, FZ, DN, FZ16, AHP */
-    c->in.fpcr = case_random(seed) % 2 ? 0 : case_random(seed) & 0x07c80000;
-    for (unsigned i = 0; i < 32; i++) {
-        c->in.v[i][0] = gen_fp(seed);
-        c->in.v[i][1] = gen_fp(seed);
-    }
+    gen_state(&c->in, CASE_SCRATCH, CASE_CODE + 4 * CASE_INSNS, seed);
 }
