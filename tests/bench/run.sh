@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Us and QEMU in turn, the same guest on the same machine: run.sh [BUILD] [ROUNDS]. Prints, for the
-# boot and for each kernel of kernels.c, seconds of both (medians) and the ratio QEMU/ours (above 1:
-# we are faster). Never fails for being slow.
+# boot and for each kernel of kernels.h, seconds of both (medians) and the ratio QEMU/ours (above 1:
+# we are faster); then, counted exactly, host instructions per guest instruction of the same kernels
+# (codegen.py). Never fails for being slow.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:-$here/build} rounds=${2:-3}
@@ -42,3 +43,5 @@ for i in $(seq "$rounds"); do
     echo "round $i of $rounds done" >&2
 done
 python3 "$here/tests/bench/report.py" "$work/ours.out" "$work/qemu.out"
+echo
+python3 "$here/tests/bench/codegen.py" "$build" --cpu "$cpu"
