@@ -49,6 +49,7 @@ struct Tcg {
     const TcgHost *host;
     bool host_ready;
     bool one_insn;
+    bool exact_flags; /* faults see flags that nothing reads afterwards */
     MemListener listener;
     TcgBlock *hash[TCG_HASH_SIZE]; /* heads: atomic; changed under `lock` */
     Mutex lock;                    /* blocks, links, chunks */

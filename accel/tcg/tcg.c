@@ -42,8 +42,8 @@ static const TcgHost *tcg_find_host(const char *name, GError **err)
 
 static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
 {
-    static const char *const valid[] = { "backend", "tb-size",  "one-insn-per-tb",
-                                         "thread",  "split-wx", "count" };
+    static const char *const valid[] = { "backend",  "tb-size", "one-insn-per-tb", "thread",
+                                         "split-wx", "count",   "exact-flags" };
     const char *thread;
     uint64_t mib;
     bool count;
@@ -51,6 +51,7 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
     t->host = tcg_find_host(options_get(o, "backend"), err);
     if (!t->host || !options_get_number(o, "tb-size", 512, &mib, err) ||
         !options_get_bool(o, "one-insn-per-tb", false, &t->one_insn, err) ||
+        !options_get_bool(o, "exact-flags", false, &t->exact_flags, err) ||
         !options_get_bool(o, "count", false, &count, err)) {
         return false;
     }
@@ -144,7 +145,7 @@ static void tcg_cpu_free(Cpu *cpu)
 
 static uint64_t tcg_granules(const IrBlock *ir)
 {
-    uint64_t g = 0;
+    uint64_t g = ir->peeked;
 
     for (uint32_t i = 0; i < ir->n_guest; i++) {
         unsigned d = ir->guest[i].delta;
@@ -206,6 +207,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     }
     memcpy(bytes, p.ram->host + p.ram_off, sizeof(bytes));
     ir_begin(tc->ir, (uint16_t)delta);
+    tc->ir->exact_flags = tc->tcg->exact_flags;
     cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
     ir_finish(tc->ir);
     bad = ir_verify(tc->ir);

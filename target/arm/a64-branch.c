@@ -248,6 +248,7 @@ bool trans_bcond(Trans *t, const ArgsBcond *a)
         arm_trans_goto(t, t->delta + (int64_t)a->offset);
     } else {
         ir_exit_flags(t->ir, ir_get_flags(t->ir), (IrCond)a->cond, t->delta + a->offset);
+        arm_trans_peek(t, t->delta + a->offset);
     }
     return true;
 }
@@ -256,24 +257,28 @@ bool trans_cbz(Trans *t, const ArgsCbz *a)
 {
     ir_exit_cmp(t->ir, IR_EQ, arm_r(t, a->sf, a->rt), ir_const(t->ir, a64_type(a->sf), 0),
                 t->delta + a->offset);
+    arm_trans_peek(t, t->delta + a->offset);
     return true;
 }
 
 bool trans_cbnz(Trans *t, const ArgsCbz *a)
 {
     ir_exit_if(t->ir, arm_r(t, a->sf, a->rt), t->delta + a->offset);
+    arm_trans_peek(t, t->delta + a->offset);
     return true;
 }
 
 bool trans_tbz(Trans *t, const ArgsTbz *a)
 {
     ir_exit_bit(t->ir, arm_x(t, a->rt), a->bit, false, t->delta + a->offset);
+    arm_trans_peek(t, t->delta + a->offset);
     return true;
 }
 
 bool trans_tbnz(Trans *t, const ArgsTbz *a)
 {
     ir_exit_bit(t->ir, arm_x(t, a->rt), a->bit, true, t->delta + a->offset);
+    arm_trans_peek(t, t->delta + a->offset);
     return true;
 }
 

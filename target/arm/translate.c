@@ -283,6 +283,7 @@ void arm_trans_goto(Trans *t, int64_t delta)
         return;
     }
     ir_exit(t->ir, (int32_t)delta);
+    arm_trans_peek(t, delta);
     t->ended = true;
 }
 
@@ -324,6 +325,7 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
     if (t.mode_word & ARM_MW_STEP) {
         max_insns = 1;
     }
+    t.page = max_insns > 1 ? page : NULL;
     ir_begin(ir, (uint16_t)t.next);
     if (t.mode_word & ARM_MW_IL) {
         t.delta = t.next;
@@ -341,6 +343,7 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
     for (unsigned n = 0; !t.ended; n++) {
         if ((n && n >= max_insns) || t.next >= ARM_PAGE_BYTES || !ir_has_room(ir)) {
             ir_exit(ir, t.next);
+            arm_trans_peek(&t, t.next);
             break;
         }
         t.delta = t.next;

@@ -44,10 +44,11 @@ typedef struct Trans {
     int32_t delta; /* of this instruction from the start of its page */
     uint32_t insn; /* its word */
     unsigned el, mode, unpriv_mode;
-    int32_t next;     /* of the instruction to translate next */
-    bool ended;       /* the last operation was an END one */
-    bool guarded;     /* the page's GP attribute: indirect branches must land on a pad */
-    IrVal sp_checked; /* a value of SP known to be a multiple of 16 */
+    int32_t next;        /* of the instruction to translate next */
+    bool ended;          /* the last operation was an END one */
+    bool guarded;        /* the page's GP attribute: indirect branches must land on a pad */
+    IrVal sp_checked;    /* a value of SP known to be a multiple of 16 */
+    const uint8_t *page; /* its bytes, to look ahead; NULL: may not */
 } Trans;
 
 static inline bool trans_has(const Trans *t, ArmFeature f)
@@ -89,6 +90,9 @@ bool arm_trans_sysreg(Trans *t, bool is_read, unsigned op0, unsigned op1, unsign
 void arm_trans_set_btype(Trans *t, unsigned btype);
 /* Go on at @delta: in the block where its shape allows, else leave it. */
 void arm_trans_goto(Trans *t, int64_t delta);
+
+/* The direct exit that was just built goes to @delta: mark it if the flags are dead there. */
+void arm_trans_peek(Trans *t, int64_t delta);
 
 /* Target.translate. */
 void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,

@@ -25,6 +25,7 @@ struct IrBuildState {
     uint32_t n_slots;
     uint16_t flags;     /* present flags bundle; 0: unknown */
     uint16_t set_flags; /* the SET_FLAGS not observed yet */
+    bool sets_flags;    /* there is a SET_FLAGS */
 };
 
 IrBlock *ir_block_new(void)
@@ -56,6 +57,8 @@ void ir_begin(IrBlock *ir, uint16_t delta)
     ir->n = 1;
     ir->n_helpers = ir->n_vconsts = ir->n_guest = 0;
     ir->start_delta = delta;
+    ir->peeked = 0;
+    ir->build->sets_flags = false;
     memset(&ir->insn[0], 0, sizeof(ir->insn[0]));
     ir_forget_state(ir);
 }
@@ -278,6 +281,12 @@ void ir_set_flags(IrBlock *ir, IrVal f)
     }
     ir->build->set_flags = ir_emit_args(ir, IR_SET_FLAGS, IR_VOID, 0, 0, &f, 1).id;
     ir->build->flags = f.id;
+    ir->build->sets_flags = true;
+}
+
+bool ir_sets_flags(const IrBlock *ir)
+{
+    return ir->build->sets_flags;
 }
 
 /* ---- memory, calls, exits: what observes state ---- */
@@ -388,6 +397,11 @@ IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d
 void ir_exit(IrBlock *ir, int32_t delta)
 {
     ir_effect(ir, IR_EXIT, IR_VOID, 0, (uint32_t)delta, NULL, 0);
+}
+
+void ir_exit_flags_dead(IrBlock *ir)
+{
+    ir->insn[ir->n - 1].sub |= IR_EXIT_FLAGS_DEAD;
 }
 
 void ir_exit_indirect(IrBlock *ir, IrVal addr)

@@ -272,6 +272,12 @@ enum {
     IR_MAX_VCONSTS = 256,
 };
 
+/*
+ * Bit of `sub` of a direct exit (EXIT, EXIT_IF, EXIT_CMP, EXIT_FLAGS, EXIT_BIT): what is there
+ * overwrites all flags before it reads them, so the state's flag word need not be right.
+ */
+enum { IR_EXIT_FLAGS_DEAD = 1 << 7 };
+
 /* One guest instruction of a block. */
 typedef struct IrGuestInsn {
     uint16_t ir;      /* index of its INSN */
@@ -285,6 +291,10 @@ typedef struct IrBlock {
     uint32_t n; /* used entries of insn[]; insn[0] is not used */
     uint32_t n_helpers, n_vconsts, n_guest;
     uint16_t start_delta; /* of the first guest instruction, from the start of the page */
+    bool exact_flags;     /* a fault sees the flags as they are even when nothing reads them after;
+                             set by who begins the block */
+    uint64_t peeked;      /* 64-byte parts of the page that the translator looked at beside the
+                             block's own instructions */
     const IrHelper *helper[IR_MAX_HELPERS];
     IrV128 vconst[IR_MAX_VCONSTS];
     IrGuestInsn guest[IR_MAX_GUEST_INSNS + 1];
@@ -401,6 +411,10 @@ void ir_exit_if(IrBlock *ir, IrVal c, int32_t delta);
 void ir_exit_cmp(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, int32_t delta);
 void ir_exit_flags(IrBlock *ir, IrVal f, IrCond cond, int32_t delta);
 void ir_exit_bit(IrBlock *ir, IrVal a, unsigned bit, bool set, int32_t delta);
+/* Whether the block has set the flags so far. */
+bool ir_sets_flags(const IrBlock *ir);
+/* Mark the direct exit that was just built: IR_EXIT_FLAGS_DEAD. */
+void ir_exit_flags_dead(IrBlock *ir);
 void ir_exit_indirect(IrBlock *ir, IrVal addr);
 void ir_exit_loop(IrBlock *ir, int32_t delta);
 void ir_exit_loop_at(IrBlock *ir, IrVal addr);

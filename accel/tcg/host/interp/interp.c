@@ -398,17 +398,18 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
             }
             break;
         case IR_EXIT_CMP:
-            if (interp_compare(i->sub, (IrType)insn[i->arg[0]].type, a, val[i->arg[1]].u64[0])) {
+            if (interp_compare(i->sub & 15, (IrType)insn[i->arg[0]].type, a,
+                               val[i->arg[1]].u64[0])) {
                 return interp_direct(r, i);
             }
             break;
         case IR_EXIT_FLAGS:
-            if (interp_cond(i->sub, (uint32_t)a)) {
+            if (interp_cond(i->sub & 15, (uint32_t)a)) {
                 return interp_direct(r, i);
             }
             break;
         case IR_EXIT_BIT:
-            if ((a >> (i->sub & 63) & 1) == i->sub >> 6) {
+            if ((a >> (i->sub & 63) & 1) == (i->sub >> 6 & 1)) {
                 return interp_direct(r, i);
             }
             break;

@@ -475,7 +475,7 @@ X64Cc x64_compare(X64Emit *e, const IrInsn *insn)
     } else {
         x64_alu_rr(&e->a, ALU_CMP, w, a, b.reg);
     }
-    return (X64Cc)cc[insn->sub];
+    return (X64Cc)cc[insn->sub & 15];
 }
 
 void x64_op_SELECT(X64Emit *e, unsigned id, const IrInsn *insn)

@@ -111,6 +111,7 @@ static void x64_prepare(X64Emit *e)
         }
     }
     e->val[0].last = 0;
+    x64_flags_liveness(e);
 }
 
 /* ---- the walk ---- */
@@ -157,7 +158,9 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     for (unsigned n = 0; n < e->stubs->len && !e->a.overflow; n++) {
         X64Stub s = g_array_index(e->stubs, X64Stub, n);
 
-        if (s.kind == STUB_EXIT) {
+        if (s.kind == STUB_POLL) {
+            x64_poll_stub(e, &s);
+        } else if (s.kind == STUB_EXIT) {
             x64_exit_stub(e, &s);
         } else if (s.kind == STUB_RAISE) {
             x64_raise_stub(e, &s);

@@ -72,17 +72,21 @@ static void x64_chain(X64Emit *e, int32_t delta, int cc)
 
 static void x64_poll(X64Emit *e, int32_t delta)
 {
-    X64Label go = X64_LABEL;
+    X64Stub *s = x64_stub_add(e, STUB_POLL);
 
+    s->delta = delta;
     x64_poll_test(e);
-    x64_jcc(&e->a, CC_BE, &go);
+    x64_jcc(&e->a, CC_A, &s->entry);
+}
 
+void x64_poll_stub(X64Emit *e, X64Stub *s)
+{
     uint32_t n = e->a.n_insns;
 
-    x64_mov_imm(&e->a, RCX, (uint32_t)delta);
+    x64_bind(&e->a, &s->entry);
+    x64_mov_imm(&e->a, RCX, (uint32_t)s->delta);
     x64_thunk_jmp(e, e->thunk->exit_request);
     e->a.n_insns = n; /* rarely run */
-    x64_bind(&e->a, &go);
 }
 
 /* Leave for @delta: flags are in place. */
@@ -103,10 +107,21 @@ static void x64_leave(X64Emit *e, unsigned guest, int32_t delta)
 /* Leave for @delta when EFLAGS say @cc. */
 static void x64_leave_if(X64Emit *e, X64Cc cc, int32_t delta)
 {
-    bool store = e->flags_id && e->flags_pending == e->flags_id;
+    bool dead = x64_insn(e, e->i)->sub & IR_EXIT_FLAGS_DEAD;
+    bool store = e->flags_id && e->flags_pending == e->flags_id && !dead;
 
-    if (!store && x64_in_page(delta) && !x64_is_backward(e, e->guest, delta)) {
-        x64_chain(e, delta, cc);
+    if (!store && x64_in_page(delta)) {
+        X64Label stay = X64_LABEL;
+
+        if (!x64_is_backward(e, e->guest, delta)) {
+            x64_chain(e, delta, cc);
+            return;
+        }
+        /* Most likely a loop: the way back is the straight one. */
+        x64_jcc(&e->a, (X64Cc)(cc ^ 1), &stay);
+        x64_poll(e, delta);
+        x64_chain(e, delta, -1);
+        x64_bind(&e->a, &stay);
         return;
     }
 
@@ -177,18 +192,20 @@ void x64_op_EXIT_CMP(X64Emit *e, unsigned id, const IrInsn *insn)
 
 void x64_op_EXIT_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    if (insn->sub >= IR_COND_AL) {
+    IrCond cond = (IrCond)(insn->sub & 15);
+
+    if (cond >= IR_COND_AL) {
         x64_flags_save(e);
         x64_leave(e, e->guest, (int32_t)insn->imm);
         return;
     }
-    x64_leave_if(e, x64_flags_cc(e, insn->arg[0], (IrCond)insn->sub), (int32_t)insn->imm);
+    x64_leave_if(e, x64_flags_cc(e, insn->arg[0], cond), (int32_t)insn->imm);
 }
 
 void x64_op_EXIT_BIT(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     unsigned bit = insn->sub & 63;
-    bool set = insn->sub >> 6;
+    bool set = insn->sub >> 6 & 1;
 
     x64_flags_save(e);
 

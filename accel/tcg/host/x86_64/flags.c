@@ -55,6 +55,44 @@ static void x64_flags_set_home(X64Emit *e, unsigned id)
     e->flags_pending = 0;
 }
 
+static bool x64_flags_read_by(const X64Emit *e, const IrInsn *insn, bool live)
+{
+    uint16_t effects = ir_op_info[insn->op].effects;
+
+    if (insn->op == IR_CALL) {
+        unsigned sees = IR_HELPER_RAISES | IR_HELPER_READS | IR_HELPER_WRITES;
+
+        return live || (e->ir->helper[insn->imm]->flags & sees);
+    }
+    if (effects & IR_EFF_EXITS) {
+        bool direct = insn->op >= IR_EXIT && insn->op <= IR_EXIT_BIT;
+        bool dead = direct && insn->sub & IR_EXIT_FLAGS_DEAD;
+
+        return !dead || (live && !(effects & IR_EFF_END));
+    }
+    return live || insn->op == IR_GET_FLAGS || (effects & IR_EFF_FAULT && e->ir->exact_flags);
+}
+
+_Static_assert(IR_EXIT_BIT == IR_EXIT + 4, "the direct exits are adjacent rows");
+
+void x64_flags_liveness(X64Emit *e)
+{
+    bool live = true;
+
+    memset(e->flags_live, 0, (e->ir->n / 64 + 1) * sizeof(uint64_t));
+    for (unsigned i = e->ir->n; i-- > 1;) {
+        const IrInsn *insn = x64_insn(e, i);
+
+        live = insn->op != IR_SET_FLAGS && x64_flags_read_by(e, insn, live);
+        e->flags_live[i / 64] |= (uint64_t)live << i % 64;
+    }
+}
+
+static bool x64_flags_live(const X64Emit *e, unsigned i)
+{
+    return i >= e->ir->n || e->flags_live[i / 64] >> i % 64 & 1;
+}
+
 void x64_flags_sync(X64Emit *e)
 {
     unsigned id = e->flags_pending;
@@ -87,6 +125,9 @@ void x64_flags_save(X64Emit *e)
     e->logic_id = 0;
     if (!id) {
         return;
+    }
+    if (e->flags_pending == id && !x64_flags_live(e, e->i)) {
+        e->flags_pending = 0;
     }
     if (e->flags_pending == id) {
         x64_flags_sync(e);
@@ -216,9 +257,12 @@ void x64_op_SET_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
     /* Other bundles that live in the state's word must leave before it is written. */
     e->flags_pending = (uint16_t)f;
     if (e->flags_id != f) {
-        x64_flags_save(e);
-        e->flags_pending = (uint16_t)f;
-        x64_flags_sync(e);
+        e->flags_pending = 0;
+        if (x64_flags_live(e, e->i + 1)) {
+            x64_flags_save(e);
+            e->flags_pending = (uint16_t)f;
+            x64_flags_sync(e);
+        }
     }
 }
 

@@ -88,6 +88,7 @@ typedef enum X64StubKind {
     STUB_CAS,
     STUB_EXIT,
     STUB_RAISE,
+    STUB_POLL,
 } X64StubKind;
 
 typedef enum X64OpdKind { OPD_REG, OPD_MEM, OPD_IMM } X64OpdKind;
@@ -156,6 +157,8 @@ typedef struct X64Emit {
     uint32_t linked;         /* offset where chained exits enter */
     bool failed;             /* cannot be emitted (slots ran out) */
     bool done[IR_MAX_INSNS]; /* emitted early together with another */
+    /* bit n: the state's flag word, as the operations before n set it, may be read at n or later */
+    uint64_t flags_live[IR_MAX_INSNS / 64];
     X64Val val[IR_MAX_INSNS];
 } X64Emit;
 
@@ -240,6 +243,8 @@ void x64_flags_now(X64Emit *e, unsigned id, bool inverted);
 /* Store EFLAGS in the boundary format to the state's word (out of line). */
 void x64_flags_store(X64Emit *e, bool inverted);
 bool x64_flags_wanted(const X64Emit *e);
+/* Fill flags_live. */
+void x64_flags_liveness(X64Emit *e);
 /* NZCV in bits 3..0 of eax becomes bundle @id. Uses rcx. */
 void x64_flags_def_nzcv(X64Emit *e, unsigned id);
 /* The flag operation after the current instruction that has the same operands, or 0. */
@@ -300,6 +305,7 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
 void x64_mem_stub(X64Emit *e, X64Stub *s);
 void x64_exit_stub(X64Emit *e, X64Stub *s);
 void x64_raise_stub(X64Emit *e, X64Stub *s);
+void x64_poll_stub(X64Emit *e, X64Stub *s);
 X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
 /* Where the exits lead while they are not linked. */
 void x64_exit_tails(X64Emit *e);
