@@ -29,9 +29,10 @@ typedef struct SystemConfig {
     char *kernel, *initrd, *append, *dtb, *bios;
     char *name, *uuid, *rtc, *incoming, *pidfile, *log_file, *log_items, *display;
 
-    GPtrArray *drives, *blockdevs, *devices, *globals;
+    GPtrArray *drives, *blockdevs, *devices, *globals, *fw_cfgs;
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces, *nets;
 
+    unsigned boot_menu; /* as BoardConfig's */
     bool nographic, nodefaults, stopped, daemonize, only_check;
     MachineActions actions;
 

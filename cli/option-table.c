@@ -149,6 +149,27 @@ static bool option_global(SystemConfig *c, const char *arg, GError **err)
     return true;
 }
 
+static bool option_boot(SystemConfig *c, const char *arg, GError **err)
+{
+    static const char *const valid[] = { "order", "once", "menu", "strict" };
+    bool menu, strict, ok;
+    Options o;
+
+    if (!options_parse(&o, arg, "order", err)) {
+        return false;
+    }
+    ok = options_get_bool(&o, "menu", false, &menu, err) &&
+         options_get_bool(&o, "strict", false, &strict, err);
+    if (ok && (options_get(&o, "order") || options_get(&o, "once"))) {
+        g_ptr_array_add(c->notes, g_strdup("-boot: this machine's firmware chooses the drive by "
+                                           "itself, whatever the order of letters says"));
+    }
+    ok = ok && options_all_used(&o, valid, G_N_ELEMENTS(valid), err);
+    options_deinit(&o);
+    c->boot_menu = ok && menu;
+    return ok;
+}
+
 static bool option_chardev(SystemConfig *c, const char *arg, GError **err)
 {
     if (option_is_help(arg)) {
@@ -316,6 +337,11 @@ static const CliOption options[] = {
       option_device },
     { "global", NULL, "TYPE.PROPERTY=VALUE", SECTION_STANDARD,
       "set a property of every device of that type", option_global },
+    { "boot", NULL, "[order=DRIVES][,once=DRIVES][,menu=on|off][,strict=on|off]", SECTION_STANDARD,
+      "what firmware is told: whether to show its menu (letters of drives are for PCs)",
+      option_boot },
+    { "fw_cfg", NULL, "[name=]NAME,file=FILE|string=TEXT", SECTION_STANDARD,
+      "give firmware a file by fw_cfg; names of your own begin with opt/", LIST(fw_cfgs) },
     { "name", NULL, "NAME", SECTION_STANDARD, "name of the guest, for monitors", option_name },
     { "uuid", NULL, "UUID", SECTION_STANDARD, "the machine's UUID", option_uuid },
     { "nodefaults", NULL, NULL, SECTION_STANDARD,
@@ -387,7 +413,6 @@ static const char *const options_later[] = {
     "add-fd",
     "audio",
     "audiodev",
-    "boot",
     "cdrom",
     "chroot",
     "compat",
@@ -402,7 +427,6 @@ static const char *const options_later[] = {
     "fdb",
     "fsdev",
     "full-screen",
-    "fw_cfg",
     "g",
     "hda",
     "hdb",

@@ -3,9 +3,9 @@
 # Install what is missing of the packages of the given sets (build, test), on Debian and its kin.
 set -eu
 build="gcc meson ninja-build pkg-config python3 libglib2.0-dev libfdt-dev libcapstone-dev
- libjansson-dev liburcu-dev zlib1g-dev libzstd-dev cpio"
+ libjansson-dev liburcu-dev zlib1g-dev libzstd-dev cpio binutils-aarch64-linux-gnu"
 test="qemu-user-static qemu-system-arm qemu-utils gcc-aarch64-linux-gnu libc6-dev-arm64-cross
- binutils-aarch64-linux-gnu gdb-multiarch u-boot-qemu device-tree-compiler libmpfr-dev clang
+ gdb-multiarch u-boot-qemu device-tree-compiler libmpfr-dev clang
  clang-format libclang-rt-14-dev socat tmux"
 want=
 for set in "$@"; do

@@ -56,8 +56,10 @@ uboot)
     printf 'TINAMOU-DISK-OK!' | dd of="$disk" conv=notrunc status=none
     expect --timeout 60 --expect 'stop autoboot' --send '' --expect '=> ' \
         --send 'virtio scan; virtio info; virtio read 0x42000000 0 1; md.b 0x42000000 10' \
-        --expect 'TINAMOU-DISK-OK!' --expect '=> ' --send 'poweroff' --wait -- \
+        --expect 'TINAMOU-DISK-OK!' --expect '=> ' --send 'qfw list' --expect 'opt/org.test' \
+        --expect '=> ' --send 'poweroff' --wait -- \
         "$tinamou" system aarch64 -M virt -cpu cortex-a57 -m 256 -nographic -bios $bin \
+        -fw_cfg opt/org.test,string=hello \
         -drive "if=none,file=$disk,format=raw,id=d0" -device virtio-blk-device,drive=d0 ;;
 migrate)
     fetch
