@@ -124,6 +124,12 @@ typedef struct TcgHost {
     /* Context: under the cache's lock; while other vCPUs may run through the exit. */
     void (*link)(TcgCache *cache, TcgExit *exit, TcgBlock *to);
     void (*unlink)(TcgCache *cache, TcgExit *exit);
+    /*
+     * Slow paths run in the guest's floating-point environment of the host's unit: around code
+     * that may use floating point (devices) it is put away and brought back. May be NULL.
+     */
+    uint32_t (*fp_suspend)(void);
+    void (*fp_resume)(uint32_t saved);
     /* Append a listing of the block's host code (-d out_asm); may be NULL. */
     void (*disas)(const TcgCache *cache, const TcgBlock *block, GString *out);
 } TcgHost;

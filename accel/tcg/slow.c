@@ -93,6 +93,21 @@ static bool slow_bus_error(SlowAccess *a, GuestPhys phys, GuestVirt va)
     return a->cpu->target->bus_error(a->cpu, va, phys, a->kind, a->mode, a->memop);
 }
 
+static MemResult slow_device(SlowAccess *a, const TcgTlbFull *f, const FlatRange *r, GuestPhys phys,
+                             unsigned size, uint64_t *v)
+{
+    const TcgHost *host = tcg_cpu(a->cpu)->tcg->host;
+    uint64_t at = r->region_offset + (phys - r->start);
+    uint32_t fp = host && host->fp_suspend ? host->fp_suspend() : 0;
+    MemResult res = a->kind == ACCESS_WRITE ? mmio_write(r, at, size, slow_attrs(a, f), *v)
+                                            : mmio_read(r, at, size, slow_attrs(a, f), v);
+
+    if (host && host->fp_resume) {
+        host->fp_resume(fp);
+    }
+    return res;
+}
+
 /* Device accesses: the largest naturally aligned pieces. */
 static bool slow_mmio(SlowAccess *a, const TcgTlbFull *f, GuestVirt va, uint8_t *buf, unsigned len)
 {
@@ -108,11 +123,11 @@ static bool slow_mmio(SlowAccess *a, const TcgTlbFull *f, GuestVirt va, uint8_t 
         while (size > 1 && ((phys & (size - 1)) || (r && r->len - (phys - r->start) < size))) {
             size /= 2;
         }
-        if (r && a->kind == ACCESS_WRITE) {
+        if (a->kind == ACCESS_WRITE) {
             memcpy(&v, buf, size);
-            res = mmio_write(r, r->region_offset + (phys - r->start), size, slow_attrs(a, f), v);
-        } else if (r) {
-            res = mmio_read(r, r->region_offset + (phys - r->start), size, slow_attrs(a, f), &v);
+        }
+        if (r) {
+            res = slow_device(a, f, r, phys, size, &v);
         }
         if (a->kind == ACCESS_READ) {
             memcpy(buf, &v, size);

@@ -172,6 +172,7 @@ typedef struct TcgCpu {
     uint64_t passed; /* atomic: the cache's epoch seen at the last poll; 0: not running */
 
     /* Used by generated code; near the Cpu. */
+    _Alignas(64) uint8_t host_const[384]; /* the host back end's: constants of generated code */
     _Alignas(64) IrV128 scratch[8]; /* arguments and results of slow paths and references */
     uint64_t tlb_mask[TCG_MODES];   /* (entries - 1) << 4 */
     TcgJump *jump;                  /* the table of the current mode word: TCG_JUMP_SIZE entries,

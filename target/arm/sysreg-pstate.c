@@ -194,7 +194,7 @@ const ArmSysReg arm_sys_pstate[] = {
     { "DAIF", SYSID(3, 3, 4, 2, 1), SYS_RW(0), .read = sysreg_daif_read, .write = sysreg_daif_write,
       .trap = SYS_TRAP_UMA, .flags = SYS_LEAVES | SYS_HIDDEN },
     { "FPCR", SYSID(3, 3, 4, 4, 0), SYS_RW(0), SYS_IN(fpcr, 3), .write = sysreg_fpcr_write,
-      .trap = SYS_TRAP_FP, .flags = SYS_HIDDEN },
+      .trap = SYS_TRAP_FP, .flags = SYS_LEAVES | SYS_HIDDEN },
     { "FPSR", SYSID(3, 3, 4, 4, 1), SYS_RW(0), .read = sysreg_fpsr_read, .write = sysreg_fpsr_write,
       .trap = SYS_TRAP_FP, .flags = SYS_HIDDEN },
     { "CurrentEL", SYSID(3, 0, 4, 2, 2), SYS_RO(1), .read = sysreg_currentel_read,

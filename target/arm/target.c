@@ -75,6 +75,8 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= c->el == 0 ? target_mode_el0(c) : 0;
     mw |= cpu->single_step ? ARM_MW_STEP : 0;
     mw |= c->il ? ARM_MW_IL : 0;
+    mw |= c->fp.env.flush_inputs || c->fp.env.flush_inputs16 || c->fp.env.alt_half ? ARM_MW_FP_EXACT
+                                                                                   : 0;
     return mw | (c->sp_sel ? 0 : ARM_MW_SP0);
 }
 

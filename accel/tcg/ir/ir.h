@@ -295,6 +295,9 @@ typedef struct IrBlock {
                              set by who begins the block */
     uint64_t peeked;      /* 64-byte parts of the page that the translator looked at beside the
                              block's own instructions */
+    /* The guest flushes subnormals or has another half format: "fp" rows by reference functions.
+     * Else they need not look at FpEnv's modes but for `round` and `default_nan`. */
+    bool fp_exact;
     const IrHelper *helper[IR_MAX_HELPERS];
     IrV128 vconst[IR_MAX_VCONSTS];
     IrGuestInsn guest[IR_MAX_GUEST_INSNS + 1];

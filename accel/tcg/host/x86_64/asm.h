@@ -231,8 +231,30 @@ enum {
     XO_SUBPS = 0x5c | X_0F,
     XO_DIVPS = 0x5e | X_0F,
     XO_SQRTPS = 0x51 | X_0F,
+    /* floating point; packed single without a prefix: see x64_fp_op() */
     XO_UCOMIS = 0x2e | X_0F,
     XO_COMIS = 0x2f | X_0F,
+    XO_MINPS = 0x5d | X_0F,
+    XO_MAXPS = 0x5f | X_0F,
+    XO_CMPPS = 0xc2 | X_0F,
+    XO_ANDPS = 0x54 | X_0F,
+    XO_ORPS = 0x56 | X_0F,
+    XO_XORPS = 0x57 | X_0F,
+    XO_CVTFP = 0x5a | X_0F, /* F3: ss2sd, F2: sd2ss, none: ps2pd, 66: pd2ps */
+    XO_CVTSI2F = 0x2a | X_0F,
+    XO_CVTTF2SI = 0x2c | X_0F,
+    XO_CVTF2SI = 0x2d | X_0F,
+    XO_CVTDQ2PS = 0x5b | X_0F,
+    XO_CVTPS2DQ = 0x5b | X_0F | X_66,
+    XO_CVTTPS2DQ = 0x5b | X_0F | X_F3,
+    XO_ROUND = 0x08 | X_0F3A | X_66, /* + 0 ps, 1 pd, 2 ss, 3 sd */
+    XO_MOVDDUP = 0x12 | X_0F | X_F2,
+    XO_INSERTPS = 0x21 | X_0F3A | X_66,
+    XO_MOVMSKPS = 0x50 | X_0F,        /* the destination is a general register */
+    XO_FMA231 = 0xb8 | X_0F38 | X_66, /* + 1 scalar, + 2 -c, + 4 -(a * b); X_W: double */
+    XO_CVTPH2PS = 0x13 | X_0F38 | X_66,
+    XO_CVTPS2PH = 0x1d | X_0F3A | X_66, /* r/m is the destination */
+    XO_MXCSR = 0xae | X_0F,             /* group: 2 load, 3 store */
 };
 
 /* Where code is written. When the room runs out, bytes are dropped and `overflow` is set. */

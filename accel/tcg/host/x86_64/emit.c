@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One block: last uses, hints, the walk over the IR, out-of-line code. */
+#include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
 #include <string.h>
@@ -92,7 +93,10 @@ static void x64_prepare(X64Emit *e)
             continue; /* its operand fields hold the constant */
         }
         for (unsigned n = 0; n < 4; n++) {
-            e->val[insn->arg[n]].last = (uint16_t)i;
+            X64Val *v = &e->val[insn->arg[n]];
+
+            v->last = (uint16_t)i;
+            v->demand = MAX(v->demand, (uint8_t)x64_fp_demand(insn, n));
         }
         if (insn->op == IR_GET || insn->op == IR_SET) {
             int pin = x64_pin_index(e, insn->imm);
@@ -164,6 +168,8 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
             x64_exit_stub(e, &s);
         } else if (s.kind == STUB_RAISE) {
             x64_raise_stub(e, &s);
+        } else if (s.kind == STUB_FP) {
+            x64_fp_stub(e, &s);
         } else {
             x64_mem_stub(e, &s);
         }

@@ -267,7 +267,7 @@ void x64_raise_stub(X64Emit *e, X64Stub *s)
         x64_flags_store(e, s->flags_inverted);
     }
     x64_thunk_call(e, e->thunk->spill);
-    x64_call_fn(e, (const void *)(uintptr_t)s->helper->fn, true, s->guest, s->helper->name);
+    x64_call_fn(e, (const void *)(uintptr_t)s->helper->fn, true, true, s->guest, s->helper->name);
 }
 
 void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)

@@ -42,12 +42,19 @@ void x64_fault_here(X64Emit *e, unsigned guest)
     }
 }
 
-void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest, const char *name)
+void x64_call_fn(X64Emit *e, const void *fn, bool full, bool raises, unsigned guest,
+                 const char *name)
 {
+    const X64Thunks *t = e->thunk;
+
     x64_count_event(e, "calls", name);
     x64_rm(&e->a, XO_LEA | X_W, RDI, x64_env(e->lay->cpu));
     x64_mov_imm(&e->a, RAX, (uintptr_t)fn);
-    x64_thunk_call(e, raises ? e->thunk->call_raises : e->thunk->call);
+    if (full) {
+        x64_thunk_call(e, raises ? t->full_raises : t->full);
+    } else {
+        x64_thunk_call(e, raises ? t->call_raises : t->call);
+    }
     if (raises) {
         x64_fault_here(e, guest);
     }
@@ -82,7 +89,7 @@ void x64_emit_call(X64Emit *e, const X64Call *c)
         }
         x64_arg_load(e, opd[n], c->arg[n].is_imm || x64_wide(x64_insn(e, c->arg[n].id)), reg[n]);
     }
-    x64_call_fn(e, c->fn, c->raises, e->guest,
+    x64_call_fn(e, c->fn, c->full, c->raises, e->guest,
                 insn->op == IR_CALL ? e->ir->helper[insn->imm]->name : ir_op_info[insn->op].name);
 }
 
@@ -109,6 +116,7 @@ void x64_op_CALL(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Call c = { .fn = (const void *)(uintptr_t)h->fn,
                   .n_args = insn->sub,
                   .raises = h->flags & IR_HELPER_RAISES,
+                  .full = !(h->flags & (IR_HELPER_PURE | IR_HELPER_LEAF)),
                   .writes = h->flags & IR_HELPER_WRITES };
 
     for (unsigned n = 0; n < c.n_args; n++) {
@@ -553,7 +561,7 @@ void x64_mem_stub(X64Emit *e, X64Stub *s)
     x64_mov_rr(&e->a, true, RSI, s->addr);
     x64_mov_imm(&e->a, RDX, s->memop);
     x64_slow_args(e, s);
-    x64_call_fn(e, x64_slow_fn(s), true, s->guest, x64_slow_name(s));
+    x64_call_fn(e, x64_slow_fn(s), false, true, s->guest, x64_slow_name(s));
     x64_slow_results(e, s);
     for (unsigned r = 4; r < 16; r++) {
         if (save >> r & 1) {

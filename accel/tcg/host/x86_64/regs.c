@@ -191,7 +191,13 @@ void x64_load(X64Emit *e, unsigned id, unsigned reg)
         if (o.kind == OPD_REG) {
             x64_vmov(&e->a, reg, o.reg);
         } else {
-            x64_v2m(&e->a, XO_MOVDQU_LD, reg, o.m);
+            unsigned bytes = e->val[id].demand;
+
+            x64_v2m(&e->a,
+                    bytes == 4   ? XO_MOVD_LD
+                    : bytes == 8 ? XO_MOVQ_LD
+                                 : XO_MOVDQU_LD,
+                    reg, o.m);
         }
         return;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The code that all blocks share: entry, exits, calls into C. */
 #include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
 #include <cpuid.h>
@@ -26,6 +27,30 @@ static void x64_ret(X64Asm *a)
     x64_byte(a, 0xc3);
 }
 
+/*
+ * MXCSR while generated code runs is the guest's: its rounding, everything masked, no sticky bit
+ * that was folded into IrFpState. @frame: where the block's frame is, from rsp. Both use r10, r11.
+ */
+static void x64_mxcsr_guest(X64Asm *a, const X64Layout *lay)
+{
+    x64_rm(a, XO_MOVZX8, R10, x64_env(lay->fp + (int32_t)offsetof(IrFpState, env.round)));
+    x64_rm(a, XO_MXCSR, 2,
+           x64_mem_index(RBP, R10, 2, lay->consts + (int32_t)offsetof(X64FpConst, mxcsr)));
+}
+
+/* Invalid and denormal are not taken from the host (fp-emit.c); the others lie alike. */
+static void x64_mxcsr_host(X64Asm *a, const X64Layout *lay, int32_t frame)
+{
+    X64Mem now = x64_mem(RSP, frame + X64_FRAME_MXCSR + 4);
+
+    x64_rm(a, XO_MXCSR, 3, now);
+    x64_rm(a, XO_MXCSR, 2, x64_mem(RSP, frame + X64_FRAME_MXCSR));
+    x64_rm(a, XO_MOV_R_RM, R10, now);
+    x64_shift_ri(a, SH_SHR, false, R10, 1);
+    x64_alu_ri(a, ALU_AND, false, R10, FP_DIVZERO | FP_OVERFLOW | FP_UNDERFLOW | FP_INEXACT);
+    x64_rm(a, 0x08 | X_BYTE, R10, x64_env(lay->fp + (int32_t)offsetof(IrFpState, env.flags)));
+}
+
 static void x64_thunk_enter(X64Asm *a, const X64Layout *lay)
 {
     for (unsigned n = 0; n < 6; n++) {
@@ -34,13 +59,16 @@ static void x64_thunk_enter(X64Asm *a, const X64Layout *lay)
     x64_alu_ri(a, ALU_SUB, true, RSP, X64_FRAME_BYTES);
     x64_rm(a, XO_LEA | X_W, RBP, x64_mem(RDI, -lay->cpu));
     x64_mov_rr(a, true, RAX, RSI);
+    x64_rm(a, XO_MXCSR, 3, x64_mem(RSP, X64_FRAME_MXCSR));
+    x64_mxcsr_guest(a, lay);
     x64_pins_load(a, lay);
     x64_rr(a, 0xff, 4, RAX);
 }
 
 /* eax: the reason. */
-static void x64_thunk_leave(X64Asm *a)
+static void x64_thunk_leave(X64Asm *a, const X64Layout *lay)
 {
+    x64_mxcsr_host(a, lay, 0);
     x64_alu_ri(a, ALU_ADD, true, RSP, X64_FRAME_BYTES);
     for (unsigned n = 6; n-- > 0;) {
         x64_pop(a, x64_saved[n]);
@@ -62,11 +90,17 @@ static void x64_thunk_exit(X64Asm *a, const X64Layout *lay, bool at, TcgLeave re
     x64_jmp(a, leave);
 }
 
-static void x64_thunk_call_c(X64Asm *a, const X64Layout *lay, X64Label *raised)
+static void x64_thunk_call_c(X64Asm *a, const X64Layout *lay, bool full, X64Label *raised)
 {
+    if (full) {
+        x64_mxcsr_host(a, lay, 8);
+    }
     x64_alu_ri(a, ALU_SUB, true, RSP, 8);
     x64_rr(a, 0xff, 2, RAX); /* call rax */
     x64_alu_ri(a, ALU_ADD, true, RSP, 8);
+    if (full) {
+        x64_mxcsr_guest(a, lay);
+    }
     if (raised) {
         x64_rm(a, 0x80, 7, x64_env(lay->raised)); /* cmp byte, 0 */
         x64_byte(a, 0);
@@ -112,9 +146,13 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_pins_spill(&a, lay);
     x64_ret(&a);
     t->call = x64_thunk_begin(&a);
-    x64_thunk_call_c(&a, lay, NULL);
+    x64_thunk_call_c(&a, lay, false, NULL);
     t->call_raises = x64_thunk_begin(&a);
-    x64_thunk_call_c(&a, lay, &raised);
+    x64_thunk_call_c(&a, lay, false, &raised);
+    t->full = x64_thunk_begin(&a);
+    x64_thunk_call_c(&a, lay, true, NULL);
+    t->full_raises = x64_thunk_begin(&a);
+    x64_thunk_call_c(&a, lay, true, &raised);
     x64_thunks_exits(&a, t, lay, &leave);
     t->raise_here = x64_thunk_begin(&a);
     x64_pins_spill(&a, lay);
@@ -129,7 +167,7 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_rm(&a, XO_MOV_RM_R | X_W, RCX, x64_env(lay->pc));
     x64_mov_imm(&a, RAX, TCG_LEAVE_RAISED);
     x64_bind(&a, &leave);
-    x64_thunk_leave(&a);
+    x64_thunk_leave(&a, lay);
     t->end = x64_thunk_begin(&a);
     return a.overflow ? 0 : t->end;
 }
@@ -159,6 +197,7 @@ void x64_features_read(X64Features *f, bool *usable)
     f->movbe = c & bit_MOVBE;
     f->avx = (c & bit_AVX) && (c & bit_OSXSAVE) && (x64_xcr0() & 6) == 6;
     f->fma = f->avx && (c & bit_FMA);
+    f->f16c = f->avx && (c & bit_F16C);
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
         /* VEX-coded, so they need what AVX needs */
         f->bmi1 = f->avx && (b & bit_BMI);

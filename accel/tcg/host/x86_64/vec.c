@@ -10,14 +10,12 @@
 
 /* ---- through the reference functions ---- */
 
-static uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc)
+uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     IrFpState *st = (IrFpState *)((char *)cpu + cpu->target->fp_offset);
 
-    if (!x64_fp_fast((unsigned)op, (IrDesc)desc, &tc->scratch[4], tc->scratch, st)) {
-        ir_ref_fn[op](&tc->scratch[4], tc->scratch, (IrDesc)desc, st);
-    }
+    ir_ref_fn[op](&tc->scratch[4], tc->scratch, (IrDesc)desc, st);
     return 0;
 }
 
@@ -25,11 +23,8 @@ static uint64_t x64_ref_fcmp_call(Cpu *cpu, uint64_t esize, uint64_t signalling)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     IrFpState *st = (IrFpState *)((char *)cpu + cpu->target->fp_offset);
-    int nzcv = x64_fp_fast_compare(&tc->scratch[0], &tc->scratch[1], (unsigned)esize, st);
 
-    return nzcv >= 0
-               ? (unsigned)nzcv
-               : ir_ref_fcmp(&tc->scratch[0], &tc->scratch[1], (unsigned)esize, signalling, st);
+    return ir_ref_fcmp(&tc->scratch[0], &tc->scratch[1], (unsigned)esize, signalling, st);
 }
 
 static void x64_vec_ref(X64Emit *e, unsigned id, const IrInsn *insn)
@@ -142,8 +137,12 @@ void x64_op_VPACK(X64Emit *e, unsigned id, const IrInsn *insn)
 void x64_op_VFROM(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     bool w = x64_wide(x64_insn(e, insn->arg[0]));
-    unsigned a = x64_reg(e, insn->arg[0], RCX);
+    unsigned a;
 
+    if (x64_fp_from(e, id, insn)) {
+        return;
+    }
+    a = x64_reg(e, insn->arg[0], RCX);
     x64_v2(&e->a, XO_MOVD_LD | X_W_IF(w), x64_xdef(e, id), a);
 }
 
@@ -615,6 +614,9 @@ void x64_vector(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned n = 0, x[4], d;
     bool ok = false;
 
+    if (x64_fp_emit(e, id, insn)) {
+        return;
+    }
     while (n < 4 && insn->arg[n]) {
         n++;
     }

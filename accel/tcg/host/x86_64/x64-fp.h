@@ -1,16 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Floating point by the host's unit, where that is certain to give the reference's result. */
+/*
+ * Floating point by the host's unit.
+ *
+ * While generated code runs, MXCSR holds the guest's rounding mode and, in ZE, OE, UE and PE, flags
+ * that IrFpState has still to receive (thunk.c folds them). An operation goes to a temporary and
+ * is checked; where the host's result or flags may differ from the guest's, code out of line calls
+ * the reference function with the operands, which are alive. That is: NaN results and unordered
+ * comparisons (which NaN; IE), the least normal number (tininess before rounding), integers out
+ * of range. What the host raised by then is what the exact operation raises too, but for IE and
+ * DE, which are never looked at.
+ */
 #ifndef ACCEL_TCG_HOST_X86_64_X64_FP_H
 #define ACCEL_TCG_HOST_X86_64_X64_FP_H
 
+#include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/ir/ir-ref.h"
 
-/*
- * Does the vector operation @op if it can: true, and @d is the result; no flag but inexact would
- * have been raised, and that one stands already. False: nothing is done, ask the reference.
- */
-bool x64_fp_fast(unsigned op, IrDesc desc, IrV128 *d, const IrV128 *arg, const IrFpState *st);
-/* The same of ir_ref_fcmp: NZCV in bits 3..0, or -1. */
-int x64_fp_fast_compare(const IrV128 *a, const IrV128 *b, unsigned esize, const IrFpState *st);
+/* Constants that generated code reads through the env pointer (TcgCpu.host_const). */
+typedef struct X64FpConst {
+    uint32_t abs32[4];
+    uint64_t abs64[2];
+    uint32_t min32[4]; /* least normal numbers */
+    uint64_t min64[2];
+    uint32_t int_min[4];
+    uint32_t pos_max[4]; /* the greatest single below 2^31 */
+    uint32_t mxcsr[8];   /* by FpRound */
+    uint16_t flags[72];  /* the state's flag word by what LAHF gives after a comparison */
+} X64FpConst;
+
+void x64_fp_const_init(X64FpConst *c);
+
+static inline X64Mem x64_fp_const(const X64Emit *e, size_t offset)
+{
+    return x64_env(e->lay->consts + (int32_t)offset);
+}
+
+uint32_t x64_fp_suspend(void);
+void x64_fp_resume(uint32_t mxcsr);
+
+/* Emit a vector operation if it is one of floating point and can be inline. */
+bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn);
+bool x64_fp_convert(X64Emit *e, unsigned id, const IrInsn *insn);
+/* The same for VFROM, together with the conversion of the integer that follows it. */
+bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn);
+void x64_fp_stub(X64Emit *e, X64Stub *s);
+/* How many of the low bytes of operand @n are looked at. */
+unsigned x64_fp_demand(const IrInsn *insn, unsigned n);
+
+/* Run reference function @op on the vCPU's scratch vectors: 0.. to 4. */
+uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc);
+
+/* ---- pieces (fp-emit.c) ---- */
+
+/* @op with the prefix of the lane size and of scalar or packed. */
+X64Op x64_fp_op(X64Op op, unsigned esize, bool scalar);
+/* Bytes from the lowest of @id beyond which all are zero. */
+unsigned x64_fp_width(const X64Emit *e, unsigned id);
+/* Zero what is above @bytes (4, 8) of @d; from @s. */
+void x64_fp_low(X64Emit *e, unsigned bytes, unsigned d, unsigned s);
+/* d := op(s, memory operand that is aligned) */
+void x64_fp_opm(X64Emit *e, X64Op op, unsigned d, unsigned s, X64Mem m);
+/* A stub that calls the reference function for @insn, with operands in these registers. */
+X64Stub *x64_fp_slow(X64Emit *e, const IrInsn *insn, unsigned d, const unsigned *x, unsigned n);
+/* To the stub when a lane of @x and @y is unordered. Uses xmm0, rax. */
+void x64_fp_check_nan(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x, unsigned y);
+/* To the stub when a lane of @x is a NaN or the least normal number. Uses xmm0, xmm3, rax. */
+void x64_fp_check_tiny(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x);
+/* To the stub when a top bit of the 32-bit lanes of @x is set. Uses rax. */
+void x64_fp_check_mask(X64Emit *e, X64Stub *s, unsigned x);
 
 #endif

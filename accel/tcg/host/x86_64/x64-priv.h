@@ -24,6 +24,7 @@ enum {
     X64_MODES = 16,
     /* the frame, from rsp */
     X64_FRAME_ARG = 0,    /* 5 vectors: operands and result of reference functions */
+    X64_FRAME_MXCSR = 80, /* the host's; then 4 bytes of scratch */
     X64_FRAME_XSAVE = 96, /* 12 vectors: xmm4-15 around slow paths */
     X64_FRAME_VSLOT = X64_FRAME_XSAVE + 12 * 16,
     X64_FRAME_SLOT = X64_FRAME_VSLOT + X64_VSLOTS * 16,
@@ -31,7 +32,7 @@ enum {
 };
 
 typedef struct X64Features {
-    bool avx, avx2, bmi1, bmi2, lzcnt, movbe, aes, pclmul, fma;
+    bool avx, avx2, bmi1, bmi2, lzcnt, movbe, aes, pclmul, fma, f16c;
 } X64Features;
 
 /* Displacements from rbp of what generated code touches. */
@@ -42,6 +43,7 @@ typedef struct X64Layout {
     int32_t fp;    /* IrFpState */
     int32_t pc_page, poll, raised, leave_exit, leave_restart, host_stack, scratch;
     int32_t excl_addr, excl_size, excl_val;
+    int32_t consts; /* X64FpConst */
     int32_t tlb_mask[X64_MODES], tlb_read[X64_MODES], tlb_write[X64_MODES];
     int32_t jump; /* pointer to 4096 entries of {pc, host address} */
     unsigned n_pins;
@@ -56,6 +58,8 @@ typedef struct X64Thunks {
     uint32_t spill;           /* store pins, nothing else changes */
     uint32_t call;            /* rax(cpu, rsi, rdx, rcx, r8), then reload pins */
     uint32_t call_raises;     /* the same; leaves the block when cpu->raised is set */
+    uint32_t full;            /* call and call_raises for C code that may use floating point or */
+    uint32_t full_raises;     /* look at the guest's: the host's MXCSR is loaded meanwhile */
     uint32_t exit_link;       /* rax TcgExit, ecx delta */
     uint32_t exit_request;    /* ecx delta */
     uint32_t exit_request_at; /* rax pc */
@@ -69,14 +73,15 @@ typedef struct X64Thunks {
 
 /* Where a value is. It may be in several places at once. */
 typedef struct X64Val {
-    uint16_t last; /* index of its last use; 0: none */
-    uint16_t next; /* of the values in the same register */
-    uint8_t reg;   /* X64_NO_REG: none */
-    uint8_t hint;  /* register of the pin that it will be SET to, or X64_NO_REG */
-    bool zext;     /* an I32 whose register's upper half is known to be 0 */
-    bool homed;    /* guest state at `home` holds it */
-    int16_t slot;  /* of the frame; -1: none */
-    int32_t home;  /* displacement from rbp */
+    uint16_t last;  /* index of its last use; 0: none */
+    uint16_t next;  /* of the values in the same register */
+    uint8_t reg;    /* X64_NO_REG: none */
+    uint8_t hint;   /* register of the pin that it will be SET to, or X64_NO_REG */
+    uint8_t demand; /* of a V128: bytes from the lowest that anything looks at */
+    bool zext;      /* an I32 whose register's upper half is known to be 0 */
+    bool homed;     /* guest state at `home` holds it */
+    int16_t slot;   /* of the frame; -1: none */
+    int32_t home;   /* displacement from rbp */
 } X64Val;
 
 typedef enum X64StubKind {
@@ -89,6 +94,7 @@ typedef enum X64StubKind {
     STUB_EXIT,
     STUB_RAISE,
     STUB_POLL,
+    STUB_FP,
 } X64StubKind;
 
 typedef enum X64OpdKind { OPD_REG, OPD_MEM, OPD_IMM } X64OpdKind;
@@ -115,7 +121,7 @@ typedef struct X64Stub {
     uint32_t memop;
     int32_t delta;          /* of an exit */
     const IrHelper *helper; /* of STUB_RAISE */
-    X64Opd val[2];
+    X64Opd val[3];
 } X64Stub;
 
 typedef struct X64ExitRec {
@@ -278,11 +284,13 @@ typedef struct X64Call {
         uint64_t imm;
     } arg[4];
     bool raises, writes;
+    bool full; /* through the thunks of that name */
 } X64Call;
 
-/* The call alone, its operands in place and the pins spilled. */
-void x64_call_fn(X64Emit *e, const void *fn, bool raises, unsigned guest, const char *name);
 void x64_emit_call(X64Emit *e, const X64Call *c);
+/* The end of such a call: operands are in their registers, pins in the Cpu. */
+void x64_call_fn(X64Emit *e, const void *fn, bool full, bool raises, unsigned guest,
+                 const char *name);
 /*
  * Describe guest instruction @guest just after a call that may raise: two long NOPs whose
  * displacements are its delta and restart word, which the thunk finds by its return address.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The x86-64 back end as the run time sees it. */
 #include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/tcg-priv.h"
 
@@ -44,6 +45,7 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         .excl_addr = x64_tc_disp(cpu, offsetof(TcgCpu, excl_addr)),
         .excl_size = x64_tc_disp(cpu, offsetof(TcgCpu, excl_size)),
         .excl_val = x64_tc_disp(cpu, offsetof(TcgCpu, excl_val)),
+        .consts = x64_tc_disp(cpu, offsetof(TcgCpu, host_const)),
         .jump = x64_tc_disp(cpu, offsetof(TcgCpu, jump)),
         .n_pins = MIN(t->n_pinned, (unsigned)X64_MAX_PINS),
     };
@@ -185,8 +187,12 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
 
 static TcgLeave x64_enter(Cpu *cpu, void *host_entry)
 {
-    const X64Host *h = tcg_cpu(cpu)->tcg->cache.host_state;
+    TcgCpu *tc = tcg_cpu(cpu);
+    const X64Host *h = tc->tcg->cache.host_state;
 
+    if (!((const X64FpConst *)tc->host_const)->mxcsr[0]) {
+        x64_fp_const_init((X64FpConst *)tc->host_const);
+    }
     cpu->poll_counter--;
     return h->enter(cpu, host_entry);
 }
@@ -226,4 +232,6 @@ const TcgHost tcg_host_x86_64 = {
     .enter = x64_enter,
     .link = x64_link,
     .unlink = x64_unlink_exit,
+    .fp_suspend = x64_fp_suspend,
+    .fp_resume = x64_fp_resume,
 };

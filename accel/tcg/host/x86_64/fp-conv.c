@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Floating-point conversions inline: between formats, to and from integers, to integral values.
+ * Specs: Intel SDM vol. 2; Arm ARM DDI 0487, shared pseudocode FPToFixed, FixedToFP, FPRoundInt.
+ */
+#include "accel/tcg/host/x86_64/x64-fp.h"
+
+enum { ROUND_MXCSR = 4, ROUND_QUIET = 8 };
+
+/* The host's number of a rounding that ROUNDSD has; false: ties away and such. */
+static bool fp_round(unsigned round, unsigned *imm)
+{
+    static const uint8_t mode[4] = { [FP_RNE] = 0, [FP_RUP] = 2, [FP_RDN] = 1, [FP_RTZ] = 3 };
+
+    *imm = round == IR_ROUND_ENV ? ROUND_MXCSR : mode[round & 3];
+    return round == IR_ROUND_ENV || round <= FP_RTZ;
+}
+
+static X64Op fp_round_op(unsigned esize, bool scalar)
+{
+    return XO_ROUND + (esize == 3) + (scalar ? 2 : 0);
+}
+
+/* The operand, with zeros above the width when that is W64. Uses xmm1. */
+static unsigned fp_source(X64Emit *e, const IrInsn *insn)
+{
+    unsigned id = insn->arg[0], a = x64_xreg(e, id, 1);
+
+    if (ir_desc_width(insn->imm) == IR_W64 && x64_fp_width(e, id) > 8) {
+        x64_fp_low(e, 8, 1, a);
+        return 1;
+    }
+    return a;
+}
+
+/* The operation after this one when it alone uses this one's value; 0: none. */
+static unsigned fp_only_use(const X64Emit *e, unsigned id, IrOpcode op)
+{
+    unsigned j = id + 1;
+
+    while (j < e->ir->n && x64_insn(e, j)->op == IR_NOP) {
+        j++;
+    }
+    return j < e->ir->n && x64_insn(e, j)->op == op && x64_insn(e, j)->arg[0] == id &&
+                   e->val[id].last == j
+               ? j
+               : 0;
+}
+
+/* ---- to integral values and between formats ---- */
+
+static bool fp_rint(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    bool scalar = ir_desc_width(desc) == IR_SCALAR;
+    X64Op op = fp_round_op(ir_desc_esize(desc), scalar);
+    unsigned imm, a, d;
+    X64Stub *s;
+
+    if (!fp_round(ir_desc_round(desc), &imm)) {
+        return false;
+    }
+    imm |= ir_desc_variant(desc) & 1 ? 0 : ROUND_QUIET;
+    x64_flags_save(e);
+    a = fp_source(e, insn);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    if (scalar) {
+        x64_v3(&e->a, XO_XORPS, d, d, d);
+        x64_v3i(&e->a, op, d, d, a, (uint8_t)imm);
+    } else {
+        x64_v2i(&e->a, op, d, a, (uint8_t)imm);
+    }
+    x64_fp_check_nan(e, s, desc, d, d);
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+/* Single and double; half to either. */
+static bool fp_format(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    unsigned to = ir_desc_esize(desc), variant = ir_desc_variant(desc), from = variant & 3;
+    bool scalar = ir_desc_width(desc) == IR_SCALAR, high = variant & 4;
+    unsigned a, d;
+    X64Stub *s;
+
+    if (variant & 8 || from == to || from == 0 || (from == 1 && !e->feat->f16c) ||
+        (from == 1 && to == 3 && !scalar)) {
+        return false;
+    }
+    x64_flags_save(e);
+    a = x64_xreg(e, insn->arg[0], 1);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    if (high) {
+        x64_v2i(&e->a, XO_PSHUFD, 3, a, 0xee);
+        a = 3;
+    }
+    if (from == 1) {
+        x64_v2(&e->a, XO_CVTPH2PS, d, a);
+        if (scalar) {
+            x64_fp_low(e, 4, d, d);
+        }
+        a = d;
+    } else if (scalar) {
+        x64_v3(&e->a, XO_XORPS, d, d, d);
+    }
+    if (scalar && !(from == 1 && to == 2)) {
+        x64_v3(&e->a, x64_fp_op(XO_CVTFP, from, true), d, d, a);
+    } else if (from != 1) {
+        x64_v2(&e->a, x64_fp_op(XO_CVTFP, from, false), d, a);
+    }
+    if (from == 3) {
+        x64_fp_check_tiny(e, s, desc, d);
+    } else {
+        x64_fp_check_nan(e, s, desc, d, d);
+    }
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+/* ---- to integers ---- */
+
+/* Exponents from which on a positive value, rounded, may not fit; sign and exponent of the value
+ * as one number are compared, so negative ones are out too. */
+static unsigned fp_unsigned_limit(unsigned esize, unsigned to, bool truncates)
+{
+    unsigned bits = to == 3 ? 63 : truncates ? 32 : 31;
+
+    return (esize == 3 ? 1023 : 127) + bits;
+}
+
+/* General register @r := @a as an integer, or to the stub. Uses rax, xmm3. */
+static void fp_to_int(X64Emit *e, X64Stub *s, IrDesc desc, unsigned r, unsigned a)
+{
+    unsigned esize = ir_desc_esize(desc), variant = ir_desc_variant(desc), imm;
+    unsigned to = variant >> 1 & 3, round = ir_desc_round(desc);
+    bool is_signed = variant & 1, env = round == IR_ROUND_ENV, given = !env && round != FP_RTZ;
+    X64Op op = x64_fp_op(env ? XO_CVTF2SI : XO_CVTTF2SI, esize, true);
+    X64Op rnd = fp_round_op(esize, true);
+    unsigned from = given ? 3 : a;
+
+    fp_round(round, &imm);
+    if (!is_signed) {
+        x64_v2(&e->a, XO_MOVD_ST | X_W_IF(esize == 3), a, RAX);
+        x64_shift_ri(&e->a, SH_SHR, esize == 3, RAX, esize == 3 ? 52 : 23);
+        x64_alu_ri(&e->a, ALU_CMP, false, RAX,
+                   (int32_t)fp_unsigned_limit(esize, to, !env && !given));
+        x64_jcc(&e->a, CC_AE, &s->entry);
+        if (given) {
+            x64_v3i(&e->a, rnd, 3, a, a, (uint8_t)imm);
+        }
+        x64_v2(&e->a, op | X_W, r, from);
+        return;
+    }
+    if (given) { /* quietly: what is out of range must not be inexact */
+        x64_v3i(&e->a, rnd, 3, a, a, (uint8_t)(imm | ROUND_QUIET));
+    }
+    x64_v2(&e->a, op | X_W_IF(to == 3), r, from);
+    x64_alu_ri(&e->a, ALU_CMP, to == 3, r, 1); /* overflows for the least integer alone */
+    x64_jcc(&e->a, CC_O, &s->entry);
+    if (given) {
+        x64_v3i(&e->a, rnd, 3, a, a, (uint8_t)imm);
+    }
+}
+
+static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    unsigned round = ir_desc_round(desc), imm, a, d, x;
+    X64Stub *s;
+
+    if (ir_desc_esize(desc) != 2 || !fp_round(round, &imm)) {
+        return false;
+    }
+    x64_flags_save(e);
+    a = x = fp_source(e, insn);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    if (!(ir_desc_variant(desc) & 1)) { /* from +0 to below 2^31 */
+        x64_fp_opm(e, XO_PMINUD, 0, a, x64_fp_const(e, offsetof(X64FpConst, pos_max)));
+        x64_v3(&e->a, XO_PCMPEQD, 0, 0, a);
+        x64_v2(&e->a, XO_MOVMSKPS, RAX, 0);
+        x64_alu_ri(&e->a, ALU_CMP, false, RAX, 15);
+        x64_jcc(&e->a, CC_NE, &s->entry);
+    }
+    if (round != IR_ROUND_ENV && round != FP_RTZ) { /* singles out of range are integral */
+        x64_v2i(&e->a, fp_round_op(2, false), 3, a, (uint8_t)imm);
+        x = 3;
+    }
+    x64_v2(&e->a, round == IR_ROUND_ENV ? XO_CVTPS2DQ : XO_CVTTPS2DQ, d, x);
+    if (ir_desc_variant(desc) & 1) {
+        x64_fp_opm(e, XO_PCMPEQD, 0, d, x64_fp_const(e, offsetof(X64FpConst, int_min)));
+        x64_fp_check_mask(e, s, 0);
+    }
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+static bool fp_ftoi(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    unsigned to = ir_desc_variant(desc) >> 1 & 3, imm, a, d, i = e->i, j;
+    X64Stub *s;
+
+    if (ir_desc_immediate(desc) || to < 2 || !fp_round(ir_desc_round(desc), &imm)) {
+        return false;
+    }
+    if (ir_desc_width(desc) != IR_SCALAR) {
+        return fp_ftoi_lanes(e, id, insn);
+    }
+    x64_flags_save(e);
+    a = x64_xreg(e, insn->arg[0], 1);
+    j = fp_only_use(e, id, IR_VEXTRACT);
+    if (j && (x64_wide(x64_insn(e, j)) != (to == 3) || ir_desc_esize(x64_insn(e, j)->imm) != to ||
+              ir_desc_immediate(x64_insn(e, j)->imm))) {
+        j = 0;
+    }
+    if (j) { /* straight to the general register */
+        e->i = j;
+        d = x64_def(e, j);
+        e->i = i;
+        e->done[j] = true;
+        s = x64_fp_slow(e, insn, 0, &a, 1);
+        s->type = to == 3 ? IR_I64 : IR_I32;
+        s->dst[0] = (uint8_t)d;
+        fp_to_int(e, s, desc, d, a);
+    } else {
+        d = x64_xdef(e, id);
+        s = x64_fp_slow(e, insn, d, &a, 1);
+        fp_to_int(e, s, desc, RCX, a);
+        x64_v2(&e->a, XO_MOVD_LD | X_W_IF(to == 3), d, RCX);
+    }
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+/* ---- from integers ---- */
+
+/* d := d / 2^frac, exactly: the least is 2^-64. Uses rax, xmm0. */
+static void fp_scale(X64Emit *e, IrDesc desc, unsigned d)
+{
+    unsigned frac = ir_desc_immediate(desc), esize = ir_desc_esize(desc);
+    bool scalar = ir_desc_width(desc) == IR_SCALAR;
+
+    if (!frac) {
+        return;
+    }
+    x64_mov_imm(&e->a, RAX, esize == 3 ? (uint64_t)(1023 - frac) << 52 : (127 - frac) << 23);
+    x64_v2(&e->a, XO_MOVD_LD | X_W, 0, RAX);
+    if (!scalar) {
+        x64_v2i(&e->a, XO_PSHUFD, 0, 0, esize == 3 ? 0x44 : 0);
+    }
+    x64_v3(&e->a, x64_fp_op(XO_MULPS, esize, scalar), d, d, 0);
+}
+
+/* @d := the integer in general register @r, which is not rax. Uses rax. */
+static void fp_from_int(X64Emit *e, X64Stub *s, IrDesc desc, unsigned d, unsigned r)
+{
+    unsigned variant = ir_desc_variant(desc), from = variant >> 1 & 3;
+    bool wide = from == 3;
+    X64Op op = x64_fp_op(XO_CVTSI2F, ir_desc_esize(desc), true);
+
+    if (!(variant & 1) && wide) {
+        x64_rr(&e->a, XO_TEST | X_W, r, r);
+        x64_jcc(&e->a, CC_S, &s->entry);
+    } else if (!(variant & 1)) {
+        x64_mov_rr(&e->a, false, RAX, r);
+        r = RAX;
+        wide = true;
+    }
+    x64_v3(&e->a, XO_XORPS, d, d, d);
+    if (e->a.avx) {
+        x64_vex_rr(&e->a, op | X_W_IF(wide), d, d, r);
+    } else {
+        x64_rr(&e->a, op | X_W_IF(wide), d, r);
+    }
+    fp_scale(e, desc, d);
+}
+
+static bool fp_itof_is_inline(const X64Emit *e, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+
+    return !e->ir->fp_exact && ir_desc_esize(desc) >= 2 && ir_desc_immediate(desc) <= 64 &&
+           (ir_desc_variant(desc) >> 1 & 3) >= 2 && ir_desc_round(desc) == IR_ROUND_ENV;
+}
+
+static bool fp_itof_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    bool is_signed = ir_desc_variant(desc) & 1;
+    unsigned a, d;
+    X64Stub *s;
+
+    if (ir_desc_esize(desc) == 3 && !is_signed) {
+        return false;
+    }
+    x64_flags_save(e);
+    a = fp_source(e, insn);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    if (ir_desc_esize(desc) == 2) {
+        if (!is_signed) {
+            x64_fp_check_mask(e, s, a);
+        }
+        x64_v2(&e->a, XO_CVTDQ2PS, d, a);
+        fp_scale(e, desc, d);
+    } else {
+        IrDesc one = (desc & 0xffff & ~(3u << 2)) | IR_SCALAR << 2;
+
+        x64_v2(&e->a, XO_MOVD_ST | X_W, a, RCX);
+        fp_from_int(e, s, one, d, RCX);
+        x64_v2i(&e->a, XO_PEXTRD | X_W, a, RCX, 1);
+        fp_from_int(e, s, one, 3, RCX);
+        x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, 3);
+        fp_scale(e, desc, d);
+    }
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+static bool fp_itof(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    unsigned a, d;
+    X64Stub *s;
+
+    if (!fp_itof_is_inline(e, insn)) {
+        return false;
+    }
+    if (ir_desc_width(desc) != IR_SCALAR) {
+        return fp_itof_lanes(e, id, insn);
+    }
+    x64_flags_save(e);
+    a = x64_xreg(e, insn->arg[0], 1);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    x64_v2(&e->a, XO_MOVD_ST | X_W, a, RCX);
+    fp_from_int(e, s, desc, d, RCX);
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    unsigned j = fp_only_use(e, id, IR_VITOF), i = e->i, r, d;
+    const IrInsn *k = x64_insn(e, j);
+    X64Stub *s;
+
+    if (!j || ir_desc_width(k->imm) != IR_SCALAR || !fp_itof_is_inline(e, k) ||
+        (ir_desc_variant(k->imm) >> 1 & 3) != (x64_wide(x64_insn(e, insn->arg[0])) ? 3 : 2)) {
+        return false;
+    }
+    x64_flags_save(e);
+    r = x64_reg(e, insn->arg[0], RCX);
+    e->i = j;
+    d = x64_xdef(e, j);
+    e->i = i;
+    e->done[j] = true;
+    s = x64_fp_slow(e, k, d, NULL, 0);
+    s->addr = (uint8_t)r;
+    s->sub = 1;
+    s->val[0].kind = OPD_IMM; /* in `addr` */
+    fp_from_int(e, s, k->imm, d, r);
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+bool x64_fp_convert(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    switch (insn->op) {
+    case IR_VFRINT:
+        return fp_rint(e, id, insn);
+    case IR_VFCVT:
+        return fp_format(e, id, insn);
+    case IR_VFTOI:
+        return fp_ftoi(e, id, insn);
+    case IR_VITOF:
+        return fp_itof(e, id, insn);
+    default:
+        return false;
+    }
+}

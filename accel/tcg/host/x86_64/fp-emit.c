@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Floating-point operations inline: arithmetic, minimum and maximum, comparisons of lanes.
+ * Specs: Intel SDM vol. 1, ch. 11.5 (SSE exceptions), vol. 2; Arm ARM DDI 0487, A1.5
+ * (floating-point support) and the shared pseudocode.
+ */
+#include "accel/tcg/host/x86_64/x64-fp.h"
+
+#include "accel/tcg/host.h"
+
+enum { MXCSR_DEFAULT = 0x1f80, MXCSR_RC_SHIFT = 13 };
+
+void x64_fp_const_init(X64FpConst *c)
+{
+    static const uint8_t rc[8] = { [FP_RNE] = 0, [FP_RUP] = 2, [FP_RDN] = 1, [FP_RTZ] = 3 };
+
+    for (unsigned n = 0; n < 4; n++) {
+        c->abs32[n] = INT32_MAX;
+        c->min32[n] = 0x00800000;
+        c->int_min[n] = 0x80000000;
+        c->pos_max[n] = 0x4effffff;
+        c->abs64[n / 2] = INT64_MAX;
+        c->min64[n / 2] = 0x0010000000000000;
+    }
+    for (unsigned n = 0; n < 72; n++) { /* ZF is bit 6, PF 2, CF 0 of AH */
+        unsigned nzcv = n & 4 ? 3 : n & 0x40 ? 6 : n & 1 ? 8 : 2;
+
+        c->flags[n] = (uint16_t)ir_flags_pack(nzcv << 28);
+    }
+    for (unsigned n = 0; n < 8; n++) {
+        c->mxcsr[n] = MXCSR_DEFAULT | (uint32_t)rc[n] << MXCSR_RC_SHIFT;
+    }
+}
+
+uint32_t x64_fp_suspend(void)
+{
+    uint32_t mxcsr, plain = MXCSR_DEFAULT;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    __asm__ volatile("ldmxcsr %0" : : "m"(plain));
+    return mxcsr;
+}
+
+void x64_fp_resume(uint32_t mxcsr)
+{
+    __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+}
+
+/* ---- what is known of values ---- */
+
+static bool fp_is_lanewise(unsigned op)
+{
+    return op >= IR_VFADD && op <= IR_VFRSQRTS;
+}
+
+static unsigned fp_desc_bytes(IrDesc d)
+{
+    return ir_desc_width(d) == IR_SCALAR ? 1u << ir_desc_esize(d)
+                                         : (ir_desc_width(d) == IR_W64 ? 8 : 16);
+}
+
+unsigned x64_fp_demand(const IrInsn *insn, unsigned n)
+{
+    IrDesc d = insn->imm;
+    unsigned variant = ir_desc_variant(d);
+
+    if (fp_is_lanewise(insn->op)) {
+        return fp_desc_bytes(d);
+    }
+    switch (insn->op) {
+    case IR_FLAGS_FCMP:
+        return 1u << insn->sub;
+    case IR_VFRINT:
+    case IR_VFRINTSIZED:
+    case IR_VFABS:
+    case IR_VFNEG:
+    case IR_VLOW:
+        return fp_desc_bytes(d);
+    case IR_VFTOI:
+        return fp_desc_bytes(d);
+    case IR_VFCVT:
+        return ir_desc_width(d) == IR_SCALAR && !(variant & 4) ? 1u << (variant & 3) : 16;
+    case IR_ST:
+        return n == 1 ? ir_memop_bytes(d) : 16;
+    case IR_STP:
+        return n ? ir_memop_bytes(d) : 16;
+    default:
+        return 16;
+    }
+}
+
+unsigned x64_fp_width(const X64Emit *e, unsigned id)
+{
+    const IrInsn *insn = x64_insn(e, id);
+    const IrV128 *v;
+
+    switch (insn->op) {
+    case IR_GET: /* x64_load takes no more than is looked at */
+        return insn->sub < 4 ? 1u << insn->sub : e->val[id].demand;
+    case IR_LD:
+    case IR_LDP:
+        return ir_memop_bytes(insn->imm);
+    case IR_SECOND:
+        return ir_memop_bytes(x64_insn(e, insn->arg[0])->imm);
+    case IR_VFROM:
+        return x64_wide(x64_insn(e, insn->arg[0])) ? 8 : 4;
+    case IR_VCONST:
+        v = &e->ir->vconst[insn->imm];
+        return v->u64[1] ? 16 : v->u64[0] >> 32 ? 8 : 4;
+    case IR_VFTOI:
+        return ir_desc_width(insn->imm) == IR_SCALAR ? 1u << (ir_desc_variant(insn->imm) >> 1 & 3)
+                                                     : fp_desc_bytes(insn->imm);
+    case IR_VDUP:
+        return fp_desc_bytes(insn->imm);
+    default:
+        return ir_op_info[insn->op].is_vector ? fp_desc_bytes(insn->imm) : 16;
+    }
+}
+
+/* ---- pieces ---- */
+
+X64Op x64_fp_op(X64Op op, unsigned esize, bool scalar)
+{
+    if (esize == 3) {
+        return op | (scalar ? X_F2 : X_66);
+    }
+    return op | (scalar ? X_F3 : 0);
+}
+
+void x64_fp_low(X64Emit *e, unsigned bytes, unsigned d, unsigned s)
+{
+    if (bytes == 8) {
+        x64_v2(&e->a, XO_MOVQ_LD, d, s);
+    } else {
+        x64_v3i(&e->a, XO_INSERTPS, d, s, s, 0x0e);
+    }
+}
+
+void x64_fp_opm(X64Emit *e, X64Op op, unsigned d, unsigned s, X64Mem m)
+{
+    if (e->a.avx) {
+        x64_vex_rm(&e->a, op, d, s, m);
+    } else {
+        x64_vmov(&e->a, d, s);
+        x64_rm(&e->a, op, d, m);
+    }
+}
+
+X64Stub *x64_fp_slow(X64Emit *e, const IrInsn *insn, unsigned d, const unsigned *x, unsigned n)
+{
+    X64Stub *s = x64_stub_add(e, STUB_FP);
+
+    s->type = IR_V128;
+    s->op = (uint8_t)insn->op;
+    s->sub = (uint8_t)n;
+    s->memop = insn->imm;
+    s->dst[0] = (uint8_t)d;
+    for (unsigned k = 0; k < n; k++) {
+        s->val[k] = (X64Opd){ .kind = OPD_REG, .reg = (uint8_t)x[k] };
+    }
+    s->xmm_live = (uint16_t)(x64_xmm_live(e) & ~(1u << d));
+    return s;
+}
+
+void x64_fp_check_mask(X64Emit *e, X64Stub *s, unsigned x)
+{
+    x64_v2(&e->a, XO_MOVMSKPS, RAX, x);
+    x64_rr(&e->a, XO_TEST, RAX, RAX);
+    x64_jcc(&e->a, CC_NE, &s->entry);
+}
+
+enum { FP_CMP_EQ, FP_CMP_LT, FP_CMP_LE, FP_CMP_UNORD, FP_CMP_EQ_UQ = 8 };
+
+void x64_fp_check_nan(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x, unsigned y)
+{
+    unsigned esize = ir_desc_esize(desc);
+
+    if (ir_desc_width(desc) == IR_SCALAR) {
+        x64_v2(&e->a, XO_UCOMIS | (esize == 3 ? X_66 : 0), x, y);
+        x64_jcc(&e->a, CC_P, &s->entry);
+    } else {
+        x64_v3i(&e->a, x64_fp_op(XO_CMPPS, esize, false), 0, x, y, FP_CMP_UNORD);
+        x64_fp_check_mask(e, s, 0);
+    }
+}
+
+void x64_fp_check_tiny(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x)
+{
+    bool dbl = ir_desc_esize(desc) == 3;
+    X64Mem abs = x64_fp_const(e, dbl ? offsetof(X64FpConst, abs64) : offsetof(X64FpConst, abs32));
+    X64Mem min = x64_fp_const(e, dbl ? offsetof(X64FpConst, min64) : offsetof(X64FpConst, min32));
+    X64Op cmp = x64_fp_op(XO_CMPPS, dbl ? 3 : 2, false);
+
+    x64_fp_opm(e, XO_ANDPS, 0, x, abs);
+    if (ir_desc_width(desc) == IR_SCALAR) { /* ZF: equal or unordered */
+        x64_v2m(&e->a, XO_UCOMIS | (dbl ? X_66 : 0), 0, min);
+        x64_jcc(&e->a, CC_E, &s->entry);
+        return;
+    }
+    if (e->a.avx) {
+        x64_vex_rmi(&e->a, cmp, 0, 0, min, FP_CMP_EQ_UQ);
+    } else {
+        x64_rmi(&e->a, cmp, 0, min, FP_CMP_EQ);
+        x64_v3i(&e->a, cmp, 3, x, x, FP_CMP_UNORD);
+        x64_v3(&e->a, XO_ORPS, 0, 0, 3);
+    }
+    x64_fp_check_mask(e, s, 0);
+}
+
+/* ---- out of line ---- */
+
+static void fp_stub_xmm(X64Emit *e, uint16_t live, bool save)
+{
+    for (unsigned r = 4; r < 16; r++) {
+        if (live >> r & 1) {
+            x64_v2m(&e->a, save ? XO_MOVDQU_ST : XO_MOVDQU_LD, r,
+                    x64_mem(RSP, X64_FRAME_XSAVE + (int32_t)(r - 4) * 16));
+        }
+    }
+}
+
+void x64_fp_stub(X64Emit *e, X64Stub *s)
+{
+    X64Mem result = x64_env(e->lay->scratch + 4 * 16);
+
+    x64_bind(&e->a, &s->entry);
+    fp_stub_xmm(e, s->xmm_live, true);
+    for (unsigned n = 0; n < s->sub; n++) {
+        X64Mem m = x64_env(e->lay->scratch + (int32_t)n * 16);
+
+        if (s->val[n].kind == OPD_IMM) { /* of an integer: the general register `addr` */
+            x64_rm(&e->a, XO_MOV_RM_R | X_W, s->addr, m);
+        } else {
+            x64_v2m(&e->a, XO_MOVDQU_ST, s->val[n].reg, m);
+        }
+    }
+    x64_thunk_call(e, e->thunk->spill);
+    x64_mov_imm(&e->a, RSI, s->op);
+    x64_mov_imm(&e->a, RDX, s->memop);
+    x64_call_fn(e, (const void *)(uintptr_t)x64_ref_call, false, false, s->guest,
+                ir_op_info[s->op].name);
+    if (s->type == IR_V128) {
+        x64_v2m(&e->a, XO_MOVDQU_LD, s->dst[0], result);
+    } else {
+        x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(s->type == IR_I64), s->dst[0], result);
+    }
+    fp_stub_xmm(e, s->xmm_live, false);
+    x64_jmp(&e->a, &s->back);
+}
+
+/* ---- arithmetic ---- */
+
+/* Operand @k with nothing above the width that could raise flags; @dup: its own lanes again. */
+static unsigned fp_operand(X64Emit *e, const IrInsn *insn, unsigned k, bool dup)
+{
+    unsigned id = insn->arg[k], x = x64_xreg(e, id, k + 1);
+
+    if (ir_desc_width(insn->imm) != IR_W64) {
+        return x;
+    }
+    if (dup) {
+        x64_v2(&e->a, XO_MOVDDUP, k + 1, x);
+        return k + 1;
+    }
+    if (x64_fp_width(e, id) > 8) {
+        x64_fp_low(e, 8, k + 1, x);
+        return k + 1;
+    }
+    return x;
+}
+
+static bool fp_is_narrow(const X64Emit *e, const IrInsn *insn, unsigned k)
+{
+    return x64_fp_width(e, insn->arg[k]) <= fp_desc_bytes(insn->imm);
+}
+
+static X64Op fp_arith_op(unsigned op)
+{
+    switch (op) {
+    case IR_VFADD:
+        return XO_ADDPS;
+    case IR_VFSUB:
+        return XO_SUBPS;
+    case IR_VFMUL:
+        return XO_MULPS;
+    case IR_VFDIV:
+        return XO_DIVPS;
+    case IR_VFSQRT:
+        return XO_SQRTPS;
+    case IR_VFMIN:
+    case IR_VFMINNM:
+        return XO_MINPS;
+    case IR_VFMAX:
+    case IR_VFMAXNM:
+        return XO_MAXPS;
+    default:
+        return 0;
+    }
+}
+
+/* a + b, a - b, a * b, a / b. The sum or difference of two numbers is exact where it is tiny. */
+static void fp_arith(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    bool scalar = ir_desc_width(desc) == IR_SCALAR, div = insn->op == IR_VFDIV;
+    bool swap = scalar && !fp_is_narrow(e, insn, 0) && fp_is_narrow(e, insn, 1) &&
+                (insn->op == IR_VFADD || insn->op == IR_VFMUL);
+    unsigned x[2] = { fp_operand(e, insn, 0, div), fp_operand(e, insn, 1, div) };
+    unsigned d = x64_xdef(e, id);
+    X64Op op = x64_fp_op(fp_arith_op(insn->op), ir_desc_esize(desc), scalar);
+    X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
+
+    x64_v3(&e->a, op, d, x[swap], x[!swap]);
+    if (insn->op == IR_VFADD || insn->op == IR_VFSUB) {
+        x64_fp_check_nan(e, s, desc, d, d);
+    } else {
+        x64_fp_check_tiny(e, s, desc, d);
+    }
+    if (scalar ? !swap && !fp_is_narrow(e, insn, 0)
+               : ir_desc_width(desc) == IR_W64 && (div || insn->op == IR_VFSUB)) {
+        x64_fp_low(e, fp_desc_bytes(desc), d, d); /* 0 - 0 is -0 when rounding down */
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+static void fp_sqrt(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    bool scalar = ir_desc_width(desc) == IR_SCALAR;
+    unsigned a = fp_operand(e, insn, 0, false), d = x64_xdef(e, id);
+    X64Op op = x64_fp_op(XO_SQRTPS, ir_desc_esize(desc), scalar);
+    X64Stub *s = x64_fp_slow(e, insn, d, &a, 1);
+
+    if (scalar) {
+        x64_v3(&e->a, XO_XORPS, d, d, d);
+        x64_v3(&e->a, op, d, d, a);
+    } else {
+        x64_v2(&e->a, op, d, a);
+    }
+    x64_fp_check_nan(e, s, desc, d, d);
+    x64_bind(&e->a, &s->back);
+}
+
+/*
+ * The host gives the second operand when both are zero; with both orders and OR or AND, the
+ * minimum is the negative zero and the maximum the positive one.
+ */
+static void fp_minmax(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    bool scalar = ir_desc_width(desc) == IR_SCALAR;
+    X64Op op = x64_fp_op(fp_arith_op(insn->op), ir_desc_esize(desc), scalar);
+    bool min = insn->op == IR_VFMIN || insn->op == IR_VFMINNM;
+    unsigned x[2] = { fp_operand(e, insn, 0, false), fp_operand(e, insn, 1, false) };
+    unsigned d = x64_xdef(e, id);
+    X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
+
+    x64_fp_check_nan(e, s, desc, x[0], x[1]);
+    x64_v3(&e->a, op, 3, x[0], x[1]);
+    x64_v3(&e->a, op, d, x[1], x[0]);
+    x64_v3(&e->a, min ? XO_ORPS : XO_ANDPS, d, d, 3);
+    if (scalar && !(fp_is_narrow(e, insn, 0) && fp_is_narrow(e, insn, 1))) {
+        x64_fp_low(e, fp_desc_bytes(desc), d, d);
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+/* a + b * c; the variant's bits are the opcode's. */
+static void fp_fma(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    bool scalar = ir_desc_width(desc) == IR_SCALAR, dbl = ir_desc_esize(desc) == 3;
+    unsigned variant = ir_desc_variant(desc), x[3];
+    X64Op op = XO_FMA231 + scalar + (variant & 2 ? 2 : 0) + (variant & 1 ? 4 : 0);
+
+    for (unsigned k = 0; k < 3; k++) {
+        x[k] = fp_operand(e, insn, k, false);
+    }
+
+    unsigned d = x64_xdef(e, id);
+    X64Stub *s = x64_fp_slow(e, insn, d, x, 3);
+
+    if (scalar && !fp_is_narrow(e, insn, 0)) {
+        x64_fp_low(e, dbl ? 8 : 4, d, x[0]);
+    } else {
+        x64_vmov(&e->a, d, x[0]);
+    }
+    x64_vex_rr(&e->a, op | X_W_IF(dbl), d, x[1], x[2]);
+    x64_fp_check_tiny(e, s, desc, d);
+    if (ir_desc_width(desc) == IR_W64) {
+        x64_fp_low(e, 8, d, d); /* sums of zeros of both signs */
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+static void fp_compare(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    bool scalar = ir_desc_width(desc) == IR_SCALAR;
+    X64Op op = x64_fp_op(XO_CMPPS, ir_desc_esize(desc), scalar);
+    unsigned variant = ir_desc_variant(desc);
+    unsigned x[2] = { fp_operand(e, insn, 0, false), fp_operand(e, insn, 1, false) };
+    unsigned d = x64_xdef(e, id);
+    X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
+
+    x64_fp_check_nan(e, s, desc, x[0], x[1]);
+    if (variant == 0) {
+        x64_v3i(&e->a, op, d, x[0], x[1], FP_CMP_EQ);
+    } else { /* a >= b is b <= a */
+        x64_v3i(&e->a, op, d, x[1], x[0], variant == 1 ? FP_CMP_LE : FP_CMP_LT);
+    }
+    if (ir_desc_width(desc) != IR_W128) {
+        x64_fp_low(e, fp_desc_bytes(desc), d, d);
+    }
+    x64_bind(&e->a, &s->back);
+}
+
+bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    if (e->ir->fp_exact || !ir_op_info[insn->op].is_vector || ir_desc_esize(insn->imm) < 2) {
+        return false;
+    }
+    if (ir_desc_esize(insn->imm) == 3 && ir_desc_width(insn->imm) == IR_W64) {
+        return false;
+    }
+    switch (insn->op) {
+    case IR_VFMA:
+        if (!e->feat->fma) {
+            return false;
+        }
+        x64_flags_save(e);
+        fp_fma(e, id, insn);
+        return true;
+    case IR_VFADD:
+    case IR_VFSUB:
+    case IR_VFMUL:
+    case IR_VFDIV:
+        x64_flags_save(e);
+        fp_arith(e, id, insn);
+        return true;
+    case IR_VFSQRT:
+        x64_flags_save(e);
+        fp_sqrt(e, id, insn);
+        return true;
+    case IR_VFMIN:
+    case IR_VFMAX:
+    case IR_VFMINNM:
+    case IR_VFMAXNM:
+        x64_flags_save(e);
+        fp_minmax(e, id, insn);
+        return true;
+    case IR_VFCMP:
+        x64_flags_save(e);
+        fp_compare(e, id, insn);
+        return true;
+    default:
+        return x64_fp_convert(e, id, insn);
+    }
+}
