@@ -224,6 +224,7 @@ void x64_fp_stub(X64Emit *e, X64Stub *s)
     X64Mem result = x64_env(e->lay->scratch + 4 * 16);
 
     x64_bind(&e->a, &s->entry);
+    x64_count_open(e, X64_COUNT_STUB);
     fp_stub_xmm(e, s->xmm_live, true);
     for (unsigned n = 0; n < s->sub; n++) {
         X64Mem m = x64_env(e->lay->scratch + (int32_t)n * 16);
