@@ -459,7 +459,7 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
     t->free_chunks = c->next;
     c->next = NULL;
     c->code = c->code_start;
-    c->code_end = c->code_start ? c->code_start + TCG_CHUNK_BYTES : NULL;
+    c->code_end = c->code_start ? c->code_start + t->chunk_bytes : NULL;
     tc->chunk = c;
     tc->leave_exit = NULL; /* its chunk may be gone */
     mutex_unlock(&t->lock);

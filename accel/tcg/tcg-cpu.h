@@ -160,6 +160,7 @@ typedef struct TcgCpu {
     bool exit_soon;
     bool traced; /* each entry of a block is logged */
     bool in_code;
+    uint32_t stress_random;
     TcgStats stats;
 
     /* Messages from other vCPUs; guarded by `lock`. */

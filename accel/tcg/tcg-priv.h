@@ -50,6 +50,8 @@ struct Tcg {
     bool host_ready;
     bool one_insn;
     bool exact_flags; /* faults see flags that nothing reads afterwards */
+    uint32_t stress_slow; /* of 100 accesses that go the slow way though they need not */
+    uint64_t chunk_bytes; /* of each chunk that are used */
     MemListener listener;
     TcgBlock *hash[TCG_HASH_SIZE]; /* heads: atomic; changed under `lock` */
     Mutex lock;                    /* blocks, links, chunks */
@@ -60,6 +62,28 @@ struct Tcg {
     uint64_t epoch; /* atomic: counts retirements */
     uint64_t evictions, invalidations;
 };
+
+/*
+ * With -accel tcg,x-slow: is this page to be left out of the fast table for now? Some other pages
+ * fall out of it, so that there are always some that are missing.
+ */
+static inline bool tcg_stress_slow(TcgCpu *tc, unsigned mode)
+{
+    unsigned n = MIN(tc->n_used[mode], TCG_USED_MAX);
+
+    if (!tc->tcg->stress_slow) {
+        return false;
+    }
+    for (unsigned k = 0; k <= tc->tcg->stress_slow / 4; k++) {
+        tc->stress_random = tc->stress_random * 1664525 + 1013904223;
+        if (n) {
+            unsigned i = tc->used[mode][(tc->stress_random >> 8) % n];
+
+            tc->read[mode][i].tag = tc->write[mode][i].tag = tcg_empty_tag(i);
+        }
+    }
+    return (tc->stress_random >> 16) % 100 < tc->tcg->stress_slow;
+}
 
 /* ---- blocks (cache.c) ---- */
 

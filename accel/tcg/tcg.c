@@ -43,18 +43,28 @@ static const TcgHost *tcg_find_host(const char *name, GError **err)
 static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
 {
     static const char *const valid[] = { "backend",  "tb-size", "one-insn-per-tb", "thread",
-                                         "split-wx", "count",   "exact-flags" };
+                                         "split-wx", "count",   "exact-flags",     "x-slow",
+                                         "x-chunk" };
     const char *thread;
-    uint64_t mib;
+    uint64_t mib, slow, chunk;
     bool count;
 
     t->host = tcg_find_host(options_get(o, "backend"), err);
     if (!t->host || !options_get_number(o, "tb-size", 512, &mib, err) ||
         !options_get_bool(o, "one-insn-per-tb", false, &t->one_insn, err) ||
         !options_get_bool(o, "exact-flags", false, &t->exact_flags, err) ||
-        !options_get_bool(o, "count", false, &count, err)) {
+        !options_get_bool(o, "count", false, &count, err) ||
+        !options_get_number(o, "x-slow", 0, &slow, err) ||
+        !options_get_number(o, "x-chunk", TCG_CHUNK_BYTES >> 10, &chunk, err)) {
         return false;
     }
+    if (slow > 100 || chunk < 64 || chunk > TCG_CHUNK_BYTES >> 10) {
+        return error_set(err,
+                         "-accel tcg: x-slow must be 0 to 100 (percent), x-chunk 64 to %u (KiB)",
+                         TCG_CHUNK_BYTES >> 10);
+    }
+    t->stress_slow = (uint32_t)slow;
+    t->chunk_bytes = chunk << 10;
     if (count) {
         t->cache.counters = tcg_counters_new();
     }
@@ -175,7 +185,8 @@ static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, unsigned delta, uint64
         b->guest = tcg_chunk_alloc(c, (ir->n_guest + 1) * sizeof(IrGuestInsn));
         memcpy(b->guest, ir->guest, ir->n_guest * sizeof(IrGuestInsn));
         /* The interpreter's chunks hold no code: they are full by their tables. */
-        if (c->meta_bytes < 4 * TCG_CHUNK_BYTES && tc->tcg->host->emit(&tc->tcg->cache, c, ir, b)) {
+        if (c->meta_bytes < 4 * tc->tcg->chunk_bytes &&
+            tc->tcg->host->emit(&tc->tcg->cache, c, ir, b)) {
             return b;
         }
         CHECK(tries < 2);

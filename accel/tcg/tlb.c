@@ -363,7 +363,7 @@ static void tlb_set_tags(TcgCpu *tc, unsigned mode, unsigned i, const FlatRange 
 
     tc->read[mode][i].tag = tcg_empty_tag(i);
     tc->write[mode][i].tag = tcg_empty_tag(i);
-    if (!whole || f->device) {
+    if (!whole || f->device || tcg_stress_slow(tc, mode)) {
         return;
     }
     tc->read[mode][i].addend = tc->write[mode][i].addend =
@@ -388,7 +388,8 @@ TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode
 
     if (f->page == page && (f->prot & need)) {
         /* A page may have become free for writing since. */
-        if (access == ACCESS_WRITE && tc->write[mode][i].tag == tcg_empty_tag(i)) {
+        if ((access == ACCESS_WRITE && tc->write[mode][i].tag == tcg_empty_tag(i)) ||
+            tc->tcg->stress_slow) {
             tlb_set_tags(tc, mode, i, f->flat);
         }
         return f;

@@ -10,6 +10,7 @@
 
 enum {
     INSN_NOP = 0xd503201f,
+    INSN_WFI = 0xd503207f,
     INSN_BRK = 0xd4200000,
     INSN_SVC = 0xd4000001,
     INSN_ERET = 0xd69f03e0,
@@ -98,7 +99,7 @@ static uint32_t exact_insn(const InsnPattern *p, uint64_t *seed)
     for (unsigned tries = 0; tries < 50; tries++) {
         uint32_t insn = gen_insn(p, seed);
 
-        if (exact_is_free(p, insn)) {
+        if (exact_is_free(p, insn) && insn != INSN_WFI) {
             return insn;
         }
     }
