@@ -3,14 +3,15 @@
  * Flag bundles. A bundle is in EFLAGS (N, Z, V as SF, ZF, OF; C as CF or, after a subtraction,
  * inverted) or as a word in the boundary format (LAHF and SETO in AX) in guest state or a slot.
  */
+#include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
 #include <string.h>
 
-void x64_flags_now(X64Emit *e, unsigned id, bool inverted)
+void x64_flags_now(X64Emit *e, unsigned id, unsigned inverted)
 {
     e->flags_id = (uint16_t)id;
-    e->flags_inverted = inverted;
+    e->flags_inverted = (uint8_t)inverted;
     e->logic_id = 0;
 }
 
@@ -27,8 +28,24 @@ bool x64_flags_wanted(const X64Emit *e)
            (e->flags_pending == id || (e->val[id].last >= e->i && !x64_flags_in_memory(e, id)));
 }
 
+/* A comparison's EFLAGS to ax, through a table; they stay. */
+static void x64_flags_fcmp_to_ax(X64Emit *e)
+{
+    X64Mem table = x64_fp_const(e, offsetof(X64FpConst, flags));
+
+    x64_op0(&e->a, 0x9f);                 /* lahf */
+    x64_rr(&e->a, 0xb6 | X_0F, RAX, RSP); /* movzx eax, ah */
+    table.index = RAX;
+    table.scale = 1;
+    x64_rm(&e->a, XO_MOVZX16, RAX, table);
+}
+
 static void x64_flags_to_ax(X64Emit *e)
 {
+    if (e->flags_inverted == X64_FLAGS_FCMP) {
+        x64_flags_fcmp_to_ax(e);
+        return;
+    }
     if (e->flags_inverted) {
         x64_op0(&e->a, 0xf5); /* cmc */
         e->flags_inverted = false;
@@ -37,13 +54,17 @@ static void x64_flags_to_ax(X64Emit *e)
     x64_setcc(&e->a, CC_O, RAX);
 }
 
-void x64_flags_store(X64Emit *e, bool inverted)
+void x64_flags_store(X64Emit *e, unsigned inverted)
 {
-    if (inverted) {
-        x64_op0(&e->a, 0xf5);
+    if (inverted == X64_FLAGS_FCMP) {
+        x64_flags_fcmp_to_ax(e);
+    } else {
+        if (inverted) {
+            x64_op0(&e->a, 0xf5);
+        }
+        x64_op0(&e->a, 0x9f);
+        x64_setcc(&e->a, CC_O, RAX);
     }
-    x64_op0(&e->a, 0x9f);
-    x64_setcc(&e->a, CC_O, RAX);
     x64_rm(&e->a, XO_MOV16_RM_R, RAX, x64_env(e->lay->flags));
 }
 
@@ -174,10 +195,52 @@ static void x64_flags_restore(X64Emit *e, unsigned id)
     x64_flags_now(e, id, false);
 }
 
+/*
+ * The condition after UCOMIS. Unordered operands must look like greater ones for some conditions
+ * and like less ones for others, which the stub of the comparison is told. False: it was told the
+ * other way before.
+ */
+static bool x64_flags_fcmp_cc(X64Emit *e, IrCond cond, X64Cc *cc)
+{
+    static const struct {
+        uint8_t cc, unordered;
+    } of[14] = {
+        [IR_COND_EQ] = { CC_E, 0 },
+        [IR_COND_NE] = { CC_NE, 0 },
+        [IR_COND_CS] = { CC_AE, X64_UNORDERED_GT },
+        [IR_COND_CC] = { CC_B, X64_UNORDERED_GT },
+        [IR_COND_MI] = { CC_B, X64_UNORDERED_GT },
+        [IR_COND_PL] = { CC_AE, X64_UNORDERED_GT },
+        [IR_COND_VS] = { CC_P, 0 },
+        [IR_COND_VC] = { CC_NP, 0 },
+        [IR_COND_HI] = { CC_A, X64_UNORDERED_GT },
+        [IR_COND_LS] = { CC_BE, X64_UNORDERED_GT },
+        [IR_COND_GE] = { CC_AE, X64_UNORDERED_LT },
+        [IR_COND_LT] = { CC_B, X64_UNORDERED_LT },
+        [IR_COND_GT] = { CC_A, X64_UNORDERED_LT },
+        [IR_COND_LE] = { CC_BE, X64_UNORDERED_LT },
+    };
+    X64Stub *s = &g_array_index(e->stubs, X64Stub, e->fcmp_stub);
+
+    if (of[cond].unordered && s->unordered && s->unordered != of[cond].unordered) {
+        return false;
+    }
+    s->unordered = s->unordered ? s->unordered : of[cond].unordered;
+    *cc = (X64Cc)of[cond].cc;
+    return true;
+}
+
 X64Cc x64_flags_cc(X64Emit *e, unsigned id, IrCond cond)
 {
     static const uint16_t bit[4] = { IR_FLAG_Z, IR_FLAG_C, IR_FLAG_N, IR_FLAG_V };
+    X64Cc cc;
 
+    if (e->flags_id == id && e->flags_inverted == X64_FLAGS_FCMP) {
+        if (x64_flags_fcmp_cc(e, cond, &cc)) {
+            return cc;
+        }
+        x64_flags_save(e);
+    }
     if (e->flags_id != id) {
         x64_flags_save(e);
         if (cond < IR_COND_HI) {

@@ -236,6 +236,13 @@ void x64_fp_stub(X64Emit *e, X64Stub *s)
         }
     }
     x64_thunk_call(e, e->thunk->spill);
+    if (s->type == IR_FLAGS) {
+        x64_fp_compare_stub(e, s);
+        fp_stub_xmm(e, s->xmm_live, false);
+        x64_fp_unordered(e, s);
+        x64_jmp(&e->a, &s->back);
+        return;
+    }
     x64_mov_imm(&e->a, RSI, s->op);
     x64_mov_imm(&e->a, RDX, s->memop);
     x64_call_fn(e, (const void *)(uintptr_t)x64_ref_call, false, false, s->guest,

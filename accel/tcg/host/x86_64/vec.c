@@ -19,14 +19,6 @@ uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc)
     return 0;
 }
 
-static uint64_t x64_ref_fcmp_call(Cpu *cpu, uint64_t esize, uint64_t signalling)
-{
-    TcgCpu *tc = tcg_cpu(cpu);
-    IrFpState *st = (IrFpState *)((char *)cpu + cpu->target->fp_offset);
-
-    return ir_ref_fcmp(&tc->scratch[0], &tc->scratch[1], (unsigned)esize, signalling, st);
-}
-
 static void x64_vec_ref(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     X64Call c = { .fn = (const void *)(uintptr_t)x64_ref_call, .n_args = 2 };
@@ -40,19 +32,6 @@ static void x64_vec_ref(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_emit_call(e, &c);
     x64_kill_args(e);
     x64_v2m(&e->a, XO_MOVDQU_LD, x64_xdef(e, id), x64_env(e->lay->scratch + 4 * 16));
-}
-
-void x64_op_FLAGS_FCMP(X64Emit *e, unsigned id, const IrInsn *insn)
-{
-    X64Call c = { .fn = (const void *)(uintptr_t)x64_ref_fcmp_call, .n_args = 2 };
-
-    x64_to_scratch(e, insn->arg[0], 0);
-    x64_to_scratch(e, insn->arg[1], 1);
-    c.arg[0].is_imm = c.arg[1].is_imm = true;
-    c.arg[0].imm = insn->sub;
-    c.arg[1].imm = insn->imm;
-    x64_emit_call(e, &c);
-    x64_flags_def_nzcv(e, id);
 }
 
 /* ---- pieces ---- */

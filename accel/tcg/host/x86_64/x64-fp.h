@@ -16,6 +16,9 @@
 #include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/ir/ir-ref.h"
 
+/* What AH is when operands were unordered, for SAHF: PF, and looking like greater or like less. */
+enum { X64_UNORDERED_GT = 4, X64_UNORDERED_LT = 5 };
+
 /* Constants that generated code reads through the env pointer (TcgCpu.host_const). */
 typedef struct X64FpConst {
     uint32_t abs32[4];
@@ -44,6 +47,9 @@ bool x64_fp_convert(X64Emit *e, unsigned id, const IrInsn *insn);
 /* The same for VFROM, together with the conversion of the integer that follows it. */
 bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn);
 void x64_fp_stub(X64Emit *e, X64Stub *s);
+/* Parts of the stub of a comparison (fp-compare.c): the call, and EFLAGS. */
+void x64_fp_compare_stub(X64Emit *e, X64Stub *s);
+void x64_fp_unordered(X64Emit *e, const X64Stub *s);
 /* How many of the low bytes of operand @n are looked at. */
 unsigned x64_fp_demand(const IrInsn *insn, unsigned n);
 

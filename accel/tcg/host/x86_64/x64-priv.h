@@ -97,6 +97,9 @@ typedef enum X64StubKind {
     STUB_FP,
 } X64StubKind;
 
+/* EFLAGS as UCOMIS leaves them: Z is ZF, N is CF, C is not CF, V is PF. */
+enum { X64_FLAGS_FCMP = 2 };
+
 typedef enum X64OpdKind { OPD_REG, OPD_MEM, OPD_IMM } X64OpdKind;
 
 /* An operand as an instruction can take it; OPD_REG of a V128 is an xmm. */
@@ -113,10 +116,11 @@ typedef struct X64Stub {
     X64Label entry, back;
     uint16_t guest; /* index of the guest instruction */
     uint8_t type, op, sub;
-    uint8_t addr;        /* register of the address */
-    uint8_t dst[2];      /* registers of results; X64_NO_REG: none */
-    bool save_flags;     /* EFLAGS hold flags that the state word still needs */
-    bool flags_inverted; /* CF is "not C" */
+    uint8_t addr;           /* register of the address */
+    uint8_t dst[2];         /* registers of results; X64_NO_REG: none */
+    bool save_flags;        /* EFLAGS hold flags that the state word still needs */
+    uint8_t flags_inverted; /* as in X64Emit */
+    uint8_t unordered;      /* of STUB_FP: EFLAGS afterwards, or 0: nobody cares */
     uint16_t xmm_live;
     uint32_t memop;
     int32_t delta;          /* of an exit */
@@ -144,7 +148,8 @@ typedef struct X64Emit {
     uint32_t locked; /* registers of the current operands: not evicted */
     uint32_t xlocked;
     uint16_t flags_id;      /* bundle in EFLAGS; 0: none */
-    bool flags_inverted;    /* CF is "not C" */
+    uint8_t flags_inverted; /* 1: CF is "not C"; X64_FLAGS_FCMP */
+    uint32_t fcmp_stub;     /* index of the stub of the comparison in EFLAGS, in that form */
     uint16_t flags_pending; /* bundle that the state's flag word still has to receive; 0: none */
     uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
     uint16_t head[16];      /* first value in each general register */
@@ -245,9 +250,9 @@ X64Cc x64_flags_cc(X64Emit *e, unsigned id, IrCond cond);
 /* The bundle's word in the boundary format into @reg (bits beside N, Z, C, V undefined). */
 void x64_flags_word(X64Emit *e, unsigned id, unsigned reg);
 /* EFLAGS now are bundle @id. */
-void x64_flags_now(X64Emit *e, unsigned id, bool inverted);
+void x64_flags_now(X64Emit *e, unsigned id, unsigned inverted);
 /* Store EFLAGS in the boundary format to the state's word (out of line). */
-void x64_flags_store(X64Emit *e, bool inverted);
+void x64_flags_store(X64Emit *e, unsigned inverted);
 bool x64_flags_wanted(const X64Emit *e);
 /* Fill flags_live. */
 void x64_flags_liveness(X64Emit *e);
