@@ -130,6 +130,7 @@ static bool system_show(const SystemConfig *c, const char *prog, GError **err)
 static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError **err)
 {
     int daemon_fd = system_daemonize(c, err);
+    const char *dtb;
     bool ok;
 
     if (*err) {
@@ -137,6 +138,11 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
     }
     ok = build_machine(&r->build, err);
     system_notes(c, r->prog);
+    if (ok && (dtb = options_get(&r->build.machine_options, "dumpdtb"))) {
+        printf("The device tree is in %s; the machine is not started.\n", dtb);
+        *status = 0;
+        return true;
+    }
     if (!ok || !build_run(&r->build, err) || !system_write_pid(c->pidfile, err)) {
         return false;
     }

@@ -133,7 +133,7 @@ bool virt_boot(VirtBoard *b, GError **err)
     if (b->cfg->kernel && !virt_fw_kernel(b, err)) {
         return false;
     }
-    if (!b->has_firmware) {
+    if (!b->has_firmware && !(b->cfg->machine && options_get(b->cfg->machine, "dumpdtb"))) {
         log_message(machine_log(b->machine), LOG_LEVEL_WARN, "virt",
                     "there is nothing to start: give a -kernel or a -bios");
     }
