@@ -4,11 +4,15 @@
 #include "accel/accel.h"
 #include "core/clock.h"
 #include "core/cpu.h"
+#include "core/icount.h"
 #include "core/machine.h"
+#include "core/state/state.h"
 #include "debug/disas.h"
 #include "target/arm/cpu.h"
 #include "util/suggest.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static void build_free_options(gpointer p)
@@ -38,6 +42,7 @@ void build_deinit(Build *b)
     if (b->m && machine_is_running(b->m)) {
         machine_pause(b->m, RUN_SHUTDOWN);
     }
+    timer_deinit(&b->hash_timer);
     g_ptr_array_free(b->gdbs, TRUE);
     if (b->monitors) {
         mon_host_free(b->monitors);
@@ -241,6 +246,36 @@ static void build_monitor_lists(Build *b)
     g_ptr_array_add(b->cpu_models, NULL);
 }
 
+void build_state_hash(Build *b)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *hash = machine_state_hash(b->m, &err);
+
+    fprintf(stderr, "state-hash %s at %" PRId64 " ns, %" PRIu64 " instructions\n",
+            hash ? hash : err->message, machine_now_ns(b->m), icount_total(b->m));
+}
+
+static void build_hash_tick(void *opaque)
+{
+    Build *b = opaque;
+
+    build_state_hash(b);
+    timer_arm_in(&b->hash_timer, (int64_t)b->config->state_hash_ms * NS_PER_MS);
+}
+
+static bool build_state_hash_every(Build *b, GError **err)
+{
+    if (!b->config->state_hash_ms) {
+        return true;
+    }
+    if (!b->config->has_icount) {
+        return error_set(err, "-state-hash MS needs -icount; valid without: -state-hash end");
+    }
+    timer_init(&b->hash_timer, b->m, CLOCK_MACHINE, build_hash_tick, b);
+    timer_arm_in(&b->hash_timer, (int64_t)b->config->state_hash_ms * NS_PER_MS);
+    return true;
+}
+
 static bool build_gdbserver(void *opaque, const char *where, GError **err)
 {
     return build_gdb(opaque, where, err);
@@ -266,14 +301,23 @@ bool build_machine(Build *b, GError **err)
     machine_set_actions(b->m, c->actions);
     machine_add_types(b->m, device_types);
     machine_add_types(b->m, arm_cpu_types);
+    if (c->has_icount) {
+        icount_set(b->m, &c->icount);
+    }
+    if (c->has_seed || c->has_icount) {
+        machine_set_seed(b->m, c->seed);
+    }
     if (c->rtc && !rtc_parse(c->rtc, &now, &base_ns, err)) {
         return false;
     }
     if (!now) {
         clock_set_rtc_ns(b->m, base_ns);
+    } else if (c->has_icount) {
+        clock_set_rtc_ns(b->m, g_get_real_time() * 1000);
     }
     if (!build_log(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
-        !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err)) {
+        !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err) ||
+        !build_state_hash_every(b, err)) {
         return false;
     }
     return machine_start(b->m, err);

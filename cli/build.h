@@ -5,6 +5,7 @@
 
 #include "chardev/chardev.h"
 #include "cli/config.h"
+#include "core/clock.h"
 #include "debug/gdbstub.h"
 #include "hw/board/board.h"
 #include "monitor/monitor.h"
@@ -26,6 +27,7 @@ typedef struct Build {
     char *cpu;             /* -cpu with the model's own spelling; NULL: the default */
     Chardev *stdio;        /* the one on the terminal, if any */
     bool stdio_is_mux;
+    Timer hash_timer; /* -state-hash MS */
 } Build;
 
 void build_init(Build *b, const SystemConfig *c);
@@ -33,6 +35,8 @@ void build_init(Build *b, const SystemConfig *c);
 NODISCARD bool build_machine(Build *b, GError **err);
 /* Monitors and debugger; then run, unless -S says otherwise. */
 NODISCARD bool build_run(Build *b, GError **err);
+/* -state-hash: print it now. */
+void build_state_hash(Build *b);
 void build_deinit(Build *b);
 
 /* drives.c */

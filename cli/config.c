@@ -260,6 +260,54 @@ bool rtc_parse(const char *text, bool *now, int64_t *base_ns, GError **err)
     return ok;
 }
 
+/* What contradicts itself; NULL: nothing. */
+static const char *icount_conflict(const IcountConfig *c)
+{
+    if (c->align && c->automatic) {
+        return "shift=auto and align=on cannot go together: give a number for shift";
+    }
+    if (c->align && !c->sleep) {
+        return "align=on and sleep=off cannot go together";
+    }
+    if (c->automatic && !c->sleep) {
+        return "shift=auto and sleep=off cannot go together: give a number for shift";
+    }
+    return NULL;
+}
+
+bool icount_parse(IcountConfig *c, const char *text, GError **err)
+{
+    static const char *const valid[] = { "shift", "align", "sleep", "rr", "rrfile", "rrsnapshot" };
+    const char *shift, *conflict = NULL;
+    uint64_t n = ICOUNT_SHIFT_AUTO;
+    bool ok, replay;
+    Options o;
+
+    if (!options_parse(&o, text, "shift", err)) {
+        return false;
+    }
+    *c = (IcountConfig){ .time = true };
+    shift = options_get(&o, "shift");
+    c->automatic = !shift || !strcmp(shift, "auto");
+    replay = options_get(&o, "rr");
+    replay |= options_get(&o, "rrfile") || options_get(&o, "rrsnapshot");
+    ok = options_get_bool(&o, "align", false, &c->align, err) &&
+         options_get_bool(&o, "sleep", true, &c->sleep, err) &&
+         (c->automatic || options_get_number(&o, "shift", 0, &n, err));
+    if (ok && replay) {
+        ok = error_set(err, "record and replay (rr=, rrfile=, rrsnapshot=) is not supported yet; "
+                            "a run without outside input repeats itself: see shift=N,sleep=off");
+    } else if (ok && n > ICOUNT_SHIFT_MAX) {
+        ok = error_set(err, "shift=%s must be 0 to %d, or auto", shift, ICOUNT_SHIFT_MAX);
+    } else if (ok && (conflict = icount_conflict(c))) {
+        ok = error_set(err, "%s", conflict);
+    }
+    ok = ok && options_all_used(&o, valid, G_N_ELEMENTS(valid), err);
+    c->shift = (uint8_t)n;
+    options_deinit(&o);
+    return ok;
+}
+
 bool uuid_parse(const char *text, uint8_t out[16], GError **err)
 {
     if (!g_uuid_string_is_valid(text)) {

@@ -6,6 +6,7 @@
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
 
+#include "core/icount.h"
 #include "core/machine.h"
 #include "util/error.h"
 
@@ -33,6 +34,11 @@ typedef struct SystemConfig {
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces, *nets;
 
     unsigned boot_menu; /* as BoardConfig's */
+    bool has_icount, has_seed, state_hash;
+    uint64_t state_hash_ms; /* and that often; 0: at the end alone */
+    IcountConfig icount;
+    uint64_t seed;
+
     bool nographic, nodefaults, stopped, daemonize, only_check;
     MachineActions actions;
 
@@ -66,6 +72,7 @@ NODISCARD bool memory_size_parse(uint64_t *bytes, const char *text, GError **err
 NODISCARD bool actions_parse(MachineActions *a, const char *text, GError **err);
 /* ns since 1970; *now: the host's clock */
 NODISCARD bool rtc_parse(const char *text, bool *now, int64_t *base_ns, GError **err);
+NODISCARD bool icount_parse(IcountConfig *c, const char *text, GError **err);
 NODISCARD bool uuid_parse(const char *text, uint8_t out[16], GError **err);
 /* One of @n @names whatever its case; -1 with nearest names in the error. */
 int name_find(const char *what, const char *name, const char *const *names, size_t n,

@@ -10,6 +10,7 @@
 #include "util/size.h"
 #include "util/suggest.h"
 
+#include <errno.h>
 #include <string.h>
 
 typedef bool OptionFn(SystemConfig *c, const char *arg, GError **err);
@@ -284,6 +285,32 @@ static bool option_rtc(SystemConfig *c, const char *arg, GError **err)
     return true;
 }
 
+static bool option_icount(SystemConfig *c, const char *arg, GError **err)
+{
+    c->has_icount = icount_parse(&c->icount, arg, err);
+    return c->has_icount;
+}
+
+static bool option_seed(SystemConfig *c, const char *arg, GError **err)
+{
+    char *end;
+
+    errno = 0;
+    c->seed = g_ascii_strtoull(arg, &end, 0);
+    c->has_seed = g_ascii_isdigit(*arg) && !*end && !errno;
+    return c->has_seed || error_set(err, "'%s' is no number from 0 to 2^64 - 1", arg);
+}
+
+static bool option_state_hash(SystemConfig *c, const char *arg, GError **err)
+{
+    char *end;
+
+    c->state_hash = true;
+    c->state_hash_ms = strcmp(arg, "end") ? g_ascii_strtoull(arg, &end, 10) : 0;
+    return !strcmp(arg, "end") || (c->state_hash_ms && c->state_hash_ms < 1u << 31 && !*end) ||
+           error_set(err, "'%s': valid: end, or a number of milliseconds", arg);
+}
+
 static bool option_trace(SystemConfig *c, const char *arg, GError **err)
 {
     Options o;
@@ -350,6 +377,16 @@ static const CliOption options[] = {
       "accepted: no configuration file is ever read unasked", option_nothing },
     { "rtc", NULL, "base=utc|localtime|DATE[,clock=host]", SECTION_STANDARD,
       "the date the guest begins with, such as 2006-06-17T16:01:21", option_rtc },
+    { "icount", NULL, "[shift=]N|auto[,align=on|off][,sleep=on|off]", SECTION_STANDARD,
+      "count instructions: each takes 2^N ns of machine time (N: 0 to 10; auto: about as fast as "
+      "the host), all CPUs take turns on one thread, and a run depends on its input alone. "
+      "sleep=off: an idle guest's time jumps to its next timer; align=on: do not run ahead of the "
+      "host's clock",
+      option_icount },
+    { "seed", NULL, "NUMBER", SECTION_STANDARD,
+      "what the guest gets of chance (seeds in the device tree, virtio-rng) follows from this "
+      "number; with -icount and without -seed: from 0",
+      option_seed },
 
     { "drive", NULL, "file=FILE[,format=raw][,if=virtio|pflash|none][,id=ID][,readonly=on]",
       SECTION_BLOCK, "a disk image (if=none: for a -device with drive=ID)", LIST(drives) },
@@ -394,6 +431,10 @@ static const CliOption options[] = {
     { "D", NULL, "FILE", SECTION_DEBUG, "where the log goes", STRING(log_file) },
     { "trace", NULL, "[enable=]PATTERN[,file=FILE]", SECTION_DEBUG,
       "trace events whose names match; -PATTERN takes away", option_trace },
+    { "state-hash", NULL, "end|MS", SECTION_DEBUG,
+      "print a hash of the machine's whole state when it ends, or also every MS ms of its time "
+      "(with -icount): equal runs give equal hashes",
+      option_state_hash },
     { "no-reboot", NULL, NULL, SECTION_DEBUG, "leave instead of rebooting", option_no_reboot },
     { "no-shutdown", NULL, NULL, SECTION_DEBUG, "pause instead of leaving at power off",
       option_no_shutdown },
@@ -432,7 +473,6 @@ static const char *const options_later[] = {
     "hdb",
     "hdc",
     "hdd",
-    "icount",
     "iscsi",
     "jitdump",
     "k",
@@ -464,7 +504,6 @@ static const char *const options_later[] = {
     "run-with",
     "runas",
     "sd",
-    "seed",
     "semihosting",
     "semihosting-config",
     "set",

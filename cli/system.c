@@ -149,6 +149,9 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
     system_watch_signals(r);
     system_daemon_ready(daemon_fd);
     *status = machine_run_main_loop(r->build.m);
+    if (c->state_hash) {
+        build_state_hash(&r->build);
+    }
     system_unwatch_signals(r);
     if (c->pidfile) {
         unlink(c->pidfile);

@@ -26,8 +26,13 @@ static int64_t clock_add(int64_t a, int64_t b)
     return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
 }
 
-static int64_t clock_machine_ns(ClockState *c)
+static int64_t clock_machine_ns(Machine *m)
 {
+    ClockState *c = &m->clock;
+
+    if (c->mode == CLOCK_MODE_VIRTUAL && m->turns.running) {
+        return clock_add(c->offset, turns_partial_ns(m));
+    }
     for (;;) {
         uint32_t seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
         bool running = __atomic_load_n(&c->running, __ATOMIC_ACQUIRE);
@@ -42,18 +47,17 @@ static int64_t clock_machine_ns(ClockState *c)
 
 int64_t machine_now_ns(Machine *m)
 {
-    return clock_machine_ns(&m->clock);
+    return clock_machine_ns(m);
 }
 
 int64_t clock_now_ns(Machine *m, MachineClock clock)
 {
     switch (clock) {
     case CLOCK_MACHINE:
-        return clock_machine_ns(&m->clock);
+        return clock_machine_ns(m);
     case CLOCK_RTC:
         if (m->clock.mode == CLOCK_MODE_VIRTUAL) {
-            return clock_machine_ns(&m->clock) +
-                   __atomic_load_n(&m->clock.rtc_offset, __ATOMIC_RELAXED);
+            return clock_machine_ns(m) + __atomic_load_n(&m->clock.rtc_offset, __ATOMIC_RELAXED);
         }
         return clock_host_ns(CLOCK_REALTIME) +
                __atomic_load_n(&m->clock.rtc_offset, __ATOMIC_RELAXED);
@@ -149,6 +153,20 @@ static void clock_heap_remove(GPtrArray *h, Timer *t)
 
 /* ---- Arming ---- */
 
+/* Context: the clock lock is held. */
+static void clock_set_wake(Machine *m, int64_t at)
+{
+    ClockState *c = &m->clock;
+    struct itimerspec spec = { 0 };
+
+    if (at < c->wake_at_ns) {
+        c->wake_at_ns = at;
+        spec.it_value.tv_sec = at / NS_PER_S;
+        spec.it_value.tv_nsec = at % NS_PER_S;
+        CHECK(!timerfd_settime(c->fd, TFD_TIMER_ABSTIME, &spec, NULL));
+    }
+}
+
 /*
  * Make the loop look at the clocks when the next timer is due. A timerfd, because a vCPU that arms
  * its timer must not have to wake the loop for it, and because a GMainContext waits in
@@ -158,11 +176,11 @@ static void clock_heap_remove(GPtrArray *h, Timer *t)
 static void clock_reschedule(Machine *m)
 {
     ClockState *c = &m->clock;
-    int64_t wait = INT64_MAX, at;
-    struct itimerspec spec = { 0 };
+    int64_t wait = INT64_MAX;
 
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
-        bool moves = i != CLOCK_MACHINE || (c->running && c->mode == CLOCK_MODE_REAL);
+        bool real = c->mode == CLOCK_MODE_REAL;
+        bool moves = i == CLOCK_HOST || (real && (i != CLOCK_MACHINE || c->running));
 
         if (c->heaps[i]->len && moves) {
             int64_t left = clock_add(clock_heap_at(c->heaps[i], 1)->deadline_ns,
@@ -176,13 +194,7 @@ static void clock_reschedule(Machine *m)
     if (wait == INT64_MAX) {
         return;
     }
-    at = clock_add(clock_host_ns(CLOCK_MONOTONIC), wait > 0 ? wait : 0);
-    if (at < c->wake_at_ns) {
-        c->wake_at_ns = at;
-        spec.it_value.tv_sec = at / NS_PER_S;
-        spec.it_value.tv_nsec = at % NS_PER_S;
-        CHECK(!timerfd_settime(c->fd, TFD_TIMER_ABSTIME, &spec, NULL));
-    }
+    clock_set_wake(m, clock_add(clock_host_ns(CLOCK_MONOTONIC), wait > 0 ? wait : 0));
 }
 
 void timer_init(Timer *t, Machine *m, MachineClock clock, TimerFn *fn, void *opaque)
@@ -223,6 +235,10 @@ void timer_arm_at_ns(Timer *t, int64_t when_ns)
     clock_heap_down(h, t->heap_index);
     if (was_first || t->heap_index == 1) {
         clock_reschedule(m);
+    }
+    if (t->heap_index == 1 && t->clock != CLOCK_HOST && m->turns.running) {
+        turns_deadline(m,
+                       t->clock == CLOCK_RTC ? clock_add(when_ns, -m->clock.rtc_offset) : when_ns);
     }
     mutex_unlock(&m->clock.lock);
 }
@@ -346,7 +362,8 @@ static gboolean clock_dispatch(GSource *source, GSourceFunc fn, gpointer arg)
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         int64_t now = clock_now_ns(m, (MachineClock)i);
 
-        if (i == CLOCK_MACHINE && (!m->clock.running || m->clock.mode != CLOCK_MODE_REAL)) {
+        if (m->clock.mode == CLOCK_MODE_REAL ? i == CLOCK_MACHINE && !m->clock.running
+                                             : i != CLOCK_HOST) {
             continue;
         }
         while (clock_fire_one(m, (MachineClock)i, now)) {
@@ -376,6 +393,40 @@ void clock_advance_ns(Machine *m, int64_t delta_ns)
         }
         clock_fire_one(m, CLOCK_MACHINE, machine_now_ns(m));
     }
+}
+
+void clock_move_ns(Machine *m, int64_t delta_ns)
+{
+    int64_t now = clock_add(m->clock.offset, delta_ns);
+
+    CHECK(m->clock.mode == CLOCK_MODE_VIRTUAL && delta_ns >= 0);
+    mutex_lock(&m->clock.lock);
+    clock_set(&m->clock, false, now);
+    mutex_unlock(&m->clock.lock);
+    while (clock_fire_one(m, CLOCK_MACHINE, now) ||
+           clock_fire_one(m, CLOCK_RTC, clock_now_ns(m, CLOCK_RTC))) {
+    }
+}
+
+int64_t clock_next_virtual_ns(Machine *m)
+{
+    int64_t when = clock_next_deadline_ns(m, CLOCK_MACHINE);
+    int64_t rtc = clock_next_deadline_ns(m, CLOCK_RTC);
+
+    rtc = rtc == INT64_MAX ? rtc : clock_add(rtc, -m->clock.rtc_offset);
+    return rtc < when ? rtc : when;
+}
+
+int64_t clock_host_now_ns(void)
+{
+    return clock_host_ns(CLOCK_MONOTONIC);
+}
+
+void clock_wake_at(Machine *m, int64_t host_ns)
+{
+    mutex_lock(&m->clock.lock);
+    clock_set_wake(m, host_ns);
+    mutex_unlock(&m->clock.lock);
 }
 
 /* ---- Of the machine ---- */

@@ -8,6 +8,7 @@
 #include "core/cpu.h"
 #include "core/device.h"
 #include "core/event/loop.h"
+#include "core/icount.h"
 #include "core/machine.h"
 #include "core/memory/memory.h"
 
@@ -251,6 +252,44 @@ void clock_deinit(Machine *m);
 void clock_run(Machine *m, bool run);
 void clock_load(Machine *m, int64_t now_ns, int64_t rtc_offset);
 void clock_start_sources(Machine *m);
+/* CLOCK_MODE_VIRTUAL: move machine time on, and fire what is due at the new time. */
+void clock_move_ns(Machine *m, int64_t delta_ns);
+/* The next deadline of any clock that is machine time, as machine time; INT64_MAX: none. */
+int64_t clock_next_virtual_ns(Machine *m);
+/* Wake the loop at that time of the host, at the latest. */
+void clock_wake_at(Machine *m, int64_t host_ns);
+int64_t clock_host_now_ns(void);
+
+/* ---- Turns (core/icount.c) ---- */
+
+typedef struct Turns {
+    bool on;
+    IcountConfig config;
+    GSource *source;
+    unsigned turn;        /* whose turn it is */
+    int32_t turn_left;    /* instructions of the turn not executed yet */
+    Cpu *running;         /* inside its run function */
+    int32_t budget;       /* what it was given */
+    int64_t slice_end_ns; /* machine time if it executes all of that */
+    uint64_t total;       /* instructions executed */
+    bool idle;            /* nobody can run */
+    int64_t idle_host_ns; /* since when */
+    int64_t host_ns;      /* align, auto: host time ... */
+    int64_t machine_ns;   /* ... and machine time at the last resume, or the last look */
+    bool paced;           /* the last two are set */
+    GQueue jobs;          /* of TurnsJob, by due time */
+} Turns;
+
+/* Instructions of the present slice, in ns; 0 between slices. */
+int64_t turns_partial_ns(Machine *m);
+void turns_start(Machine *m);
+void turns_deinit(Machine *m);
+/* An earlier deadline; the clock's lock is held. */
+void turns_deadline(Machine *m, int64_t when_ns);
+/* cpu_request came: the loop must look at @cpu. */
+void turns_notify(Cpu *cpu);
+/* The loop's work in deterministic mode: done at once, `done` at its due time. */
+bool turns_work(Machine *m, LoopFn *work, LoopFn *done, void *arg);
 
 /* ---- Loop ---- */
 
@@ -271,6 +310,8 @@ void loop_init(Machine *m);
 void loop_stop_workers(Machine *m);
 void loop_deinit(Machine *m);
 void loop_adopt_thread(Machine *m);
+/* Do what was posted up to now. */
+void loop_run_posted(Machine *m);
 
 /* ---- Machine ---- */
 
@@ -321,6 +362,7 @@ struct Machine {
 
     ClockState clock;
     LoopState loop;
+    Turns turns;
 
     Mutex random_lock;
     bool seeded;
@@ -344,6 +386,10 @@ struct Machine {
 /* ---- CPUs ---- */
 
 bool cpu_thread_start(Cpu *cpu, GError **err);
+/* In turns: do what @cpu was asked; whether it can execute. */
+bool cpu_is_ready(Cpu *cpu);
+/* In turns: let it execute. */
+void cpu_run_slice(Cpu *cpu);
 void cpu_stop_wanted(Cpu *cpu, bool stop);
 void cpu_stop_all(Machine *m);
 void cpu_go_all(Machine *m);

@@ -150,6 +150,9 @@ void cpu_request(Cpu *cpu, uint32_t bits)
     } else if (cpu->accel_ops && cpu->accel_ops->kick && cpu != cpu_current()) {
         cpu->accel_ops->kick(cpu);
     }
+    if (cpu->dev.machine->turns.on) {
+        turns_notify(cpu);
+    }
 }
 
 void cpu_kick(Cpu *cpu)
@@ -211,23 +214,6 @@ void cpu_run_on(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg)
     cpu_queue(cpu, fn, arg, NULL);
 }
 
-void cpu_run_on_wait(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg)
-{
-    bool done = false;
-
-    DCHECK(!thread_held());
-    if (cpu == cpu_current() || !cpu->has_thread) {
-        fn(cpu, arg);
-        return;
-    }
-    cpu_queue(cpu, fn, arg, &done);
-    mutex_lock(&cpu->sleep_lock);
-    while (!done) {
-        cond_wait(&cpu->sleep_cond, &cpu->sleep_lock);
-    }
-    mutex_unlock(&cpu->sleep_lock);
-}
-
 /* Context: sleep_lock is held; dropped around each item. */
 static void cpu_do_work(Cpu *cpu) REQUIRES(cpu->sleep_lock)
 {
@@ -246,6 +232,28 @@ static void cpu_do_work(Cpu *cpu) REQUIRES(cpu->sleep_lock)
         }
         g_free(w);
     }
+}
+
+void cpu_run_on_wait(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg)
+{
+    bool done = false;
+
+    DCHECK(!thread_held());
+    if (cpu->dev.machine->turns.on && cpu->work) {
+        mutex_lock(&cpu->sleep_lock);
+        cpu_do_work(cpu); /* in order */
+        mutex_unlock(&cpu->sleep_lock);
+    }
+    if (cpu == cpu_current() || !cpu->has_thread) {
+        fn(cpu, arg);
+        return;
+    }
+    cpu_queue(cpu, fn, arg, &done);
+    mutex_lock(&cpu->sleep_lock);
+    while (!done) {
+        cond_wait(&cpu->sleep_cond, &cpu->sleep_lock);
+    }
+    mutex_unlock(&cpu->sleep_lock);
 }
 
 typedef struct CpuPower {
@@ -311,7 +319,8 @@ static bool cpu_has_work(Cpu *cpu)
 }
 
 /*
- * Wait until there is something to execute; false to end the thread. The request word is looked
+ * Wait until there is something to execute; false to end the thread (where vCPUs take turns there
+ * is no waiting: false when there is nothing now). The request word is looked
  * at after run_state says that we sleep, so a request is either seen or wakes us.
  * Context: sleep_lock is held.
  */
@@ -359,6 +368,9 @@ static bool cpu_wait_to_run(Cpu *cpu) REQUIRES(cpu->sleep_lock)
         if (cpu_requests(cpu) &
             (REQ_EXIT | REQ_PAUSE | REQ_INTERRUPT | REQ_WORK | REQ_RESET | REQ_QUIT)) {
             continue;
+        }
+        if (cpu->dev.machine->turns.on) {
+            return false;
         }
         cond_wait(&cpu->sleep_cond, &cpu->sleep_lock);
     }
@@ -450,6 +462,30 @@ void cpu_thread_main(Cpu *cpu)
     thread_set_cpu(NULL);
 }
 
+bool cpu_is_ready(Cpu *cpu)
+{
+    bool ready;
+
+    mutex_lock(&cpu->sleep_lock);
+    ready = cpu_wait_to_run(cpu);
+    mutex_unlock(&cpu->sleep_lock);
+    return ready;
+}
+
+void cpu_run_slice(Cpu *cpu)
+{
+    CpuExit why = CPU_EXIT_OFF;
+
+    thread_set_cpu(cpu);
+    if (cpu->accel_ops && cpu->accel_ops->run) {
+        cpu_quiescent(cpu);
+        why = cpu->accel_ops->run(cpu);
+        cpu_offline(cpu);
+    }
+    cpu_handle_exit(cpu, why);
+    thread_set_cpu(NULL);
+}
+
 static void *cpu_thread_entry(void *arg)
 {
     cpu_thread_main(arg);
@@ -458,8 +494,12 @@ static void *cpu_thread_entry(void *arg)
 
 bool cpu_thread_start(Cpu *cpu, GError **err)
 {
-    int rc = pthread_create(&cpu->thread, NULL, cpu_thread_entry, cpu);
+    int rc;
 
+    if (cpu->dev.machine->turns.on) {
+        return true;
+    }
+    rc = pthread_create(&cpu->thread, NULL, cpu_thread_entry, cpu);
     if (rc) {
         return error_set(err, "cannot create the thread of CPU %d: %s", cpu->index, strerror(rc));
     }
@@ -482,6 +522,9 @@ void cpu_stop_all(Machine *m)
     CHECK(!cpu_current());
     for (unsigned i = 0; i < m->cpus->len; i++) {
         cpu_stop_wanted(machine_cpu(m, i), true);
+    }
+    for (unsigned i = 0; m->turns.on && i < m->cpus->len; i++) {
+        cpu_is_ready(machine_cpu(m, i)); /* it is between two instructions */
     }
     mutex_lock(&m->stop_lock);
     for (unsigned i = 0; i < m->cpus->len; i++) {

@@ -119,6 +119,9 @@ struct Cpu {
     uint32_t irq_lines;   /* atomic; bit n: input pin n of the CPU is high */
     int32_t index;        /* 0, 1, ... in the machine */
     uint8_t raised;       /* the target has recorded an exception that is not entered yet */
+    /* Where instructions are counted (core/icount.h): what may be executed, what is kept from it,
+     * and how many instructions of the block that runs come after the present one. */
+    int32_t icount_left, icount_kept, icount_rest;
     void *accel_state;
     void *target_state;
 

@@ -80,6 +80,7 @@ void machine_free(Machine *m)
 {
     loop_adopt_thread(m);
     cpu_quit_all(m);
+    turns_deinit(m);
     loop_stop_workers(m);
     machine_stop_devices(m->root);
     cpu_free_accel(m);

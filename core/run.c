@@ -120,6 +120,9 @@ bool machine_start(Machine *m, GError **err)
     CHECK(!m->started);
     m->started = true;
     machine_reset(m, RESET_COLD, CAUSE_NONE);
+    if (m->turns.on) {
+        turns_start(m);
+    }
     for (unsigned i = 0; i < machine_n_cpus(m); i++) {
         if (!cpu_thread_start(machine_cpu(m, i), err)) {
             return false;

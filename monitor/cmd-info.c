@@ -4,6 +4,8 @@
 
 #include "accel/accel.h"
 #include "core/device.h"
+#include "core/icount.h"
+#include "core/state/state.h"
 #include "core/target.h"
 
 #include <inttypes.h>
@@ -206,6 +208,46 @@ bool cmd_query_jit(MonCall *c, GError **err)
     json_out_end(c->out, ']');
     json_out_end(c->out, '}');
     g_array_free(all, TRUE);
+    return true;
+}
+
+bool cmd_state_hash(MonCall *c, GError **err)
+{
+    bool running = machine_is_running(c->m);
+    g_autofree char *hash = NULL;
+
+    if (running) {
+        machine_pause(c->m, RUN_PAUSED);
+    }
+    hash = machine_state_hash(c->m, err);
+    if (running && !machine_resume(c->m, hash ? err : NULL)) {
+        return false;
+    }
+    if (hash && c->out) {
+        json_out_begin(c->out, NULL, '{');
+        json_out_str(c->out, "hash", hash);
+        json_out_int(c->out, "machine-time-ns", machine_now_ns(c->m));
+        json_out_uint(c->out, "instructions", icount_total(c->m));
+        json_out_end(c->out, '}');
+    } else if (hash) {
+        g_string_append_printf(c->text, "%s at %" PRId64 " ns\n", hash, machine_now_ns(c->m));
+    }
+    return hash != NULL;
+}
+
+bool hmp_icount(MonCall *c, GError **err)
+{
+    const IcountConfig *i = icount_config(c->m);
+
+    if (!i) {
+        g_string_append(c->text, "instructions are not counted (-icount)\n");
+        return true;
+    }
+    g_string_append_printf(c->text,
+                           "shift %u%s, align %s, sleep %s\n"
+                           "instructions executed %" PRIu64 "\nmachine time %" PRId64 " ns\n",
+                           i->shift, i->automatic ? " (auto)" : "", i->align ? "on" : "off",
+                           i->sleep ? "on" : "off", icount_total(c->m), machine_now_ns(c->m));
     return true;
 }
 

@@ -16,7 +16,7 @@ extern MonFn cmd_human_monitor_command, hmp_help, hmp_info;
 /* cmd-info.c */
 extern MonFn cmd_query_cpus, cmd_query_machines, cmd_query_cpu_definitions, cmd_query_chardev;
 extern MonFn hmp_cpus, hmp_cpu, hmp_chardev, hmp_registers, hmp_mtree, hmp_qtree, hmp_jit,
-    cmd_query_jit, hmp_roms;
+    cmd_query_jit, hmp_roms, cmd_state_hash, hmp_icount;
 extern MonFn hmp_ramblock, cmd_query_memory_size, hmp_memory_size;
 /* cmd-memory.c */
 extern MonFn cmd_memsave, cmd_pmemsave, hmp_memsave, hmp_pmemsave, hmp_x, hmp_xp, hmp_print;

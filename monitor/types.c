@@ -22,6 +22,8 @@ const MonType mon_types[] = {
       MEMBERS{ { "running", "bool" }, { "singlestep", "bool" }, { "status", "RunState" }, END } },
     { "JitInfo", MEMBERS{ { "human-readable-text", "str" }, { "counters", "[JitCounter]" }, END } },
     { "JitCounter", MEMBERS{ { "group", "str" }, { "name", "str" }, { "value", "int" }, END } },
+    { "StateHash",
+      MEMBERS{ { "hash", "str" }, { "machine-time-ns", "int" }, { "instructions", "int" }, END } },
     { "VersionTriple", MEMBERS{ { "major", "int" }, { "minor", "int" }, { "micro", "int" }, END } },
     { "VersionInfo", MEMBERS{ { "qemu", "VersionTriple" }, { "package", "str" }, END } },
     { "NameInfo", MEMBERS{ { "name", "str", true }, END } },

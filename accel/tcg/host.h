@@ -71,6 +71,7 @@ struct TcgCache {
     const struct TcgHost *host;
     void *host_state;      /* the host's, made by init() */
     TcgCounters *counters; /* generated code counts what it does; NULL: it does not */
+    bool icount;           /* see TcgHost.enter */
     void *priv;            /* of cache.c */
 };
 
@@ -119,6 +120,11 @@ typedef struct TcgHost {
      * A direct exit inside the page goes to what it is linked to, else TCG_LEAVE_LINK. A direct
      * exit to another page and EXIT_INDIRECT set tc->pc_page and probe tc->jump, else
      * TCG_LEAVE_NEXT.
+     *
+     * Where cache->icount is set each block begins by taking its number of guest instructions off
+     * cpu->icount_left; if that is then below zero it puts them back and leaves with
+     * TCG_LEAVE_REQUEST, pc its own. An exit in its middle puts back those behind it. Before each
+     * call of C code cpu->icount_rest is set to the number of those behind the instruction.
      */
     TcgLeave (*enter)(Cpu *cpu, void *host_entry);
     /* Context: under the cache's lock; while other vCPUs may run through the exit. */

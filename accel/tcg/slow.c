@@ -113,6 +113,10 @@ static bool slow_mmio(SlowAccess *a, const TcgTlbFull *f, GuestVirt va, uint8_t 
 {
     GuestPhys phys = f->phys + (va & PAGE_MASK_LOW);
 
+    if (tcg_cpu(a->cpu)->icount && !tcg_cpu(a->cpu)->alone) {
+        a->cpu->raised = TCG_RAISED_RETRY;
+        return false;
+    }
     tcg_cpu(a->cpu)->stats.mmio++;
     while (len) {
         const FlatRange *r = slow_range(a, f, phys);

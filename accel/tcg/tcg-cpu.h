@@ -46,8 +46,8 @@ static inline uint64_t tcg_empty_pc(unsigned slot)
     return (uint64_t)(slot ^ 1) << 2;
 }
 
-/* cpu->raised when it is no exception of the target: run this instruction again, alone and
- * without keeping its translation (it writes to the code that runs). */
+/* cpu->raised when it is no exception of the target: run this instruction again, alone in its
+ * block (where instructions are counted it reaches a device: its time must be exact). */
 enum { TCG_RAISED_RETRY = 2 };
 
 /*
@@ -159,6 +159,9 @@ typedef struct TcgCpu {
     bool halted;            /* tcg_halt was called */
     bool exit_soon;
     bool traced; /* each entry of a block is logged */
+    bool icount; /* executed instructions are counted (core/icount.h) */
+    bool alone;  /* the block that runs is one instruction, and nothing runs after it */
+    bool retry;  /* the next block is to be like that */
     bool in_code;
     uint32_t stress_random;
     TcgStats stats;

@@ -154,6 +154,20 @@ void tcg_jump_flush(Cpu *cpu);
 /* Make tc->jump the table of @mode_word. */
 void tcg_jump_select(Cpu *cpu, uint64_t mode_word);
 
+/* ---- the run loop (tcg.c) ---- */
+
+/* The block at the present pc, or NULL: cpu->raised. */
+TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug);
+
+/* ---- counted execution (icount.c) ---- */
+
+/* Nothing is left of the slice. Ends what held the vCPU. */
+bool tcg_icount_over(Cpu *cpu);
+/* tcg_find, or a block of one instruction (*@alone), where more than one would not be exact. */
+TcgBlock *tcg_icount_find(Cpu *cpu, GuestVirt pc, bool *alone);
+/* TCG_RAISED_RETRY: the instruction runs again, alone. */
+void tcg_icount_retry(Cpu *cpu);
+
 /* ---- -d (trace.c) ---- */
 
 /* A new block, of the bytes of @page. */

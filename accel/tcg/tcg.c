@@ -2,7 +2,7 @@
 /* The binary translator as an accelerator: set-up, the run loop of a vCPU, translation. */
 #include "accel/tcg/tcg-priv.h"
 
-#include "core/cpu.h"
+#include "core/icount.h"
 #include "util/options.h"
 
 #include <time.h>
@@ -70,12 +70,16 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
     }
     options_get(o, "split-wx"); /* the cache is never writable and executable at one address */
     thread = options_get(o, "thread");
-    if (thread && strcmp(thread, "multi")) {
-        return error_set(err,
-                         "-accel tcg: thread=%s is not served; vCPUs have a thread each "
-                         "(thread=multi)",
-                         thread);
+    if (thread && strcmp(thread, "multi") && strcmp(thread, "single")) {
+        return error_set(err, "-accel tcg: thread=%s: valid: single, multi", thread);
     }
+    if (thread && !strcmp(thread, "multi") && icount_is_single(t->machine)) {
+        return error_set(err, "-accel tcg: thread=multi: with -icount all CPUs share one thread");
+    }
+    if (thread && !strcmp(thread, "single") && !icount_is_single(t->machine)) {
+        icount_set(t->machine, &(IcountConfig){ .sleep = true });
+    }
+    t->cache.icount = icount_is_single(t->machine);
     if (mib < 8 || mib > 2047) {
         return error_set(err, "-accel tcg: tb-size=%" G_GUINT64_FORMAT " must be 8 to 2047 (MiB)",
                          mib);
@@ -128,6 +132,7 @@ static bool tcg_cpu_init(Cpu *cpu, GError **err)
     tc->tcg = t;
     tcg_tlb_init(cpu);
     tc->ir = ir_block_new();
+    tc->icount = t->cache.icount;
     if (!t->host_ready) {
         if (!t->host->init(&t->cache, cpu->target, err)) {
             return false;
@@ -264,8 +269,7 @@ static bool tcg_page_has_breakpoint(const Cpu *cpu, GuestVirt pc)
     return false;
 }
 
-/* The block at the present pc, or NULL: cpu->raised. */
-static TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
+TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     uint64_t mode =
@@ -349,8 +353,14 @@ static void tcg_after(Cpu *cpu, TcgLeave leave)
         if (cpu->target->restore) {
             cpu->target->restore(cpu, tc->leave_restart);
         }
-        tcg_deliver(cpu);
+        cpu->icount_left += tc->icount ? cpu->icount_rest : 0;
+        if (cpu->raised == TCG_RAISED_RETRY) {
+            tcg_icount_retry(cpu);
+        } else {
+            tcg_deliver(cpu);
+        }
     }
+    cpu->icount_rest = 0;
     if (leave != TCG_LEAVE_LINK) {
         tc->leave_exit = NULL;
     }
@@ -378,6 +388,9 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             if (tcg_requests(cpu)) {
                 return ACCEL_EXIT_REQUEST;
             }
+        }
+        if (tc->icount && tcg_icount_over(cpu)) {
+            return ACCEL_EXIT_REQUEST;
         }
         pc = *tcg_pc(cpu);
         if (cpu_lines(cpu) && cpu->target->interrupt_enter(cpu)) {
@@ -410,9 +423,10 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             tc->leave_exit = NULL;
             tcg_jump_flush(cpu);
         }
-        b = tcg_find(cpu, pc, debug);
+        b = tc->icount ? tcg_icount_find(cpu, pc, &debug) : tcg_find(cpu, pc, debug);
         if (!b) {
             tc->leave_exit = NULL;
+            cpu->icount_left -= tc->icount; /* an instruction, so that time goes on */
             tcg_deliver(cpu);
         } else {
             if (tc->leave_exit && !debug) {

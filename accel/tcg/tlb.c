@@ -315,6 +315,9 @@ void tcg_tlb_sync(Cpu *cpu)
     if (cpu_take_requests(cpu, REQ_TCG)) {
         tcg_messages(cpu);
     }
+    if (tcg_cpu(cpu)->icount) {
+        return; /* nobody else runs: each looks at its messages before it does */
+    }
     for (unsigned i = 0; i < machine_n_cpus(m); i++) {
         Cpu *other = machine_cpu(m, i);
         TcgCpu *tc = tcg_cpu(other);

@@ -43,13 +43,12 @@ void loop_adopt_thread(Machine *m)
 
 /* ---- Posted calls ---- */
 
-static gboolean loop_dispatch_posted(GSource *source, GSourceFunc fn, gpointer arg)
+void loop_run_posted(Machine *m)
 {
-    Machine *m = *(Machine **)(source + 1);
     LoopState *l = &m->loop;
     unsigned n;
 
-    g_source_set_ready_time(source, -1);
+    g_source_set_ready_time(l->post_source, -1);
     mutex_lock(&l->lock);
     n = l->posted.length; /* what is posted meanwhile has its turn in the next round */
     while (n-- && l->posted.length) {
@@ -61,9 +60,14 @@ static gboolean loop_dispatch_posted(GSource *source, GSourceFunc fn, gpointer a
         mutex_lock(&l->lock);
     }
     if (l->posted.length) {
-        g_source_set_ready_time(source, 0);
+        g_source_set_ready_time(l->post_source, 0);
     }
     mutex_unlock(&l->lock);
+}
+
+static gboolean loop_dispatch_posted(GSource *source, GSourceFunc fn, gpointer arg)
+{
+    loop_run_posted(*(Machine **)(source + 1));
     return G_SOURCE_CONTINUE;
 }
 
@@ -76,6 +80,9 @@ void loop_post(Machine *m, LoopFn *fn, void *arg)
     g_queue_push_tail(&m->loop.posted, call);
     g_source_set_ready_time(m->loop.post_source, 0);
     mutex_unlock(&m->loop.lock);
+    if (m->turns.running && m->turns.running == cpu_current()) {
+        cpu_request(m->turns.running, REQ_EXIT); /* it is done when the slice ends: now */
+    }
 }
 
 void loop_unpost(Machine *m, LoopFn *fn, void *arg)
@@ -256,8 +263,12 @@ static void loop_job_run(gpointer arg, gpointer machine)
 
 void loop_work(Machine *m, LoopFn *work, LoopFn *done, void *arg)
 {
-    LoopJob *job = g_new(LoopJob, 1);
+    LoopJob *job;
 
+    if (m->turns.on && turns_work(m, work, done, arg)) {
+        return;
+    }
+    job = g_new(LoopJob, 1);
     *job = (LoopJob){ m, work, done, arg };
     mutex_lock(&m->loop.lock);
     if (!m->loop.pool) {

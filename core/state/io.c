@@ -35,7 +35,7 @@ static bool save_write_fd(StateSink *sink, const void *data, size_t len, GError 
 
 bool machine_save(Machine *m, int fd, GError **err)
 {
-    FdSink s = { { save_write_fd }, fd };
+    FdSink s = { { save_write_fd, false }, fd };
 
     return machine_save_to(m, &s.sink, err);
 }
@@ -58,9 +58,30 @@ static bool save_write_bytes(StateSink *sink, const void *data, size_t len, GErr
 
 bool machine_save_bytes(Machine *m, GByteArray *out, GError **err)
 {
-    BytesSink s = { { save_write_bytes }, out };
+    BytesSink s = { { save_write_bytes, false }, out };
 
     return machine_save_to(m, &s.sink, err);
+}
+
+typedef struct HashSink {
+    StateSink sink;
+    GChecksum *sum;
+} HashSink;
+
+static bool save_write_hash(StateSink *sink, const void *data, size_t len, GError **err)
+{
+    g_checksum_update(((HashSink *)sink)->sum, data, (gssize)len);
+    return true;
+}
+
+char *machine_state_hash(Machine *m, GError **err)
+{
+    HashSink s = { { save_write_hash, true }, g_checksum_new(G_CHECKSUM_SHA256) };
+    bool ok = machine_save_to(m, &s.sink, err);
+    char *text = ok ? g_strdup(g_checksum_get_string(s.sum)) : NULL;
+
+    g_checksum_free(s.sum);
+    return text;
 }
 
 typedef struct FdSource {

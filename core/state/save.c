@@ -204,7 +204,7 @@ static void save_pages(Saver *s, const RamBlock *ram, uint64_t page, uint64_t n)
     size_t len = n * GUEST_PAGE_SIZE, packed;
 
     s->pack = s->pack ? s->pack : g_malloc(STATE_RUN_MAX * GUEST_PAGE_SIZE);
-    packed = state_compress(s->pack, len - len / 8, from, len);
+    packed = s->sink->plain ? 0 : state_compress(s->pack, len - len / 8, from, len);
     save_int(s, packed ? TAG_ZPAGES : TAG_PAGES, 1);
     save_int(s, page, 8);
     save_int(s, n, 4);
@@ -240,7 +240,7 @@ bool machine_save_to(Machine *m, StateSink *sink, GError **err)
 {
     Saver s = { .sink = sink, .err = err };
 
-    if (machine_is_running(m)) {
+    if (machine_is_running(m) && (!m->turns.on || m->turns.running)) {
         return error_set(err, "the machine is running: stop it before its state is saved");
     }
     s.buf = g_malloc(STATE_BUFFER);

@@ -17,6 +17,7 @@
 /* Where state goes; block and migration implement their own. False if and only if *err is set. */
 typedef struct StateSink {
     bool (*write)(struct StateSink *sink, const void *data, size_t len, GError **err);
+    bool plain; /* memory is not compressed */
 } StateSink;
 
 typedef struct StateSource {
@@ -25,7 +26,8 @@ typedef struct StateSource {
 } StateSource;
 
 /*
- * Save all of @m. The machine must be paused (machine_pause); it stays as it was.
+ * Save all of @m. The machine must be paused (machine_pause), or its vCPUs take turns on the loop's
+ * thread (core/icount.h) and are between two; it stays as it was.
  * Load into a machine built by the same options that has not run, or is paused.
  * Errors of a load: what, in which device and field, and why; a machine that has failed to load
  * holds no state worth running (its devices are reset). Context: LOOP_THREAD.
@@ -37,6 +39,9 @@ NODISCARD bool machine_load(Machine *m, int fd, GError **err);
 /* To and from memory: tests, checkpoints. */
 NODISCARD bool machine_save_bytes(Machine *m, GByteArray *out, GError **err);
 NODISCARD bool machine_load_bytes(Machine *m, const void *data, size_t len, GError **err);
+
+/* SHA-256 of all that machine_save would store, as text that the caller frees. */
+char *machine_state_hash(Machine *m, GError **err);
 
 /* The devices' state as text, a line a field, to compare two machines; the caller frees. */
 char *machine_state_text(Machine *m);

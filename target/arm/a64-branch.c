@@ -5,6 +5,7 @@
  */
 #include "target/arm/a64.h"
 
+#include "core/icount.h"
 #include "target/arm/a64-decode.h"
 #include "target/arm/helper.h"
 
@@ -29,6 +30,7 @@ static const IrHelper a64_helper_wfi =
     A64_HELPER(wfi, IR_VOID, 0, IR_HELPER_RAISES | IR_HELPER_READS | IR_HELPER_WRITES);
 static const IrHelper a64_helper_wfe =
     A64_HELPER(wfe, IR_VOID, 0, IR_HELPER_RAISES | IR_HELPER_READS | IR_HELPER_WRITES);
+static const IrHelper a64_helper_yield = A64_HELPER(yield, IR_VOID, 0, 0);
 static const IrHelper a64_helper_sev = A64_HELPER(sev, IR_VOID, 0, IR_HELPER_WRITES);
 static const IrHelper a64_helper_dsb = A64_HELPER(dsb, IR_VOID, 0, 0);
 static const IrHelper a64_helper_pac = A64_HELPER(pac, IR_I64, 3, IR_HELPER_READS);
@@ -429,6 +431,9 @@ bool trans_bti(Trans *t, const ArgsBti *a)
 
 bool trans_yield(Trans *t, const ArgsNone *a)
 {
+    if (icount_is_single(t->cpu->cpu.dev.machine)) {
+        return a64_call_and_leave(t, &a64_helper_yield, IR_NONE); /* who it waits for may run */
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "target/arm/exception.h"
 
 #include "accel/tcg/tcg.h"
+#include "core/icount.h"
 #include "target/arm/cpu.h"
 #include "target/arm/helper.h"
 
@@ -247,8 +248,15 @@ uint64_t arm_helper_wfe(Cpu *cpu)
         return 0;
     }
     if (!exception_wait_traps(c, SCTLR_NTWE, 1)) {
+        icount_end_turn(cpu);
         sched_yield();
     }
+    return 0;
+}
+
+uint64_t arm_helper_yield(Cpu *cpu)
+{
+    icount_end_turn(cpu);
     return 0;
 }
 

@@ -25,6 +25,7 @@ uint64_t arm_helper_smc(Cpu *cpu, uint64_t imm);
 /* Halt until an interrupt or event; may raise (SCTLR.nTWI, nTWE). */
 uint64_t arm_helper_wfi(Cpu *cpu);
 uint64_t arm_helper_wfe(Cpu *cpu);
+uint64_t arm_helper_yield(Cpu *cpu);
 /* Set the event register of every vCPU. */
 uint64_t arm_helper_sev(Cpu *cpu);
 /* Wait for the TLB maintenance this vCPU has broadcast. */

@@ -117,6 +117,9 @@ static InterpBlock *interp_direct(InterpRun *r, const IrInsn *i)
     TcgExit *exit = &r->b->block->exits[i->arg[3]];
     InterpBlock *to;
 
+    if (r->tc->icount) {
+        r->cpu->icount_left += (int32_t)(r->b->block->n_guest - 1 - r->insn);
+    }
     if (delta < 0 || delta >= (int32_t)GUEST_PAGE_SIZE) {
         return interp_jump(r, pc, back);
     }
@@ -297,6 +300,15 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
     const IrInsn *insn = r->b->insn;
     uint32_t *flags = (uint32_t *)((char *)r->cpu + r->cpu->target->flags_offset);
 
+    if (r->tc->icount) {
+        int32_t n = r->b->block->n_guest;
+
+        if (r->cpu->icount_left < n) {
+            return interp_leave(r, TCG_LEAVE_REQUEST, r->tc->pc_page + r->b->block->start_delta);
+        }
+        r->cpu->icount_left -= n;
+        r->cpu->icount_rest = n - 1;
+    }
     val[0] = (IrV128){ 0 };
     r->insn = 0;
     for (uint32_t k = 1, seen = 0;; k++) {
@@ -312,6 +324,7 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
         case IR_INSN:
             r->insn = seen++;
             r->tc->count[TCG_COUNT_GUEST]++;
+            r->cpu->icount_rest = r->b->block->n_guest - seen;
             break;
         case IR_CONST:
             d->u64[0] = ir_const_value(i);

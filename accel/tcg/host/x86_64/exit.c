@@ -89,9 +89,55 @@ void x64_poll_stub(X64Emit *e, X64Stub *s)
     e->a.n_insns = n; /* rarely run */
 }
 
+/* ---- executed instructions taken off a counter ---- */
+
+/* Those of the block behind instruction @guest that are counted already. */
+static unsigned x64_icount_behind(const X64Emit *e, unsigned guest)
+{
+    return e->lay->icount_on ? e->ir->n_guest - 1 - guest : 0;
+}
+
+void x64_icount_begin(X64Emit *e)
+{
+    X64Stub *s;
+
+    if (!e->lay->icount_on) {
+        return;
+    }
+    x64_alu_mi(&e->a, ALU_SUB, false, x64_env(e->lay->icount_left), (int32_t)e->ir->n_guest);
+    s = x64_stub_add(e, STUB_ICOUNT);
+    x64_jcc(&e->a, CC_S, &s->entry);
+}
+
+void x64_icount_stub(X64Emit *e, X64Stub *s)
+{
+    x64_bind(&e->a, &s->entry);
+    x64_alu_mi(&e->a, ALU_ADD, false, x64_env(e->lay->icount_left), (int32_t)e->ir->n_guest);
+    x64_mov_imm(&e->a, RCX, e->ir->guest[0].delta);
+    x64_thunk_jmp(e, e->thunk->exit_request);
+}
+
+void x64_icount_exit(X64Emit *e, unsigned guest)
+{
+    unsigned behind = x64_icount_behind(e, guest);
+
+    if (behind) {
+        x64_alu_mi(&e->a, ALU_ADD, false, x64_env(e->lay->icount_left), (int32_t)behind);
+    }
+}
+
+void x64_icount_call(X64Emit *e, unsigned guest)
+{
+    if (e->lay->icount_on) {
+        x64_mov_mi(&e->a, false, x64_env(e->lay->icount_rest),
+                   (int32_t)(e->ir->n_guest - 1 - guest));
+    }
+}
+
 /* Leave for @delta: flags are in place. */
 static void x64_leave(X64Emit *e, unsigned guest, int32_t delta)
 {
+    x64_icount_exit(e, guest);
     if (!x64_in_page(delta)) {
         x64_rm(&e->a, XO_MOV_R_RM | X_W, RAX, x64_env(e->lay->pc_page));
         x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta);
@@ -110,7 +156,7 @@ static void x64_leave_if(X64Emit *e, X64Cc cc, int32_t delta)
     bool dead = x64_insn(e, e->i)->sub & IR_EXIT_FLAGS_DEAD;
     bool store = e->flags_id && e->flags_pending == e->flags_id && !dead;
 
-    if (!store && x64_in_page(delta)) {
+    if (!store && x64_in_page(delta) && !x64_icount_behind(e, e->guest)) {
         X64Label stay = X64_LABEL;
 
         if (!x64_is_backward(e, e->guest, delta)) {
@@ -272,7 +318,8 @@ void x64_raise_stub(X64Emit *e, X64Stub *s)
 
 void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    e->linked = x64_pos(&e->a);
+    /* Every entry is counted: chained exits come in by the head (what is here does no harm). */
+    e->linked = e->lay->icount_on ? 0 : x64_pos(&e->a);
 }
 
 void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)

@@ -48,7 +48,9 @@ typedef struct X64Layout {
     int32_t jump; /* pointer to 4096 entries of {pc, host address} */
     unsigned n_pins;
     int32_t pin[X64_MAX_PINS]; /* of the state pinned to x64_pin_reg[n] */
-    bool count_on;             /* count what runs (count.c), here: */
+    bool icount_on;            /* take executed instructions off a counter (TcgHost.enter) */
+    int32_t icount_left, icount_rest;
+    bool count_on; /* count what runs (count.c), here: */
     int32_t count_guest, count_host, count_stub, count_read, count_write;
 } X64Layout;
 
@@ -95,6 +97,7 @@ typedef enum X64StubKind {
     STUB_RAISE,
     STUB_POLL,
     STUB_FP,
+    STUB_ICOUNT,
 } X64StubKind;
 
 /* EFLAGS as UCOMIS leaves them: Z is ZF, N is CF, C is not CF, V is PF. */
@@ -313,6 +316,14 @@ void x64_to_scratch(X64Emit *e, unsigned id, unsigned n);
  */
 void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, unsigned align,
              X64Label *slow);
+
+/* The block's head, its stub, and an exit behind instruction @guest, where executed instructions
+ * are taken off a counter. They destroy EFLAGS. */
+void x64_icount_begin(X64Emit *e);
+void x64_icount_stub(X64Emit *e, X64Stub *s);
+void x64_icount_exit(X64Emit *e, unsigned guest);
+/* Before a call: tell which instruction it belongs to. */
+void x64_icount_call(X64Emit *e, unsigned guest);
 
 /* Out-of-line code of a memory operation or exit. */
 void x64_mem_stub(X64Emit *e, X64Stub *s);

@@ -49,6 +49,8 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         .jump = x64_tc_disp(cpu, offsetof(TcgCpu, jump)),
         .n_pins = MIN(t->n_pinned, (unsigned)X64_MAX_PINS),
     };
+    l->icount_left = cpu + (int32_t)offsetof(Cpu, icount_left);
+    l->icount_rest = cpu + (int32_t)offsetof(Cpu, icount_rest);
     l->count_guest = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_GUEST]));
     l->count_host = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_HOST]));
     l->count_stub = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_STUB]));
@@ -81,6 +83,7 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
     }
     x64_layout_init(&h->lay, target);
     h->lay.count_on = cache->counters;
+    h->lay.icount_on = cache->icount;
     n = x64_thunks_emit(&h->thunk, &h->lay, cache->rw, cache->size);
     if (!n) {
         g_set_error(err, g_quark_from_static_string("tcg"), 0,
