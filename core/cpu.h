@@ -138,6 +138,7 @@ struct Cpu {
     GArray *breakpoints; /* of Breakpoint */
     GArray *watchpoints; /* of Watchpoint */
     bool single_step;
+    bool step_no_irq; /* no interrupt is taken by a step */
     DebugReason debug_reason;
     GuestVirt debug_addr; /* of the watchpoint hit */
     bool crash_reported;

@@ -10,6 +10,8 @@
 
 enum { GDB_MEMORY_MAX = GDB_PACKET_MAX / 2 - 32, GDB_REG_MAX = 64 };
 
+enum { GDB_STEP_ENABLE = 1, GDB_STEP_NO_IRQ = 2 };
+
 struct GdbServer {
     Machine *m;
     Chardev *chardev;
@@ -22,8 +24,9 @@ struct GdbServer {
     Cpu *g_cpu, *c_cpu; /* chosen by Hg and Hc */
     Cpu *stop_cpu;      /* of the last stop */
     bool no_ack, no_ack_soon, multiprocess, swbreak;
-    bool resumed;    /* a stop reply is owed */
-    unsigned listed; /* qsThreadInfo */
+    bool resumed;        /* a stop reply is owed */
+    unsigned listed;     /* qsThreadInfo */
+    unsigned step_flags; /* GDB_STEP_* */
 };
 
 /* ---- Sending ---- */
@@ -119,9 +122,10 @@ static void gdb_resume(GdbServer *s)
     }
 }
 
-static void gdb_step(Cpu *cpu)
+static void gdb_step(GdbServer *s, Cpu *cpu)
 {
     cpu->single_step = true;
+    cpu->step_no_irq = (s->step_flags & GDB_STEP_NO_IRQ) != 0;
     cpu_request(cpu, REQ_DEBUG);
 }
 
@@ -402,7 +406,7 @@ static void gdb_cmd_continue(GdbServer *s, const char *p)
         cpu_run_on_wait(s->c_cpu, gdb_set_pc, &w);
     }
     if (step) {
-        gdb_step(s->c_cpu);
+        gdb_step(s, s->c_cpu);
     }
     gdb_resume(s);
 }
@@ -411,7 +415,7 @@ static void gdb_cmd_continue(GdbServer *s, const char *p)
 static void gdb_cmd_signal(GdbServer *s, const char *p)
 {
     if (p[-1] == 'S') {
-        gdb_step(s->c_cpu);
+        gdb_step(s, s->c_cpu);
     }
     gdb_resume(s);
 }
@@ -441,7 +445,7 @@ static void gdb_vcont(GdbServer *s, const char *p)
             if ((!cpu || cpu == c) && !(done >> i & 1)) {
                 done |= 1ull << i;
                 if (action == 's' || action == 'S') {
-                    gdb_step(c);
+                    gdb_step(s, c);
                 }
             }
         }
@@ -576,6 +580,30 @@ static void gdb_query_command(GdbServer *s, const char *p)
     gdb_reply(s, "OK");
 }
 
+/* How steps go, as debuggers of QEMU ask and tell it ("maintenance packet Qqemu.sstep=1"). */
+static void gdb_query_step_bits(GdbServer *s, const char *p)
+{
+    g_string_append_printf(s->reply, "ENABLE=%x,NOIRQ=%x", GDB_STEP_ENABLE, GDB_STEP_NO_IRQ);
+}
+
+static void gdb_query_step(GdbServer *s, const char *p)
+{
+    g_string_append_printf(s->reply, "0x%x", s->step_flags);
+}
+
+static void gdb_set_step(GdbServer *s, const char *p)
+{
+    char *end;
+    unsigned long v = strtoul(p, &end, 16);
+
+    if (end == p || *end || v & ~(unsigned long)(GDB_STEP_ENABLE | GDB_STEP_NO_IRQ)) {
+        gdb_reply(s, "E22");
+        return;
+    }
+    s->step_flags = (unsigned)v;
+    gdb_reply(s, "OK");
+}
+
 static void gdb_set_no_ack(GdbServer *s, const char *p)
 {
     s->no_ack_soon = true; /* this answer is still acknowledged */
@@ -614,6 +642,9 @@ static const struct {
     { "qAttached", gdb_query_attached },
     { "qRcmd,", gdb_query_command },
     { "QStartNoAckMode", gdb_set_no_ack },
+    { "qqemu.sstepbits", gdb_query_step_bits },
+    { "qqemu.sstep", gdb_query_step },
+    { "Qqemu.sstep=", gdb_set_step },
 };
 
 static bool gdb_is_resume(const char *p)
@@ -710,6 +741,7 @@ GdbServer *gdb_server_new(Machine *m, Chardev *c, GdbMonitorFn *monitor, void *o
     s->monitor = monitor;
     s->opaque = opaque;
     s->reply = g_string_new("");
+    s->step_flags = GDB_STEP_ENABLE | GDB_STEP_NO_IRQ;
     s->g_cpu = s->c_cpu = machine_cpu(m, 0);
     gdb_parser_init(&s->parser);
     if (!chardev_attach(c, &gdb_handlers, s, err)) {

@@ -393,7 +393,8 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             return ACCEL_EXIT_REQUEST;
         }
         pc = *tcg_pc(cpu);
-        if (cpu_lines(cpu) && cpu->target->interrupt_enter(cpu)) {
+        if (cpu_lines(cpu) && !(cpu->single_step && cpu->step_no_irq) &&
+            cpu->target->interrupt_enter(cpu)) {
             tcg_trace_exception(cpu, "an interrupt", pc);
             tc->stats.interrupts++;
             tc->halted = false;

@@ -26,6 +26,9 @@ printf "v3 %#lx\n", $v3.d.u[0]
 set {{unsigned long}}0x47000000 = 0xfeedfacecafebeef
 printf "memory %#lx\n", *(unsigned long *)0x47000000
 printf "byte %#x\n", *(unsigned char *)0x47000003
+maintenance packet qqemu.sstepbits
+maintenance packet Qqemu.sstep=1
+maintenance packet qqemu.sstep
 monitor info status
 break *{breakpoint}
 continue
@@ -78,7 +81,7 @@ def main():
             status = vm.wait(timeout=20)
     text = out.stdout + out.stderr
     wanted = ['at 0x4', 'Thread 1.1', 'Thread 1.2', 'stepped 4', 'x5 0x1122334455667788',
-              'v3 0x102030405060708', 'memory 0xfeedfacecafebeef', 'byte 0xca', 'VM status: paused',
+              'v3 0x102030405060708', 'memory 0xfeedfacecafebeef', 'byte 0xca', 'VM status: paused', 'ENABLE=1,NOIRQ=2', '"0x1"',
               f'stopped {int(breakpoint, 16):#x}', 'beyond 1']
     missing = [w for w in wanted if w not in text]
     if missing or status:
