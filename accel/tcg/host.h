@@ -70,6 +70,7 @@ struct TcgCache {
     size_t n_prologue; /* bytes at the start that init() used */
     const struct TcgHost *host;
     void *host_state;      /* the host's, made by init() */
+    char *host_cpu;        /* option host-cpu for init(); NULL: all that the host CPU has */
     TcgCounters *counters; /* generated code counts what it does; NULL: it does not */
     bool icount;           /* see TcgHost.enter */
     void *priv;            /* of cache.c */

@@ -172,7 +172,8 @@ TEST(tcg, breakpoints_and_steps)
 
 TEST(tcg, options_are_checked)
 {
-    static const char *const wrong[] = { "backend=z80", "tb-size=1", "thread=none", "colour=red" };
+    static const char *const wrong[] = { "backend=z80", "tb-size=1", "thread=none", "colour=red",
+                                         "backend=interp,host-cpu=v2" };
     g_autoptr(GError) none = NULL;
     Machine *m = machine_new(&none);
 

@@ -44,7 +44,7 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
 {
     static const char *const valid[] = { "backend",  "tb-size", "one-insn-per-tb", "thread",
                                          "split-wx", "count",   "exact-flags",     "x-slow",
-                                         "x-chunk" };
+                                         "x-chunk",  "host-cpu" };
     const char *thread;
     uint64_t mib, slow, chunk;
     bool count;
@@ -67,6 +67,10 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
     t->chunk_bytes = chunk << 10;
     if (count) {
         t->cache.counters = tcg_counters_new();
+    }
+    t->cache.host_cpu = g_strdup(options_get(o, "host-cpu"));
+    if (t->cache.host_cpu && !t->host->needs_code) {
+        return error_set(err, "-accel tcg: host-cpu is for back ends that make machine code");
     }
     options_get(o, "split-wx"); /* the cache is never writable and executable at one address */
     thread = options_get(o, "thread");
@@ -97,6 +101,7 @@ static void tcg_machine_free(void *state)
     }
     tcg_cache_free(t);
     tcg_counters_free(t->cache.counters);
+    g_free(t->cache.host_cpu);
     g_free(t);
 }
 
@@ -114,6 +119,7 @@ static void *tcg_machine_init(Machine *m, const char *options, GError **err)
     }
     if (!ok || !tcg_cache_init(t, bytes, err)) {
         tcg_counters_free(t->cache.counters);
+        g_free(t->cache.host_cpu);
         g_free(t);
         return NULL;
     }

@@ -39,6 +39,13 @@ void x64_u64(X64Asm *a, uint64_t v)
 static void x64_modrm_mem(X64Asm *a, unsigned reg, X64Mem m)
 {
     unsigned base = m.base & 7, r = (reg & 7) << 3;
+
+    if (m.base == X64_RIP) {
+        x64_byte(a, r | 5);
+        x64_u32(a, 0);
+        return;
+    }
+
     bool sib = m.index != X64_NO_REG || base == 4;
     unsigned mod = m.disp == 0 && base != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
 
@@ -162,6 +169,41 @@ void x64_vex_rmi(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m, uin
 {
     x64_vex_rm(a, op, reg, vvvv, m);
     x64_byte(a, imm);
+}
+
+/* ---- EVEX (SDM vol. 2A, 2.7) ---- */
+
+static void x64_evex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned x, unsigned b)
+{
+    unsigned map = (op & X_MAP) / X_0F, pp = (op & X_PP) / X_66;
+
+    x64_byte(a, 0x62);
+    x64_byte(a,
+             (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | map);
+    x64_byte(a, (op & X_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | pp);
+    x64_byte(a, (op & X_Z ? 0x80 : 0) | (vvvv & 16 ? 0 : 8) | (op & X_K1 ? 1 : 0));
+    x64_byte(a, op & 0xff);
+}
+
+void x64_evex_rr(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    x64_evex(a, op, reg, vvvv, rm & 16, rm & 8);
+    x64_modrm_reg(a, reg, rm);
+}
+
+/* An 8-bit displacement would count in units of the operand: only the 32-bit form is used. */
+void x64_evex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m)
+{
+    unsigned index = m.index == X64_NO_REG ? 4 : (unsigned)m.index;
+
+    x64_evex(a, op, reg, vvvv, index & 8, m.base & 8);
+    if (m.base == X64_RIP) {
+        x64_modrm_mem(a, reg, m);
+        return;
+    }
+    x64_byte(a, 0x80 | (reg & 7) << 3 | 4);
+    x64_byte(a, (unsigned)m.scale << 6 | (index & 7) << 3 | (m.base & 7));
+    x64_u32(a, (uint32_t)m.disp);
 }
 
 /* ---- integers ---- */
@@ -312,7 +354,9 @@ static unsigned x64_sse_dest(X64Asm *a, unsigned d, unsigned s1, unsigned s2)
 
 void x64_v3(X64Asm *a, X64Op op, unsigned d, unsigned s1, unsigned s2)
 {
-    if (a->avx) {
+    if (op & X_EVEX) {
+        x64_evex_rr(a, op, d, s1, s2);
+    } else if (a->avx) {
         x64_vex_rr(a, op, d, s1, s2);
     } else {
         s2 = x64_sse_dest(a, d, s1, s2);
@@ -332,6 +376,18 @@ void x64_v3m(X64Asm *a, X64Op op, unsigned d, unsigned s1, X64Mem m)
     }
 }
 
+void x64_v3_aligned(X64Asm *a, X64Op op, unsigned d, unsigned s1, X64Mem m)
+{
+    if (op & X_EVEX) {
+        x64_evex_rm(a, op, d, s1, m);
+    } else if (a->avx) {
+        x64_vex_rm(a, op, d, s1, m);
+    } else {
+        x64_vmov(a, d, s1);
+        x64_rm(a, op, d, m);
+    }
+}
+
 void x64_v3i(X64Asm *a, X64Op op, unsigned d, unsigned s1, unsigned s2, uint8_t imm)
 {
     x64_v3(a, op, d, s1, s2);
@@ -340,7 +396,9 @@ void x64_v3i(X64Asm *a, X64Op op, unsigned d, unsigned s1, unsigned s2, uint8_t 
 
 void x64_v2(X64Asm *a, X64Op op, unsigned d, unsigned s)
 {
-    if (a->avx) {
+    if (op & X_EVEX) {
+        x64_evex_rr(a, op, d, 0, s);
+    } else if (a->avx) {
         x64_vex_rr(a, op, d, 0, s);
     } else {
         x64_rr(a, op, d, s);
@@ -349,7 +407,9 @@ void x64_v2(X64Asm *a, X64Op op, unsigned d, unsigned s)
 
 void x64_v2m(X64Asm *a, X64Op op, unsigned d, X64Mem m)
 {
-    if (a->avx) {
+    if (op & X_EVEX) {
+        x64_evex_rm(a, op, d, 0, m);
+    } else if (a->avx) {
         x64_vex_rm(a, op, d, 0, m);
     } else {
         x64_rm(a, op, d, m);
@@ -364,7 +424,10 @@ void x64_v2i(X64Asm *a, X64Op op, unsigned d, unsigned s, uint8_t imm)
 
 void x64_vshift(X64Asm *a, X64Op op, unsigned group, unsigned d, unsigned s, uint8_t imm)
 {
-    if (a->avx) {
+    if (op & X_EVEX) {
+        x64_evex_rr(a, op, group, d, s);
+        x64_byte(a, imm);
+    } else if (a->avx) {
         x64_vex_rri(a, op, group, d, s, imm);
     } else {
         x64_vmov(a, d, s);

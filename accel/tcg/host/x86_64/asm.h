@@ -67,7 +67,13 @@ enum {
     X_BYTE = 1 << 13, /* byte registers: REX wanted for sil, dil, ... in either operand */
     X_LOCK = 1 << 14,
     X_L256 = 1 << 15, /* VEX.L */
+    X_EVEX = 1 << 16, /* x64_v*: the EVEX form, of 128 bits */
+    X_K1 = 1 << 17,   /* EVEX: only the lanes of mask k1 are written */
+    X_Z = 1 << 18,    /* EVEX: with X_K1, the other lanes become zero */
 };
+
+/* Base of an X64Mem relative to the end of the instruction: the displacement is filled in later. */
+enum { X64_RIP = 0x25 };
 
 #define X_W_IF(w) ((w) ? X_W : 0)
 
@@ -86,6 +92,11 @@ static inline X64Mem x64_mem(X64Reg base, int32_t disp)
 static inline X64Mem x64_mem_index(X64Reg base, X64Reg index, unsigned scale, int32_t disp)
 {
     return (X64Mem){ (int8_t)base, (int8_t)index, (uint8_t)scale, disp };
+}
+
+static inline X64Mem x64_rip(void)
+{
+    return (X64Mem){ X64_RIP, X64_NO_REG, 0, 0 };
 }
 
 /* ALU operations by their number in group 1; reg, r/m form is op * 8 + 3. */
@@ -295,6 +306,10 @@ void x64_vex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m);
 void x64_vex_rri(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned rm, uint8_t imm);
 void x64_vex_rmi(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m, uint8_t imm);
 
+/* EVEX of 128 bits; registers up to 31 (k0-7 where the instruction says so). */
+void x64_evex_rr(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned rm);
+void x64_evex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m);
+
 /* mov reg, imm in the shortest form that leaves EFLAGS alone. */
 void x64_mov_imm(X64Asm *a, unsigned reg, uint64_t imm);
 void x64_mov_rr(X64Asm *a, bool w, unsigned d, unsigned s);
@@ -319,6 +334,8 @@ void x64_pop(X64Asm *a, unsigned r);
 void x64_v3(X64Asm *a, X64Op op, unsigned d, unsigned s1, unsigned s2);
 void x64_v3m(X64Asm *a, X64Op op, unsigned d, unsigned s1, X64Mem m);
 void x64_v3i(X64Asm *a, X64Op op, unsigned d, unsigned s1, unsigned s2, uint8_t imm);
+/* The second source is @m, 16-byte aligned. */
+void x64_v3_aligned(X64Asm *a, X64Op op, unsigned d, unsigned s1, X64Mem m);
 /* One source, or a move; for stores @d is what is stored. */
 void x64_v2(X64Asm *a, X64Op op, unsigned d, unsigned s);
 void x64_v2m(X64Asm *a, X64Op op, unsigned d, X64Mem m);

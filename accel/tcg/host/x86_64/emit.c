@@ -27,6 +27,8 @@ X64Emit *x64_emit_new(void)
     e->homes = g_array_new(false, false, sizeof(uint16_t));
     e->stubs = g_array_new(false, false, sizeof(X64Stub));
     e->exits = g_array_new(false, false, sizeof(X64ExitRec));
+    e->pool = g_array_new(false, false, sizeof(IrV128));
+    e->pool_refs = g_array_new(false, false, sizeof(X64PoolRef));
     return e;
 }
 
@@ -36,6 +38,8 @@ void x64_emit_free(X64Emit *e)
         g_array_free(e->homes, true);
         g_array_free(e->stubs, true);
         g_array_free(e->exits, true);
+        g_array_free(e->pool, true);
+        g_array_free(e->pool_refs, true);
         g_free(e);
     }
 }
@@ -151,6 +155,8 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     e->flags_id = e->flags_pending = e->logic_id = 0;
     g_array_set_size(e->stubs, 0);
     g_array_set_size(e->exits, 0);
+    g_array_set_size(e->pool, 0);
+    g_array_set_size(e->pool_refs, 0);
     x64_regs_begin(e);
     x64_prepare(e);
     if (ir->insn[1].op != IR_INSN) {
@@ -179,5 +185,6 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     }
     x64_count_close(e);
     x64_exit_tails(e);
+    x64_pool_emit(e);
     return !e->a.overflow && !e->failed;
 }

@@ -487,20 +487,24 @@ unsigned x64_xreg(X64Emit *e, unsigned id, unsigned tmp)
     return v->reg;
 }
 
-unsigned x64_xdef(X64Emit *e, unsigned id)
+/* A free register, or that of the value needed last, which is put elsewhere. */
+static unsigned x64_xalloc(X64Emit *e)
 {
     unsigned best = x64_xfree(e), best_last = 0;
 
-    if (best == X64_NO_REG) {
-        for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
-            unsigned last = x64_last_of(e, e->xhead[r]);
+    if (best != X64_NO_REG) {
+        return best;
+    }
+    for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
+        unsigned last = x64_last_of(e, e->xhead[r]);
 
-            if (!(e->xlocked >> r & 1) && last >= best_last) {
-                best = r;
-                best_last = last;
-            }
+        if (!(e->xlocked >> r & 1) && last >= best_last) {
+            best = r;
+            best_last = last;
         }
+    }
 
+    while (e->xhead[best]) {
         unsigned old = e->xhead[best];
         X64Val *v = &e->val[old];
 
@@ -510,7 +514,29 @@ unsigned x64_xdef(X64Emit *e, unsigned id)
         }
         x64_unlink(e, old);
     }
-    x64_assign(e, id, best);
-    e->xlocked |= 1u << best;
     return best;
+}
+
+unsigned x64_xdef(X64Emit *e, unsigned id)
+{
+    unsigned r = x64_xalloc(e);
+
+    x64_assign(e, id, r);
+    e->xlocked |= 1u << r;
+    return r;
+}
+
+unsigned x64_xtmp(X64Emit *e)
+{
+    for (unsigned r = 1; r < X64_FIRST_XMM; r++) {
+        if (!(e->xlocked >> r & 1)) {
+            e->xlocked |= 1u << r;
+            return r;
+        }
+    }
+
+    unsigned r = x64_xalloc(e);
+
+    e->xlocked |= 1u << r;
+    return r;
 }

@@ -4,8 +4,6 @@
 #include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
-#include <cpuid.h>
-
 static const uint8_t x64_saved[6] = { RBX, RBP, R12, R13, R14, R15 };
 
 static void x64_pins_spill(X64Asm *a, const X64Layout *lay)
@@ -170,41 +168,4 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_thunk_leave(&a, lay);
     t->end = x64_thunk_begin(&a);
     return a.overflow ? 0 : t->end;
-}
-
-/* ---- the host CPU ---- */
-
-static uint64_t x64_xcr0(void)
-{
-    uint32_t lo, hi;
-
-    __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    return lo | (uint64_t)hi << 32;
-}
-
-void x64_features_read(X64Features *f, bool *usable)
-{
-    unsigned a, b, c, d;
-
-    *f = (X64Features){ 0 };
-    *usable = false;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) {
-        return;
-    }
-    *usable = (c & bit_SSE4_2) && (c & bit_POPCNT) && (c & bit_CMPXCHG16B);
-    f->aes = c & bit_AES;
-    f->pclmul = c & bit_PCLMUL;
-    f->movbe = c & bit_MOVBE;
-    f->avx = (c & bit_AVX) && (c & bit_OSXSAVE) && (x64_xcr0() & 6) == 6;
-    f->fma = f->avx && (c & bit_FMA);
-    f->f16c = f->avx && (c & bit_F16C);
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-        /* VEX-coded, so they need what AVX needs */
-        f->bmi1 = f->avx && (b & bit_BMI);
-        f->bmi2 = f->avx && (b & bit_BMI2);
-        f->avx2 = f->avx && (b & bit_AVX2);
-    }
-    if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
-        f->lzcnt = c & bit_LZCNT;
-    }
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Vector operations. What has a short sequence is inline; the rest calls the reference function
- * through the vCPU's scratch vectors.
+ * Vector operations. What has a short sequence is inline, chosen by the table below and by what
+ * the host CPU offers; the rest calls the reference function through the vCPU's scratch vectors.
  */
 #include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/vec-priv.h"
 #include "accel/tcg/host/x86_64/x64-fp.h"
-#include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/ir/ir-ref.h"
+
+#include <string.h>
 
 /* ---- through the reference functions ---- */
 
@@ -34,65 +36,135 @@ static void x64_vec_ref(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_v2m(&e->a, XO_MOVDQU_LD, x64_xdef(e, id), x64_env(e->lay->scratch + 4 * 16));
 }
 
-/* ---- pieces ---- */
+/* ---- constants ---- */
 
-/* Load a constant; uses rax. */
-static void x64_vconst(X64Emit *e, unsigned d, uint64_t lo, uint64_t hi)
+static unsigned x64_pool_index(X64Emit *e, uint64_t lo, uint64_t hi)
+{
+    IrV128 c = { .u64 = { lo, hi } };
+
+    for (unsigned n = 0; n < e->pool->len; n++) {
+        if (!memcmp(&g_array_index(e->pool, IrV128, n), &c, sizeof(c))) {
+            return n;
+        }
+    }
+    g_array_append_val(e->pool, c);
+    return e->pool->len - 1;
+}
+
+/* The instruction just emitted ends with a displacement to the constant, then @tail bytes. */
+static void x64_pool_ref(X64Emit *e, uint64_t lo, uint64_t hi, unsigned tail)
+{
+    X64PoolRef ref = { .at = x64_pos(&e->a) - 4 - tail,
+                       .tail = (uint8_t)tail,
+                       .index = (uint16_t)x64_pool_index(e, lo, hi) };
+
+    g_array_append_val(e->pool_refs, ref);
+}
+
+void x64_pool_emit(X64Emit *e)
+{
+    uint32_t start;
+
+    if (!e->pool->len) {
+        return;
+    }
+    while ((uintptr_t)e->a.p % 16 && !e->a.overflow) {
+        x64_byte(&e->a, 0xcc);
+    }
+    start = x64_pos(&e->a);
+    for (unsigned n = 0; n < e->pool->len; n++) {
+        const IrV128 *c = &g_array_index(e->pool, IrV128, n);
+
+        x64_u64(&e->a, c->u64[0]);
+        x64_u64(&e->a, c->u64[1]);
+    }
+    for (unsigned n = 0; n < e->pool_refs->len && !e->a.overflow; n++) {
+        const X64PoolRef *ref = &g_array_index(e->pool_refs, X64PoolRef, n);
+        uint32_t distance = start + ref->index * 16u - (ref->at + 4 + ref->tail);
+
+        memcpy(e->a.start + ref->at, &distance, 4);
+    }
+}
+
+void xv_const(X64Emit *e, unsigned d, uint64_t lo, uint64_t hi)
 {
     if (!lo && !hi) {
         x64_v3(&e->a, XO_PXOR, d, d, d);
     } else if (lo == UINT64_MAX && hi == UINT64_MAX) {
         x64_v3(&e->a, XO_PCMPEQD, d, d, d);
     } else {
-        x64_mov_imm(&e->a, RAX, lo);
-        x64_v2(&e->a, XO_MOVD_LD | X_W, d, RAX);
-        if (hi == lo) {
-            x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, d);
-        } else if (hi) {
-            x64_mov_imm(&e->a, RAX, hi);
-            x64_vins(&e->a, XO_PINSRD | X_W, d, d, RAX, 1);
-        }
+        x64_v2m(&e->a, XO_MOVDQA_LD, d, x64_rip());
+        x64_pool_ref(e, lo, hi, 0);
     }
 }
 
-/* Zero the lanes beyond the width. Uses rax. */
-static void x64_vmask(X64Emit *e, unsigned d, IrDesc desc)
+void xv_with(X64Vec *v, X64Op op, unsigned d, unsigned a, uint64_t lo, uint64_t hi)
 {
-    unsigned esize = ir_desc_esize(desc);
-
-    if (ir_desc_width(desc) == IR_W128) {
-        return;
-    }
-    if (ir_desc_width(desc) == IR_W64 || esize == 3) {
-        x64_v2(&e->a, XO_MOVQ_LD, d, d);
-        return;
-    }
-    x64_v2(&e->a, XO_MOVD_ST, d, RAX);
-    if (esize < 2) {
-        x64_rr(&e->a, esize ? XO_MOVZX16 : XO_MOVZX8, RAX, RAX);
-    }
-    x64_v2(&e->a, XO_MOVD_LD, d, RAX);
+    x64_v3_aligned(v->a, op, d, a, x64_rip());
+    x64_pool_ref(v->e, lo, hi, 0);
 }
 
-/* Every lane of @d := lane 0 of @s. Uses xmm1 for bytes. */
-static void x64_vsplat(X64Emit *e, unsigned esize, unsigned d, unsigned s)
+void xv_with_imm(X64Vec *v, X64Op op, unsigned d, unsigned a, uint64_t lo, uint64_t hi, uint8_t imm)
 {
-    switch (esize) {
-    case 0:
-        x64_v3(&e->a, XO_PXOR, 1, 1, 1);
-        x64_v3(&e->a, XO_PSHUFB, d, s, 1);
-        break;
-    case 1:
-        x64_v2i(&e->a, XO_PSHUFLW, d, s, 0);
-        x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, d);
-        break;
-    case 2:
-        x64_v2i(&e->a, XO_PSHUFD, d, s, 0);
-        break;
-    default:
-        x64_v2i(&e->a, XO_PSHUFD, d, s, 0x44);
-        break;
+    x64_v3_aligned(v->a, op, d, a, x64_rip());
+    x64_byte(v->a, imm);
+    x64_pool_ref(v->e, lo, hi, 1);
+}
+
+/* ---- pieces ---- */
+
+void xv_shift(X64Vec *v, unsigned esize, unsigned group, unsigned d, unsigned a, unsigned n)
+{
+    static const X64Op op[4] = { 0, XO_PSHIFTW_I, XO_PSHIFTD_I, XO_PSHIFTQ_I };
+
+    x64_vshift(v->a, op[esize], group, d, a, (uint8_t)n);
+}
+
+void xv_bytes(X64Vec *v, bool left, unsigned d, unsigned a, unsigned bytes)
+{
+    x64_vshift(v->a, XO_PSHIFTQ_I, left ? 7 : 3, d, a, (uint8_t)bytes);
+}
+
+void xv_not(X64Vec *v, unsigned d, unsigned a, unsigned tmp)
+{
+    if (v->f->avx512) {
+        xv3i(v, XV_PTERNLOGD, d, a, a, 0x55);
+    } else {
+        xv_ones(v, tmp);
+        xv3(v, XO_PXOR, d, a, tmp);
     }
+}
+
+void xv_blend(X64Vec *v, unsigned d, unsigned yes, unsigned mask)
+{
+    if (v->a->avx) {
+        x64_vex_rri(v->a, 0x4c | X_0F3A | X_66, d, d, yes, (uint8_t)(mask << 4)); /* vpblendvb */
+    } else {
+        xv_mov(v, 0, mask);
+        x64_rr(v->a, XO_PBLENDVB, d, yes);
+    }
+}
+
+void xv_trim(X64Vec *v, unsigned r, unsigned esize)
+{
+    if (v->width == IR_W128) {
+        return;
+    }
+    if (v->width == IR_W64 || esize == 3) {
+        xv2(v, XO_MOVQ_LD, r, r);
+    } else {
+        xv_with(v, XO_PAND, r, r, (1ull << (8 << esize)) - 1, 0);
+    }
+}
+
+void xv_saturated(X64Vec *v, unsigned r, unsigned esize)
+{
+    int32_t at = v->e->lay->fp + (int32_t)offsetof(IrFpState, saturated);
+
+    xv_trim(v, r, esize);
+    xv2(v, XO_PTEST, r, r);
+    x64_setcc(v->a, CC_NE, RAX);
+    x64_rm(v->a, 0x08 | X_BYTE, RAX, x64_env(at)); /* or byte, al */
 }
 
 /* ---- between vectors and integers ---- */
@@ -101,7 +173,7 @@ void x64_op_VCONST(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     const IrV128 *v = &e->ir->vconst[insn->imm];
 
-    x64_vconst(e, x64_xdef(e, id), v->u64[0], v->u64[1]);
+    xv_const(e, x64_xdef(e, id), v->u64[0], v->u64[1]);
 }
 
 void x64_op_VPACK(X64Emit *e, unsigned id, const IrInsn *insn)
@@ -125,17 +197,56 @@ void x64_op_VFROM(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_v2(&e->a, XO_MOVD_LD | X_W_IF(w), x64_xdef(e, id), a);
 }
 
+/* Every lane of @d := lane 0 of it. Uses xmm1. */
+static void x64_vsplat(X64Emit *e, unsigned esize, unsigned d)
+{
+    switch (esize) {
+    case 0:
+        if (e->feat->avx2) {
+            x64_v2(&e->a, XV_PBROADCASTB, d, d);
+        } else {
+            x64_v3(&e->a, XO_PXOR, 1, 1, 1);
+            x64_v3(&e->a, XO_PSHUFB, d, d, 1);
+        }
+        break;
+    case 1:
+        if (e->feat->avx2) {
+            x64_v2(&e->a, XV_PBROADCASTW, d, d);
+        } else {
+            x64_v2i(&e->a, XO_PSHUFLW, d, d, 0);
+            x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, d);
+        }
+        break;
+    default:
+        x64_v2i(&e->a, XO_PSHUFD, d, d, esize == 2 ? 0 : 0x44);
+        break;
+    }
+}
+
 void x64_op_VDUP(X64Emit *e, unsigned id, const IrInsn *insn)
 {
+    static const X64Op from_gpr[4] = { XV_PBROADCASTB_R, XV_PBROADCASTW_R, XV_PBROADCASTD_R,
+                                       XV_PBROADCASTD_R | X_W };
     unsigned esize = ir_desc_esize(insn->imm);
+    IrWidth width = ir_desc_width(insn->imm);
     bool w = x64_wide(x64_insn(e, insn->arg[0]));
     unsigned a = x64_reg(e, insn->arg[0], RCX), d = x64_xdef(e, id);
 
-    x64_v2(&e->a, XO_MOVD_LD | X_W_IF(w), d, a);
-    if (ir_desc_width(insn->imm) != IR_SCALAR) {
-        x64_vsplat(e, esize, d, d);
+    if (width == IR_W128 && e->feat->avx512) {
+        x64_evex_rr(&e->a, from_gpr[esize], d, 0, a);
+        return;
     }
-    x64_vmask(e, d, insn->imm);
+    if (width == IR_SCALAR && esize < 2) {
+        x64_rr(&e->a, esize ? XO_MOVZX16 : XO_MOVZX8, RAX, a);
+        a = RAX;
+    }
+    x64_v2(&e->a, XO_MOVD_LD | X_W_IF(w && (width != IR_SCALAR || esize == 3)), d, a);
+    if (width != IR_SCALAR && !(width == IR_W64 && esize == 3)) {
+        x64_vsplat(e, esize, d);
+    }
+    if (width == IR_W64) {
+        x64_v2(&e->a, XO_MOVQ_LD, d, d);
+    }
 }
 
 static const X64Op x64_pinsr[4] = { XO_PINSRB, XO_PINSRW, XO_PINSRD, XO_PINSRD | X_W };
@@ -181,442 +292,161 @@ void x64_op_VEXTRACT(X64Emit *e, unsigned id, const IrInsn *insn)
     }
 }
 
-/* ---- lanes ---- */
+/* ---- the table ---- */
 
-/* One instruction on both operands, by lane size; 0: none. */
-static X64Op x64_simple(unsigned op, unsigned esize)
+typedef struct X64VecRow {
+    X64VecFn *fn;
+    uint8_t temps;
+    bool eflags; /* destroys EFLAGS, uses rax */
+    bool zeros;  /* lanes that are zero in every operand are zero in the result */
+} X64VecRow;
+
+static const X64VecRow x64_vec_rows[IR_N_OPS] = {
+    [IR_VLOW] = { x64_vec_low, 0, .zeros = true },
+    [IR_VAND] = { x64_vec_logic, 0, .zeros = true },
+    [IR_VOR] = { x64_vec_logic, 0, .zeros = true },
+    [IR_VXOR] = { x64_vec_logic, 0, .zeros = true },
+    [IR_VANDC] = { x64_vec_logic, 0, .zeros = true },
+    [IR_VORC] = { x64_vec_logic, 1 },
+    [IR_VNOT] = { x64_vec_not, 1 },
+    [IR_VBSL] = { x64_vec_bsl, 0, .zeros = true },
+    [IR_VADD] = { x64_vec_arith, 0, .zeros = true },
+    [IR_VSUB] = { x64_vec_arith, 0, .zeros = true },
+    [IR_VMUL] = { x64_vec_mul, 2, .zeros = true },
+    [IR_VNEG] = { x64_vec_neg, 0, .zeros = true },
+    [IR_VABS] = { x64_vec_abs, 1, .zeros = true },
+    [IR_VUMIN] = { x64_vec_minmax, 2, .zeros = true },
+    [IR_VUMAX] = { x64_vec_minmax, 2, .zeros = true },
+    [IR_VSMIN] = { x64_vec_minmax, 2, .zeros = true },
+    [IR_VSMAX] = { x64_vec_minmax, 2, .zeros = true },
+    [IR_VCMP] = { x64_vec_cmp, 2 },
+    [IR_VABD] = { x64_vec_abd, 3, .zeros = true },
+    [IR_VHADD] = { x64_vec_hadd, 2 },
+    [IR_VHSUB] = { x64_vec_hsub, 2 },
+    [IR_VCNT] = { x64_vec_cnt, 2, .zeros = true },
+    [IR_VRBIT] = { x64_vec_rbit, 2, .zeros = true },
+    [IR_VCLZ] = { x64_vec_clz, 3 },
+    [IR_VCLS] = { x64_vec_cls, 4 },
+    [IR_VFABS] = { x64_vec_fsign, 0, .zeros = true },
+    [IR_VFNEG] = { x64_vec_fsign, 0 },
+    [IR_VMULL] = { x64_vec_mull, 2 },
+    [IR_VPMULL] = { x64_vec_pmull, 0 },
+    [IR_VDOT] = { x64_vec_dot, 3 },
+    [IR_VSHLI] = { x64_vec_shift_imm, 1, .zeros = true },
+    [IR_VSHRI] = { x64_vec_shift_imm, 1, .zeros = true },
+    [IR_VSARI] = { x64_vec_shift_imm, 1, .zeros = true },
+    [IR_VRSHRI] = { x64_vec_rshri, 2, .zeros = true },
+    [IR_VRORI] = { x64_vec_rori, 2, .zeros = true },
+    [IR_VSHLV] = { x64_vec_shlv, 4, .zeros = true },
+    [IR_VWIDEN] = { x64_vec_widen, 0 },
+    [IR_VNARROW] = { x64_vec_narrow, 0 },
+    [IR_VQADD] = { x64_vec_qadd, 3, .eflags = true, .zeros = true },
+    [IR_VQSUB] = { x64_vec_qsub, 3, .eflags = true, .zeros = true },
+    [IR_VQABS] = { x64_vec_qabs, 2, .eflags = true, .zeros = true },
+    [IR_VQDMULH] = { x64_vec_qdmulh, 2, .eflags = true, .zeros = true },
+    [IR_VQDMULL] = { x64_vec_qdmull, 2, .eflags = true },
+    [IR_VQNARROW] = { x64_vec_qnarrow, 3, .eflags = true },
+    [IR_VADDV] = { x64_vec_addv, 1 },
+    [IR_VMINMAXV] = { x64_vec_minmaxv, 1 },
+    [IR_VZIP] = { x64_vec_zip, 0 },
+    [IR_VUZP] = { x64_vec_uzp, 1 },
+    [IR_VTRN] = { x64_vec_trn, 1, .zeros = true },
+    [IR_VREV] = { x64_vec_rev, 0, .zeros = true },
+    [IR_VEXT] = { x64_vec_ext, 0 },
+    [IR_VDUPLANE] = { x64_vec_duplane, 1 },
+    [IR_VINSLANE] = { x64_vec_inslane, 1 },
+    [IR_VTBL] = { x64_vec_tbl, 1 },
+    [IR_VTBX] = { x64_vec_tbx, 2 },
+    [IR_VAESE] = { x64_vec_aes, 1 },
+    [IR_VAESD] = { x64_vec_aes, 1 },
+    [IR_VAESMC] = { x64_vec_aes, 1 },
+    [IR_VAESIMC] = { x64_vec_aes, 1 },
+    [IR_VSHA1] = { x64_vec_sha1, 1 },
+    [IR_VSHA1SU1] = { x64_vec_sha1su1, 2 },
+    [IR_VSHA256H] = { x64_vec_sha256h, 2 },
+    [IR_VSHA256SU0] = { x64_vec_sha256su0, 0 },
+    [IR_VSHA256SU1] = { x64_vec_sha256su1, 1 },
+};
+
+static void x64_vec_init(X64Vec *v, X64Emit *e, const IrInsn *insn)
 {
-    static const X64Op add[4] = { XO_PADDB, XO_PADDW, XO_PADDD, XO_PADDQ };
-    static const X64Op sub[4] = { XO_PSUBB, XO_PSUBW, XO_PSUBD, XO_PSUBQ };
-    static const X64Op mul[4] = { 0, XO_PMULLW, XO_PMULLD, 0 };
-    static const X64Op umin[4] = { XO_PMINUB, XO_PMINUW, XO_PMINUD, 0 };
-    static const X64Op umax[4] = { XO_PMAXUB, XO_PMAXUW, XO_PMAXUD, 0 };
-    static const X64Op smin[4] = { XO_PMINSB, XO_PMINSW, XO_PMINSD, 0 };
-    static const X64Op smax[4] = { XO_PMAXSB, XO_PMAXSW, XO_PMAXSD, 0 };
-
-    switch (op) {
-    case IR_VAND:
-        return XO_PAND;
-    case IR_VOR:
-        return XO_POR;
-    case IR_VXOR:
-        return XO_PXOR;
-    case IR_VADD:
-        return add[esize];
-    case IR_VSUB:
-        return sub[esize];
-    case IR_VMUL:
-        return mul[esize];
-    case IR_VUMIN:
-        return umin[esize];
-    case IR_VUMAX:
-        return umax[esize];
-    case IR_VSMIN:
-        return smin[esize];
-    case IR_VSMAX:
-        return smax[esize];
-    default:
-        return 0;
-    }
-}
-
-/* Compare lanes: @d may not be a or b; uses xmm3. False: not inline. */
-static bool x64_vcmp(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
-{
-    static const X64Op eq[4] = { XO_PCMPEQB, XO_PCMPEQW, XO_PCMPEQD, XO_PCMPEQQ };
-    static const X64Op gt[4] = { XO_PCMPGTB, XO_PCMPGTW, XO_PCMPGTD, XO_PCMPGTQ };
-    static const X64Op umin[4] = { XO_PMINUB, XO_PMINUW, XO_PMINUD, 0 };
-    static const X64Op umax[4] = { XO_PMAXUB, XO_PMAXUW, XO_PMAXUD, 0 };
-    unsigned esize = ir_desc_esize(desc);
-    IrCmp cmp = (IrCmp)ir_desc_variant(desc);
-    bool invert = false;
-
-    switch (cmp) {
-    case IR_NE:
-        invert = true; /* fall through */
-    case IR_EQ:
-        x64_v3(&e->a, eq[esize], d, a, b);
-        break;
-    case IR_LES:
-        invert = true; /* fall through */
-    case IR_GTS:
-        x64_v3(&e->a, gt[esize], d, a, b);
-        break;
-    case IR_GES:
-        invert = true; /* fall through */
-    case IR_LTS:
-        x64_v3(&e->a, gt[esize], d, b, a);
-        break;
-    default: /* unsigned: a >= b where max(a, b) = a */
-        if (esize == 3) {
-            return false;
-        }
-        invert = cmp == IR_LTU || cmp == IR_GTU;
-        x64_v3(&e->a, cmp == IR_GEU || cmp == IR_LTU ? umax[esize] : umin[esize], d, a, b);
-        x64_v3(&e->a, eq[esize], d, d, a);
-        break;
-    }
-    if (invert) {
-        x64_v3(&e->a, XO_PCMPEQD, 3, 3, 3);
-        x64_v3(&e->a, XO_PXOR, d, d, 3);
-    }
-    return true;
-}
-
-static const X64Op x64_pshift[4] = { 0, XO_PSHIFTW_I, XO_PSHIFTD_I, XO_PSHIFTQ_I };
-
-/* Shift lanes by the immediate; uses xmm3 and rax. */
-static bool x64_vshift_imm(X64Emit *e, unsigned op, IrDesc desc, unsigned d, unsigned a)
-{
-    unsigned esize = ir_desc_esize(desc), n = ir_desc_immediate(desc);
-    unsigned group = op == IR_VSHLI ? 6 : op == IR_VSHRI ? 2 : 4;
-    uint64_t mask;
-
-    if (op == IR_VSARI && (esize == 3 || esize == 0)) {
-        return false;
-    }
-    if (esize) {
-        x64_vshift(&e->a, x64_pshift[esize], group, d, a, (uint8_t)n);
-        return true;
-    }
-    mask = (op == IR_VSHLI ? 0xffu << n : n >= 8 ? 0 : 0xffu >> n) & 0xff;
-    x64_vconst(e, 3, mask * 0x0101010101010101, mask * 0x0101010101010101);
-    x64_vshift(&e->a, XO_PSHIFTW_I, group, d, a, (uint8_t)n);
-    x64_v3(&e->a, XO_PAND, d, d, 3);
-    return true;
-}
-
-static bool x64_vwiden(X64Emit *e, IrDesc desc, unsigned d, unsigned a)
-{
-    static const X64Op zx[4] = { 0, XO_PMOVZXBW, XO_PMOVZXWD, XO_PMOVZXDQ };
-    static const X64Op sx[4] = { 0, XO_PMOVSXBW, XO_PMOVSXWD, XO_PMOVSXDQ };
-    unsigned esize = ir_desc_esize(desc), variant = ir_desc_variant(desc);
-
-    if (!esize) {
-        return false;
-    }
-    if (variant & 2) {
-        /* the high half of what the result's width needs */
-        if (ir_desc_width(desc) != IR_W128) {
-            return false;
-        }
-        x64_v2i(&e->a, XO_PSHUFD, d, a, 0xee);
-        a = d;
-    }
-    x64_v2(&e->a, variant & 1 ? sx[esize] : zx[esize], d, a);
-    return true;
-}
-
-static bool x64_vnarrow(X64Emit *e, IrDesc desc, unsigned d, unsigned a)
-{
-    switch (ir_desc_esize(desc)) {
-    case 0:
-        x64_vconst(e, 3, 0x0e0c0a0806040200, 0x8080808080808080);
-        x64_v3(&e->a, XO_PSHUFB, d, a, 3);
-        return true;
-    case 1:
-        x64_vconst(e, 3, 0x0d0c090805040100, 0x8080808080808080);
-        x64_v3(&e->a, XO_PSHUFB, d, a, 3);
-        return true;
-    case 2:
-        x64_v2i(&e->a, XO_PSHUFD, d, a, 0x08);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool x64_vzip(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
-{
-    static const X64Op lo[4] = { XO_PUNPCKLBW, XO_PUNPCKLWD, XO_PUNPCKLDQ, XO_PUNPCKLQDQ };
-    static const X64Op hi[4] = { XO_PUNPCKHBW, XO_PUNPCKHWD, XO_PUNPCKHDQ, XO_PUNPCKHQDQ };
-    unsigned esize = ir_desc_esize(desc), variant = ir_desc_variant(desc);
-
-    if (ir_desc_width(desc) == IR_W128) {
-        x64_v3(&e->a, variant ? hi[esize] : lo[esize], d, a, b);
-        return true;
-    }
-    if (esize == 3) {
-        return false;
-    }
-    x64_v3(&e->a, lo[esize], d, a, b);
-    if (variant) {
-        x64_v2i(&e->a, XO_PSHUFD, d, d, 0xee);
-    }
-    return true;
-}
-
-/* Even or odd lanes of @a, then of @b; uses xmm3 and rax. */
-static bool x64_vuzp(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
-{
-    static const uint64_t pick[2][2] = { { 0x0e0c0a0806040200, 0x0f0d0b0907050301 },
-                                         { 0x0d0c090805040100, 0x0f0e0b0a07060302 } };
-    unsigned esize = ir_desc_esize(desc), odd = ir_desc_variant(desc) & 1;
-
-    if (ir_desc_width(desc) == IR_SCALAR || (esize == 3 && ir_desc_width(desc) != IR_W128)) {
-        return false;
-    }
-    if (esize == 3) {
-        x64_v3(&e->a, odd ? XO_PUNPCKHQDQ : XO_PUNPCKLQDQ, d, a, b);
-    } else if (ir_desc_width(desc) == IR_W64) {
-        x64_v3(&e->a, XO_PUNPCKLQDQ, d, a, b);
-        if (esize == 2) {
-            x64_v2i(&e->a, XO_PSHUFD, d, d, odd ? 0x0d : 0x08);
-        } else {
-            x64_vconst(e, 3, pick[esize][odd], pick[esize][odd]);
-            x64_v3(&e->a, XO_PSHUFB, d, d, 3);
-        }
-    } else if (esize == 2) {
-        x64_v3i(&e->a, XO_SHUFPS, d, a, b, odd ? 0xdd : 0x88);
-    } else {
-        x64_vconst(e, 3, pick[esize][odd], pick[esize][odd]);
-        x64_v3(&e->a, XO_PSHUFB, d, a, 3);
-        x64_v3(&e->a, XO_PSHUFB, 3, b, 3);
-        x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, 3);
-    }
-    return true;
-}
-
-static bool x64_vtrn(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
-{
-    if (ir_desc_width(desc) != IR_W128 || ir_desc_esize(desc) != 3) {
-        return false;
-    }
-    x64_v3(&e->a, ir_desc_variant(desc) ? XO_PUNPCKHQDQ : XO_PUNPCKLQDQ, d, a, b);
-    return true;
-}
-
-static bool x64_vext(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
-{
-    uint8_t n = (uint8_t)ir_desc_immediate(desc);
-
-    if (ir_desc_width(desc) == IR_W128) {
-        x64_v3i(&e->a, XO_PALIGNR, d, b, a, n);
-    } else {
-        x64_v3(&e->a, XO_PUNPCKLQDQ, d, a, b);
-        x64_vshift(&e->a, XO_PSHIFTQ_I, 3, d, d, n);
-    }
-    return true;
-}
-
-static bool x64_vrev(X64Emit *e, IrDesc desc, unsigned d, unsigned a)
-{
-    unsigned group = 1u << ir_desc_variant(desc), lane = 1u << ir_desc_esize(desc);
-    IrV128 m;
-
-    for (unsigned n = 0; n < 16; n++) {
-        unsigned in = n & (group - 1);
-
-        m.u8[n] =
-            (uint8_t)((n & ~(group - 1)) | (group - lane - (in & ~(lane - 1))) | (in & (lane - 1)));
-    }
-    x64_vconst(e, 3, m.u64[0], m.u64[1]);
-    x64_v3(&e->a, XO_PSHUFB, d, a, 3);
-    return true;
-}
-
-static bool x64_vduplane(X64Emit *e, IrDesc desc, unsigned d, unsigned a)
-{
-    unsigned esize = ir_desc_esize(desc), lane = ir_desc_immediate(desc);
-
-    if (esize == 3) {
-        x64_v2i(&e->a, XO_PSHUFD, d, a, lane ? 0xee : 0x44);
-    } else if (esize == 2) {
-        x64_v2i(&e->a, XO_PSHUFD, d, a, (uint8_t)(lane * 0x55));
-    } else {
-        x64_vshift(&e->a, XO_PSHIFTQ_I, 3, d, a, (uint8_t)(lane << esize));
-        x64_vsplat(e, esize, d, d);
-    }
-    return true;
-}
-
-static bool x64_vinslane(X64Emit *e, IrDesc desc, unsigned d, unsigned a, unsigned b)
-{
-    unsigned esize = ir_desc_esize(desc), imm = ir_desc_immediate(desc);
-
-    x64_vlane_get(e, esize, imm >> 8, b, RAX);
-    x64_vins(&e->a, x64_pinsr[esize], d, a, RAX, imm & 15);
-    return true;
-}
-
-static bool x64_vtbl(X64Emit *e, unsigned d, unsigned a, unsigned b)
-{
-    /* index + 112 with saturation has bit 7 set from 16 on */
-    x64_vconst(e, 3, 0x7070707070707070, 0x7070707070707070);
-    x64_v3(&e->a, 0xdc | X_0F | X_66, 3, 3, b); /* paddusb */
-    x64_v3(&e->a, XO_PSHUFB, d, a, 3);
-    return true;
-}
-
-static bool x64_vsign(X64Emit *e, IrDesc desc, unsigned d, unsigned a, bool neg)
-{
-    static const uint64_t sign[4] = { 0, 0x8000800080008000, 0x8000000080000000,
-                                      0x8000000000000000 };
-    uint64_t m = sign[ir_desc_esize(desc)];
-
-    x64_vconst(e, 3, neg ? m : ~m, neg ? m : ~m);
-    x64_v3(&e->a, neg ? XO_PXOR : XO_PAND, d, a, 3);
-    return true;
-}
-
-static bool x64_vaes(X64Emit *e, unsigned op, unsigned d, unsigned a)
-{
-    if (!e->feat->aes) {
-        return false;
-    }
-    x64_v3(&e->a, XO_PXOR, 3, 3, 3);
-    switch (op) {
-    case IR_VAESE:
-        x64_v3(&e->a, XO_AESENCLAST, d, a, 3);
-        break;
-    case IR_VAESD:
-        x64_v3(&e->a, XO_AESDECLAST, d, a, 3);
-        break;
-    case IR_VAESMC:
-        x64_v3(&e->a, XO_AESDECLAST, d, a, 3);
-        x64_v3(&e->a, XO_AESENC, d, d, 3);
-        break;
-    default:
-        x64_v2(&e->a, XO_AESIMC, d, a);
-        break;
-    }
-    return true;
-}
-
-static bool x64_vone(X64Emit *e, const IrInsn *insn, unsigned d, unsigned a)
-{
-    static const X64Op abs[4] = { XO_PABSB, XO_PABSW, XO_PABSD, 0 };
-    IrDesc desc = insn->imm;
-    unsigned esize = ir_desc_esize(desc);
-
-    switch (insn->op) {
-    case IR_VLOW:
-        x64_vmov(&e->a, d, a);
-        return true;
-    case IR_VNOT:
-        x64_v3(&e->a, XO_PCMPEQD, 3, 3, 3);
-        x64_v3(&e->a, XO_PXOR, d, a, 3);
-        return true;
-    case IR_VNEG:
-        x64_v3(&e->a, XO_PXOR, 3, 3, 3);
-        x64_v3(&e->a, x64_simple(IR_VSUB, esize), d, 3, a);
-        return true;
-    case IR_VABS:
-        if (!abs[esize]) {
-            return false;
-        }
-        x64_v2(&e->a, abs[esize], d, a);
-        return true;
-    case IR_VSHLI:
-    case IR_VSHRI:
-    case IR_VSARI:
-        return x64_vshift_imm(e, insn->op, desc, d, a);
-    case IR_VWIDEN:
-        return x64_vwiden(e, desc, d, a);
-    case IR_VNARROW:
-        return x64_vnarrow(e, desc, d, a);
-    case IR_VREV:
-        return x64_vrev(e, desc, d, a);
-    case IR_VDUPLANE:
-        return x64_vduplane(e, desc, d, a);
-    case IR_VFABS:
-    case IR_VFNEG:
-        return x64_vsign(e, desc, d, a, insn->op == IR_VFNEG);
-    case IR_VAESE:
-    case IR_VAESD:
-    case IR_VAESMC:
-    case IR_VAESIMC:
-        return x64_vaes(e, insn->op, d, a);
-    default:
-        return false;
-    }
-}
-
-static bool x64_vtwo(X64Emit *e, const IrInsn *insn, unsigned d, unsigned a, unsigned b)
-{
-    IrDesc desc = insn->imm;
-    X64Op op = x64_simple(insn->op, ir_desc_esize(desc));
-
-    if (op) {
-        x64_v3(&e->a, op, d, a, b);
-        return true;
-    }
-    switch (insn->op) {
-    case IR_VANDC:
-        x64_v3(&e->a, XO_PANDN, d, b, a);
-        return true;
-    case IR_VORC:
-        x64_v3(&e->a, XO_PCMPEQD, 3, 3, 3);
-        x64_v3(&e->a, XO_PXOR, 3, 3, b);
-        x64_v3(&e->a, XO_POR, d, a, 3);
-        return true;
-    case IR_VCMP:
-        return x64_vcmp(e, desc, d, a, b);
-    case IR_VZIP:
-        return x64_vzip(e, desc, d, a, b);
-    case IR_VUZP:
-        return x64_vuzp(e, desc, d, a, b);
-    case IR_VTRN:
-        return x64_vtrn(e, desc, d, a, b);
-    case IR_VEXT:
-        return x64_vext(e, desc, d, a, b);
-    case IR_VINSLANE:
-        return x64_vinslane(e, desc, d, a, b);
-    case IR_VTBL:
-        return x64_vtbl(e, d, a, b);
-    case IR_VPMULL:
-        if (!e->feat->pclmul || ir_desc_esize(desc) != 3) {
-            return false;
-        }
-        x64_v3i(&e->a, XO_PCLMULQDQ, d, a, b, ir_desc_variant(desc) & 2 ? 0x11 : 0);
-        return true;
-    default:
-        return false;
-    }
+    *v = (X64Vec){
+        .e = e,
+        .a = &e->a,
+        .f = e->feat,
+        .insn = insn,
+        .desc = insn->imm,
+        .op = insn->op,
+        .esize = ir_desc_esize(insn->imm),
+        .variant = ir_desc_variant(insn->imm),
+        .imm = ir_desc_immediate(insn->imm),
+        .width = ir_desc_width(insn->imm),
+    };
 }
 
 /* Whether there is a sequence: tried with made-up registers on an assembler without room. */
-static bool x64_vector_inline(X64Emit *e, const IrInsn *insn)
+bool x64_vec_is_inline(X64Emit *e, const IrInsn *insn)
 {
+    X64VecFn *fn = x64_vec_rows[insn->op].fn;
     X64Asm keep = e->a;
+    guint n_pool = e->pool->len, n_refs = e->pool_refs->len;
+    X64Vec v;
     bool ok;
 
+    x64_vec_init(&v, e, insn);
+    v.d = 4;
+    for (unsigned n = 0; n < 4; n++) {
+        v.x[n] = 5 + n;
+        v.t[n] = 9 + n;
+    }
     e->a.end = e->a.p;
-    ok = insn->op == IR_VBSL ||
-         (insn->arg[1] ? !insn->arg[2] && x64_vtwo(e, insn, 4, 5, 6) : x64_vone(e, insn, 4, 5));
+    ok = fn && fn(&v);
     e->a = keep;
+    g_array_set_size(e->pool, n_pool);
+    g_array_set_size(e->pool_refs, n_refs);
     return ok;
+}
+
+/* Whether the operands have nothing beyond 64 bits. */
+static bool x64_args_low(const X64Emit *e, const IrInsn *insn)
+{
+    for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
+        if (!e->val[insn->arg[n]].low64) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void x64_vector(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    unsigned n = 0, x[4], d;
-    bool ok = false;
+    const X64VecRow *row = &x64_vec_rows[insn->op];
+    X64Vec v;
+    bool ok;
 
     if (x64_fp_emit(e, id, insn)) {
         return;
     }
-    while (n < 4 && insn->arg[n]) {
-        n++;
-    }
-    if (!x64_vector_inline(e, insn)) {
+    if (!x64_vec_is_inline(e, insn)) {
         x64_vec_ref(e, id, insn);
         return;
     }
-    for (unsigned k = 0; k < n; k++) {
-        x[k] = x64_xreg(e, insn->arg[k], k + 1);
+    if (row->eflags) {
+        x64_flags_save(e);
     }
-    d = x64_xdef(e, id); /* differs from the operands */
-    if (n == 1) {
-        ok = x64_vone(e, insn, d, x[0]);
-    } else if (n == 2) {
-        ok = x64_vtwo(e, insn, d, x[0], x[1]);
-    } else if (insn->op == IR_VBSL) {
-        x64_v3(&e->a, XO_PXOR, d, x[1], x[2]);
-        x64_v3(&e->a, XO_PAND, d, d, x[0]);
-        x64_v3(&e->a, XO_PXOR, d, d, x[2]);
-        ok = true;
+    x64_vec_init(&v, e, insn);
+    for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
+        v.x[n] = x64_xreg(e, insn->arg[n], n + 1);
+        e->xlocked |= 1u << v.x[n];
     }
+    for (unsigned n = 0; n < row->temps; n++) {
+        v.t[n] = x64_xtmp(e);
+    }
+    v.d = x64_xdef(e, id); /* differs from the operands */
+    ok = row->fn(&v);
     g_assert(ok);
-    x64_vmask(e, d, insn->imm);
+    if (!v.clean && !(v.width == IR_W64 && row->zeros && x64_args_low(e, insn))) {
+        xv_trim(&v, v.d, v.esize);
+    }
+    e->val[id].low64 = v.width != IR_W128;
 }

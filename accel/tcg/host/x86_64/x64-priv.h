@@ -31,8 +31,13 @@ enum {
     X64_FRAME_BYTES = X64_FRAME_SLOT + X64_SLOTS * 8 + 8, /* keeps rsp aligned after 6 pushes */
 };
 
+/* What generated code may use: the host's, less what the tier asked for hides. */
 typedef struct X64Features {
-    bool avx, avx2, bmi1, bmi2, lzcnt, movbe, aes, pclmul, fma, f16c;
+    bool aes, pclmul, sha;
+    bool avx, avx2, bmi1, bmi2, lzcnt, movbe, f16c, fma;
+    bool avx512f, avx512bw, avx512cd, avx512dq, avx512vl;
+    bool gfni, vbmi, vbmi2, vnni, bitalg;
+    bool avx512; /* all of F, BW, CD, DQ, VL: the EVEX forms of 128 bits */
 } X64Features;
 
 /* Displacements from rbp of what generated code touches. */
@@ -82,6 +87,7 @@ typedef struct X64Val {
     uint8_t demand; /* of a V128: bytes from the lowest that anything looks at */
     bool zext;      /* an I32 whose register's upper half is known to be 0 */
     bool homed;     /* guest state at `home` holds it */
+    bool low64;     /* a V128 whose upper half is known to be 0 */
     int16_t slot;   /* of the frame; -1: none */
     int32_t home;   /* displacement from rbp */
 } X64Val;
@@ -138,6 +144,13 @@ typedef struct X64ExitRec {
     int32_t delta;
 } X64ExitRec;
 
+/* Four bytes of code that receive the distance of a constant. */
+typedef struct X64PoolRef {
+    uint32_t at;
+    uint8_t tail; /* bytes of the instruction behind them */
+    uint16_t index;
+} X64PoolRef;
+
 /* State of emitting one block; reused. */
 typedef struct X64Emit {
     X64Asm a;
@@ -157,9 +170,11 @@ typedef struct X64Emit {
     uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
     uint16_t head[16];      /* first value in each general register */
     uint16_t xhead[16];
-    GArray *homes; /* uint16_t: values with a home */
-    GArray *stubs; /* X64Stub */
-    GArray *exits; /* X64ExitRec */
+    GArray *homes;     /* uint16_t: values with a home */
+    GArray *stubs;     /* X64Stub */
+    GArray *exits;     /* X64ExitRec */
+    GArray *pool;      /* IrV128: constants behind the block's code */
+    GArray *pool_refs; /* X64PoolRef */
     uint64_t slot_used[X64_SLOTS / 64];
     uint64_t vslot_used[X64_VSLOTS / 64];
     uint64_t slot_dying[X64_SLOTS / 64]; /* free after the current operation */
@@ -241,6 +256,8 @@ int x64_slot_new(X64Emit *e, bool vec);
 X64Mem x64_slot_mem(int slot, bool vec);
 unsigned x64_xreg(X64Emit *e, unsigned id, unsigned tmp);
 unsigned x64_xdef(X64Emit *e, unsigned id);
+/* A register for the current operation alone. */
+unsigned x64_xtmp(X64Emit *e);
 
 /* ---- flags.c: bundles ---- */
 
@@ -277,6 +294,9 @@ extern X64EmitFn *const x64_emit_table[IR_N_OPS];
 
 /* All of vops.def: inline where there is a sequence, else through the reference function. */
 X64EmitFn x64_vector;
+
+/* The pool of constants, behind the code (vec.c). */
+void x64_pool_emit(X64Emit *e);
 
 /* Compare two integer operands by insn->sub (IrCmp). */
 X64Cc x64_compare(X64Emit *e, const IrInsn *insn);
@@ -359,6 +379,14 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
 
 /* Emit the common code; the number of bytes, 0 if there is no room. */
 size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room);
+
+/* ---- features.c ---- */
+
 void x64_features_read(X64Features *f, bool *usable);
+/* Hide what is above @tier: v2, v3, v4 or max; NULL: nothing. False: no such tier, or the host
+ * does not reach it. */
+bool x64_features_limit(X64Features *f, const char *tier, GError **err);
+/* Set the fields that follow from others. */
+void x64_features_derive(X64Features *f);
 
 #endif

@@ -81,6 +81,9 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
                     "use -accel tcg,backend=interp");
         return false;
     }
+    if (!x64_features_limit(&h->feat, cache->host_cpu, err)) {
+        return false;
+    }
     x64_layout_init(&h->lay, target);
     h->lay.count_on = cache->counters;
     h->lay.icount_on = cache->icount;

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Vector operations: AES and SHA by the host's instructions.
+ * Spec: Intel SDM vol. 2 (AESENC..., SHA1RNDS4, SHA256RNDS2...); FIPS 197, FIPS 180-4.
+ */
+#include "accel/tcg/host/x86_64/vec-priv.h"
+
+bool x64_vec_aes(X64Vec *v)
+{
+    unsigned d = v->d, a = v->x[0], zero = v->t[0];
+
+    if (!v->f->aes) {
+        return false;
+    }
+    v->clean = true;
+    if (v->op == IR_VAESIMC) {
+        xv2(v, XO_AESIMC, d, a);
+        return true;
+    }
+    xv_zero(v, zero); /* the round key */
+    switch (v->op) {
+    case IR_VAESE:
+        xv3(v, XO_AESENCLAST, d, a, zero);
+        break;
+    case IR_VAESD:
+        xv3(v, XO_AESDECLAST, d, a, zero);
+        break;
+    default: /* MixColumns alone: a round after its other steps were undone */
+        xv3(v, XO_AESDECLAST, d, a, zero);
+        xv3(v, XO_AESENC, d, d, zero);
+        break;
+    }
+    return true;
+}
+
+/* ---- SHA-1 ---- */
+
+/*
+ * SHA1RNDS4 has the words in the opposite order, E with the first word of the schedule, and adds
+ * the round constant, which the guest has added already.
+ */
+bool x64_vec_sha1(X64Vec *v)
+{
+    static const uint32_t constant[3] = { 0x5a827999, 0x6ed9eba1, 0x8f1bbcdc };
+    unsigned d = v->d, t = v->t[0];
+
+    if (!v->f->sha) {
+        return false;
+    }
+    xv2i(v, XO_PSHUFD, t, v->x[2], 0x1b);
+    xv_with2(v, XO_PSUBD, t, t, xv_lanes(2, constant[v->variant]));
+    xv_bytes(v, true, d, v->x[1], 12);
+    xv3(v, XO_PADDD, t, t, d);
+    xv2i(v, XO_PSHUFD, d, v->x[0], 0x1b);
+    x64_rri(v->a, XV_SHA1RNDS4, d, t, (uint8_t)v->variant);
+    xv2i(v, XO_PSHUFD, d, d, 0x1b);
+    return true;
+}
+
+/* Lanes rotated left by 1. */
+static void x64_vec_rol1(X64Vec *v, unsigned d, unsigned t)
+{
+    xv_shift(v, 2, XV_RIGHT, t, d, 31);
+    xv3(v, XO_PADDD, d, d, d);
+    xv3(v, XO_POR, d, d, t);
+}
+
+bool x64_vec_sha1su1(X64Vec *v)
+{
+    unsigned d = v->d, t = v->t[0], u = v->t[1];
+
+    xv_bytes(v, false, d, v->x[1], 4);
+    xv3(v, XO_PXOR, d, d, v->x[0]);
+    x64_vec_rol1(v, d, t);
+    xv_bytes(v, true, u, d, 12); /* word 0 goes into word 3 */
+    x64_vec_rol1(v, u, t);
+    xv3(v, XO_PXOR, d, d, u);
+    return true;
+}
+
+/* ---- SHA-256 ---- */
+
+/* SHA256RNDS2 does two rounds on words (F E B A) and (H G D C), lane 0 first, of xmm0. */
+bool x64_vec_sha256h(X64Vec *v)
+{
+    bool second = v->variant & 1;
+    unsigned abcd = v->x[second], efgh = v->x[!second], d = v->d, t = v->t[0], u = v->t[1];
+
+    if (!v->f->sha) {
+        return false;
+    }
+    xv3i(v, XO_SHUFPS, t, efgh, abcd, 0x11);
+    xv3i(v, XO_SHUFPS, u, efgh, abcd, 0xbb);
+    xv_mov(v, 0, v->x[2]);
+    x64_rr(v->a, XV_SHA256RNDS2, u, t);
+    xv2i(v, XO_PSHUFD, 0, v->x[2], 0xee);
+    x64_rr(v->a, XV_SHA256RNDS2, t, u);
+    xv3i(v, XO_SHUFPS, d, t, u, second ? 0x11 : 0xbb);
+    return true;
+}
+
+bool x64_vec_sha256su0(X64Vec *v)
+{
+    if (!v->f->sha) {
+        return false;
+    }
+    xv_mov(v, v->d, v->x[0]);
+    x64_rr(v->a, XV_SHA256MSG1, v->d, v->x[1]);
+    return true;
+}
+
+bool x64_vec_sha256su1(X64Vec *v)
+{
+    if (!v->f->sha) {
+        return false;
+    }
+    xv3i(v, XO_PALIGNR, v->d, v->x[2], v->x[1], 4);
+    xv3(v, XO_PADDD, v->d, v->d, v->x[0]);
+    x64_rr(v->a, XV_SHA256MSG2, v->d, v->x[2]);
+    return true;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Vector operations: products that widen, sums of products. */
+#include "accel/tcg/host/x86_64/vec-priv.h"
+
+bool xv_mull(X64Vec *v, unsigned esize, bool is_signed, bool high, unsigned d, unsigned a,
+             unsigned b, unsigned t)
+{
+    if (esize == 0 || (high && v->width != IR_W128)) {
+        return false;
+    }
+    switch (esize) {
+    case 1:
+        if (high) {
+            xv2i(v, XO_PSHUFD, t, a, 0xee);
+            xv2i(v, XO_PSHUFD, d, b, 0xee);
+            a = t;
+            b = d;
+        }
+        xv2(v, is_signed ? XO_PMOVSXBW : XO_PMOVZXBW, t, a);
+        xv2(v, is_signed ? XO_PMOVSXBW : XO_PMOVZXBW, d, b);
+        xv3(v, XO_PMULLW, d, d, t);
+        return true;
+    case 2:
+        xv3(v, XO_PMULLW, d, a, b);
+        xv3(v, is_signed ? XV_PMULHW : XV_PMULHUW, t, a, b);
+        xv3(v, high ? XO_PUNPCKHWD : XO_PUNPCKLWD, d, d, t);
+        return true;
+    default: /* the even lanes of both count */
+        xv2i(v, XO_PSHUFD, d, a, high ? 0x32 : 0x10);
+        xv2i(v, XO_PSHUFD, t, b, high ? 0x32 : 0x10);
+        xv3(v, is_signed ? XO_PMULDQ : XO_PMULUDQ, d, d, t);
+        return true;
+    }
+}
+
+bool x64_vec_mull(X64Vec *v)
+{
+    return xv_mull(v, v->esize, v->variant & 1, v->variant & 2, v->d, v->x[0], v->x[1], v->t[0]);
+}
+
+bool x64_vec_pmull(X64Vec *v)
+{
+    if (!v->f->pclmul || v->esize != 3) {
+        return false;
+    }
+    xv3i(v, XO_PCLMULQDQ, v->d, v->x[0], v->x[1], v->variant & 2 ? 0x11 : 0);
+    v->clean = true;
+    return true;
+}
+
+/*
+ * VPDPBUSD multiplies unsigned by signed bytes. With c = (c ^ 80) + 128 an unsigned c becomes a
+ * signed one and 128 times the sum of b, which is twice a product with 64; with b = (b ^ 80) - 128
+ * a signed b becomes an unsigned one less 128 times the sum of c.
+ */
+static void x64_vec_dot_vnni(X64Vec *v)
+{
+    unsigned d = v->d, b = v->x[1], c = v->x[2], t = v->t[0], u = v->t[1];
+
+    xv_mov(v, d, v->x[0]);
+    switch (v->variant) {
+    case 0:
+        xv_with2(v, XO_PXOR, t, c, xv_signs(0));
+        xv3(v, XV_PDPBUSD, d, b, t);
+        xv_const(v->e, t, xv_lanes(0, 0x40), xv_lanes(0, 0x40));
+        xv3(v, XV_PDPBUSD, d, b, t);
+        xv3(v, XV_PDPBUSD, d, b, t);
+        break;
+    case 1:
+        xv_const(v->e, u, xv_signs(0), xv_signs(0));
+        xv3(v, XO_PXOR, t, b, u);
+        xv3(v, XV_PDPBUSD, d, t, c);
+        xv_zero(v, t);
+        xv3(v, XV_PDPBUSD, t, u, c);
+        xv3(v, XO_PSUBD, d, d, t);
+        break;
+    default:
+        xv3(v, XV_PDPBUSD, d, b, c);
+        break;
+    }
+}
+
+/* The even or odd bytes of @a as 16-bit lanes. */
+static void x64_vec_half(X64Vec *v, unsigned d, unsigned a, bool odd, bool is_signed)
+{
+    if (odd) {
+        xv_shift(v, 1, is_signed ? XV_ARITH : XV_RIGHT, d, a, 8);
+    } else if (is_signed) {
+        xv_shift(v, 1, XV_LEFT, d, a, 8);
+        xv_shift(v, 1, XV_ARITH, d, d, 8);
+    } else {
+        xv_with2(v, XO_PAND, d, a, xv_lanes(1, 0xff));
+    }
+}
+
+bool x64_vec_dot(X64Vec *v)
+{
+    if (v->f->vnni) {
+        x64_vec_dot_vnni(v);
+        return true;
+    }
+    xv_mov(v, v->d, v->x[0]);
+    for (unsigned odd = 0; odd < 2; odd++) {
+        x64_vec_half(v, v->t[0], v->x[1], odd, v->variant == 1);
+        x64_vec_half(v, v->t[1], v->x[2], odd, v->variant != 0);
+        xv3(v, XV_PMADDWD, v->t[0], v->t[0], v->t[1]);
+        xv3(v, XO_PADDD, v->d, v->d, v->t[0]);
+    }
+    return true;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every vector operation in every form that a desc can ask for, on every tier of host CPU, against
+ * its reference function.
+ */
+#include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/vec-priv.h"
+#include "accel/tcg/tcg-priv.h"
+#include "accel/tcg/ir/ir-ref.h"
+#include "tests/unit.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum { CODE_BYTES = 1 << 20, N_RUNS = 24 };
+
+typedef struct VecCpu {
+    Cpu cpu;
+    uint64_t x[2];
+    IrV128 v[6];
+    uint32_t flags;
+    IrFpState fp;
+    uint64_t pc;
+} VecCpu;
+
+/* Forms of an operation: bit n of `esizes` and `widths` (IrWidth), variants below `variants`. */
+typedef struct VecRow {
+    IrOpcode op;
+    uint8_t esizes, widths, variants;
+    enum { IMM_NONE, IMM_LEFT, IMM_RIGHT, IMM_ROUND, IMM_BYTE, IMM_LANE, IMM_INS, IMM_TBX } imm;
+} VecRow;
+
+enum { S = 1, W = 2, Q = 4, WQ = 6, SWQ = 7 };
+
+static const VecRow vec_rows[] = {
+    { IR_VLOW, 1, WQ, 1 },
+    { IR_VAND, 1, WQ, 1 },
+    { IR_VOR, 1, WQ, 1 },
+    { IR_VXOR, 1, WQ, 1 },
+    { IR_VANDC, 1, WQ, 1 },
+    { IR_VORC, 1, WQ, 1 },
+    { IR_VNOT, 1, WQ, 1 },
+    { IR_VBSL, 1, WQ, 1 },
+    { IR_VADD, 15, SWQ, 1 },
+    { IR_VSUB, 15, SWQ, 1 },
+    { IR_VMUL, 15, SWQ, 1 },
+    { IR_VNEG, 15, SWQ, 1 },
+    { IR_VABS, 15, SWQ, 1 },
+    { IR_VUMIN, 15, SWQ, 1 },
+    { IR_VUMAX, 15, SWQ, 1 },
+    { IR_VSMIN, 15, SWQ, 1 },
+    { IR_VSMAX, 15, SWQ, 1 },
+    { IR_VCMP, 15, SWQ, 10 },
+    { IR_VABD, 15, SWQ, 2 },
+    { IR_VHADD, 15, SWQ, 4 },
+    { IR_VHSUB, 15, SWQ, 2 },
+    { IR_VQADD, 15, SWQ, 4 },
+    { IR_VQSUB, 15, SWQ, 2 },
+    { IR_VQABS, 15, SWQ, 1 },
+    { IR_VQDMULH, 6, SWQ, 2 },
+    { IR_VQRDMLAH, 6, SWQ, 2 },
+    { IR_VMULL, 14, Q, 4 },
+    { IR_VMULL, 14, S, 2 },
+    { IR_VQDMULL, 12, Q, 4 },
+    { IR_VQDMULL, 12, S, 1 },
+    { IR_VPMUL, 1, WQ, 1 },
+    { IR_VPMULL, 10, Q, 4 },
+    { IR_VDOT, 4, WQ, 3 },
+    { IR_VMMLA, 4, Q, 3 },
+    { IR_VURECPE, 4, WQ, 1 },
+    { IR_VURSQRTE, 4, WQ, 1 },
+    { IR_VCLZ, 15, SWQ, 1 },
+    { IR_VCLS, 15, SWQ, 1 },
+    { IR_VCNT, 1, WQ, 1 },
+    { IR_VRBIT, 1, WQ, 1 },
+    { IR_VSHLI, 15, SWQ, 1, IMM_LEFT },
+    { IR_VSHRI, 15, SWQ, 1, IMM_RIGHT },
+    { IR_VSARI, 15, SWQ, 1, IMM_RIGHT },
+    { IR_VRSHRI, 15, SWQ, 2, IMM_ROUND },
+    { IR_VRORI, 15, SWQ, 1, IMM_LEFT },
+    { IR_VSHLV, 15, SWQ, 4 },
+    { IR_VQSHLV, 15, SWQ, 8 },
+    { IR_VWIDEN, 14, Q, 4 },
+    { IR_VWIDEN, 14, S, 2 },
+    { IR_VNARROW, 7, S | W, 1 },
+    { IR_VQNARROW, 7, S | W, 3 },
+    { IR_VADDV, 7, WQ, 1 },
+    { IR_VADDV, 8, Q, 1 },
+    { IR_VMINMAXV, 7, WQ, 4 },
+    { IR_VZIP, 7, WQ, 2 },
+    { IR_VZIP, 8, Q, 2 },
+    { IR_VUZP, 7, WQ, 2 },
+    { IR_VUZP, 8, Q, 2 },
+    { IR_VTRN, 7, WQ, 2 },
+    { IR_VTRN, 8, Q, 2 },
+    { IR_VREV, 1, WQ, 4 },
+    { IR_VREV, 2, WQ, 4 },
+    { IR_VREV, 4, WQ, 4 },
+    { IR_VEXT, 1, WQ, 1, IMM_BYTE },
+    { IR_VDUPLANE, 15, SWQ, 1, IMM_LANE },
+    { IR_VINSLANE, 15, Q, 1, IMM_INS },
+    { IR_VTBL, 1, WQ, 1 },
+    { IR_VTBX, 1, WQ, 1, IMM_TBX },
+    { IR_VFABS, 14, SWQ, 1 },
+    { IR_VFNEG, 14, SWQ, 1 },
+    { IR_VAESE, 1, Q, 1 },
+    { IR_VAESD, 1, Q, 1 },
+    { IR_VAESMC, 1, Q, 1 },
+    { IR_VAESIMC, 1, Q, 1 },
+    { IR_VSHA1, 4, Q, 3 },
+    { IR_VSHA1SU1, 4, Q, 1 },
+    { IR_VSHA256H, 4, Q, 2 },
+    { IR_VSHA256SU0, 4, Q, 1 },
+    { IR_VSHA256SU1, 4, Q, 1 },
+    { IR_VSHA512H, 8, Q, 2 },
+    { IR_VSHA512SU0, 8, Q, 1 },
+    { IR_VSHA512SU1, 8, Q, 1 },
+    { IR_VSM3SS1, 4, Q, 1 },
+    { IR_VSM3PARTW1, 4, Q, 1 },
+    { IR_VSM3PARTW2, 4, Q, 1 },
+    { IR_VSM4E, 4, Q, 1 },
+    { IR_VSM4EKEY, 4, Q, 1 },
+};
+
+typedef struct VecTest {
+    uint64_t seed;
+    IrBlock *ir;
+    TcgCpu *tc;
+    VecCpu *cpu;
+    Target target;
+    TcgCache cache;
+    const char *tier;
+    unsigned failures, forms;
+} VecTest;
+
+static uint64_t vec_rnd(VecTest *t)
+{
+    t->seed ^= t->seed << 13;
+    t->seed ^= t->seed >> 7;
+    t->seed ^= t->seed << 17;
+    return t->seed;
+}
+
+/* Lanes at and near the ends, small ones, random ones; sometimes one for all. */
+static IrV128 vec_random(VecTest *t, unsigned esize)
+{
+    static const uint64_t ends[] = {
+        0,         1,          2,          3,      UINT64_MAX, 0x7f,       0x80, 0x81,   0x7fff,
+        0x8000,    0x7fffffff, 0x80000000, 0x8001, 0x4000,     0x40000000, 0xff, 0xffff, 0xffffffff,
+        INT64_MAX, 1ull << 63, 1ull << 62, 15,     16,         0xf0,       0xf8, 0xc0,   31,
+        32,        63,         64,         65,     0xe0,       0xdf,       8,    9,      7
+    };
+    IrV128 v = { 0 };
+    unsigned kind = vec_rnd(t) >> 20 & 7;
+
+    for (unsigned n = 0; n < 2; n++) {
+        v.u64[n] = vec_rnd(t);
+    }
+    for (unsigned n = 0; n < 16u >> esize && kind < 5; n++) {
+        uint64_t x = kind < 3 || (vec_rnd(t) >> 9 & 1)
+                         ? ends[(vec_rnd(t) >> 11) % G_N_ELEMENTS(ends)]
+                         : (uint64_t)(int64_t)(int8_t)vec_rnd(t);
+
+        memcpy(&v.u8[n << esize], &x, 1u << esize);
+    }
+    return v;
+}
+
+static unsigned vec_imm(VecTest *t, const VecRow *row, unsigned esize, IrWidth width, unsigned n)
+{
+    unsigned bits = 8u << esize, lanes = 16u >> esize;
+
+    switch (row->imm) {
+    case IMM_LEFT:
+        return n % bits;
+    case IMM_RIGHT:
+        return n % (bits + 1);
+    case IMM_ROUND:
+        return 1 + n % bits;
+    case IMM_BYTE:
+        return n % (width == IR_W128 ? 16 : 8);
+    case IMM_LANE:
+        return n % lanes;
+    case IMM_INS:
+        return n % lanes | (n / lanes) % lanes << 8;
+    case IMM_TBX:
+        return n % 4 * 16;
+    default:
+        return 0;
+    }
+}
+
+static unsigned vec_n_imms(const VecRow *row, unsigned esize)
+{
+    static const unsigned fixed[] = { [IMM_BYTE] = 16, [IMM_TBX] = 4 };
+    unsigned lanes = 16u >> esize;
+
+    switch (row->imm) {
+    case IMM_LEFT:
+    case IMM_ROUND:
+        return 8u << esize;
+    case IMM_RIGHT:
+        return (8u << esize) + 1;
+    case IMM_LANE:
+        return lanes;
+    case IMM_INS:
+        return lanes * lanes;
+    case IMM_NONE:
+        return 1;
+    default:
+        return fixed[row->imm];
+    }
+}
+
+/* ---- running ---- */
+
+static void vec_new(VecTest *t)
+{
+    size_t bytes = sizeof(TcgCpu) + sizeof(VecCpu);
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    t->seed = 0x9e3779b97f4a7c15;
+    t->tc = (TcgCpu *)p;
+    t->cpu = (VecCpu *)(p + sizeof(TcgCpu));
+    t->target = (Target){ .name = "test",
+                          .pc_offset = offsetof(VecCpu, pc),
+                          .flags_offset = offsetof(VecCpu, flags),
+                          .fp_offset = offsetof(VecCpu, fp),
+                          .hot_offset = offsetof(VecCpu, x) };
+    t->cpu->cpu.target = &t->target;
+    t->tc->tcg = g_malloc0(sizeof(Tcg));
+    t->ir = ir_block_new();
+}
+
+static void vec_free(VecTest *t)
+{
+    ir_block_free(t->ir);
+    g_free(t->tc->tcg);
+    munmap(t->tc, sizeof(TcgCpu) + sizeof(VecCpu));
+}
+
+/* Start the back end as @tier; false: this host does not reach it. */
+static bool vec_start(VecTest *t, const char *tier)
+{
+    g_autoptr(GError) err = NULL;
+
+    t->tier = tier;
+    t->cache = (TcgCache){ .size = CODE_BYTES, .host_cpu = (char *)tier };
+    t->cache.rw = t->cache.rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (t->cache.rw == MAP_FAILED) {
+        return false;
+    }
+    if (!tcg_host_x86_64.init(&t->cache, &t->target, &err)) {
+        munmap(t->cache.rw, CODE_BYTES);
+        return false;
+    }
+    t->tc->tcg->cache = t->cache;
+    return true;
+}
+
+static void vec_stop(VecTest *t)
+{
+    tcg_host_x86_64.free(&t->cache);
+    munmap(t->cache.rw, CODE_BYTES);
+}
+
+static uint32_t vec_at(unsigned n)
+{
+    return (uint32_t)(offsetof(VecCpu, v) + n * 16);
+}
+
+/* v4 := op(v0, v1, v2); all operands v0 when @same. Flags go through it unharmed. */
+static void vec_block(VecTest *t, const VecRow *row, IrDesc desc, bool same)
+{
+    size_t n_args = strlen(ir_op_info[row->op].args);
+    IrVal arg[3], d;
+
+    ir_begin(t->ir, 0);
+    ir_insn(t->ir, 0, 4, 0);
+    for (unsigned n = 0; n < 3; n++) {
+        arg[n] = ir_get(t->ir, IR_V128, vec_at(same ? 0 : n), 4);
+    }
+
+    IrVal x = ir_get(t->ir, IR_I64, offsetof(VecCpu, x), 3);
+    IrVal flags = ir_op2(t->ir, IR_FLAGS_SUB, x, ir_i64(t->ir, 7));
+
+    d = n_args == 1   ? ir_v1(t->ir, row->op, desc, arg[0])
+        : n_args == 2 ? ir_v2(t->ir, row->op, desc, arg[0], arg[1])
+                      : ir_v3(t->ir, row->op, desc, arg[0], arg[1], arg[2]);
+    ir_set_flags(t->ir, flags);
+    ir_set(t->ir, vec_at(4), 4, d);
+    ir_exit_loop(t->ir, 4);
+    ir_finish(t->ir);
+}
+
+static void *vec_emit(VecTest *t)
+{
+    TcgChunk chunk = { .cache = &t->cache };
+    TcgBlock block = { .target = &t->target, .n_guest = (uint16_t)t->ir->n_guest };
+
+    chunk.code_start = chunk.code = t->cache.rw + t->cache.n_prologue;
+    chunk.code_end = t->cache.rw + t->cache.size;
+    block.guest = t->ir->guest;
+    return tcg_host_x86_64.emit(&t->cache, &chunk, t->ir, &block) ? block.host_entry : NULL;
+}
+
+static void vec_compare(VecTest *t, const VecRow *row, IrDesc desc, bool same)
+{
+    void *entry;
+
+    vec_block(t, row, desc, same);
+    EXPECT(ir_verify(t->ir) == NULL);
+    entry = vec_emit(t);
+    EXPECT(entry != NULL);
+    for (unsigned n = 0; entry && n < N_RUNS; n++) {
+        IrV128 arg[4] = { 0 }, want, got;
+        IrFpState st = { 0 };
+        bool wrong;
+
+        for (unsigned k = 0; k < 3; k++) {
+            t->cpu->v[k] = vec_random(t, ir_desc_esize(desc));
+            arg[k] = t->cpu->v[same ? 0 : k];
+        }
+        t->cpu->x[0] = vec_rnd(t) & 15;
+        t->cpu->cpu.poll_counter = 1000;
+        t->cpu->fp = st;
+        ir_ref_fn[row->op](&want, arg, desc, &st);
+        tcg_host_x86_64.enter(&t->cpu->cpu, entry);
+        got = t->cpu->v[4];
+        wrong = memcmp(&want, &got, 16) || st.saturated != t->cpu->fp.saturated ||
+                (ir_flags_unpack(t->cpu->flags) >> 30 & 1) != (t->cpu->x[0] == 7);
+        if (wrong && t->failures++ < 40) {
+            test_fail(__FILE__, __LINE__,
+                      "%s on %s: desc %x, of %016" PRIx64 "%016" PRIx64 " %016" PRIx64 "%016" PRIx64
+                      ": want %016" PRIx64 "%016" PRIx64 " (%d), got %016" PRIx64 "%016" PRIx64
+                      " (%d)",
+                      ir_op_info[row->op].name, t->tier, desc, arg[0].u64[1], arg[0].u64[0],
+                      arg[1].u64[1], arg[1].u64[0], want.u64[1], want.u64[0], st.saturated,
+                      got.u64[1], got.u64[0], t->cpu->fp.saturated);
+            return;
+        }
+    }
+    t->forms++;
+}
+
+typedef void VecEach(VecTest *t, const VecRow *row, IrDesc desc, bool same);
+
+static void vec_variants(VecTest *t, const VecRow *row, unsigned esize, IrWidth width, VecEach *f)
+{
+    for (unsigned variant = 0; variant < row->variants; variant++) {
+        if (row->op == IR_VREV && variant <= esize) {
+            continue;
+        }
+        for (unsigned n = 0; n < vec_n_imms(row, esize); n++) {
+            IrDesc desc = ir_desc_imm(esize, width, (uint16_t)vec_imm(t, row, esize, width, n));
+
+            desc = ir_desc_with_variant(desc, variant);
+            f(t, row, desc, false);
+            if (n == 0) {
+                f(t, row, desc, true);
+            }
+        }
+    }
+}
+
+static void vec_each(VecTest *t, VecEach *f)
+{
+    for (size_t k = 0; k < G_N_ELEMENTS(vec_rows); k++) {
+        const VecRow *row = &vec_rows[k];
+
+        for (unsigned form = 0; form < 12; form++) {
+            if ((row->esizes >> (form & 3) & 1) && (row->widths >> form / 4 & 1)) {
+                vec_variants(t, row, form & 3, (IrWidth)(form / 4), f);
+            }
+        }
+    }
+}
+
+static const char *const vec_tiers[] = { "v2", "v3", "v4", "max" };
+
+TEST(x64_vec, all_forms_on_all_tiers)
+{
+    VecTest *t = g_new0(VecTest, 1);
+
+    vec_new(t);
+    for (size_t n = 0; n < G_N_ELEMENTS(vec_tiers); n++) {
+        if (vec_start(t, vec_tiers[n])) {
+            t->failures = t->forms = 0;
+            vec_each(t, vec_compare);
+            EXPECT(t->forms > 1000);
+            vec_stop(t);
+        }
+    }
+    vec_free(t);
+    g_free(t);
+}
