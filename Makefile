@@ -2,7 +2,7 @@
 # The two commands of README: `make demo` and `make check`. Packagers use ./configure and ninja.
 BUILD ?= build
 
-.PHONY: all demo check bench deps clean
+.PHONY: all demo check bench bench-quick deps clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -26,7 +26,11 @@ check:
 
 bench: all
 	./scripts/install-deps.sh test
-	./tests/bench/run.sh $(BUILD)
+	python3 tests/bench/suite.py $(BUILD)
+
+bench-quick: all
+	./scripts/install-deps.sh test
+	python3 tests/bench/suite.py $(BUILD) --quick
 
 clean:
 	rm -rf $(BUILD)

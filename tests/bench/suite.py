@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Programs in an AArch64 Debian, us and QEMU in turn: suite.py BUILD [options].
+
+Each program runs in the same guest under both; its cost is the CPU time of the emulator's process
+between two marks on the console (wall time for those with two vCPUs). Prints medians, the ratio
+QEMU/ours (above 1: we are faster) and geometric means. Output of the programs must be equal.
+"""
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+INTEGER = ('lua vm gzip bzip2 xz zstd 7z sha256 md5 sort chase queens string awk grep sqlite python '
+           'perl cc1 openssl').split()
+FLOAT = ('fp-nbody fp-linpack fp-fft fp-matmul32 fp-matmul64 fp-mandelbrot fp-libm fp-saxpy '
+         'fp-audio fp-memcpy aes sha').split()
+SYSTEM = 'sys-syscall sys-fork sys-exec sys-pipe sys-fault sys-mmap sys-signal sys-file sys-smc shell'.split()
+TWO = 'sys-turns2 sys-locks2 sys-work2 sys-pipe2'.split()
+QUICK = 'lua gzip sort chase python cc1 fp-nbody fp-matmul32 aes sys-syscall sys-exec sys-pipe sys-fault'.split()
+CPUS = ['neoverse-n1', 'max,pauth-impdef=on,sve=off']
+BOOT_CPUS = ['max', 'cortex-a57']
+INIT = '''#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+echo "@BOOT"
+/bin/busybox --install -s
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for m in virtio_ring virtio virtio_mmio virtio_blk; do insmod /lib/modules/$m.ko 2>/dev/null; done
+mkdir -p /mnt
+mount -t ext4 -o ro,noload /dev/vda /mnt || echo "@FAIL mount"
+mount -t tmpfs tmpfs /mnt/tmp
+mount -t proc proc /mnt/proc
+mount --bind /dev /mnt/dev
+chroot /mnt /bench/run $(sed 's/.*bench=//; s/ .*//; s/,/ /g' /proc/cmdline)
+poweroff -f
+'''
+
+
+def prepare(build):
+    guest, work = os.path.join(build, 'guest'), os.path.join(build, 'bench')
+    for args in ([os.path.join(ROOT, 'scripts/fetch-guest.sh'), guest],
+                 [os.path.join(HERE, 'fetch-userland.sh'), work]):
+        status = subprocess.run(args, check=False).returncode
+        if status:
+            sys.exit(status)
+    fs = os.path.join(work, 'suite-fs')
+    os.makedirs(fs, exist_ok=True)
+    with open(os.path.join(fs, 'suite'), 'w', encoding='utf-8') as f:
+        f.write(INIT)
+    os.chmod(os.path.join(fs, 'suite'), 0o755)
+    initrd = os.path.join(work, 'suite.gz')
+    subprocess.run(f'(cat {guest}/initrd.gz; cd {fs}; echo suite | cpio -o -H newc --quiet -R 0:0 | '
+                   f'gzip -1) > {initrd}', shell=True, check=True)
+    return os.path.join(guest, 'Image'), initrd, os.path.join(work, 'user.img')
+
+
+class Clock:
+    """CPU and wall time of a child."""
+
+    def __init__(self, pid):
+        # The kernel's id of a process's CPU-time clock, as clock_getcpuclockid makes it.
+        self.clock = (~pid << 3) | 2
+
+    def now(self):
+        return time.clock_gettime(self.clock), time.monotonic()
+
+
+def run(command, limit):
+    """{row: (cpu, wall, checksum)} of one boot; and the log."""
+    rows, sums, log, begin = {}, {}, [], None
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as child:
+        clock = Clock(child.pid)
+        start = clock.now()
+        killer = subprocess.Popen(['sh', '-c', f'sleep {limit}; kill {child.pid}'])
+        try:
+            for raw in child.stdout:
+                now = clock.now()
+                line = raw.decode('utf-8', 'replace').strip()
+                log.append(line)
+                word = line.split()
+                if line.startswith('@BOOT'):
+                    rows['boot'] = now[0], now[1] - start[1]
+                elif line.startswith('@B ') and len(word) == 2:
+                    begin = clock.now()
+                elif line.startswith('@E ') and len(word) == 3 and begin:
+                    rows[word[1]] = now[0] - begin[0], now[1] - begin[1]
+                    if word[2] != '0':
+                        sums[word[1]] = 'status ' + word[2]
+                    begin = None
+                elif line.startswith('@S ') and len(word) >= 3:
+                    sums.setdefault(word[1], word[2])
+        finally:
+            killer.kill()
+            killer.wait()
+    return {k: (*v, sums.get(k, '')) for k, v in rows.items()}, log
+
+
+def command(emulator, files, cpu, smp, rows):
+    kernel, initrd, disk = files
+    return [*emulator, '-M', 'virt', '-cpu', cpu, '-smp', str(smp), '-m', '1024', '-nographic',
+            '-kernel', kernel, '-initrd', initrd, '-no-reboot', '-append',
+            f'console=ttyAMA0 quiet rdinit=/suite panic=-1 bench={",".join(rows) or "none"} ',
+            '-drive', f'file={disk},if=none,id=d,format=raw,readonly=on',
+            '-device', 'virtio-blk-device,drive=d']
+
+
+def measure(emulators, files, args, jobs):
+    """{(cpu, row): {emulator: [samples]}}"""
+    found = {}
+    for n in range(args.rounds):
+        for cpu, smp, rows in jobs:
+            for name, emulator in emulators.items():
+                got, log = run(command(emulator, files, cpu, smp, rows), args.limit)
+                path = os.path.join(args.build, 'bench', f'suite-{name}.log')
+                with open(path, 'a', encoding='utf-8') as f:
+                    f.write('\n'.join(log) + '\n')
+                for row, sample in got.items():
+                    if row != 'boot' or smp == 1:
+                        found.setdefault((cpu, row), {}).setdefault(name, []).append(sample)
+                missing = [r for r in rows if r not in got]
+                if missing:
+                    print(f'{name}, {cpu}: did not finish {" ".join(missing)}', file=sys.stderr)
+        print(f'round {n + 1} of {args.rounds} done', file=sys.stderr)
+    return found
+
+
+def show(found, out):
+    classes = [('boot', ['boot'], 0), ('integer', INTEGER, 0), ('FP and SIMD', FLOAT, 0),
+               ('system', SYSTEM, 0), ('two vCPUs (wall)', TWO, 1)]
+    cpus = list(dict.fromkeys(cpu for cpu, _ in found))
+    for cpu in cpus:
+        print(f'\n`-cpu {cpu}`\n\n| | ours s | QEMU s | QEMU/ours |\n|---|---:|---:|---:|', file=out)
+        for title, rows, kind in classes:
+            logs = []
+            rows = [r for r in rows if (cpu, r) in found]
+            for row in rows:
+                both = found[cpu, row]
+                if len(both) < 2:
+                    print(f'| {row} | {", ".join(both)} only | | |', file=out)
+                    continue
+                ours, qemu = (statistics.median(s[kind] for s in both[e]) for e in ('ours', 'qemu'))
+                sums = {s[2] for e in both.values() for s in e}
+                wrong = '' if len(sums) == 1 and 'status' not in str(sums) else f' WRONG {sums}'
+                print(f'| {row} | {ours:.3f} | {qemu:.3f} | {qemu / ours:.2f}{wrong} |', file=out)
+                logs.append(math.log(qemu / ours))
+            if len(logs) > 1:
+                print(f'| **{title}**, geometric mean of {len(logs)} | | | '
+                      f'**{math.exp(sum(logs) / len(logs)):.2f}** |', file=out)
+    out.flush()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('build')
+    p.add_argument('--rounds', type=int, default=3)
+    p.add_argument('--quick', action='store_true', help='some programs, one model, one round')
+    p.add_argument('--rows', default='', help='these programs alone, comma-separated')
+    p.add_argument('--cpu', default='', help='this model alone')
+    p.add_argument('--limit', type=int, default=240, help='seconds for one boot and its programs')
+    p.add_argument('--only', default='', help='ours or qemu alone')
+    args = p.parse_args()
+    args.build = os.path.abspath(args.build)
+    files = prepare(args.build)
+    emulators = {'ours': [os.path.join(args.build, 'tinamou'), 'system', 'aarch64'],
+                 'qemu': ['qemu-system-aarch64', '-net', 'none']}
+    if args.only:
+        emulators = {args.only: emulators[args.only]}
+    want = args.rows.split(',') if args.rows else QUICK if args.quick else None
+    if args.quick:
+        args.rounds = 1
+    if want is None and os.path.exists(os.path.join(HERE, 'simd.c')):
+        FLOAT.extend(simd_rows())
+    one = [r for r in INTEGER + FLOAT + SYSTEM if want is None or r in want]
+    two = [r for r in TWO if want is None or r in want]
+    jobs = []
+    for cpu in [args.cpu] if args.cpu else CPUS[:1] if args.quick else CPUS:
+        jobs += [(cpu, 1, one)] if one else []
+        jobs += [(cpu, 2, two)] if two else []
+    if want is None and not args.cpu:
+        jobs += [(cpu, 1, []) for cpu in BOOT_CPUS]
+    found = measure(emulators, files, args, jobs)
+    with open(os.path.join(args.build, 'bench', 'suite.json'), 'w', encoding='utf-8') as f:
+        json.dump([[*k, v] for k, v in found.items()], f)
+    show(found, sys.stdout)
+
+
+def simd_rows():
+    """The programs of simd.c, by its table."""
+    out = subprocess.run(['sed', '-n', r's/^ *{ *"\([a-z0-9-]*\)",.*/simd-\1/p',
+                          os.path.join(HERE, 'simd.c')], stdout=subprocess.PIPE, text=True, check=True)
+    return out.stdout.split()
+
+
+if __name__ == '__main__':
+    main()
