@@ -27,7 +27,7 @@ enum {
 
 /* Bytes of zeroed memory in front of every Cpu (devices of that base are mapped, not allocated):
  * the accelerator's state, at a fixed distance from the Cpu. */
-enum { CPU_HEADROOM = 8 << 20 };
+enum { CPU_HEADROOM = 16 << 20 };
 
 typedef enum CpuRunState {
     CPU_STOPPED, /* the machine is paused, or it has not started */

@@ -299,7 +299,7 @@ static void cache_kill(Tcg *t, TcgBlock *b)
     }
 }
 
-/* Jump caches may still name dead blocks. */
+/* Jump caches may still name dead blocks: forget everything. */
 static void cache_forget_jumps(Tcg *t)
 {
     for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
@@ -313,9 +313,38 @@ static void cache_forget_jumps(Tcg *t)
     }
 }
 
+/* Blocks that died in one go, or that there were too many to list. */
+typedef struct CacheDead {
+    TcgDead list[32];
+    unsigned n;
+} CacheDead;
+
+/* Context: the lock is held. */
+static void cache_invalidate(Tcg *t, TcgBlock *b, CacheDead *dead)
+{
+    cache_kill(t, b);
+    __atomic_fetch_add(&t->invalidations, 1, __ATOMIC_RELAXED);
+    if (dead->n < ARRAY_SIZE(dead->list)) {
+        dead->list[dead->n] = (TcgDead){ b->host_entry, b->start_delta };
+    }
+    dead->n++;
+}
+
+/* Jump caches may still name these. */
+static void cache_forget(Tcg *t, const CacheDead *dead)
+{
+    if (dead->n > ARRAY_SIZE(dead->list)) {
+        cache_forget_jumps(t);
+        return;
+    }
+    for (unsigned i = 0; dead->n && i < machine_n_cpus(t->machine); i++) {
+        tcg_jump_post(machine_cpu(t->machine, i), dead->list, dead->n);
+    }
+}
+
 void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
-    bool killed = false;
+    CacheDead dead = { .n = 0 };
 
     mutex_lock(&t->lock);
     for (uint64_t page = off & ~(uint64_t)(GUEST_PAGE_SIZE - 1); page < off + len;
@@ -328,21 +357,17 @@ void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
         for (; b; b = next) {
             next = b->page_next;
             if (b->granules & hit) {
-                cache_kill(t, b);
-                t->invalidations++;
-                killed = true;
+                cache_invalidate(t, b, &dead);
             }
         }
     }
     mutex_unlock(&t->lock);
-    if (killed) {
-        cache_forget_jumps(t);
-    }
+    cache_forget(t, &dead);
 }
 
 void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
-    bool killed = false;
+    CacheDead dead = { .n = 0 };
 
     mutex_lock(&t->lock);
     for (uint64_t page = off & ~(uint64_t)(GUEST_PAGE_SIZE - 1); page < off + len;
@@ -350,16 +375,12 @@ void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
         for (TcgBlock *b = cache_page_head(t, ram, page), *next; b; b = next) {
             next = b->page_next;
             if (!cache_source_holds(b)) {
-                cache_kill(t, b);
-                t->invalidations++;
-                killed = true;
+                cache_invalidate(t, b, &dead);
             }
         }
     }
     mutex_unlock(&t->lock);
-    if (killed) {
-        cache_forget_jumps(t);
-    }
+    cache_forget(t, &dead);
 }
 
 /* ---- chunks ---- */
@@ -429,6 +450,7 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     Tcg *t = tc->tcg;
+    bool retired = false;
     TcgChunk *c;
 
     __atomic_store_n(&tc->passed, 0, __ATOMIC_SEQ_CST); /* we are in no generated code */
@@ -444,6 +466,7 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
     }
     while (!t->free_chunks) {
         cache_retire(t);
+        retired = true;
         cache_reclaim(t);
         if (!t->free_chunks) {
             mutex_unlock(&t->lock);
@@ -463,7 +486,9 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
     tc->chunk = c;
     tc->leave_exit = NULL; /* its chunk may be gone */
     mutex_unlock(&t->lock);
-    cache_forget_jumps(t);
+    if (retired) {
+        cache_forget_jumps(t);
+    }
     __atomic_store_n(&tc->passed, __atomic_load_n(&t->epoch, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
     return c;
 }

@@ -21,9 +21,12 @@ enum {
     TCG_TLB_MAX = 4096, /* entries reserved for each MMU mode and kind */
     TCG_MODES = 16,
     TCG_USED_MAX = 512,
-    TCG_JUMP_BITS = 12,
+    TCG_JUMP_BITS = 14,
+    TCG_JUMP_USED_MAX = 2048,
     TCG_JUMP_SIZE = 1 << TCG_JUMP_BITS,
-    TCG_JUMP_TABLES = 4,
+    TCG_JUMP_TABLES = 16,
+    TCG_CODE_SEEN_BITS = 1 << 16,
+    TCG_CODE_LARGE = 16,
     TCG_CODE_TLB_SIZE = 1024,
     TCG_IO_SIZE = 64,
     TCG_SPACES = 64, /* address spaces remembered, one for each hash of its name */
@@ -85,6 +88,7 @@ typedef struct TcgCodePage {
     RamBlock *ram; /* NULL: not in RAM: blocks are not kept */
     uint64_t ram_off;
     GuestPhys phys;
+    uint64_t id; /* the mode's global_id or space_id when it was found */
     uint8_t mode;
     uint8_t code_attr;
     bool global, secure;
@@ -103,16 +107,27 @@ typedef struct TcgJump {
 
 typedef struct TcgJumpTable {
     uint64_t mode_word;
+    uint64_t global_id, space_id; /* of `mode`, when it was filled; space_id counts if has_local */
     uint64_t last_use;
+    uint8_t mode;   /* of fetches */
+    bool has_local; /* an entry's page is not global */
     uint32_t n_used;
-    uint16_t used[TCG_USED_MAX];
+    uint16_t used[TCG_JUMP_USED_MAX];
     TcgJump entry[TCG_JUMP_SIZE];
 } TcgJumpTable;
+
+/* A mapping greater than a page, of which code was found in some part. */
+typedef struct TcgCodeLarge {
+    uint64_t start, span;
+    uint8_t mode;
+} TcgCodeLarge;
 
 typedef struct TcgStats {
     uint64_t translations, guest_insns, host_bytes, translate_ns;
     uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
     uint64_t interrupts, exceptions, enters, space_switches;
+    uint64_t code_fills, code_flushes, jump_clears;
+    uint64_t left[8]; /* by TcgLeave */
 } TcgStats;
 
 /* What generated code adds to with `count=on`. */
@@ -144,7 +159,12 @@ typedef struct TcgCpu {
     TcgSpace space[TCG_SPACES];
     uint64_t walk_epoch;
     TcgCodePage code_tlb[TCG_CODE_TLB_SIZE];
+    TcgCodeLarge code_large[TCG_CODE_LARGE];
+    unsigned n_code_large; /* TCG_CODE_LARGE + 1: too many to list */
+    uint64_t code_seen[TCG_CODE_SEEN_BITS / 64];
+    uint32_t code_seen_modes;
     TcgJumpTable jump_table[TCG_JUMP_TABLES];
+    TcgJumpTable *jump_table_now; /* that `jump` is part of */
     uint64_t jump_clock;
     uint64_t jump_epoch; /* of the cache, when the jump caches were last emptied for it */
 
@@ -170,6 +190,7 @@ typedef struct TcgCpu {
     Mutex lock;
     GArray *revoked;      /* of TcgRevoke: write tags to drop */
     GArray *page_flushes; /* of TcgFlush */
+    GArray *dead;         /* of TcgDead: blocks to forget */
     uint32_t mode_flushes;
     uint64_t flush_asked; /* counts requests; flush_done follows (atomic) */
     uint64_t flush_done;

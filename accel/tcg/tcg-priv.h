@@ -18,6 +18,7 @@ enum {
     TCG_TLB_ENTRIES = 1024,
     REQ_TCG = REQ_ACCEL0,           /* messages of other vCPUs wait */
     REQ_TCG_JUMP = REQ_ACCEL0 << 1, /* blocks died: forget the jump caches */
+    REQ_TCG_DEAD = REQ_ACCEL0 << 2, /* some blocks died: forget these */
 };
 
 /* Blocks of a page that is debugged: one instruction each, never linked. */
@@ -41,6 +42,12 @@ typedef struct TcgRevoke {
     RamBlock *ram;
     uint64_t off, len;
 } TcgRevoke;
+
+/* A block that died, as jump caches name it. */
+typedef struct TcgDead {
+    void *host;
+    uint16_t delta; /* of its first instruction in the page */
+} TcgDead;
 
 /* The translator of a machine. */
 struct Tcg {
@@ -151,8 +158,14 @@ void tcg_code_space_switch(Cpu *cpu, uint32_t modes, uint64_t space);
 void tcg_code_flush_space(Cpu *cpu, uint32_t modes, uint64_t space);
 /* Forget every block found by address. */
 void tcg_jump_flush(Cpu *cpu);
-/* Make tc->jump the table of @mode_word. */
+/* Forget blocks that died: now on the vCPU's own thread, else at its next poll. */
+void tcg_jump_post(Cpu *cpu, const TcgDead *dead, unsigned n);
+/* Act on what was posted. */
+void tcg_jump_messages(Cpu *cpu);
+/* Make tc->jump the table of @mode_word and the present spaces. */
 void tcg_jump_select(Cpu *cpu, uint64_t mode_word);
+/* @host is the block at @pc; @global: its page is. */
+void tcg_jump_add(Cpu *cpu, GuestVirt pc, void *host, bool global);
 
 /* ---- the run loop (tcg.c) ---- */
 

@@ -157,6 +157,7 @@ static void tcg_cpu_free(Cpu *cpu)
     }
     ir_block_free(tc->ir);
     g_array_free(tc->revoked, TRUE);
+    g_array_free(tc->dead, TRUE);
     g_array_free(tc->page_flushes, TRUE);
     mutex_deinit(&tc->lock);
     tc->tcg = NULL;
@@ -283,11 +284,13 @@ TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
     const TcgCodePage *p = tcg_code_page(cpu, pc);
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
     uint64_t flushed = tc->flush_done;
+    bool global;
     TcgBlock *b;
 
     if (!p) {
         return NULL;
     }
+    global = p->global;
     mode |= (uint64_t)p->code_attr << TCG_MODE_ATTR_SHIFT;
     tc->stats.lookups++;
     b = tcg_block_find(tc->tcg, p->ram, p->ram_off, delta, mode, cpu->target);
@@ -297,17 +300,7 @@ TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
     /* An address that was flushed while we translated must not be found without a walk. */
     if (!debug && !tc->traced && !b->dead &&
         flushed == __atomic_load_n(&tc->flush_done, __ATOMIC_RELAXED)) {
-        unsigned i = pc >> 2 & (TCG_JUMP_SIZE - 1);
-        TcgJumpTable *t = (TcgJumpTable *)((char *)tc->jump - offsetof(TcgJumpTable, entry));
-
-        if (t->entry[i].pc == tcg_empty_pc(i)) {
-            if (t->n_used < TCG_USED_MAX) {
-                t->used[t->n_used++] = (uint16_t)i;
-            } else {
-                t->n_used = TCG_USED_MAX + 1;
-            }
-        }
-        t->entry[i] = (TcgJump){ pc, b->host_entry };
+        tcg_jump_add(cpu, pc, b->host_entry, global);
     }
     return b;
 }
@@ -317,14 +310,17 @@ static bool tcg_requests(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     uint64_t epoch;
-    uint32_t r =
-        cpu_take_requests(cpu, REQ_TLB_FLUSH | REQ_TCG | REQ_TCG_JUMP | REQ_INTERRUPT | REQ_DEBUG);
+    uint32_t r = cpu_take_requests(cpu, REQ_TLB_FLUSH | REQ_TCG | REQ_TCG_JUMP | REQ_TCG_DEAD |
+                                            REQ_INTERRUPT | REQ_DEBUG);
 
     if (r & REQ_TCG) {
         tcg_messages(cpu);
     }
     if (r & REQ_TLB_FLUSH) {
         tcg_tlb_flush_all(cpu);
+    }
+    if (r & REQ_TCG_DEAD) {
+        tcg_jump_messages(cpu);
     }
     if (r & (REQ_TCG_JUMP | REQ_DEBUG)) {
         tcg_jump_flush(cpu);
@@ -355,6 +351,7 @@ static void tcg_after(Cpu *cpu, TcgLeave leave)
     TcgCpu *tc = tcg_cpu(cpu);
 
     tc->stats.enters++;
+    tc->stats.left[leave]++;
     if (leave == TCG_LEAVE_RAISED) {
         if (cpu->target->restore) {
             cpu->target->restore(cpu, tc->leave_restart);

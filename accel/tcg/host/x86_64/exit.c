@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaving a block: chained jumps, the jump cache, polls. */
 #include "accel/tcg/host/x86_64/x64-priv.h"
+#include "accel/tcg/tcg-cpu.h"
 
-enum { X64_GUEST_PAGE = 4096, X64_JUMP_MASK = 4095 };
+enum { X64_GUEST_PAGE = 4096 };
 
 void x64_thunk_call(X64Emit *e, uint32_t thunk)
 {
@@ -44,7 +45,7 @@ static void x64_probe(X64Emit *e)
     x64_poll_test(e);
     x64_thunk_jcc(e, CC_A, e->thunk->exit_request_at);
     x64_mov_rr(&e->a, false, RCX, RAX);
-    x64_alu_ri(&e->a, ALU_AND, false, RCX, X64_JUMP_MASK << 2);
+    x64_alu_ri(&e->a, ALU_AND, false, RCX, (TCG_JUMP_SIZE - 1) << 2);
     x64_rm(&e->a, XO_MOV_R_RM | X_W, RDX, x64_env(e->lay->jump));
     x64_alu_rm(&e->a, ALU_CMP, true, RAX, x64_mem_index(RDX, RCX, 2, 0));
     x64_thunk_jcc(e, CC_NE, e->thunk->exit_next_at);
