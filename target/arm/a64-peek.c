@@ -90,7 +90,7 @@ static PeekKind peek_kind(const Trans *t, uint32_t w)
         return peek_branch(w);
     }
     if ((op0 & 5) == 4) {
-        return t->ir->exact_flags ? PEEK_READS : PEEK_NEUTRAL; /* loads and stores: may fault */
+        return PEEK_NEUTRAL; /* loads and stores */
     }
     if ((op0 & 7) == 5) {
         return peek_register(w);
@@ -138,8 +138,8 @@ void arm_trans_peek(Trans *t, int64_t delta)
 {
     unsigned left = PEEK_INSNS;
 
-    if (t->page && ir_sets_flags(t->ir) && delta >= 0 && delta < PEEK_PAGE && !(delta & 3) &&
-        peek_dead(t, (int32_t)delta, &left)) {
+    if (t->page && !t->ir->exact_flags && ir_sets_flags(t->ir) && delta >= 0 && delta < PEEK_PAGE &&
+        !(delta & 3) && peek_dead(t, (int32_t)delta, &left)) {
         ir_exit_flags_dead(t->ir);
     }
 }

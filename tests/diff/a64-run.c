@@ -73,8 +73,7 @@ static void run_tables(void)
 bool a64_run_init(const char *backend)
 {
     g_autoptr(GError) err = NULL;
-    g_autofree char *options =
-        g_strdup_printf("exact-flags=on%s%s", backend ? ",backend=" : "", backend ? backend : "");
+    g_autofree char *options = backend ? g_strdup_printf("backend=%s", backend) : NULL;
     RamBlock *ram;
 
     run.machine = machine_new(&err);

@@ -20,7 +20,7 @@ static unsigned x64_bits_copy(X64Emit *e, unsigned id, unsigned arg)
     }
     x64_kill_args(e);
 
-    unsigned d = x64_def(e, id);
+    unsigned d = x64_def_near(e, id, a);
 
     if (!(a.kind == OPD_REG && a.reg == d)) {
         x64_load_opd(e, a, w, d);
@@ -131,6 +131,24 @@ void x64_op_REMS(X64Emit *e, unsigned id, const IrInsn *insn)
 
 /* ---- shifts ---- */
 
+/* By a constant, with EFLAGS left alone; @bmi 0: to the right around. */
+static void x64_shift_keeping(X64Emit *e, unsigned id, const IrInsn *insn, X64Op bmi, unsigned n)
+{
+    bool w = x64_wide(insn);
+    unsigned a = x64_reg(e, insn->arg[0], RDX);
+
+    x64_kill_args(e);
+
+    unsigned d = x64_def(e, id);
+
+    if (!bmi) {
+        x64_vex_rri(&e->a, XO_RORX | X_W_IF(w), d, 0, a, (uint8_t)n);
+        return;
+    }
+    x64_mov_imm(&e->a, RCX, n);
+    x64_vex_rr(&e->a, bmi | X_W_IF(w), d, RCX, a);
+}
+
 static void x64_shift(X64Emit *e, unsigned id, const IrInsn *insn, X64Shift op, X64Op bmi)
 {
     bool w = x64_wide(insn);
@@ -139,6 +157,10 @@ static void x64_shift(X64Emit *e, unsigned id, const IrInsn *insn, X64Shift op, 
     if (x64_is_const(e, b)) {
         unsigned n = (unsigned)ir_const_value(x64_insn(e, b)) & (w ? 63 : 31);
 
+        if (n && e->feat->bmi2 && (op == SH_ROR || x64_flags_wanted(e))) {
+            x64_shift_keeping(e, id, insn, bmi, n);
+            return;
+        }
         x64_flags_save(e);
 
         unsigned d = x64_bits_copy(e, id, insn->arg[0]);
@@ -462,13 +484,16 @@ X64Cc x64_compare(X64Emit *e, const IrInsn *insn)
     bool w = x64_wide(x64_insn(e, insn->arg[0]));
 
     x64_flags_save(e);
+    if (e->folded[insn->arg[0]] ||
+        (x64_is_const(e, insn->arg[1]) && !ir_const_value(x64_insn(e, insn->arg[1])))) {
+        x64_test(e, insn->arg[0]);
+        return (X64Cc)cc[insn->sub & 15];
+    }
 
     unsigned a = x64_reg(e, insn->arg[0], RCX);
     X64Opd b = x64_opd(e, insn->arg[1], RDX, true);
 
-    if (b.kind == OPD_IMM && b.imm == 0) {
-        x64_rr(&e->a, XO_TEST | X_W_IF(w), a, a);
-    } else if (b.kind == OPD_IMM) {
+    if (b.kind == OPD_IMM) {
         x64_alu_ri(&e->a, ALU_CMP, w, a, (int32_t)b.imm);
     } else if (b.kind == OPD_MEM) {
         x64_alu_rm(&e->a, ALU_CMP, w, a, b.m);

@@ -91,7 +91,7 @@ static void x64_prepare(X64Emit *e)
         const IrInsn *insn = x64_insn(e, i);
         uint16_t effects = ir_op_info[insn->op].effects;
 
-        e->done[i] = false;
+        e->done[i] = e->folded[i] = false;
         e->val[i] = (X64Val){ .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
         if (insn->op == IR_CONST) {
             continue; /* its operand fields hold the constant */
@@ -102,6 +102,7 @@ static void x64_prepare(X64Emit *e)
             v->last = (uint16_t)i;
             v->demand = MAX(v->demand, (uint8_t)x64_fp_demand(insn, n));
         }
+        x64_peep(e, i);
         if (insn->op == IR_GET || insn->op == IR_SET) {
             int pin = x64_pin_index(e, insn->imm);
 

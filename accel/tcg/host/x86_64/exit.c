@@ -220,13 +220,8 @@ void x64_op_EXIT(X64Emit *e, unsigned id, const IrInsn *insn)
 
 void x64_op_EXIT_IF(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    bool w = x64_wide(x64_insn(e, insn->arg[0]));
-
     x64_flags_save(e);
-
-    unsigned a = x64_reg(e, insn->arg[0], RCX);
-
-    x64_rr(&e->a, XO_TEST | X_W_IF(w), a, a);
+    x64_test(e, insn->arg[0]);
     x64_leave_if(e, CC_NE, (int32_t)insn->imm);
 }
 

@@ -365,6 +365,26 @@ static void x64_flags_fused(X64Emit *e, const IrInsn *insn, X64Alu alu, unsigned
     x64_flags_alu(e, alu, w, d, b);
 }
 
+/*
+ * N, Z and V of a + k are those of a - (-k), and C is "no borrow" there, but for k = 0 and the
+ * least number. Needs no register to be destroyed.
+ */
+static bool x64_flags_add_by_cmp(X64Emit *e, const IrInsn *insn, bool w)
+{
+    int64_t k;
+
+    if (!x64_is_const(e, insn->arg[1])) {
+        return false;
+    }
+    k = (int64_t)ir_const_value(x64_insn(e, insn->arg[1]));
+    k = w ? k : (int32_t)k;
+    if (k == 0 || k != (int32_t)k || k == INT32_MIN) {
+        return false;
+    }
+    x64_alu_ri(&e->a, ALU_CMP, w, x64_reg(e, insn->arg[0], RCX), (int32_t)-k);
+    return true;
+}
+
 /* The operands' comparison sets EFLAGS; fused with the arithmetic operation when it follows. */
 static void x64_flags_arith(X64Emit *e, unsigned id, const IrInsn *insn, X64Alu alu, IrOpcode pair)
 {
@@ -380,6 +400,9 @@ static void x64_flags_arith(X64Emit *e, unsigned id, const IrInsn *insn, X64Alu 
         X64Opd b = x64_opd(e, insn->arg[1], RDX, true);
 
         x64_flags_alu(e, ALU_CMP, w, a, b);
+    } else if (x64_flags_add_by_cmp(e, insn, w)) {
+        x64_flags_now(e, id, true);
+        return;
     } else {
         X64Opd b = x64_opd(e, insn->arg[1], RDX, true);
 
@@ -428,13 +451,8 @@ void x64_op_FLAGS_SBC(X64Emit *e, unsigned id, const IrInsn *insn)
 void x64_op_FLAGS_LOGIC(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     if (e->logic_id != insn->arg[0] || !e->logic_id) {
-        bool w = x64_wide(x64_insn(e, insn->arg[0]));
-
         x64_flags_save(e);
-
-        unsigned a = x64_reg(e, insn->arg[0], RCX);
-
-        x64_rr(&e->a, XO_TEST | X_W_IF(w), a, a);
+        x64_test(e, insn->arg[0]);
     }
     x64_flags_now(e, id, false);
 }

@@ -198,7 +198,7 @@ static unsigned x64_alu(X64Emit *e, unsigned id, const IrInsn *insn, X64Alu op)
     }
     x64_kill_args(e);
 
-    unsigned d = x64_def(e, id);
+    unsigned d = x64_def_near(e, id, a);
 
     if (b.kind == OPD_REG && b.reg == d && !(a.kind == OPD_REG && a.reg == d)) {
         if (commutes && a.kind != OPD_IMM) {
@@ -281,8 +281,12 @@ static bool x64_try_lea(X64Emit *e, unsigned id, const IrInsn *insn, bool sub)
 
 static void x64_add_sub(X64Emit *e, unsigned id, const IrInsn *insn, bool sub)
 {
-    unsigned j = x64_flags_pair(e, sub ? IR_FLAGS_SUB : IR_FLAGS_ADD);
+    unsigned j;
 
+    if (!sub && x64_add_index(e, id, insn)) {
+        return;
+    }
+    j = x64_flags_pair(e, sub ? IR_FLAGS_SUB : IR_FLAGS_ADD);
     if (!j && x64_try_lea(e, id, insn, sub)) {
         return;
     }
@@ -371,7 +375,7 @@ static unsigned x64_copy_def(X64Emit *e, unsigned id, unsigned arg)
     }
     x64_kill_args(e);
 
-    unsigned d = x64_def(e, id);
+    unsigned d = x64_def_near(e, id, a);
 
     if (!(a.kind == OPD_REG && a.reg == d)) {
         x64_load_opd(e, a, w, d);

@@ -136,13 +136,19 @@ void x64_release(X64Emit *e, unsigned id)
 
 void x64_kill_args(X64Emit *e)
 {
-    const IrInsn *insn = x64_insn(e, e->i);
+    x64_release_args(e, x64_insn(e, e->i));
+}
 
+void x64_release_args(X64Emit *e, const IrInsn *insn)
+{
     for (unsigned n = 0; n < 4; n++) {
         unsigned id = insn->arg[n];
 
         if (id && e->val[id].last <= e->i) {
             x64_release(e, id);
+        }
+        if (id && e->folded[id]) {
+            x64_release_args(e, x64_insn(e, id));
         }
     }
 }
@@ -316,13 +322,25 @@ X64Opd x64_opd(X64Emit *e, unsigned id, unsigned tmp, bool imm)
     return o;
 }
 
+static bool x64_is_alloc(unsigned r)
+{
+    return r == RBX || (r >= R12 && r <= R15);
+}
+
 unsigned x64_def(X64Emit *e, unsigned id)
+{
+    return x64_def_near(e, id, (X64Opd){ .kind = OPD_IMM });
+}
+
+unsigned x64_def_near(X64Emit *e, unsigned id, X64Opd near)
 {
     X64Val *v = &e->val[id];
     unsigned r = v->hint;
 
     if (r == X64_NO_REG || e->head[r]) {
-        r = x64_alloc(e);
+        bool free = near.kind == OPD_REG && x64_is_alloc(near.reg) && !e->head[near.reg];
+
+        r = free ? near.reg : x64_alloc(e);
     }
     x64_assign(e, id, r);
     v->zext = true;

@@ -180,12 +180,13 @@ typedef struct X64Emit {
     uint64_t slot_dying[X64_SLOTS / 64]; /* free after the current operation */
     uint64_t vslot_dying[X64_VSLOTS / 64];
     bool slots_dying;
-    TcgCounters *counters;   /* by name; NULL: nothing is counted */
-    uint32_t count_at;       /* offset of the immediate that waits for the length of its piece */
-    uint32_t count_from;     /* a.n_insns where the piece began */
-    uint32_t linked;         /* offset where chained exits enter */
-    bool failed;             /* cannot be emitted (slots ran out) */
-    bool done[IR_MAX_INSNS]; /* emitted early together with another */
+    TcgCounters *counters;     /* by name; NULL: nothing is counted */
+    uint32_t count_at;         /* offset of the immediate that waits for the length of its piece */
+    uint32_t count_from;       /* a.n_insns where the piece began */
+    uint32_t linked;           /* offset where chained exits enter */
+    bool failed;               /* cannot be emitted (slots ran out) */
+    bool done[IR_MAX_INSNS];   /* emitted early together with another */
+    bool folded[IR_MAX_INSNS]; /* taken into the operation that uses it (peep.c); it has no place */
     /* bit n: the state's flag word, as the operations before n set it, may be read at n or later */
     uint64_t flags_live[IR_MAX_INSNS / 64];
     X64Val val[IR_MAX_INSNS];
@@ -234,9 +235,13 @@ void x64_load(X64Emit *e, unsigned id, unsigned reg);
 void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg);
 /* Registers of operands that are not used after the current instruction become free. */
 void x64_kill_args(X64Emit *e);
+/* The same for the operands of an operation that was taken into the current one. */
+void x64_release_args(X64Emit *e, const IrInsn *insn);
 /* A register for the result; its old contents may still be an operand if x64_kill_args was
  * called before, else it differs from all operands. */
 unsigned x64_def(X64Emit *e, unsigned id);
+/* The same; the register of operand @near, once it is free, comes first. */
+unsigned x64_def_near(X64Emit *e, unsigned id, X64Opd near);
 /* The value lives in @reg from now on (as well as others). */
 void x64_assign(X64Emit *e, unsigned id, unsigned reg);
 void x64_release(X64Emit *e, unsigned id);
@@ -297,6 +302,15 @@ X64EmitFn x64_vector;
 
 /* The pool of constants, behind the code (vec.c). */
 void x64_pool_emit(X64Emit *e);
+
+/* ---- peep.c ---- */
+
+/* Before the walk, in order: what operation @i takes over from those before it. */
+void x64_peep(X64Emit *e, unsigned i);
+/* SF and ZF of the value, CF = OF = 0. Destroys EFLAGS. Uses rcx, rdx. */
+void x64_test(X64Emit *e, unsigned id);
+/* ADD of a folded shift; false: there is none. */
+bool x64_add_index(X64Emit *e, unsigned id, const IrInsn *insn);
 
 /* Compare two integer operands by insn->sub (IrCmp). */
 X64Cc x64_compare(X64Emit *e, const IrInsn *insn);

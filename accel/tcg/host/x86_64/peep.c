@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operations that cost nothing of their own because the one operation that uses them takes them
+ * into its instruction: a shifted index into LEA, a mask into TEST.
+ */
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+static bool peep_const(const X64Emit *e, unsigned id, uint64_t *v)
+{
+    if (!x64_is_const(e, id)) {
+        return false;
+    }
+    *v = ir_const_value(x64_insn(e, id));
+    return true;
+}
+
+static bool peep_is_zero(const X64Emit *e, unsigned id)
+{
+    uint64_t v;
+
+    return peep_const(e, id, &v) && v == 0;
+}
+
+/* Take the only use of value @p, whose operand or operands stay where they are, into @i. */
+static void peep_take(X64Emit *e, unsigned p, unsigned i)
+{
+    const IrInsn *insn = x64_insn(e, p);
+
+    e->folded[p] = e->done[p] = true;
+    for (unsigned n = 0; n < 2; n++) {
+        X64Val *v = &e->val[insn->arg[n]];
+
+        v->last = (uint16_t)i;
+    }
+}
+
+/* SHL by 1 to 3 as the index of an address. */
+static bool peep_is_index(const X64Emit *e, unsigned id)
+{
+    const IrInsn *insn = x64_insn(e, id);
+    uint64_t n;
+
+    return insn->op == IR_SHL && e->ir->uses[id] == 1 && !e->folded[id] &&
+           peep_const(e, insn->arg[1], &n) && n >= 1 && n <= 3;
+}
+
+/* The AND that a comparison with zero, or the making of N and Z, is all about. */
+static bool peep_is_mask(const X64Emit *e, unsigned id)
+{
+    const IrInsn *insn = x64_insn(e, id);
+
+    return insn->op == IR_AND && e->ir->uses[id] == 1 && !e->folded[id];
+}
+
+/* Whether flags of the same sum are made close by: then ADD is that operation. */
+static bool peep_has_flags(const X64Emit *e, unsigned i)
+{
+    const IrInsn *add = x64_insn(e, i);
+
+    for (unsigned j = i > 6 ? i - 6 : 1; j < i + 6 && j < e->ir->n; j++) {
+        const IrInsn *k = x64_insn(e, j);
+
+        if (k->op == IR_FLAGS_ADD && k->arg[0] == add->arg[0] && k->arg[1] == add->arg[1]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void x64_peep(X64Emit *e, unsigned i)
+{
+    const IrInsn *insn = x64_insn(e, i);
+
+    switch (insn->op) {
+    case IR_ADD:
+        for (unsigned n = 2; n-- > 0;) {
+            if (peep_is_index(e, insn->arg[n]) && insn->arg[0] != insn->arg[1] &&
+                !x64_is_const(e, insn->arg[1 - n]) && !peep_has_flags(e, i)) {
+                peep_take(e, insn->arg[n], i);
+                return;
+            }
+        }
+        break;
+    case IR_EXIT_CMP:
+    case IR_RAISE_IF:
+        if ((insn->sub & 15) <= IR_NE && peep_is_mask(e, insn->arg[0]) &&
+            peep_is_zero(e, insn->arg[1])) {
+            peep_take(e, insn->arg[0], i);
+        }
+        break;
+    case IR_EXIT_IF:
+    case IR_FLAGS_LOGIC:
+        if (peep_is_mask(e, insn->arg[0])) {
+            peep_take(e, insn->arg[0], i);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void x64_test(X64Emit *e, unsigned id)
+{
+    const IrInsn *insn = x64_insn(e, id);
+    bool w = x64_wide(insn);
+
+    if (!e->folded[id]) {
+        unsigned a = x64_reg(e, id, RCX);
+
+        x64_rr(&e->a, XO_TEST | X_W_IF(w), a, a);
+        return;
+    }
+
+    unsigned a = x64_reg(e, insn->arg[0], RCX);
+    X64Opd b = x64_opd(e, insn->arg[1], RDX, true);
+
+    if (b.kind == OPD_MEM) {
+        x64_rm(&e->a, XO_TEST | X_W_IF(w), a, b.m);
+    } else if (b.kind == OPD_REG) {
+        x64_rr(&e->a, XO_TEST | X_W_IF(w), a, b.reg);
+    } else if (b.imm >= 0 && b.imm < 128) {
+        x64_test_ri(&e->a, a, (uint32_t)b.imm); /* N is 0 in any width */
+    } else {
+        x64_rr(&e->a, 0xf7 | X_W_IF(w), 0, a);
+        x64_u32(&e->a, (uint32_t)b.imm);
+    }
+}
+
+bool x64_add_index(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    unsigned n = e->folded[insn->arg[1]] ? 1 : 0;
+    const IrInsn *index = x64_insn(e, insn->arg[n]);
+
+    if (!e->folded[insn->arg[n]]) {
+        return false;
+    }
+
+    unsigned x = x64_reg(e, index->arg[0], RCX), b = x64_reg(e, insn->arg[1 - n], RDX);
+    unsigned shift = (unsigned)ir_const_value(x64_insn(e, index->arg[1]));
+
+    x64_kill_args(e);
+    x64_release_args(e, index);
+
+    unsigned d = x64_def(e, id);
+
+    x64_rm(&e->a, XO_LEA | X_W_IF(x64_wide(insn)), d, x64_mem_index(b, x, shift, 0));
+    return true;
+}
