@@ -155,6 +155,15 @@ void cpu_request(Cpu *cpu, uint32_t bits)
     }
 }
 
+void cpu_request_quiet(Cpu *cpu, uint32_t bits)
+{
+    __atomic_fetch_or(&cpu->request, bits, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&cpu->run_state, __ATOMIC_SEQ_CST) == CPU_RUNNING && cpu->accel_ops &&
+        cpu->accel_ops->kick && cpu != cpu_current()) {
+        cpu->accel_ops->kick(cpu);
+    }
+}
+
 void cpu_kick(Cpu *cpu)
 {
     cpu_request(cpu, REQ_EXIT);

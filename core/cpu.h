@@ -170,6 +170,9 @@ Cpu *cpu_current(void);
 
 /* Or @bits into the request word and wake the CPU wherever it is. Context: ANY_THREAD. */
 void cpu_request(Cpu *cpu, uint32_t bits);
+/* The same for a message of the accelerator that nobody has to wake for: a CPU that does not run
+ * sees the bits before it does. */
+void cpu_request_quiet(Cpu *cpu, uint32_t bits);
 /* cpu_request(REQ_EXIT). */
 void cpu_kick(Cpu *cpu);
 static inline uint32_t cpu_requests(const Cpu *cpu)

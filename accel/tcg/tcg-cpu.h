@@ -29,7 +29,12 @@ enum {
     TCG_CODE_LARGE = 16,
     TCG_CODE_TLB_SIZE = 1024,
     TCG_IO_SIZE = 64,
-    TCG_SPACES = 64, /* address spaces remembered, one for each hash of its name */
+    TCG_KEPT_SETS = 256,
+    TCG_KEPT_WAYS = 8,
+    TCG_LARGE = 16,
+    TCG_LARGE_HASH = 1024,
+    TCG_KEY_LARGE = 1 << 4, /* in TcgCpu.kept_key: of a mapping of more than 64 KiB */
+    TCG_SPACES = 64,        /* address spaces remembered, one for each hash of its name */
 };
 
 /* Never the page of an access: not page aligned. */
@@ -73,13 +78,40 @@ static inline void *tcg_tlb_host(const TcgTlbEntry *e, uint64_t va)
 typedef struct TcgTlbFull {
     uint64_t page;  /* virtual, or TCG_NO_TAG */
     GuestPhys phys; /* of the page */
-    uint64_t span;  /* size of the guest's mapping */
     RamBlock *ram;  /* NULL: no RAM */
     uint64_t ram_off;
     const FlatRange *flat; /* valid until the map changes; NULL: nothing there */
     uint8_t prot;          /* TLB_READ | TLB_WRITE */
+    uint8_t span_bits;     /* log2 of the guest's mapping */
     bool secure, device, global, rom;
 } TcgTlbFull;
+
+/*
+ * The second level: pages of all spaces and modes, set-associative by address. An entry counts in
+ * its mode while @id is the mode's space_id or global_id.
+ */
+typedef struct TcgTlbKept {
+    TcgTlbFull full;
+    uint64_t id;
+} TcgTlbKept;
+
+/* A mapping of more than a page, to fill pages from without a walk. */
+typedef struct TcgTlbLarge {
+    uint64_t base, id; /* @id 0: free */
+    GuestPhys phys;
+    uint8_t span_bits, mode, prot;
+    bool secure, device, global;
+} TcgTlbLarge;
+
+/*
+ * A mode whose space was left: generated code sees a table of two empty entries (the mask says
+ * so), and its first access decides whether the pages that are not global are still of use. The
+ * two slots' own entries wait here.
+ */
+typedef struct TcgTlbPark {
+    bool on;
+    TcgTlbEntry read[2], write[2];
+} TcgTlbPark;
 
 /* One page of code as the fetch sees it. */
 typedef struct TcgCodePage {
@@ -128,6 +160,8 @@ typedef struct TcgStats {
     uint64_t interrupts, exceptions, enters, space_switches;
     uint64_t code_fills, code_flushes, jump_clears;
     uint64_t left[8]; /* by TcgLeave */
+    uint64_t tlb_kept_hits, tlb_large_hits, tlb_settles, tlb_unparks, tlb_resizes;
+    uint64_t tlb_scans;
 } TcgStats;
 
 /* What generated code adds to with `count=on`. */
@@ -145,9 +179,24 @@ typedef struct TcgCpu {
     _Alignas(64) TcgTlbEntry read[TCG_MODES][TCG_TLB_MAX];
     TcgTlbEntry write[TCG_MODES][TCG_TLB_MAX];
     TcgTlbFull full[TCG_MODES][TCG_TLB_MAX];
-    uint16_t used[TCG_MODES][TCG_USED_MAX]; /* slots filled since the last flush */
-    uint32_t n_used[TCG_MODES];             /* TCG_USED_MAX + 1: too many to list */
-    uint64_t large_span[TCG_MODES];         /* greatest mapping that is in the table */
+    /* Slots in use, by whether the page is global; a bit each. */
+    uint64_t in_use[TCG_MODES][2][TCG_TLB_MAX / 64];
+    uint32_t n_in_use[TCG_MODES][2];
+    uint64_t local_id[TCG_MODES];  /* space_id of the pages that are not global */
+    uint64_t size_mask[TCG_MODES]; /* what tlb_mask is while the mode is not parked */
+    TcgTlbPark park[TCG_MODES];
+    uint32_t n_conflicts[TCG_MODES], n_misses[TCG_MODES]; /* since the size was looked at */
+    /* The second level; key: page | TCG_KEY_LARGE | mode. */
+    _Alignas(64) uint64_t kept_key[TCG_KEPT_SETS][TCG_KEPT_WAYS];
+    TcgTlbKept kept[TCG_KEPT_SETS][TCG_KEPT_WAYS];
+    uint8_t kept_next[TCG_KEPT_SETS];
+    TcgTlbLarge large[TCG_LARGE];
+    uint32_t large_next;
+    /* Mappings of more than a page that pages are kept of, by hash of 2 MiB and 1 GiB; and the
+     * largest of those up to 64 KiB. */
+    uint64_t large_2m[TCG_LARGE_HASH / 64], large_1g[TCG_LARGE_HASH / 64];
+    uint8_t small_span_bits;
+    const FlatRange *last_flat; /* of cpu->as, where the last fill went; or NULL */
     /*
      * What is kept of a page that is not global carries space_id of its mode, a global one
      * global_id; it counts while they are equal. No number is used twice: a space that was flushed
@@ -194,7 +243,8 @@ typedef struct TcgCpu {
     uint32_t mode_flushes;
     uint64_t flush_asked; /* counts requests; flush_done follows (atomic) */
     uint64_t flush_done;
-    uint64_t passed; /* atomic: the cache's epoch seen at the last poll; 0: not running */
+    bool sync_wanted; /* this vCPU has asked others since its last tcg_tlb_sync */
+    uint64_t passed;  /* atomic: the cache's epoch seen at the last poll; 0: not running */
 
     /* Used by generated code; near the Cpu. */
     _Alignas(64) uint8_t host_const[384]; /* the host back end's: constants of generated code */

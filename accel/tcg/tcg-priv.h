@@ -70,28 +70,6 @@ struct Tcg {
     uint64_t evictions, invalidations;
 };
 
-/*
- * With -accel tcg,x-slow: is this page to be left out of the fast table for now? Some other pages
- * fall out of it, so that there are always some that are missing.
- */
-static inline bool tcg_stress_slow(TcgCpu *tc, unsigned mode)
-{
-    unsigned n = MIN(tc->n_used[mode], TCG_USED_MAX);
-
-    if (!tc->tcg->stress_slow) {
-        return false;
-    }
-    for (unsigned k = 0; k <= tc->tcg->stress_slow / 4; k++) {
-        tc->stress_random = tc->stress_random * 1664525 + 1013904223;
-        if (n) {
-            unsigned i = tc->used[mode][(tc->stress_random >> 8) % n];
-
-            tc->read[mode][i].tag = tc->write[mode][i].tag = tcg_empty_tag(i);
-        }
-    }
-    return (tc->stress_random >> 16) % 100 < tc->tcg->stress_slow;
-}
-
 /* ---- blocks (cache.c) ---- */
 
 bool tcg_cache_init(Tcg *t, uint64_t bytes, GError **err);
