@@ -29,6 +29,7 @@ run layers python3 scripts/check-layers.py
 run docs python3 scripts/check-docs.py
 mapfile -t libs < <(find "$build" -name 'lib*.a' -not -path '*/subprojects/*')
 run globals python3 scripts/check-globals.py "${libs[@]}"
+run fp python3 scripts/check-fp.py "${libs[@]}"
 [ ! -f scripts/check-state.py ] || run state python3 scripts/check-state.py
 if command -v clang-format >/dev/null; then
     run format bash -c 'git ls-files "*.c" "*.h" | xargs clang-format --dry-run -Werror'

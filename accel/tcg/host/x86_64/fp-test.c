@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Floating point inline against the reference functions: every operation that fp-emit.c and
+ * fp-conv.c know, each pair of special values, each rounding mode; results and flags.
+ */
+#include "accel/tcg/host.h"
+#include "accel/tcg/ir/ir-ref.h"
+#include "accel/tcg/tcg-priv.h"
+#include "tests/unit.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum { CODE_BYTES = 1 << 16 };
+
+typedef struct FpCpu {
+    Cpu cpu;
+    uint64_t hot[4];
+    IrV128 v[4];
+    uint64_t x;
+    uint32_t flags;
+    IrFpState fp;
+    uint64_t pc;
+} FpCpu;
+
+typedef struct FpRun {
+    TcgCpu *tc;
+    FpCpu *cpu;
+    Target target;
+    TcgCache cache;
+    TcgChunk chunk;
+    TcgBlock block;
+    IrBlock *ir;
+    uint64_t seed;
+    unsigned wrong, done;
+} FpRun;
+
+static uint64_t fp_random(FpRun *r)
+{
+    r->seed = r->seed * 6364136223846793005u + 1442695040888963407u;
+    return r->seed ^ r->seed >> 29;
+}
+
+/* Magnitudes; both signs are used. */
+static const uint64_t fp_special64[] = {
+    0x0000000000000000, 0x0000000000000001, 0x000fffffffffffff, 0x0010000000000000,
+    0x0010000000000001, 0x001fffffffffffff, 0x0020000000000000, 0x3ff0000000000000,
+    0x3ff0000000000001, 0x3fefffffffffffff, 0x3fe0000000000000, 0x3fdfffffffffffff,
+    0x3ff8000000000000, 0x4000000000000000, 0x4008000000000000, 0x41dfffffffc00000,
+    0x41dfffffffe00000, 0x41e0000000000000, 0x41efffffffe00000, 0x41effffffff00000,
+    0x41f0000000000000, 0x43dfffffffffffff, 0x43e0000000000000, 0x43f0000000000000,
+    0x43efffffffffffff, 0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff8000000000000,
+    0x7ff8000000012345, 0x7ff0000000000001, 0x7ff4000000000000, 0x1ff0000000000000,
+    0x2000000000000000, 0x5ff0000000000000, 0x380fffffffffffff, 0x3810000000000000,
+    0x380fffffe0000000, 0x380ffffff0000000, 0x36a0000000000000, 0x47efffffe0000000,
+    0x47effffff0000000, 0x4330000000000001, 0x4320000000000001, 0x0008000000000000,
+};
+static const uint32_t fp_special32[] = {
+    0x00000000, 0x00000001, 0x007fffff, 0x00800000, 0x00800001, 0x00ffffff, 0x01000000,
+    0x3f800000, 0x3f800001, 0x3f7fffff, 0x3f000000, 0x3effffff, 0x3fc00000, 0x40000000,
+    0x40400000, 0x4effffff, 0x4f000000, 0x4f7fffff, 0x4f800000, 0x5effffff, 0x5f000000,
+    0x5f800000, 0x7f7fffff, 0x7f800000, 0x7fc00000, 0x7fc12345, 0x7f800001, 0x7fa00000,
+    0x1f800000, 0x20000000, 0x5f7fffff, 0x33800000, 0x4b000001, 0x4a800001, 0x00400000,
+};
+
+static unsigned fp_n_values(unsigned esize)
+{
+    return 2 * (esize == 3 ? G_N_ELEMENTS(fp_special64) : G_N_ELEMENTS(fp_special32)) + 8;
+}
+
+/* Value @n of the list; the last eight are random. */
+static uint64_t fp_value(FpRun *r, unsigned esize, unsigned n)
+{
+    uint64_t sign = n & 1;
+
+    if (n + 8 >= fp_n_values(esize)) {
+        uint64_t v = fp_random(r);
+
+        return n & 2        ? v
+               : esize == 3 ? (v & 0x800fffffffffffff) | 0x3ff0ull << 48
+                            : (v & 0x807fffff807fffff) | 0x3f8000003f800000;
+    }
+    return esize == 3 ? fp_special64[n / 2] | sign << 63
+                      : (fp_special32[n / 2] | sign << 31) * 0x100000001ull;
+}
+
+/* ---- one operation ---- */
+
+static bool fp_emit(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, bool extract)
+{
+    uint32_t v = offsetof(FpCpu, v);
+    IrVal a[3], d;
+
+    ir_begin(r->ir, 0);
+    ir_insn(r->ir, 0, 4, 0);
+    for (unsigned k = 0; k < n_args; k++) {
+        a[k] = ir_get(r->ir, IR_V128, v + k * 16, 4);
+    }
+    d = n_args == 1   ? ir_v1(r->ir, op, desc, a[0])
+        : n_args == 2 ? ir_v2(r->ir, op, desc, a[0], a[1])
+                      : ir_v3(r->ir, op, desc, a[0], a[1], a[2]);
+    if (extract) {
+        unsigned to = ir_desc_variant(desc) >> 1 & 3;
+
+        ir_set(r->ir, offsetof(FpCpu, x), to,
+               ir_vextract(r->ir, to == 3 ? IR_I64 : IR_I32, to, 0, false, d));
+    } else {
+        ir_set(r->ir, v + 3 * 16, 4, d);
+    }
+    ir_exit(r->ir, 4);
+    ir_finish(r->ir);
+    r->chunk.code = r->chunk.code_start;
+    return tcg_host_x86_64.emit(&r->cache, &r->chunk, r->ir, &r->block);
+}
+
+static void fp_compare(FpRun *r, IrOpcode op, IrDesc desc, bool extract)
+{
+    IrV128 want = { 0 }, got;
+    IrFpState st = r->cpu->fp;
+
+    tcg_host_x86_64.enter(&r->cpu->cpu, r->block.host_entry);
+    got = r->cpu->v[3];
+    ir_ref_fn[op](&want, r->cpu->v, desc, &st);
+    if (extract) {
+        got = (IrV128){ .u64 = { r->cpu->x } };
+    }
+    r->done++;
+    if (memcmp(&got, &want, 16) || r->cpu->fp.env.flags != st.env.flags) {
+        if (!r->wrong++) {
+            test_fail(__FILE__, __LINE__,
+                      "%s desc %x round %u: %" PRIx64 ":%" PRIx64 ", %" PRIx64 ":%" PRIx64
+                      " gives %" PRIx64 ":%" PRIx64 " flags %x, not %" PRIx64 ":%" PRIx64 " %x",
+                      ir_op_info[op].name, desc, st.env.round, r->cpu->v[0].u64[1],
+                      r->cpu->v[0].u64[0], r->cpu->v[1].u64[1], r->cpu->v[1].u64[0], got.u64[1],
+                      got.u64[0], r->cpu->fp.env.flags, want.u64[1], want.u64[0], st.env.flags);
+        }
+    }
+}
+
+/* Every value of each operand against every one, in lanes that differ. */
+static void fp_cross(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, unsigned from,
+                     bool extract)
+{
+    unsigned n = fp_n_values(from), m = n_args > 1 ? n : 1;
+
+    if (!fp_emit(r, op, desc, n_args, extract)) {
+        test_fail(__FILE__, __LINE__, "not emitted");
+        return;
+    }
+    for (unsigned k = 0; k < n * m * 4; k++) {
+        unsigned i = k / 4 / m, j = k / 4 % m;
+        uint64_t junk = fp_value(r, from, (unsigned)fp_random(r) % n);
+
+        r->cpu->v[0].u64[0] = fp_value(r, from, i);
+        r->cpu->v[1].u64[0] = fp_value(r, from, j);
+        r->cpu->v[2].u64[0] = fp_value(r, from, (unsigned)fp_random(r) % n);
+        if (n_args == 1 || (k & 3) != 3) {
+            r->cpu->v[0].u64[1] = junk;
+            r->cpu->v[1].u64[1] = fp_value(r, from, (unsigned)fp_random(r) % n);
+        } else {
+            r->cpu->v[0].u64[1] = r->cpu->v[1].u64[1] = 0;
+        }
+        r->cpu->v[2].u64[1] = junk;
+        r->cpu->fp.env.round = k & 3;
+        r->cpu->fp.env.default_nan = k >> 5 & 1;
+        r->cpu->fp.env.flags = (uint8_t)(junk >> 20 & 1 ? FP_INEXACT : 0);
+        r->cpu->x = 0;
+        fp_compare(r, op, desc, extract);
+    }
+}
+
+/* ---- the test's CPU ---- */
+
+static FpRun *fp_new(void)
+{
+    FpRun *r = g_new0(FpRun, 1);
+    char *p = mmap(NULL, sizeof(TcgCpu) + sizeof(FpCpu), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    g_autoptr(GError) err = NULL;
+
+    r->seed = 11;
+    r->tc = (TcgCpu *)p;
+    r->cpu = (FpCpu *)(p + sizeof(TcgCpu));
+    r->ir = ir_block_new();
+    r->target = (Target){ .name = "test",
+                          .pc_offset = offsetof(FpCpu, pc),
+                          .flags_offset = offsetof(FpCpu, flags),
+                          .fp_offset = offsetof(FpCpu, fp),
+                          .hot_offset = offsetof(FpCpu, hot) };
+    r->cpu->cpu.target = &r->target;
+    r->cpu->cpu.poll_counter = 1 << 30;
+    r->tc->tcg = g_new0(Tcg, 1);
+    r->cache = (TcgCache){ .size = CODE_BYTES };
+    r->cache.rw = r->cache.rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (r->cache.rw == MAP_FAILED || !tcg_host_x86_64.init(&r->cache, &r->target, &err)) {
+        return NULL; /* the process ends soon */
+    }
+    r->tc->tcg->cache = r->cache;
+    r->chunk.cache = &r->cache;
+    r->chunk.code_start = r->cache.rw + r->cache.n_prologue;
+    r->chunk.code_end = r->cache.rw + CODE_BYTES;
+    r->block.target = &r->target;
+    r->block.n_guest = 1;
+    r->block.guest = r->ir->guest;
+    return r;
+}
+
+static void fp_free(FpRun *r)
+{
+    if (r->chunk.meta) {
+        g_ptr_array_free(r->chunk.meta, true);
+    }
+    tcg_host_x86_64.free(&r->cache);
+    munmap(r->cache.rw, CODE_BYTES);
+    g_free(r->tc->tcg);
+    munmap(r->tc, sizeof(TcgCpu) + sizeof(FpCpu));
+    ir_block_free(r->ir);
+    g_free(r);
+}
+
+static const struct {
+    uint8_t esize, width;
+} fp_shapes[] = {
+    { 3, IR_SCALAR }, { 2, IR_SCALAR }, { 3, IR_W128 }, { 2, IR_W128 }, { 2, IR_W64 }
+};
+
+TEST(x64_fp, arithmetic_as_the_reference)
+{
+    static const struct {
+        uint16_t op;
+        uint8_t n_args, variants;
+    } rows[] = {
+        { IR_VFADD, 2, 1 },   { IR_VFSUB, 2, 1 },  { IR_VFMUL, 2, 1 }, { IR_VFDIV, 2, 1 },
+        { IR_VFMIN, 2, 1 },   { IR_VFMAX, 2, 1 },  { IR_VFCMP, 2, 3 }, { IR_VFMINNM, 2, 1 },
+        { IR_VFMAXNM, 2, 1 }, { IR_VFMULX, 2, 1 }, { IR_VFMA, 3, 4 },  { IR_VFSQRT, 1, 1 },
+        { IR_VFRINT, 1, 2 },  { IR_VFABS, 1, 1 },  { IR_VFNEG, 1, 1 },
+    };
+    FpRun *r = fp_new();
+
+    if (!r) {
+        test_skip("no executable memory, or an old CPU");
+        return;
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(rows) * G_N_ELEMENTS(fp_shapes); n++) {
+        unsigned k = n / G_N_ELEMENTS(fp_shapes), shape = n % G_N_ELEMENTS(fp_shapes);
+        unsigned esize = fp_shapes[shape].esize;
+        IrDesc d = ir_desc(esize, (IrWidth)fp_shapes[shape].width);
+
+        for (unsigned variant = 0; variant < rows[k].variants; variant++) {
+            fp_cross(r, (IrOpcode)rows[k].op, ir_desc_with_variant(d, variant), rows[k].n_args,
+                     esize, false);
+        }
+        for (unsigned round = 0; rows[k].op == IR_VFRINT && round <= FP_RNA; round++) {
+            fp_cross(r, IR_VFRINT, ir_desc_with_round(d, round), 1, esize, false);
+        }
+    }
+    EXPECT_EQ(r->wrong, 0);
+    EXPECT(r->done > 1000000);
+    fp_free(r);
+}
+
+/* To integers: each rounding, both signs, both sizes; to a vector and to a general register. */
+static void fp_to_integers(FpRun *r, unsigned esize, IrWidth width)
+{
+    static const uint8_t rounds[] = { FP_RNE, FP_RUP, FP_RDN, FP_RTZ, FP_RNA, IR_ROUND_ENV };
+
+    for (unsigned n = 0; n < 6 * 2 * 2; n++) {
+        unsigned to = width == IR_SCALAR ? 2 + (n >> 1 & 1) : esize;
+        IrDesc d = ir_desc_with_variant(ir_desc(esize, width), (n & 1) | to << 1);
+
+        d = ir_desc_with_round(d, rounds[n / 4]);
+        fp_cross(r, IR_VFTOI, d, 1, esize, false);
+        if (width == IR_SCALAR) {
+            fp_cross(r, IR_VFTOI, d, 1, esize, true);
+            fp_cross(r, IR_VFTOI, d | (n + 1) << 16, 1, esize, false);
+        }
+    }
+}
+
+static void fp_from_integers(FpRun *r, unsigned esize, IrWidth width)
+{
+    for (unsigned n = 0; n < 4 * 3; n++) {
+        unsigned from = width == IR_SCALAR ? 2 + (n >> 1 & 1) : esize;
+        IrDesc d = ir_desc_with_variant(ir_desc(esize, width), (n & 1) | from << 1);
+
+        fp_cross(r, IR_VITOF, d | (n / 4 * 31) << 16, 1, from, false);
+    }
+}
+
+TEST(x64_fp, conversions_as_the_reference)
+{
+    static const struct {
+        uint8_t to, width, variant;
+    } formats[] = { { 3, IR_SCALAR, 2 }, { 2, IR_SCALAR, 3 }, { 3, IR_W128, 2 },
+                    { 3, IR_W128, 6 },   { 2, IR_W64, 3 },    { 2, IR_SCALAR, 1 },
+                    { 3, IR_SCALAR, 1 }, { 2, IR_W128, 1 },   { 2, IR_W128, 5 },
+                    { 1, IR_SCALAR, 2 }, { 1, IR_SCALAR, 3 }, { 1, IR_W64, 2 } };
+    FpRun *r = fp_new();
+
+    if (!r) {
+        test_skip("no executable memory, or an old CPU");
+        return;
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(fp_shapes); n++) {
+        fp_to_integers(r, fp_shapes[n].esize, (IrWidth)fp_shapes[n].width);
+        fp_from_integers(r, fp_shapes[n].esize, (IrWidth)fp_shapes[n].width);
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(formats); n++) {
+        IrDesc d = ir_desc(formats[n].to, (IrWidth)formats[n].width);
+
+        for (unsigned times = 0; times < 20; times++) {
+            fp_cross(r, IR_VFCVT, ir_desc_with_variant(d, formats[n].variant), 1,
+                     MAX(formats[n].variant & 3, 2), false);
+        }
+    }
+    EXPECT_EQ(r->wrong, 0);
+    EXPECT(r->done > 50000);
+    fp_free(r);
+}
