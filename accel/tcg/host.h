@@ -137,6 +137,7 @@ typedef struct TcgHost {
      */
     uint32_t (*fp_suspend)(void);
     void (*fp_resume)(uint32_t saved);
+    uint64_t (*cycles)(void); /* of the host's clock */
     /* Append a listing of the block's host code (-d out_asm); may be NULL. */
     void (*disas)(const TcgCache *cache, const TcgBlock *block, GString *out);
 } TcgHost;

@@ -38,6 +38,30 @@ static bool slow_is_misaligned(const SlowAccess *a)
     }
 }
 
+static uint64_t slow_fills(const TcgStats *s)
+{
+    return s->tlb_fills + s->tlb_large_hits + s->tlb_kept_hits;
+}
+
+/* Count why this access came here. */
+static void slow_note(const SlowAccess *a, unsigned n_pages, uint64_t fills_before)
+{
+    TcgStats *s = &tcg_cpu(a->cpu)->stats;
+    const TcgTlbFull *f = &a->page[0];
+    TcgSlowWhy why = TCG_SLOW_OTHER;
+
+    if (n_pages > 1) {
+        why = TCG_SLOW_CROSSING;
+    } else if (!f->ram || f->device) {
+        why = TCG_SLOW_DEVICE;
+    } else if (a->kind == ACCESS_WRITE && !ram_write_is_free(f->ram, f->ram_off)) {
+        why = TCG_SLOW_WATCHED;
+    } else if (slow_fills(s) != fills_before) {
+        why = TCG_SLOW_MISS;
+    }
+    s->slow_why[why]++;
+}
+
 /* Check alignment and both pages; false: cpu->raised. */
 static bool slow_begin(SlowAccess *a, Cpu *cpu, GuestVirt va, uint32_t memop, unsigned elements,
                        MemAccess kind)
@@ -51,8 +75,12 @@ static bool slow_begin(SlowAccess *a, Cpu *cpu, GuestVirt va, uint32_t memop, un
     a->element = ir_memop_bytes(memop);
     a->bytes = a->element * elements;
     a->kind = kind;
-    tcg_cpu(cpu)->stats.slow++;
+    TcgStats *s = &tcg_cpu(cpu)->stats;
+    uint64_t fills = slow_fills(s);
+
+    s->slow++;
     if (slow_is_misaligned(a)) {
+        s->slow_why[TCG_SLOW_UNALIGNED]++;
         return slow_raise_unaligned(a);
     }
     a->first = MIN(a->bytes, GUEST_PAGE_SIZE - (unsigned)(va & PAGE_MASK_LOW));
@@ -61,13 +89,16 @@ static bool slow_begin(SlowAccess *a, Cpu *cpu, GuestVirt va, uint32_t memop, un
         TcgTlbFull *f = tcg_tlb_page(cpu, i ? va + a->first : va, kind, a->mode, memop);
 
         if (!f) {
+            s->slow_why[TCG_SLOW_FAULT]++;
             return false;
         }
         a->page[i] = *f;
         if (f->device && (va & (a->element - 1))) {
+            s->slow_why[TCG_SLOW_UNALIGNED]++;
             return slow_raise_unaligned(a);
         }
     }
+    slow_note(a, n, fills);
     return true;
 }
 

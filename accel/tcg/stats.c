@@ -48,10 +48,26 @@ static const StatRow stat_rows[] = {
     STAT("memory", "device accesses", mmio),
     STAT("memory", "stores to code", smc),
     STAT("memory", "retries", retries),
+    STAT("slow accesses", "miss", slow_why[TCG_SLOW_MISS]),
+    STAT("slow accesses", "two pages", slow_why[TCG_SLOW_CROSSING]),
+    STAT("slow accesses", "device", slow_why[TCG_SLOW_DEVICE]),
+    STAT("slow accesses", "watched page", slow_why[TCG_SLOW_WATCHED]),
+    STAT("slow accesses", "alignment fault", slow_why[TCG_SLOW_UNALIGNED]),
+    STAT("slow accesses", "other fault", slow_why[TCG_SLOW_FAULT]),
+    STAT("slow accesses", "other", slow_why[TCG_SLOW_OTHER]),
+};
+
+/* With count=on. */
+static const StatRow stat_count_rows[] = {
+    STAT("cycles", "run loop", cycles[TCG_PHASE_LOOP]),
+    STAT("cycles", "decode and build", cycles[TCG_PHASE_LIFT]),
+    STAT("cycles", "emit", cycles[TCG_PHASE_EMIT]),
+    STAT("cycles", "keep", cycles[TCG_PHASE_KEEP]),
+    STAT("cycles", "generated code and C", cycles[TCG_PHASE_CODE]),
 };
 
 /* Only with count=on. */
-static const char *const count_names[TCG_N_COUNTS] = {
+static const char *const count_names[TCG_COUNT_C_CYCLES] = {
     [TCG_COUNT_GUEST] = "guest instructions", [TCG_COUNT_HOST] = "host instructions",
     [TCG_COUNT_STUB] = "host in slow paths",  [TCG_COUNT_READ] = "TLB reads",
     [TCG_COUNT_WRITE] = "TLB writes",
@@ -69,33 +85,55 @@ static void stat_add(GArray *out, const char *group, const char *name, uint64_t 
     g_array_append_val(out, c);
 }
 
+static void stat_add_rows(Tcg *t, const StatRow *rows, size_t n_rows, GArray *out)
+{
+    for (size_t k = 0; k < n_rows; k++) {
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
+            const TcgCpu *tc = tcg_cpu(machine_cpu(t->machine, i));
+
+            sum += stat_load((const uint64_t *)((const char *)&tc->stats + rows[k].offset));
+        }
+        stat_add(out, rows[k].group, rows[k].name, sum);
+    }
+}
+
+static uint64_t stat_count(Tcg *t, unsigned k)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
+        sum += stat_load(&tcg_cpu(machine_cpu(t->machine, i))->count[k]);
+    }
+    return sum;
+}
+
+void tcg_phase_begin(TcgCpu *tc, TcgPhase phase)
+{
+    uint64_t now = tc->tcg->host->cycles();
+
+    if (tc->phase_start) {
+        tc->stats.cycles[tc->phase] += now - tc->phase_start;
+    }
+    tc->phase_start = now;
+    tc->phase = phase;
+}
+
 void tcg_stats(void *state, GArray *out)
 {
     Tcg *t = state;
-    unsigned n = machine_n_cpus(t->machine);
 
-    for (size_t k = 0; k < G_N_ELEMENTS(stat_rows); k++) {
-        uint64_t sum = 0;
-
-        for (unsigned i = 0; i < n; i++) {
-            const TcgCpu *tc = tcg_cpu(machine_cpu(t->machine, i));
-
-            sum += stat_load((const uint64_t *)((const char *)&tc->stats + stat_rows[k].offset));
-        }
-        stat_add(out, stat_rows[k].group, stat_rows[k].name, sum);
-    }
+    stat_add_rows(t, stat_rows, G_N_ELEMENTS(stat_rows), out);
     stat_add(out, "cache", "blocks invalidated", stat_load(&t->invalidations));
     stat_add(out, "cache", "chunks evicted", stat_load(&t->evictions));
     if (!t->cache.counters) {
         return;
     }
-    for (unsigned k = 0; k < TCG_N_COUNTS; k++) {
-        uint64_t sum = 0;
-
-        for (unsigned i = 0; i < n; i++) {
-            sum += stat_load(&tcg_cpu(machine_cpu(t->machine, i))->count[k]);
-        }
-        stat_add(out, "executed", count_names[k], sum);
+    stat_add_rows(t, stat_count_rows, G_N_ELEMENTS(stat_count_rows), out);
+    stat_add(out, "cycles", "C code of these", stat_count(t, TCG_COUNT_C_CYCLES));
+    for (unsigned k = 0; k < TCG_COUNT_C_CYCLES; k++) {
+        stat_add(out, "executed", count_names[k], stat_count(t, k));
     }
 
     GArray *named = tcg_counters_list(t->cache.counters);
@@ -148,6 +186,12 @@ void tcg_info(void *state, GString *out)
     stat_ratio(out, "host bytes per guest", stat_of(all, "translation", "host bytes"),
                stat_of(all, "translation", "guest instructions"));
     stat_ratio(out, "ns to translate a guest", stat_of(all, "translation", "translation time ns"),
+               stat_of(all, "translation", "guest instructions"));
+    stat_ratio(out, "TLB misses per 1000", 1000 * stat_of(all, "slow accesses", "miss"),
+               stat_of(all, "executed", "TLB reads") + stat_of(all, "executed", "TLB writes"));
+    stat_ratio(out, "cycles to translate",
+               stat_of(all, "cycles", "decode and build") + stat_of(all, "cycles", "emit") +
+                   stat_of(all, "cycles", "keep"),
                stat_of(all, "translation", "guest instructions"));
     stat_ratio(out, "host per guest executed", stat_of(all, "executed", "host instructions"),
                stat_of(all, "executed", "guest instructions"));

@@ -154,6 +154,28 @@ typedef struct TcgCodeLarge {
     uint8_t mode;
 } TcgCodeLarge;
 
+/* What a vCPU's thread does, for cycles by phase (`count=on`). */
+typedef enum TcgPhase {
+    TCG_PHASE_LOOP, /* the run loop: looking blocks up, exceptions, requests */
+    TCG_PHASE_LIFT, /* decoding, translators, the builder */
+    TCG_PHASE_EMIT, /* the host back end */
+    TCG_PHASE_KEEP, /* putting the block into the cache */
+    TCG_PHASE_CODE, /* generated code and what it calls */
+    TCG_N_PHASES,
+} TcgPhase;
+
+/* Why an access took the long way: the first that holds. */
+typedef enum TcgSlowWhy {
+    TCG_SLOW_UNALIGNED, /* an alignment fault */
+    TCG_SLOW_FAULT,     /* no translation, or no permission */
+    TCG_SLOW_CROSSING,  /* two pages */
+    TCG_SLOW_DEVICE,    /* no RAM there */
+    TCG_SLOW_WATCHED,   /* a store to a page of code, or one whose writes are logged */
+    TCG_SLOW_MISS,      /* the page was not in the fast table */
+    TCG_SLOW_OTHER,     /* what the fast path does not do: big-endian, some atomics */
+    TCG_N_SLOW_WHY,
+} TcgSlowWhy;
+
 typedef struct TcgStats {
     uint64_t translations, guest_insns, host_bytes, translate_ns;
     uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
@@ -162,15 +184,18 @@ typedef struct TcgStats {
     uint64_t left[8]; /* by TcgLeave */
     uint64_t tlb_kept_hits, tlb_large_hits, tlb_settles, tlb_unparks, tlb_resizes;
     uint64_t tlb_scans;
+    uint64_t cycles[TCG_N_PHASES];
+    uint64_t slow_why[TCG_N_SLOW_WHY];
 } TcgStats;
 
 /* What generated code adds to with `count=on`. */
 enum {
-    TCG_COUNT_GUEST, /* guest instructions begun */
-    TCG_COUNT_HOST,  /* host instructions on the blocks' usual way */
-    TCG_COUNT_STUB,  /* host instructions of slow paths, C code apart */
-    TCG_COUNT_READ,  /* loads that looked in the TLB */
-    TCG_COUNT_WRITE, /* stores and atomics that did */
+    TCG_COUNT_GUEST,    /* guest instructions begun */
+    TCG_COUNT_HOST,     /* host instructions on the blocks' usual way */
+    TCG_COUNT_STUB,     /* host instructions of slow paths, C code apart */
+    TCG_COUNT_READ,     /* loads that looked in the TLB */
+    TCG_COUNT_WRITE,    /* stores and atomics that did */
+    TCG_COUNT_C_CYCLES, /* last: host cycles in C code that generated code called */
     TCG_N_COUNTS,
 };
 
@@ -234,6 +259,8 @@ typedef struct TcgCpu {
     bool in_code;
     uint32_t stress_random;
     TcgStats stats;
+    TcgPhase phase; /* with count=on, since phase_start */
+    uint64_t phase_start;
 
     /* Messages from other vCPUs; guarded by `lock`. */
     Mutex lock;
@@ -248,12 +275,12 @@ typedef struct TcgCpu {
 
     /* Used by generated code; near the Cpu. */
     _Alignas(64) uint8_t host_const[384]; /* the host back end's: constants of generated code */
-    _Alignas(64) IrV128 scratch[8]; /* arguments and results of slow paths and references */
-    uint64_t tlb_mask[TCG_MODES];   /* (entries - 1) << 4 */
-    TcgJump *jump;                  /* the table of the current mode word: TCG_JUMP_SIZE entries,
-                                       index (pc >> 2) & (TCG_JUMP_SIZE - 1) */
-    uint64_t pc_page;               /* virtual address of the page of the block that runs */
-    uint64_t excl_addr;             /* virtual; UINT64_MAX: monitor open */
+    _Alignas(64) IrV128 scratch[8];       /* arguments and results of slow paths and references */
+    uint64_t tlb_mask[TCG_MODES];         /* (entries - 1) << 4 */
+    TcgJump *jump;      /* the table of the current mode word: TCG_JUMP_SIZE entries,
+                           index (pc >> 2) & (TCG_JUMP_SIZE - 1) */
+    uint64_t pc_page;   /* virtual address of the page of the block that runs */
+    uint64_t excl_addr; /* virtual; UINT64_MAX: monitor open */
     uint64_t excl_val[2];
     uint64_t excl_size;       /* bytes */
     uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */

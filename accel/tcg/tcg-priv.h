@@ -56,7 +56,7 @@ struct Tcg {
     const TcgHost *host;
     bool host_ready;
     bool one_insn;
-    bool exact_flags; /* faults see flags that nothing reads afterwards */
+    bool exact_flags;     /* faults see flags that nothing reads afterwards */
     uint32_t stress_slow; /* of 100 accesses that go the slow way though they need not */
     uint64_t chunk_bytes; /* of each chunk that are used */
     MemListener listener;
@@ -169,6 +169,16 @@ void tcg_trace_enter(Cpu *cpu, const TcgBlock *b, GuestVirt pc);
 void tcg_trace_exception(Cpu *cpu, const char *what, GuestVirt from);
 
 /* ---- what was done (stats.c) ---- */
+
+void tcg_phase_begin(TcgCpu *tc, TcgPhase phase);
+
+/* From here on the thread does this. */
+static inline void tcg_phase(TcgCpu *tc, TcgPhase phase)
+{
+    if (__builtin_expect(tc->tcg->cache.counters != NULL, 0)) {
+        tcg_phase_begin(tc, phase);
+    }
+}
 
 /* AccelCounter rows of everything counted, to @out. */
 void tcg_stats(void *state, GArray *out);

@@ -229,6 +229,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
         ram_code_set(p.ram, p.ram_off, GUEST_PAGE_SIZE);
     }
     memcpy(bytes, p.ram->host + p.ram_off, sizeof(bytes));
+    tcg_phase(tc, TCG_PHASE_LIFT);
     ir_begin(tc->ir, (uint16_t)delta);
     tc->ir->exact_flags = tc->tcg->exact_flags;
     cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
@@ -241,13 +242,16 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
         g_printerr("%s\n%s", s->str, bad);
         CHECK(!"the translator made a block that is not valid");
     }
+    tcg_phase(tc, TCG_PHASE_EMIT);
     b = tcg_emit(cpu, &p, delta, mode);
+    tcg_phase(tc, TCG_PHASE_KEEP);
     tcg_trace_block(cpu, b, pc, bytes);
     tc->stats.translations++;
     tc->stats.guest_insns += b->n_guest;
     tc->stats.host_bytes += b->host_size;
     tc->stats.translate_ns += tcg_clock_ns() - start;
     kept = tcg_block_insert(tc->tcg, b, bytes);
+    tcg_phase(tc, TCG_PHASE_LOOP);
     return kept || !last ? kept : b;
 }
 
@@ -441,7 +445,12 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             if (tc->traced) {
                 tcg_trace_enter(cpu, b, pc);
             }
-            tcg_after(cpu, tc->tcg->host->enter(cpu, b->host_entry));
+            tcg_phase(tc, TCG_PHASE_CODE);
+
+            TcgLeave leave = tc->tcg->host->enter(cpu, b->host_entry);
+
+            tcg_phase(tc, TCG_PHASE_LOOP);
+            tcg_after(cpu, leave);
         }
         if (cpu->single_step) {
             return tcg_run_debug_exit(cpu, DEBUG_STEP);
@@ -457,8 +466,11 @@ static AccelExit tcg_run(Cpu *cpu)
     if (!tc->chunk) {
         tcg_chunk_new(cpu); /* a CPU may run others' blocks before it makes one: hosts look here */
     }
+    tcg_phase(tc, TCG_PHASE_LOOP);
     tcg_requests(cpu);
     why = tcg_run_loop(cpu);
+    tcg_phase(tc, TCG_PHASE_LOOP);
+    tc->phase_start = 0;
     __atomic_store_n(&tc->passed, 0, __ATOMIC_SEQ_CST);
     return why;
 }

@@ -462,7 +462,13 @@ static TcgLeave interp_enter(Cpu *cpu, void *host_entry)
     return r.leave;
 }
 
+static uint64_t interp_cycles(void)
+{
+    return (uint64_t)g_get_monotonic_time() * 1000;
+}
+
 const TcgHost tcg_host_interp = {
+    .cycles = interp_cycles,
     .name = "interp",
     .doc = "interprets the intermediate code: slow, the reference for the others",
     .init = interp_init,

@@ -62,6 +62,24 @@ void x64_count_access(X64Emit *e, bool write)
     }
 }
 
+void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end)
+{
+    X64Mem keep_ax = x64_env(lay->host_data), keep_dx = x64_env(lay->host_data + 8);
+
+    if (!lay->count_on) {
+        return;
+    }
+    x64_rm(a, XO_MOV_RM_R | X_W, RAX, keep_ax);
+    x64_rm(a, XO_MOV_RM_R | X_W, RDX, keep_dx);
+    x64_op0(a, 0x0f); /* rdtsc */
+    x64_byte(a, 0x31);
+    x64_shift_ri(a, SH_SHL, true, RDX, 32);
+    x64_alu_rr(a, ALU_OR, true, RAX, RDX);
+    x64_alu_mr(a, end ? ALU_ADD : ALU_SUB, true, x64_env(lay->count_cycles), RAX);
+    x64_rm(a, XO_MOV_R_RM | X_W, RAX, keep_ax);
+    x64_rm(a, XO_MOV_R_RM | X_W, RDX, keep_dx);
+}
+
 void x64_count_event(X64Emit *e, const char *group, const char *name)
 {
     uint32_t n = e->a.n_insns;

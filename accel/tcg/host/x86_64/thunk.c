@@ -94,7 +94,9 @@ static void x64_thunk_call_c(X64Asm *a, const X64Layout *lay, bool full, X64Labe
         x64_mxcsr_host(a, lay, 8);
     }
     x64_alu_ri(a, ALU_SUB, true, RSP, 8);
+    x64_count_cycles(a, lay, false);
     x64_rr(a, 0xff, 2, RAX); /* call rax */
+    x64_count_cycles(a, lay, true);
     x64_alu_ri(a, ALU_ADD, true, RSP, 8);
     if (full) {
         x64_mxcsr_guest(a, lay);

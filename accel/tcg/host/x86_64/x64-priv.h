@@ -56,7 +56,7 @@ typedef struct X64Layout {
     bool icount_on;            /* take executed instructions off a counter (TcgHost.enter) */
     int32_t icount_left, icount_rest;
     bool count_on; /* count what runs (count.c), here: */
-    int32_t count_guest, count_host, count_stub, count_read, count_write;
+    int32_t count_guest, count_host, count_stub, count_read, count_write, count_cycles, host_data;
 } X64Layout;
 
 /* Entry points of the common code, as offsets from the start of the code cache. */
@@ -381,6 +381,8 @@ void x64_count_open(X64Emit *e, X64CountKind kind);
 void x64_count_close(X64Emit *e);
 /* An access that looks in the TLB. Uses rax; EFLAGS stay. */
 void x64_count_access(X64Emit *e, bool write);
+/* Around a call of C code in a thunk: the cycles between. Destroys EFLAGS. */
+void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end);
 /* One more in the counter of that name (static strings). Uses rax; destroys EFLAGS. */
 void x64_count_event(X64Emit *e, const char *group, const char *name);
 

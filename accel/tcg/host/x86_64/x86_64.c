@@ -53,6 +53,8 @@ static void x64_layout_init(X64Layout *l, const Target *t)
     l->icount_rest = cpu + (int32_t)offsetof(Cpu, icount_rest);
     l->count_guest = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_GUEST]));
     l->count_host = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_HOST]));
+    l->count_cycles = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_C_CYCLES]));
+    l->host_data = x64_tc_disp(cpu, offsetof(TcgCpu, host_data));
     l->count_stub = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_STUB]));
     l->count_read = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_READ]));
     l->count_write = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_WRITE]));
@@ -228,7 +230,13 @@ static void x64_unlink_exit(TcgCache *cache, TcgExit *exit)
     x64_patch(cache, exit->patch, exit->host_stub);
 }
 
+static uint64_t x64_cycles(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+
 const TcgHost tcg_host_x86_64 = {
+    .cycles = x64_cycles,
     .name = "x86_64",
     .doc = "machine code for x86-64 hosts",
     .needs_code = true,
