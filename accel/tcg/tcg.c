@@ -84,6 +84,7 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
         icount_set(t->machine, &(IcountConfig){ .sleep = true });
     }
     t->cache.icount = icount_is_single(t->machine);
+    t->exact_flags |= icount_config(t->machine) != NULL; /* alike under every back end */
     if (mib < 8 || mib > 2047) {
         return error_set(err, "-accel tcg: tb-size=%" G_GUINT64_FORMAT " must be 8 to 2047 (MiB)",
                          mib);

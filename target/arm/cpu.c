@@ -163,6 +163,8 @@ static void cpu_arm_saving(Device *dev)
     ArmCpu *c = device_as(dev, ArmCpu);
 
     c->fpsr = (uint32_t)arm_fpsr_read(c);
+    /* The other bits are what a back end left there. */
+    c->flags &= IR_FLAG_N | IR_FLAG_Z | IR_FLAG_C | IR_FLAG_V;
 }
 
 static bool cpu_arm_loaded(Device *dev, GError **err)

@@ -46,6 +46,26 @@ reboot)
     expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' --send 'reboot -f' \
         --expect 'Booting Linux' --expect 'tinamou# ' --send 'poweroff -f' --wait -- \
         "$tinamou" system aarch64 -M virt -cpu cortex-a57 "${linux[@]}" -append console=ttyAMA0 ;;
+icount)
+    # The same run again, and on the interpreter: console, instructions and state must be equal.
+    fetch
+    for smp in 1 4; do
+        first=
+        for backend in x86_64 x86_64 interp; do
+            echo "== -smp $smp, $backend"
+            expect --show --timeout 140 "${panic[@]}" --expect 'guest is up' --wait -- \
+                "$tinamou" system aarch64 -M virt -cpu max -smp $smp "${linux[@]}" \
+                -icount shift=1,sleep=off -rtc base=2020-01-01 -state-hash end \
+                -accel tcg,backend=$backend -append 'console=ttyAMA0 tinamou.poweroff' \
+                > "$guest/icount.$smp.$backend" 2>&1
+            # not what the test driver says
+            this=$(grep -a -e '^\[' -e state-hash "$guest/icount.$smp.$backend" | tr -d '\r')
+            echo "$this" | tail -1
+            case $this in *"state-hash "*" instructions"*) ;; *) echo "no hash"; exit 1 ;; esac
+            [ -z "$first" ] || diff <(echo "$first") <(echo "$this")
+            first=$this
+        done
+    done ;;
 uboot)
     bin=/usr/lib/u-boot/qemu_arm64/u-boot.bin
     [ -f $bin ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
