@@ -81,21 +81,27 @@ bool x64_vec_sha1su1(X64Vec *v)
 /* ---- SHA-256 ---- */
 
 /* SHA256RNDS2 does two rounds on words (F E B A) and (H G D C), lane 0 first, of xmm0. */
-bool x64_vec_sha256h(X64Vec *v)
+static void x64_vec_sha256_rounds(X64Vec *v, unsigned abcd, unsigned efgh)
 {
-    bool second = v->variant & 1;
-    unsigned abcd = v->x[second], efgh = v->x[!second], d = v->d, t = v->t[0], u = v->t[1];
+    unsigned t = v->t[0], u = v->t[1];
 
-    if (!v->f->sha) {
-        return false;
-    }
     xv3i(v, XO_SHUFPS, t, efgh, abcd, 0x11);
     xv3i(v, XO_SHUFPS, u, efgh, abcd, 0xbb);
     xv_mov(v, 0, v->x[2]);
     x64_rr(v->a, XV_SHA256RNDS2, u, t);
     xv2i(v, XO_PSHUFD, 0, v->x[2], 0xee);
     x64_rr(v->a, XV_SHA256RNDS2, t, u);
-    xv3i(v, XO_SHUFPS, d, t, u, second ? 0x11 : 0xbb);
+}
+
+bool x64_vec_sha256h(X64Vec *v)
+{
+    bool second = v->variant & 1;
+
+    if (!v->f->sha) {
+        return false;
+    }
+    x64_vec_sha256_rounds(v, v->x[second], v->x[!second]);
+    xv3i(v, XO_SHUFPS, v->d, v->t[0], v->t[1], second ? 0x11 : 0xbb);
     return true;
 }
 
@@ -118,4 +124,79 @@ bool x64_vec_sha256su1(X64Vec *v)
     xv3(v, XO_PADDD, v->d, v->d, v->x[0]);
     x64_rr(v->a, XV_SHA256MSG2, v->d, v->x[2]);
     return true;
+}
+
+/* ---- pairs ---- */
+
+enum { FUSE_AHEAD = 24 };
+
+/* A substitution whose only use is the mixing of columns: one round without a key. */
+static bool x64_vec_fuse_aes(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrOpcode mix = insn->op == IR_VAESE ? IR_VAESMC : IR_VAESIMC;
+    unsigned a, zero, d, end = MIN(id + FUSE_AHEAD, e->ir->n);
+
+    if (!e->feat->aes || e->ir->uses[id] != 1) {
+        return false;
+    }
+    for (unsigned n = id + 1; n < end; n++) {
+        if (x64_insn(e, n)->op == mix && x64_insn(e, n)->arg[0] == id) {
+            a = x64_xreg(e, insn->arg[0], 1);
+            e->xlocked |= 1u << a;
+            zero = x64_xtmp(e);
+            d = x64_xdef(e, n);
+            x64_v3(&e->a, XO_PXOR, zero, zero, zero);
+            x64_v3(&e->a, insn->op == IR_VAESE ? XO_AESENC : XV_AESDEC, d, a, zero);
+            e->done[n] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The two halves of four rounds of SHA-256. */
+static bool x64_vec_fuse_sha256(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    bool second = ir_desc_variant(insn->imm) & 1;
+    X64Vec v = { .e = e, .a = &e->a, .f = e->feat, .insn = insn };
+    unsigned end = MIN(id + FUSE_AHEAD, e->ir->n), n = id + 1;
+
+    if (!e->feat->sha) {
+        return false;
+    }
+    for (; n < end; n++) {
+        const IrInsn *o = x64_insn(e, n);
+
+        if (o->op == IR_VSHA256H && !e->done[n] && (ir_desc_variant(o->imm) & 1) != second &&
+            o->arg[0] == insn->arg[1] && o->arg[1] == insn->arg[0] && o->arg[2] == insn->arg[2]) {
+            break;
+        }
+    }
+    if (n == end) {
+        return false;
+    }
+    for (unsigned k = 0; k < 3; k++) {
+        v.x[k] = x64_xreg(e, insn->arg[k], k + 1);
+        e->xlocked |= 1u << v.x[k];
+    }
+    v.t[0] = x64_xtmp(e);
+    v.t[1] = x64_xtmp(e);
+    x64_vec_sha256_rounds(&v, v.x[second], v.x[!second]);
+    x64_v3i(&e->a, XO_SHUFPS, x64_xdef(e, second ? n : id), v.t[0], v.t[1], 0xbb);
+    x64_v3i(&e->a, XO_SHUFPS, x64_xdef(e, second ? id : n), v.t[0], v.t[1], 0x11);
+    e->done[n] = true;
+    return true;
+}
+
+bool x64_vec_fuse(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    switch (insn->op) {
+    case IR_VAESE:
+    case IR_VAESD:
+        return x64_vec_fuse_aes(e, id, insn);
+    case IR_VSHA256H:
+        return x64_vec_fuse_sha256(e, id, insn);
+    default:
+        return false;
+    }
 }

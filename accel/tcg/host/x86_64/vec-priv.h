@@ -102,6 +102,9 @@ X64VecFn x64_vec_low, x64_vec_addv, x64_vec_minmaxv, x64_vec_zip, x64_vec_uzp, x
 X64VecFn x64_vec_aes, x64_vec_sha1, x64_vec_sha1su1, x64_vec_sha256h, x64_vec_sha256su0,
     x64_vec_sha256su1;
 
+/* Emit @insn together with a later operation that it makes one instruction with (done[]). */
+bool x64_vec_fuse(X64Emit *e, unsigned id, const IrInsn *insn);
+
 /* ---- pieces (vec.c) ---- */
 
 bool x64_vec_is_inline(X64Emit *e, const IrInsn *insn);

@@ -12,12 +12,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { CODE_BYTES = 1 << 20, N_RUNS = 24 };
+enum { CODE_BYTES = 1 << 20, N_RUNS = 24, N_IN = 4, N_OPS = 60 };
 
 typedef struct VecCpu {
     Cpu cpu;
     uint64_t x[2];
-    IrV128 v[6];
+    IrV128 v[N_IN + N_OPS + 2]; /* inputs, then results */
     uint32_t flags;
     IrFpState fp;
     uint64_t pc;
@@ -390,6 +390,133 @@ TEST(x64_vec, all_forms_on_all_tiers)
             t->failures = t->forms = 0;
             vec_each(t, vec_compare);
             EXPECT(t->forms > 1000);
+            vec_stop(t);
+        }
+    }
+    vec_free(t);
+    g_free(t);
+}
+
+/* ---- chains: values in registers, in slots, known to be short, fused ---- */
+
+/* A random operation on values made before; the value as the reference function has it. */
+static void vec_chain_op(VecTest *t, IrVal *val, IrV128 *is, unsigned n, IrFpState *st)
+{
+    const VecRow *row;
+    unsigned esize, variant, from[3];
+    IrWidth width;
+    IrV128 arg[4] = { 0 };
+    IrDesc desc;
+
+    do {
+        row = &vec_rows[(vec_rnd(t) >> 7) % G_N_ELEMENTS(vec_rows)];
+        esize = vec_rnd(t) >> 9 & 3;
+        width = (IrWidth)((vec_rnd(t) >> 13) % 3);
+        variant = (unsigned)(vec_rnd(t) >> 5) % row->variants;
+    } while (!(row->esizes >> esize & 1) || !(row->widths >> width & 1) ||
+             (row->op == IR_VREV && variant <= esize));
+    desc = ir_desc_imm(esize, width,
+                       (uint16_t)vec_imm(t, row, esize, width, (unsigned)(vec_rnd(t) >> 8) % 256));
+    desc = ir_desc_with_variant(desc, variant);
+    for (unsigned k = 0; k < 3; k++) {
+        from[k] = n - 1 - (unsigned)(vec_rnd(t) >> 8) % MIN(n, 14);
+        arg[k] = is[from[k]];
+    }
+    switch (strlen(ir_op_info[row->op].args)) {
+    case 1:
+        val[n] = ir_v1(t->ir, row->op, desc, val[from[0]]);
+        break;
+    case 2:
+        val[n] = ir_v2(t->ir, row->op, desc, val[from[0]], val[from[1]]);
+        break;
+    default:
+        val[n] = ir_v3(t->ir, row->op, desc, val[from[0]], val[from[1]], val[from[2]]);
+        break;
+    }
+    ir_ref_fn[row->op](&is[n], arg, desc, st);
+}
+
+/* What is emitted as one: AES rounds, halves of SHA-256. The first value may stay unused. */
+static void vec_chain_pair(VecTest *t, IrVal *val, IrV128 *is, unsigned n, IrFpState *st)
+{
+    IrDesc desc = ir_desc(0, IR_W128), half = ir_desc_with_variant(desc, 1);
+    bool decrypt = vec_rnd(t) >> 9 & 1;
+    IrV128 arg[4] = { is[n - 1], is[n - 2], is[n - 3] };
+    IrV128 swapped[4] = { is[n - 2], is[n - 1], is[n - 3] };
+
+    if (vec_rnd(t) >> 11 & 1) {
+        val[n] = ir_v1(t->ir, decrypt ? IR_VAESD : IR_VAESE, desc, val[n - 1]);
+        val[n + 1] = ir_v1(t->ir, decrypt ? IR_VAESIMC : IR_VAESMC, desc, val[n]);
+        ir_ref_fn[decrypt ? IR_VAESD : IR_VAESE](&is[n], arg, desc, st);
+        ir_ref_fn[decrypt ? IR_VAESIMC : IR_VAESMC](&is[n + 1], &is[n], desc, st);
+        return;
+    }
+    val[n] = ir_v3(t->ir, IR_VSHA256H, decrypt ? half : desc, val[n - 1], val[n - 2], val[n - 3]);
+    val[n + 1] =
+        ir_v3(t->ir, IR_VSHA256H, decrypt ? desc : half, val[n - 2], val[n - 1], val[n - 3]);
+    ir_ref_fn[IR_VSHA256H](&is[n], arg, decrypt ? half : desc, st);
+    ir_ref_fn[IR_VSHA256H](&is[n + 1], swapped, decrypt ? desc : half, st);
+}
+
+static void vec_chain(VecTest *t, unsigned number)
+{
+    IrVal val[N_IN + N_OPS + 2];
+    IrV128 is[N_IN + N_OPS + 2];
+    IrFpState st = { 0 };
+    unsigned n = N_IN, end = N_IN + 4 + number % (N_OPS - 4);
+    bool kept[N_IN + N_OPS + 2];
+    void *entry;
+
+    ir_begin(t->ir, 0);
+    ir_insn(t->ir, 0, 4, 0);
+    for (unsigned k = 0; k < N_IN; k++) {
+        is[k] = t->cpu->v[k] = vec_random(t, k);
+        val[k] = ir_get(t->ir, IR_V128, vec_at(k), 4);
+    }
+    while (n < end) {
+        if (vec_rnd(t) % 8 == 0) {
+            vec_chain_pair(t, val, is, n, &st);
+            n += 2;
+        } else {
+            vec_chain_op(t, val, is, n++, &st);
+        }
+    }
+    for (unsigned k = N_IN; k < n; k++) {
+        kept[k] = vec_rnd(t) >> 10 & 1;
+        if (kept[k]) {
+            ir_set(t->ir, vec_at(k), 4, val[k]);
+        }
+    }
+    ir_exit_loop(t->ir, 4);
+    ir_finish(t->ir);
+    t->cpu->fp = (IrFpState){ 0 };
+    t->cpu->cpu.poll_counter = 1000;
+    entry = vec_emit(t);
+    EXPECT(entry != NULL);
+    tcg_host_x86_64.enter(&t->cpu->cpu, entry);
+    for (unsigned k = N_IN; k < n; k++) {
+        if (kept[k] && memcmp(&is[k], &t->cpu->v[k], 16) && t->failures++ < 10) {
+            test_fail(__FILE__, __LINE__, "chain %u on %s: %s differs", number, t->tier,
+                      ir_op_info[t->ir->insn[val[k].id].op].name);
+            return;
+        }
+    }
+    if (st.saturated != t->cpu->fp.saturated && t->failures++ < 10) {
+        test_fail(__FILE__, __LINE__, "chain %u on %s: saturation differs", number, t->tier);
+    }
+}
+
+TEST(x64_vec, chains_on_all_tiers)
+{
+    VecTest *t = g_new0(VecTest, 1);
+
+    vec_new(t);
+    for (size_t n = 0; n < G_N_ELEMENTS(vec_tiers); n++) {
+        if (vec_start(t, vec_tiers[n])) {
+            t->failures = 0;
+            for (unsigned k = 0; k < 1500; k++) {
+                vec_chain(t, k);
+            }
             vec_stop(t);
         }
     }
