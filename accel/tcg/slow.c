@@ -110,7 +110,7 @@ static const FlatRange *slow_range(const SlowAccess *a, const TcgTlbFull *f, Gue
     if (r && phys - r->start < r->len) {
         return r;
     }
-    return aspace_lookup(f->secure ? a->cpu->as_secure : a->cpu->as, phys);
+    return tcg_flat(a->cpu, phys, f->secure);
 }
 
 static MemAttrs slow_attrs(const SlowAccess *a, const TcgTlbFull *f)
@@ -254,42 +254,67 @@ static void slow_swap(const SlowAccess *a, uint8_t *buf)
     }
 }
 
-/*
- * Host address of an aligned access that the fast tables hold: callers come here without having
- * looked (exclusives, DC ZVA). NULL: take the long way.
- */
+/* Host address of an access in one page that the fast tables hold. NULL: take the long way. */
 static uint8_t *slow_direct(Cpu *cpu, uint64_t va, unsigned mode, unsigned bytes, MemAccess kind)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     unsigned i = (unsigned)(va >> 8 & tc->tlb_mask[mode]) >> 4;
     const TcgTlbEntry *e = kind == ACCESS_WRITE ? &tc->write[mode][i] : &tc->read[mode][i];
 
-    if ((va & (bytes - 1)) || (va ^ e->tag) > GUEST_PAGE_SIZE - bytes) {
-        return NULL;
+    return (va ^ e->tag) <= GUEST_PAGE_SIZE - bytes ? tcg_tlb_host(e, va) : NULL;
+}
+
+/*
+ * The same after a fill, where only the page was missing: what most accesses come here for. False:
+ * cpu->raised. *@host NULL: the long way (devices, pages that are watched, page crossings).
+ */
+static bool slow_filled(Cpu *cpu, uint64_t va, uint32_t memop, unsigned bytes, MemAccess kind,
+                        uint8_t **host)
+{
+    unsigned mode = ir_memop_mode(memop), align = memop & IR_MO_ALIGN;
+    unsigned unit = align == IR_MO_ALIGN_WHOLE || align == IR_MO_ALIGN_WITHIN_16
+                        ? bytes
+                        : ir_memop_bytes(memop);
+
+    *host = NULL;
+    if ((va & (unit - 1)) || (memop & IR_MO_BE)) {
+        return true;
     }
-    return tcg_tlb_host(e, va);
+    *host = slow_direct(cpu, va, mode, bytes, kind);
+    if (!*host) {
+        TcgStats *st = &tcg_cpu(cpu)->stats;
+
+        if (!tcg_tlb_page(cpu, va, kind, mode, memop)) {
+            st->slow++;
+            st->slow_why[TCG_SLOW_FAULT]++;
+            return false;
+        }
+        *host = slow_direct(cpu, va, mode, bytes, kind);
+        st->slow += *host != NULL;
+        st->slow_why[TCG_SLOW_MISS] += *host != NULL;
+    }
+    return true;
 }
 
 static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, void *buf)
 {
     _Alignas(16) uint8_t tmp[32] = { 0 };
-    unsigned bytes = ir_memop_bytes(memop);
+    unsigned bytes = ir_memop_bytes(memop) * elements;
+    uint8_t *host;
     SlowAccess a;
 
-    if (elements == 1 && bytes <= 8 && !(memop & IR_MO_BE)) {
-        const uint8_t *host = slow_direct(cpu, va, ir_memop_mode(memop), bytes, ACCESS_READ);
-
-        if (host) {
-            slow_copy(buf, host, bytes);
-            __atomic_thread_fence(__ATOMIC_ACQUIRE);
-            return true;
-        }
-    }
-    if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_READ) || !slow_bytes(&a, tmp)) {
+    if (!slow_filled(cpu, va, memop, bytes, ACCESS_READ, &host)) {
         return false;
     }
-    slow_swap(&a, tmp);
-    memcpy(buf, tmp, a.bytes);
+    if (host) {
+        slow_copy(buf, host, bytes);
+    } else {
+        if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_READ) || !slow_bytes(&a, tmp)) {
+            return false;
+        }
+        slow_swap(&a, tmp);
+        memcpy(buf, tmp, a.bytes);
+    }
     if (memop & (IR_MO_ACQ | IR_MO_ACQPC)) {
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     }
@@ -299,14 +324,23 @@ static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, 
 static void slow_store(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, const void *buf)
 {
     _Alignas(16) uint8_t tmp[32];
+    unsigned bytes = ir_memop_bytes(memop) * elements;
+    uint8_t *host;
     SlowAccess a;
 
-    if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_WRITE)) {
+    if (!slow_filled(cpu, va, memop, bytes, ACCESS_WRITE, &host)) {
         return;
     }
-    memcpy(tmp, buf, a.bytes);
-    slow_swap(&a, tmp);
-    slow_bytes(&a, tmp);
+    if (host) {
+        slow_copy(host, buf, bytes);
+    } else {
+        if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_WRITE)) {
+            return;
+        }
+        memcpy(tmp, buf, a.bytes);
+        slow_swap(&a, tmp);
+        slow_bytes(&a, tmp);
+    }
     if (memop & IR_MO_REL) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
@@ -649,12 +683,14 @@ void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes)
     uint8_t *host;
 
     va &= ~(bytes - 1);
-    host = slow_direct(cpu, va, ir_memop_mode(memop), (unsigned)bytes, ACCESS_WRITE);
+    memop &= ~(uint32_t)(IR_MO_SIZE | IR_MO_ALIGN);
+    if (!slow_filled(cpu, va, memop, (unsigned)bytes, ACCESS_WRITE, &host)) {
+        return;
+    }
     if (host) {
         memset(host, 0, bytes);
         return;
     }
-    memop &= ~(uint32_t)(IR_MO_SIZE | IR_MO_ALIGN);
     if (!slow_begin(&a, cpu, va, memop, 1, ACCESS_WRITE)) {
         return;
     }
@@ -692,9 +728,10 @@ bool tcg_write(Cpu *cpu, GuestVirt va, unsigned mode, uint32_t memop, uint64_t v
 
 bool tcg_phys_read(Cpu *cpu, GuestPhys pa, bool secure, unsigned bytes, uint64_t *value)
 {
-    const FlatRange *r = aspace_lookup(secure ? cpu->as_secure : cpu->as, pa);
+    const FlatRange *r = tcg_flat(cpu, pa, secure);
 
     *value = 0;
+    tcg_cpu(cpu)->stats.walk_reads += cpu == cpu_current();
     if (r && r->ram && r->len - (pa - r->start) >= bytes && !(pa & (bytes - 1))) {
         slow_copy(value, flat_host(r, pa), bytes);
         return true;

@@ -41,6 +41,7 @@ static const StatRow stat_rows[] = {
     STAT("memory", "TLB flushes", tlb_flushes),
     STAT("memory", "TLB page flushes", page_flushes),
     STAT("memory", "TLB scans", tlb_scans),
+    STAT("memory", "descriptors read", walk_reads),
     STAT("memory", "space switches", space_switches),
     STAT("memory", "spaces settled", tlb_settles),
     STAT("memory", "spaces back untouched", tlb_unparks),

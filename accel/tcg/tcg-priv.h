@@ -96,6 +96,8 @@ void tcg_tlb_init(Cpu *cpu);
 void tcg_tlb_flush_all(Cpu *cpu);
 /* What the slow path needs of a page, after a walk where needed; NULL: cpu->raised. */
 TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop);
+/* The range of memory at @phys; on the vCPU's own thread, alive until its next poll. */
+const FlatRange *tcg_flat(Cpu *cpu, GuestPhys phys, bool secure);
 /* Act on what other vCPUs asked. */
 void tcg_messages(Cpu *cpu);
 void tcg_post_revoke(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);

@@ -241,12 +241,15 @@ static TcgTlbFull *tlb_enter(TcgCpu *tc, unsigned mode, unsigned i, const TcgTlb
     return f;
 }
 
-static const FlatRange *tlb_flat(Cpu *cpu, GuestPhys phys, bool secure)
+const FlatRange *tcg_flat(Cpu *cpu, GuestPhys phys, bool secure)
 {
     TcgCpu *tc = tcg_cpu(cpu);
 
     if (secure) {
         return aspace_lookup(cpu->as_secure, phys);
+    }
+    if (cpu != cpu_current()) {
+        return aspace_lookup(cpu->as, phys); /* a debugger */
     }
     if (!tc->last_flat || phys - tc->last_flat->start >= tc->last_flat->len) {
         tc->last_flat = aspace_lookup(cpu->as, phys);
@@ -257,7 +260,7 @@ static const FlatRange *tlb_flat(Cpu *cpu, GuestPhys phys, bool secure)
 static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
 {
     GuestPhys phys = r->phys & ~(uint64_t)TLB_LOW;
-    const FlatRange *flat = tlb_flat(cpu, r->phys, r->secure);
+    const FlatRange *flat = tcg_flat(cpu, r->phys, r->secure);
     TcgTlbFull f = {
         .page = va & ~(uint64_t)TLB_LOW,
         .phys = phys,

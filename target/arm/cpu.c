@@ -260,7 +260,8 @@ static const Field cpu_arm_fields[] = {
     PIN_IN_DIRECT("vfiq", cpu_arm_vfiq),
     SCRATCH(ArmCpu, fp), /* follows from fpcr and fpsr */
     SCRATCH(ArmCpu, features),
-    SCRATCH(ArmCpu, exc), /* entered before a vCPU stops */
+    SCRATCH(ArmCpu, exc),  /* entered before a vCPU stops */
+    SCRATCH(ArmCpu, walk), /* every load changes the epoch */
     SCRATCH(ArmCpu, id),
     SCRATCH(ArmCpu, model),
 };

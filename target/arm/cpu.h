@@ -41,6 +41,34 @@ enum { ARM_WAIT_NONE, ARM_WAIT_WFI };
 
 typedef struct ArmModel ArmModel;
 
+enum { ARM_WALK_SIZE = 64 };
+
+/* What the registers TCR_ELx say of the half that an address lies in. */
+typedef struct ArmWalkParams {
+    uint64_t ttbr;
+    uint8_t page_bits; /* 12, 14, 16 */
+    uint8_t va_bits;   /* 64 - TxSZ */
+    uint8_t pa_bits;
+    bool disabled; /* EPDn, E0PDn, reserved values */
+    bool tbi, ha, hd, hpd;
+} ArmWalkParams;
+
+/* A table that a walk went through. */
+typedef struct ArmWalkTable {
+    uint64_t root; /* address | regime | half */
+    uint64_t
+        prefix; /* the bits of the address above what the table covers, and its level; 0: free */
+    uint64_t table, attrs;
+} ArmWalkTable;
+
+/* Caches of the MMU beside the TLB: dropped when tcg_walk_epoch has changed. */
+typedef struct ArmWalkCache {
+    uint64_t epoch, tcr;
+    uint8_t params_valid; /* bit: index */
+    ArmWalkParams params[8];
+    ArmWalkTable table[ARM_WALK_SIZE];
+} ArmWalkCache;
+
 /* Shape of signed pointers at an EL; follows from TCR_ELx (pauth.c). */
 typedef struct ArmPauthLayout {
     uint64_t tcr;         /* that it was made for */
@@ -70,6 +98,7 @@ typedef struct ArmCpu {
 
     uint64_t features; /* ARM_FEAT_* of features.h, one bit each */
     ArmException exc;
+    ArmWalkCache walk;
 
     ArmSysState sys; /* which register lies where: the table of sysreg*.c */
     ArmIdRegs id;

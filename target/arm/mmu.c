@@ -33,16 +33,6 @@
 
 enum { MMU_WALK_TRIES = 64, MMU_PA_BITS_MAX = 48 };
 
-/* What one of the registers TCR_ELx says of the half that an address lies in. */
-typedef struct MmuParams {
-    uint64_t ttbr;
-    unsigned page_bits; /* 12, 14, 16 */
-    unsigned va_bits;   /* 64 - TxSZ */
-    unsigned pa_bits;
-    bool disabled; /* EPDn, E0PDn, reserved values */
-    bool tbi, ha, hd, hpd;
-} MmuParams;
-
 unsigned arm_mode_el(unsigned mode)
 {
     return mode == ARM_MODE_E3 ? 3 : mode == ARM_MODE_E2 ? 2 : 1;
@@ -67,7 +57,7 @@ unsigned arm_mmu_unpriv_mode(const ArmCpu *c)
     return c->el == 1 && !c->uao ? ARM_MODE_E10_0 : arm_mmu_mode(c);
 }
 
-static unsigned mmu_pa_bits(unsigned ps)
+static uint8_t mmu_pa_bits(unsigned ps)
 {
     static const uint8_t bits[8] = { 32, 36, 40, 42, 44, 48, 48, 48 };
 
@@ -87,11 +77,11 @@ static unsigned mmu_clamp_tsz(const ArmCpu *c, unsigned tsz, unsigned page_bits,
     return tsz < 16 ? 16 : tsz;
 }
 
-static MmuParams mmu_params_el1(const ArmCpu *c, bool upper, unsigned mode, bool is_fetch)
+static ArmWalkParams mmu_params_el1(const ArmCpu *c, bool upper, unsigned mode, bool is_fetch)
 {
     static const uint8_t tg0[4] = { 12, 16, 14, 12 }, tg1[4] = { 12, 14, 12, 16 };
     uint64_t tcr = c->sys.tcr[1];
-    MmuParams p = { .ttbr = upper ? c->sys.ttbr1[1] : c->sys.ttbr0[1] };
+    ArmWalkParams p = { .ttbr = upper ? c->sys.ttbr1[1] : c->sys.ttbr0[1] };
     bool hafdbs = arm_has(c, ARM_FEAT_HAFDBS);
 
     p.page_bits = upper ? tg1[tcr >> 30 & 3] : tg0[tcr >> 14 & 3];
@@ -111,7 +101,7 @@ static MmuParams mmu_params_el1(const ArmCpu *c, bool upper, unsigned mode, bool
     return p;
 }
 
-static MmuParams mmu_params(const ArmCpu *c, bool upper, unsigned mode, bool is_fetch)
+static ArmWalkParams mmu_params(const ArmCpu *c, bool upper, unsigned mode, bool is_fetch)
 {
     static const uint8_t tg0[4] = { 12, 16, 14, 12 };
     unsigned el = arm_mode_el(mode);
@@ -121,7 +111,7 @@ static MmuParams mmu_params(const ArmCpu *c, bool upper, unsigned mode, bool is_
     }
 
     uint64_t tcr = c->sys.tcr[el];
-    MmuParams p = { .ttbr = c->sys.ttbr0[el], .page_bits = tg0[tcr >> 14 & 3] };
+    ArmWalkParams p = { .ttbr = c->sys.ttbr0[el], .page_bits = tg0[tcr >> 14 & 3] };
 
     p.va_bits = 64 - mmu_clamp_tsz(c, tcr & 63, p.page_bits, &p.disabled);
     p.pa_bits = mmu_pa_bits(tcr >> 16 & 7);
@@ -130,6 +120,28 @@ static MmuParams mmu_params(const ArmCpu *c, bool upper, unsigned mode, bool is_
     p.hd = p.ha && tcr >> 22 & 1;
     p.hpd = c->id.aa64mmfr1 >> 12 & 15 && tcr >> 24 & 1;
     return p;
+}
+
+/* The same, remembered: for the vCPU's own fills. */
+static ArmWalkParams mmu_params_cached(ArmCpu *c, bool upper, unsigned mode, bool is_fetch)
+{
+    ArmWalkCache *w = &c->walk;
+    unsigned i = upper << 2 | (mode == ARM_MODE_E10_0) << 1 | is_fetch;
+
+    if (arm_mode_el(mode) != 1) {
+        return mmu_params(c, upper, mode, is_fetch);
+    }
+    if (w->tcr != c->sys.tcr[1]) {
+        w->tcr = c->sys.tcr[1];
+        w->params_valid = 0;
+        memset(w->table, 0, sizeof(w->table));
+    }
+    if (!(w->params_valid >> i & 1)) {
+        w->params[i] = mmu_params_el1(c, upper, mode, is_fetch);
+        w->params_valid |= 1u << i;
+    }
+    w->params[i].ttbr = upper ? c->sys.ttbr1[1] : c->sys.ttbr0[1];
+    return w->params[i];
 }
 
 bool arm_tbi(const ArmCpu *c, GuestVirt va, bool is_fetch)
@@ -234,29 +246,92 @@ static bool mmu_block_allowed(unsigned page_bits, unsigned level)
     return level == 2 || (level == 1 && page_bits == 12);
 }
 
-static bool mmu_find_leaf(ArmCpu *c, GuestVirt va, const MmuParams *p, bool be, MmuLeaf *leaf,
-                          unsigned *fsc)
+/*
+ * Tables are remembered by the root they were found from, below the first level. They may be until
+ * software invalidates by more than the last level (D8.16.1); valid descriptors alone are.
+ */
+static ArmWalkTable *mmu_walk_slot(ArmCpu *c, uint64_t root, uint64_t prefix)
 {
+    return &c->walk.table[(prefix >> 2 ^ prefix >> 8 ^ root >> 12) % ARM_WALK_SIZE];
+}
+
+typedef struct MmuWalk {
+    const ArmWalkParams *p;
+    GuestVirt va; /* the bits that are translated */
+    uint64_t root;
+    bool be, cached;
+} MmuWalk;
+
+static unsigned mmu_shift(const MmuWalk *w, unsigned level)
+{
+    return w->p->page_bits + (3 - level) * (w->p->page_bits - 3u);
+}
+
+static uint64_t mmu_walk_prefix(const MmuWalk *w, unsigned level)
+{
+    return w->va >> mmu_shift(w, level - 1) << 2 | level;
+}
+
+/* The table of the last level possible that is known; the level, or 0. */
+static unsigned mmu_walk_find(ArmCpu *c, const MmuWalk *w, unsigned first, uint64_t *table,
+                              uint64_t *attrs)
+{
+    if (!w->cached) {
+        return 0;
+    }
+    if (c->walk.epoch != tcg_walk_epoch(&c->cpu)) {
+        c->walk.epoch = tcg_walk_epoch(&c->cpu);
+        memset(c->walk.table, 0, sizeof(c->walk.table));
+    }
+    for (unsigned level = 3; level > first && level > 1; level--) {
+        uint64_t prefix = mmu_walk_prefix(w, level);
+        const ArmWalkTable *t = mmu_walk_slot(c, w->root, prefix);
+
+        if (t->prefix == prefix && t->root == w->root) {
+            *table = t->table;
+            *attrs = t->attrs;
+            return level;
+        }
+    }
+    return 0;
+}
+
+static void mmu_walk_keep(ArmCpu *c, const MmuWalk *w, unsigned level, uint64_t table,
+                          uint64_t attrs)
+{
+    uint64_t prefix = mmu_walk_prefix(w, level);
+
+    if (w->cached && level > 1) {
+        *mmu_walk_slot(c, w->root, prefix) = (ArmWalkTable){ w->root, prefix, table, attrs };
+    }
+}
+
+static bool mmu_find_leaf(ArmCpu *c, const MmuWalk *w, MmuLeaf *leaf, unsigned *fsc)
+{
+    const ArmWalkParams *p = w->p;
     unsigned stride = p->page_bits - 3;
     unsigned levels = (p->va_bits - p->page_bits + stride - 1) / stride;
-    unsigned level = 4 - levels;
-    unsigned first_bits = p->va_bits - p->page_bits - (levels - 1) * stride;
+    unsigned level = 4 - levels, known;
+    unsigned bits = p->va_bits - p->page_bits - (levels - 1) * stride; /* of the first index */
     uint64_t addr_mask = ((1ull << MMU_PA_BITS_MAX) - 1) & ~((1ull << p->page_bits) - 1);
-    unsigned align = first_bits + 3;
-    GuestPhys table = p->ttbr & ((1ull << MMU_PA_BITS_MAX) - 1) & ~((1ull << align) - 1) & ~1ull;
-    unsigned bits = first_bits;
+    GuestPhys table = p->ttbr & ((1ull << MMU_PA_BITS_MAX) - 1) & ~((8ull << bits) - 1) & ~1ull;
 
     if (table >> p->pa_bits) {
         return mmu_fault(fsc, ARM_FSC_ADDRESS_SIZE, 0);
     }
     leaf->tables = 0;
+    known = mmu_walk_find(c, w, level, &table, &leaf->tables);
+    if (known) {
+        level = known;
+        bits = stride;
+    }
     for (;; level++, bits = stride) {
-        unsigned shift = p->page_bits + (3 - level) * stride;
-        uint64_t index = va >> shift & ((1ull << bits) - 1);
+        unsigned shift = mmu_shift(w, level);
+        uint64_t index = w->va >> shift & ((1ull << bits) - 1);
         uint64_t desc;
 
         leaf->desc_pa = table + index * 8;
-        if (!mmu_read_desc(c, leaf->desc_pa, be, &desc)) {
+        if (!mmu_read_desc(c, leaf->desc_pa, w->be, &desc)) {
             return mmu_fault(fsc, ARM_FSC_EXTERNAL_WALK, level);
         }
         if (!(desc & DESC_VALID)) {
@@ -268,6 +343,7 @@ static bool mmu_find_leaf(ArmCpu *c, GuestVirt va, const MmuParams *p, bool be, 
                 return mmu_fault(fsc, ARM_FSC_ADDRESS_SIZE, level);
             }
             leaf->tables |= p->hpd ? 0 : desc;
+            mmu_walk_keep(c, w, level + 1, table, leaf->tables);
             continue;
         }
         if (level == 3 ? !(desc & DESC_TABLE) : !mmu_block_allowed(p->page_bits, level)) {
@@ -299,8 +375,9 @@ static MmuUpdate mmu_update_desc(ArmCpu *c, const MmuLeaf *leaf, bool be, uint64
 
 /* Access flag and dirty state of @leaf for @access; *@prot of the result. False: a fault, or (with
  * *@retry) somebody else changed the descriptor. */
-static bool mmu_use_leaf(ArmCpu *c, const MmuParams *p, MmuLeaf *leaf, unsigned need, unsigned mode,
-                         bool be, bool update, unsigned *prot, bool *retry, unsigned *fsc)
+static bool mmu_use_leaf(ArmCpu *c, const ArmWalkParams *p, MmuLeaf *leaf, unsigned need,
+                         unsigned mode, bool be, bool update, unsigned *prot, bool *retry,
+                         unsigned *fsc)
 {
     uint64_t desc = leaf->desc;
 
@@ -363,7 +440,9 @@ bool arm_mmu_translate(ArmCpu *c, GuestVirt va, MemAccess access, unsigned mode,
     bool is_fetch = access == ACCESS_FETCH;
     bool be = (c->sys.sctlr[el] & SCTLR_EE) != 0;
     unsigned need = is_fetch ? TLB_EXEC : access == ACCESS_WRITE ? TLB_WRITE : TLB_READ;
-    MmuParams p = mmu_params(c, upper, mode, is_fetch);
+    ArmWalkParams p =
+        update ? mmu_params_cached(c, upper, mode, is_fetch) : mmu_params(c, upper, mode, is_fetch);
+    MmuWalk w = { .p = &p, .be = be, .cached = update };
     int64_t top;
 
     if (!(c->sys.sctlr[el] & SCTLR_M)) {
@@ -374,12 +453,14 @@ bool arm_mmu_translate(ArmCpu *c, GuestVirt va, MemAccess access, unsigned mode,
     if (p.disabled || top != (upper ? -1 : 0)) {
         return mmu_fault(fsc, ARM_FSC_TRANSLATION, 0);
     }
+    w.va = va & ((1ull << p.va_bits) - 1);
+    w.root = (p.ttbr & ((1ull << MMU_PA_BITS_MAX) - 1) & ~15ull) | el << 1 | upper;
     for (unsigned i = 0; i < MMU_WALK_TRIES; i++) {
         MmuLeaf leaf;
         unsigned prot;
         bool retry = false;
 
-        if (!mmu_find_leaf(c, va, &p, be, &leaf, fsc)) {
+        if (!mmu_find_leaf(c, &w, &leaf, fsc)) {
             return false;
         }
         if (mmu_use_leaf(c, &p, &leaf, need, mode, be, update, &prot, &retry, fsc)) {
