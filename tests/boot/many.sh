@@ -1,32 +1,81 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Boot Debian's kernel many times and keep a log of each: many.sh [BUILD] [TIMES] [VCPUS...]
-# (20 times with 1 and with 4 vCPUs). Prints "N of N" for each; the logs lie in BUILD/boots.
+# Boot Debian's kernel many times and keep a log of each.
+#
+#   many.sh [BUILD] [TIMES] [VCPUS...]     20 times with 1 and with 4 vCPUs
+#   many.sh --random [BUILD] [TIMES] [SEED]   each in a mode of its own: back end, one instruction
+#                                             a block, slow paths, eviction, vCPUs, CPU, GIC
+#
+# Prints "N of N"; the logs lie in BUILD/boots, and begin with the command.
 set -u
+random=false
+if [ "${1:-}" = --random ]; then
+    random=true
+    shift
+fi
 build=${1:-build} times=${2:-20}
 shift 2 2>/dev/null || shift $#
-vcpus=${*:-1 4}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 "$here/scripts/fetch-guest.sh" "$build/guest" || exit 77
 mkdir -p "$build/boots"
+
+# boot LOG SECONDS ARGUMENTS: to a shell, some work there, power off.
+boot() {
+    local log=$1 seconds=$2 start
+    shift 2
+    start=$(date +%s.%N)
+    echo "tinamou $*" >"$log"
+    # shellcheck disable=SC2016  # the guest's shell is to expand them
+    python3 "$here/tests/boot/expect.py" --timeout "$seconds" --show --fail-on 'Kernel panic' \
+        --fail-on 'Internal error: Oops' --fail-on 'rcu.*stall' --fail-on 'Segmentation fault' \
+        --expect 'tinamou# ' \
+        --send 'head -c 200000 /bin/busybox >/f; a=$(md5sum </f)' \
+        --send 'gzip </f | gunzip | md5sum | grep "$a" && echo sa""me' \
+        --expect same --send 'poweroff -f' --wait -- \
+        "$build/tinamou" system aarch64 -M virt -m 512 -nographic -kernel "$build/guest/Image" \
+        -initrd "$build/guest/initrd.gz" -append console=ttyAMA0 "$@" >>"$log" 2>&1 </dev/null
+    local status=$?
+    echo "seconds $(echo "$(date +%s.%N) - $start" | bc 2>/dev/null)" >>"$log"
+    [ $status -eq 0 ] || echo "failed: $log: $(head -n 1 "$log")"
+    return $status
+}
+
+pick() { # one of the arguments
+    shift $((RANDOM % $#))
+    echo "$1"
+}
+
+# The arguments of a random mode.
+mode() {
+    local accel cpu smp
+    accel=backend=$(pick x86_64 x86_64 x86_64 x86_64 x86_64 interp)
+    accel+=$(pick '' '' '' ,one-insn-per-tb=on)
+    accel+=$(pick '' '' ,x-slow=5 ,x-slow=50 ,x-slow=90)
+    accel+=$(pick '' '' ,tb-size=8 ,tb-size=8,x-chunk=512)
+    accel+=$(pick '' '' ,exact-flags=on)
+    cpu=$(pick max max,pauth-impdef=off max cortex-a53 cortex-a57 cortex-a72 neoverse-n1)
+    smp=$(pick 1 2 4)
+    echo "-M virt,gic-version=$(pick 2 3) -cpu $cpu -smp $smp -accel tcg,$accel"
+}
+
 bad=0
-for n in $vcpus; do
+if $random; then
+    RANDOM=${1:-$$}
     ok=0
     for i in $(seq "$times"); do
-        log=$build/boots/smp$n-$i.log
-        start=$(date +%s.%N)
-        if python3 "$here/tests/boot/expect.py" --timeout 60 --show --fail-on 'Kernel panic' \
-            --fail-on 'rcu.*stall' --expect 'tinamou# ' --send 'poweroff -f' --wait -- \
-            "$build/tinamou" system aarch64 -M virt -cpu max -smp "$n" -m 512 -nographic \
-            -kernel "$build/guest/Image" -initrd "$build/guest/initrd.gz" \
-            -append console=ttyAMA0 >"$log" 2>&1 </dev/null; then
-            ok=$((ok + 1))
-        else
-            echo "failed: $log"
-            bad=1
-        fi
-        echo "seconds $(echo "$(date +%s.%N) - $start" | bc 2>/dev/null)" >>"$log"
+        # shellcheck disable=SC2046
+        boot "$build/boots/random-$i.log" 200 $(mode) && ok=$((ok + 1))
     done
-    echo "$n vCPU: $ok of $times boots"
-done
+    echo "random modes: $ok of $times boots"
+    [ "$ok" -eq "$times" ] || bad=1
+else
+    for n in ${*:-1 4}; do
+        ok=0
+        for i in $(seq "$times"); do
+            boot "$build/boots/smp$n-$i.log" 60 -cpu max -smp "$n" && ok=$((ok + 1))
+        done
+        echo "$n vCPU: $ok of $times boots"
+        [ "$ok" -eq "$times" ] || bad=1
+    done
+fi
 exit $bad
