@@ -20,6 +20,24 @@ tiny)
     expect --timeout 20 --expect 'q powers off' --raw 'abcq' --expect abc --expect bye --wait -- \
         "$tinamou" system aarch64 -M virt -cpu cortex-a57 -m 64 -nographic \
         -kernel "$BUILD/tests/boot/tiny.elf" ;;
+smp)
+    [ -f "$BUILD/tests/boot/smp.elf" ] || { echo "skipped: no AArch64 assembler"; exit 77; }
+    for accel in tcg,backend=interp tcg tcg,one-insn-per-tb=on tcg,x-slow=50 tcg,tb-size=8,x-chunk=64; do
+        echo "== -accel $accel"
+        expect --timeout 30 --expect 'smp ok' --wait -- \
+            "$tinamou" system aarch64 -M virt -cpu max -smp 2 -m 64 -nographic -accel $accel \
+            -kernel "$BUILD/tests/boot/smp.elf"
+    done ;;
+two)
+    [ -f "$BUILD/tests/boot/smp.elf" ] || { echo "skipped: no AArch64 assembler"; exit 77; }
+    logs=$(mktemp -d)
+    trap 'rm -rf "$logs"' EXIT
+    for accel in tcg,backend=interp tcg; do
+        echo "== -accel $accel"
+        timeout 60 "$BUILD/tests/boot/two" -M virt -cpu max -smp 2 -m 64 -display none \
+            -serial "file:$logs/%d" -kernel "$BUILD/tests/boot/smp.elf" -accel $accel
+        grep -q 'smp ok' "$logs/0" && grep -q 'smp ok' "$logs/1"
+    done ;;
 linux)
     fetch
     for cpu in cortex-a53 cortex-a57 cortex-a72 neoverse-n1 max; do
