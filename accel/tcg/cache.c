@@ -199,8 +199,12 @@ static bool cache_source_holds(const TcgBlock *b)
     const uint8_t *page = b->ram->host + b->page_off, *source = b->source;
 
     for (uint64_t g = b->granules; g; g &= g - 1) {
-        if (memcmp(source, page + (size_t)__builtin_ctzll(g) * GRANULE, GRANULE)) {
-            return false;
+        const uint8_t *host = page + (size_t)__builtin_ctzll(g) * GRANULE;
+
+        for (unsigned i = 0; i < GRANULE; i += 8) {
+            if (tcg_guest_word(host + i) != *(const uint64_t *)(const void *)(source + i)) {
+                return false;
+            }
         }
         source += GRANULE;
     }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "accel/tcg/counters.h"
 
+#include "util/lock.h"
+
 #include <string.h>
 
 struct TcgCounters {
-    GMutex lock;
+    Mutex lock;
     GPtrArray *all; /* of TcgCounter */
 };
 
@@ -12,7 +14,7 @@ TcgCounters *tcg_counters_new(void)
 {
     TcgCounters *c = g_new0(TcgCounters, 1);
 
-    g_mutex_init(&c->lock);
+    mutex_init(&c->lock);
     c->all = g_ptr_array_new_with_free_func(g_free);
     return c;
 }
@@ -21,7 +23,7 @@ void tcg_counters_free(TcgCounters *c)
 {
     if (c) {
         g_ptr_array_free(c->all, TRUE);
-        g_mutex_clear(&c->lock);
+        mutex_deinit(&c->lock);
         g_free(c);
     }
 }
@@ -30,7 +32,7 @@ uint64_t *tcg_counter(TcgCounters *c, const char *group, const char *name)
 {
     TcgCounter *k = NULL;
 
-    g_mutex_lock(&c->lock);
+    mutex_lock(&c->lock);
     for (guint i = 0; i < c->all->len && !k; i++) {
         TcgCounter *have = c->all->pdata[i];
 
@@ -44,7 +46,7 @@ uint64_t *tcg_counter(TcgCounters *c, const char *group, const char *name)
         k->name = name;
         g_ptr_array_add(c->all, k);
     }
-    g_mutex_unlock(&c->lock);
+    mutex_unlock(&c->lock);
     return &k->n;
 }
 
@@ -63,14 +65,14 @@ GArray *tcg_counters_list(TcgCounters *c)
 {
     GArray *list = g_array_new(FALSE, FALSE, sizeof(TcgCounter));
 
-    g_mutex_lock(&c->lock);
+    mutex_lock(&c->lock);
     for (guint i = 0; i < c->all->len; i++) {
         const TcgCounter *k = c->all->pdata[i];
         TcgCounter copy = { k->group, k->name, __atomic_load_n(&k->n, __ATOMIC_RELAXED) };
 
         g_array_append_val(list, copy);
     }
-    g_mutex_unlock(&c->lock);
+    mutex_unlock(&c->lock);
     g_array_sort(list, counters_compare);
     return list;
 }

@@ -204,8 +204,22 @@ static void slow_copy(void *to, const void *from, unsigned len)
     } else if (len == 2 && !(host & 1)) {
         __atomic_store_n((uint16_t *)to, __atomic_load_n((const uint16_t *)from, __ATOMIC_RELAXED),
                          __ATOMIC_RELAXED);
+    } else if (len == 16 && !(host & 7)) {
+        slow_copy(to, from, 8);
+        slow_copy((uint8_t *)to + 8, (const uint8_t *)from + 8, 8);
     } else {
-        memcpy(to, from, len);
+        for (unsigned i = 0; i < len; i++) {
+            __atomic_store_n((uint8_t *)to + i,
+                             __atomic_load_n((const uint8_t *)from + i, __ATOMIC_RELAXED),
+                             __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static void slow_zero(uint8_t *host, uint64_t bytes)
+{
+    for (uint64_t i = 0; i < bytes; i += 8) {
+        __atomic_store_n((uint64_t *)(void *)(host + i), 0, __ATOMIC_RELAXED);
     }
 }
 
@@ -688,7 +702,7 @@ void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes)
         return;
     }
     if (host) {
-        memset(host, 0, bytes);
+        slow_zero(host, bytes);
         return;
     }
     if (!slow_begin(&a, cpu, va, memop, 1, ACCESS_WRITE)) {
@@ -701,7 +715,7 @@ void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes)
     phys = a.page[0].phys + (va & PAGE_MASK_LOW);
     r = slow_range(&a, &a.page[0], phys);
     if (r && r->kind == FLAT_RAM && r->len - (phys - r->start) >= bytes) {
-        memset(flat_host(r, phys), 0, bytes);
+        slow_zero(flat_host(r, phys), bytes);
         slow_wrote(&a, r->ram, r->offset + (phys - r->start), (unsigned)bytes);
         return;
     }

@@ -70,6 +70,20 @@ struct Tcg {
     uint64_t evictions, invalidations;
 };
 
+/* Guest memory may change while it is copied or compared: whole words, each as it is at some time.
+ * The pointers are aligned to 8. */
+static inline uint64_t tcg_guest_word(const void *host)
+{
+    return __atomic_load_n((const uint64_t *)host, __ATOMIC_RELAXED);
+}
+
+static inline void tcg_copy_page(uint8_t *to, const uint8_t *host)
+{
+    for (unsigned i = 0; i < GUEST_PAGE_SIZE; i += 8) {
+        *(uint64_t *)(void *)(to + i) = tcg_guest_word(host + i);
+    }
+}
+
 /* ---- blocks (cache.c) ---- */
 
 bool tcg_cache_init(Tcg *t, uint64_t bytes, GError **err);

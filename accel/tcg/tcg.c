@@ -229,7 +229,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     if (!ram_has_code(p.ram, p.ram_off, GUEST_PAGE_SIZE)) {
         ram_code_set(p.ram, p.ram_off, GUEST_PAGE_SIZE);
     }
-    memcpy(bytes, p.ram->host + p.ram_off, sizeof(bytes));
+    tcg_copy_page(bytes, p.ram->host + p.ram_off);
     tcg_phase(tc, TCG_PHASE_LIFT);
     ir_begin(tc->ir, (uint16_t)delta);
     tc->ir->exact_flags = tc->tcg->exact_flags;

@@ -268,8 +268,15 @@ static void interp_atomic(InterpRun *r, const IrInsn *i, const IrInsn *insn, IrV
 
 static void interp_get(Cpu *cpu, const IrInsn *i, IrV128 *d)
 {
+    const char *at = (const char *)cpu + i->imm;
+
     memset(d, 0, sizeof(*d));
-    memcpy(d, (const char *)cpu + i->imm, (size_t)1 << i->sub);
+    if (i->sub == 2) {
+        d->u32[0] =
+            __atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_RELAXED); /* lines */
+    } else {
+        memcpy(d, at, (size_t)1 << i->sub);
+    }
     if (i->type == IR_I32) {
         d->u64[0] = d->u32[0];
     }

@@ -17,7 +17,7 @@ typedef struct X64Host {
     X64Thunks thunk;
     X64Features feat;
     TcgLeave (*enter)(Cpu *cpu, void *entry);
-    GMutex lock;
+    Mutex lock;
     X64Emit *idle; /* an emitter that no thread uses, guarded by `lock` */
 } X64Host;
 
@@ -95,7 +95,7 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
                     "the code cache is too small for the x86_64 back end");
         return false;
     }
-    g_mutex_init(&h->lock);
+    mutex_init(&h->lock);
     cache->n_prologue = n;
     h->enter = (TcgLeave(*)(Cpu *, void *))(uintptr_t)(cache->rx + h->thunk.enter);
     cache->host_state = g_steal_pointer(&h);
@@ -108,7 +108,7 @@ static void x64_free(TcgCache *cache)
 
     if (h) {
         x64_emit_free(h->idle);
-        g_mutex_clear(&h->lock);
+        mutex_deinit(&h->lock);
         g_free(h);
         cache->host_state = NULL;
     }
@@ -119,9 +119,9 @@ static X64Emit *x64_emitter_take(TcgCache *cache)
     X64Host *h = cache->host_state;
     X64Emit *e;
 
-    g_mutex_lock(&h->lock);
+    mutex_lock(&h->lock);
     e = g_steal_pointer(&h->idle);
-    g_mutex_unlock(&h->lock);
+    mutex_unlock(&h->lock);
     if (!e) {
         e = x64_emit_new();
         e->lay = &h->lay;
@@ -134,11 +134,11 @@ static X64Emit *x64_emitter_take(TcgCache *cache)
 
 static void x64_emitter_give(X64Host *h, X64Emit *e)
 {
-    g_mutex_lock(&h->lock);
+    mutex_lock(&h->lock);
     if (!h->idle) {
         h->idle = g_steal_pointer(&e);
     }
-    g_mutex_unlock(&h->lock);
+    mutex_unlock(&h->lock);
     x64_emit_free(e);
 }
 
