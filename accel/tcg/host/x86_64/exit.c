@@ -105,6 +105,7 @@ void x64_icount_begin(X64Emit *e)
     if (!e->lay->icount_on) {
         return;
     }
+    x64_count_open(e, X64_COUNT_LINE);
     x64_alu_mi(&e->a, ALU_SUB, false, x64_env(e->lay->icount_left), (int32_t)e->ir->n_guest);
     s = x64_stub_add(e, STUB_ICOUNT);
     x64_jcc(&e->a, CC_S, &s->entry);
