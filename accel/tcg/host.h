@@ -125,7 +125,9 @@ typedef struct TcgHost {
      * Where cache->icount is set each block begins by taking its number of guest instructions off
      * cpu->icount_left; if that is then below zero it puts them back and leaves with
      * TCG_LEAVE_REQUEST, pc its own. An exit in its middle puts back those behind it. Before each
-     * call of C code cpu->icount_rest is set to the number of those behind the instruction.
+     * call of C code cpu->icount_rest is set to the number of those behind the instruction. There
+     * need be no other polls: requests of the vCPU to itself make icount_left negative
+     * (icount_hold), and there are no others meanwhile.
      */
     TcgLeave (*enter)(Cpu *cpu, void *host_entry);
     /* Context: under the cache's lock; while other vCPUs may run through the exit. */

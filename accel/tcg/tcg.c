@@ -494,6 +494,9 @@ static void tcg_breakpoints_changed(Cpu *cpu)
 void tcg_exit_soon(Cpu *cpu)
 {
     cpu->poll_counter = -1;
+    if (tcg_cpu(cpu)->icount) {
+        icount_hold(cpu);
+    }
 }
 
 void tcg_halt(Cpu *cpu)

@@ -5,6 +5,7 @@
  */
 #include "target/arm/sysreg.h"
 
+#include "core/icount.h"
 #include "target/arm/exception.h"
 #include "target/arm/helper.h"
 #include "target/arm/translate.h"
@@ -97,9 +98,19 @@ static void sysreg_unmasked(Trans *t)
     IrBlock *ir = t->ir;
     uint32_t poll = offsetof(ArmCpu, cpu.poll_counter);
     IrVal lines = ir_get(ir, IR_I32, offsetof(ArmCpu, cpu.irq_lines), 2);
-    IrVal count = ir_get(ir, IR_I32, poll, 2);
 
-    ir_set(ir, poll, 2, ir_select(ir, lines, ir_i32(ir, UINT32_MAX), count));
+    if (icount_is_single(t->cpu->cpu.dev.machine)) {
+        /* as icount_hold */
+        uint32_t left = offsetof(ArmCpu, cpu.icount_left), kept = offsetof(ArmCpu, cpu.icount_kept);
+        IrVal held = ir_select(ir, lines, ir_i32(ir, ICOUNT_HELD), ir_i32(ir, 0));
+
+        ir_set(ir, left, 2, ir_sub(ir, ir_get(ir, IR_I32, left, 2), held));
+        ir_set(ir, kept, 2, ir_add(ir, ir_get(ir, IR_I32, kept, 2), held));
+    } else {
+        IrVal count = ir_get(ir, IR_I32, poll, 2);
+
+        ir_set(ir, poll, 2, ir_select(ir, lines, ir_i32(ir, UINT32_MAX), count));
+    }
     ir_exit_indirect(ir, arm_pc(t, 4));
     t->ended = true;
 }

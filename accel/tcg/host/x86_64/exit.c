@@ -42,8 +42,10 @@ static void x64_poll_test(X64Emit *e)
 /* Go on at the address in rax, through the jump cache. */
 static void x64_probe(X64Emit *e)
 {
-    x64_poll_test(e);
-    x64_thunk_jcc(e, CC_A, e->thunk->exit_request_at);
+    if (!e->lay->icount_on) { /* else the next block looks (x64_icount_begin) */
+        x64_poll_test(e);
+        x64_thunk_jcc(e, CC_A, e->thunk->exit_request_at);
+    }
     x64_mov_rr(&e->a, false, RCX, RAX);
     x64_alu_ri(&e->a, ALU_AND, false, RCX, (TCG_JUMP_SIZE - 1) << 2);
     x64_rm(&e->a, XO_MOV_R_RM | X_W, RDX, x64_env(e->lay->jump));
@@ -73,8 +75,12 @@ static void x64_chain(X64Emit *e, int32_t delta, int cc)
 
 static void x64_poll(X64Emit *e, int32_t delta)
 {
-    X64Stub *s = x64_stub_add(e, STUB_POLL);
+    X64Stub *s;
 
+    if (e->lay->icount_on) {
+        return;
+    }
+    s = x64_stub_add(e, STUB_POLL);
     s->delta = delta;
     x64_poll_test(e);
     x64_jcc(&e->a, CC_A, &s->entry);
