@@ -13,6 +13,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_READ /* Linux 5.14 */
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
 static uint64_t cache_page_key(const RamBlock *ram, uint64_t page_off)
 {
     return (uint64_t)ram->id << 40 | page_off >> GUEST_PAGE_BITS;
@@ -123,12 +128,11 @@ void tcg_cache_free(Tcg *t)
     mutex_deinit(&t->lock);
 }
 
-void *tcg_chunk_alloc(TcgChunk *chunk, size_t bytes)
+static void *cache_slab_alloc(TcgChunk *chunk, size_t bytes)
 {
     enum { SLAB = 64 * 1024 };
     void *p;
 
-    bytes = (bytes + 15) & ~(size_t)15;
     if (!chunk->meta) {
         chunk->meta = g_ptr_array_new_with_free_func(g_free);
     }
@@ -143,6 +147,20 @@ void *tcg_chunk_alloc(TcgChunk *chunk, size_t bytes)
     p = chunk->meta_ptr;
     chunk->meta_ptr += bytes;
     return p;
+}
+
+/* What belongs to the blocks grows down from the chunk's end, towards their code. */
+void *tcg_chunk_alloc(TcgChunk *chunk, size_t bytes)
+{
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (!chunk->code_start) {
+        return cache_slab_alloc(chunk, bytes);
+    }
+    if ((size_t)(chunk->code_end - chunk->code) < bytes) {
+        return NULL;
+    }
+    chunk->code_end -= bytes;
+    return memset(chunk->code_end, 0, bytes);
 }
 
 /* ---- the registry ---- */
@@ -182,18 +200,6 @@ static void cache_set_page_head(Tcg *t, const RamBlock *ram, uint64_t page_off, 
 
 enum { GRANULE = 64 };
 
-/* Keep the parts of @page that @b was made from. */
-static void cache_keep_source(TcgBlock *b, const uint8_t *page)
-{
-    uint8_t *to = tcg_chunk_alloc(b->chunk, (size_t)__builtin_popcountll(b->granules) * GRANULE);
-
-    b->source = to;
-    for (uint64_t g = b->granules; g; g &= g - 1) {
-        memcpy(to, page + (size_t)__builtin_ctzll(g) * GRANULE, GRANULE);
-        to += GRANULE;
-    }
-}
-
 static bool cache_source_holds(const TcgBlock *b)
 {
     const uint8_t *page = b->ram->host + b->page_off, *source = b->source;
@@ -211,7 +217,7 @@ static bool cache_source_holds(const TcgBlock *b)
     return true;
 }
 
-TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b, const uint8_t *page)
+TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
 {
     TcgBlock **head = &t->hash[cache_hash(b->ram, b->page_off, b->start_delta, b->mode_word)];
     TcgBlock *other;
@@ -228,7 +234,6 @@ TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b, const uint8_t *page)
         ram_code_set(b->ram, b->page_off, GUEST_PAGE_SIZE);
     }
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    cache_keep_source(b, page);
     if (!cache_source_holds(b)) {
         b->dead = true;
         mutex_unlock(&t->lock);
@@ -490,6 +495,11 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
     tc->chunk = c;
     tc->leave_exit = NULL; /* its chunk may be gone */
     mutex_unlock(&t->lock);
+    if (c->code_start && !c->populated) {
+        c->populated = true; /* one call each in place of hundreds of faults; only a wish */
+        (void)madvise(c->code, t->chunk_bytes, MADV_POPULATE_WRITE);
+        (void)madvise(tcg_rx(&t->cache, c->code), t->chunk_bytes, MADV_POPULATE_READ);
+    }
     if (retired) {
         cache_forget_jumps(t);
     }

@@ -53,6 +53,7 @@ struct TcgChunk {
     TcgCache *cache;
     uint8_t *code, *code_end; /* free room, addresses of writing; the host advances `code` */
     uint8_t *code_start;
+    bool populated; /* the host was asked for its memory */
     TcgBlock *blocks;
     /* the cache's own */
     GPtrArray *meta;
@@ -86,7 +87,7 @@ static inline uint8_t *tcg_rw(const TcgCache *c, uint8_t *rx)
     return c->rw + (rx - c->rx);
 }
 
-/* Zeroed memory that lives as long as the chunk; 16-byte aligned. */
+/* Zeroed memory that lives as long as the chunk; 16-byte aligned. NULL: a chunk of code is full. */
 void *tcg_chunk_alloc(TcgChunk *chunk, size_t bytes);
 
 /*

@@ -27,6 +27,7 @@ enum {
     TCG_JUMP_TABLES = 16,
     TCG_CODE_SEEN_BITS = 1 << 16,
     TCG_CODE_LARGE = 16,
+    TCG_PAGE_COPIES = 16,
     TCG_CODE_TLB_SIZE = 1024,
     TCG_IO_SIZE = 64,
     TCG_KEPT_SETS = 256,
@@ -176,6 +177,13 @@ typedef enum TcgSlowWhy {
     TCG_N_SLOW_WHY,
 } TcgSlowWhy;
 
+/* A page as it was when something of it was translated. */
+typedef struct TcgPageCopy {
+    const RamBlock *ram;
+    uint64_t off;
+    _Alignas(8) uint8_t bytes[GUEST_PAGE_SIZE];
+} TcgPageCopy;
+
 typedef struct TcgStats {
     uint64_t translations, guest_insns, host_bytes, translate_ns;
     uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
@@ -246,6 +254,7 @@ typedef struct TcgCpu {
     Tcg *tcg;
     TcgChunk *chunk;        /* this thread emits here */
     IrBlock *ir;            /* scratch of translation */
+    TcgPageCopy *page_copy; /* TCG_PAGE_COPIES */
     uint64_t mode_word;     /* of `jump` */
     TcgExit *leave_exit;    /* after TCG_LEAVE_LINK */
     uint32_t leave_restart; /* after TCG_LEAVE_RAISED: restart word of the instruction */

@@ -56,6 +56,7 @@ struct Tcg {
     const TcgHost *host;
     bool host_ready;
     bool one_insn;
+    bool verify;          /* check every block's IR */
     bool exact_flags;     /* faults see flags that nothing reads afterwards */
     uint32_t stress_slow; /* of 100 accesses that go the slow way though they need not */
     uint64_t chunk_bytes; /* of each chunk that are used */
@@ -91,10 +92,10 @@ void tcg_cache_free(Tcg *t);
 TcgBlock *tcg_block_find(Tcg *t, RamBlock *ram, uint64_t page_off, unsigned delta, uint64_t mode,
                          const Target *target);
 /*
- * Put a new block, made from @page (a copy of its page), into the registry, or drop it for one
- * that was quicker: the one to use. NULL: the page has changed meanwhile, nothing is kept.
+ * Put a new block into the registry, or drop it for one that was quicker: the one to use. NULL: the
+ * page no longer holds the block's source, nothing is kept.
  */
-TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b, const uint8_t *page);
+TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b);
 void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to);
 /* A chunk with room, for this vCPU alone. */
 TcgChunk *tcg_chunk_new(Cpu *cpu);

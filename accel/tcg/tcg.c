@@ -54,6 +54,7 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
         !options_get_bool(o, "one-insn-per-tb", false, &t->one_insn, err) ||
         !options_get_bool(o, "exact-flags", false, &t->exact_flags, err) ||
         !options_get_bool(o, "count", false, &count, err) ||
+        !options_get_bool(o, "x-verify", false, &t->verify, err) ||
         !options_get_number(o, "x-slow", 0, &slow, err) ||
         !options_get_number(o, "x-chunk", TCG_CHUNK_BYTES >> 10, &chunk, err)) {
         return false;
@@ -139,6 +140,7 @@ static bool tcg_cpu_init(Cpu *cpu, GError **err)
     tc->tcg = t;
     tcg_tlb_init(cpu);
     tc->ir = ir_block_new();
+    tc->page_copy = g_new0(TcgPageCopy, TCG_PAGE_COPIES);
     tc->icount = t->cache.icount;
     if (!t->host_ready) {
         if (!t->host->init(&t->cache, cpu->target, err)) {
@@ -157,6 +159,7 @@ static void tcg_cpu_free(Cpu *cpu)
         return;
     }
     ir_block_free(tc->ir);
+    g_free(tc->page_copy);
     g_array_free(tc->revoked, TRUE);
     g_array_free(tc->dead, TRUE);
     g_array_free(tc->page_flushes, TRUE);
@@ -178,7 +181,26 @@ static uint64_t tcg_granules(const IrBlock *ir)
     return g;
 }
 
-static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, unsigned delta, uint64_t mode)
+/* Keep what the block was made from: its guest instructions and its source. False: no room. */
+static bool tcg_keep(TcgChunk *c, TcgBlock *b, const IrBlock *ir, const uint8_t *page)
+{
+    enum { GRANULE = 64 };
+    uint8_t *to = tcg_chunk_alloc(c, (size_t)__builtin_popcountll(b->granules) * GRANULE);
+
+    b->guest = tcg_chunk_alloc(c, (ir->n_guest + 1) * sizeof(IrGuestInsn));
+    if (!to || !b->guest) {
+        return false;
+    }
+    memcpy(b->guest, ir->guest, ir->n_guest * sizeof(IrGuestInsn));
+    b->source = to;
+    for (uint64_t g = b->granules; g; g &= g - 1, to += GRANULE) {
+        memcpy(to, page + (size_t)__builtin_ctzll(g) * GRANULE, GRANULE);
+    }
+    return true;
+}
+
+static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, const uint8_t *page, unsigned delta,
+                          uint64_t mode)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     const IrBlock *ir = tc->ir;
@@ -187,20 +209,20 @@ static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, unsigned delta, uint64
         TcgChunk *c = tc->chunk && !tries ? tc->chunk : tcg_chunk_new(cpu);
         TcgBlock *b = tcg_chunk_alloc(c, sizeof(*b));
 
-        *b = (TcgBlock){ .ram = p->ram,
-                         .page_off = p->ram_off,
-                         .mode_word = mode,
-                         .target = cpu->target,
-                         .start_delta = (uint16_t)delta,
-                         .n_guest = (uint16_t)ir->n_guest,
-                         .chunk = c,
-                         .granules = tcg_granules(ir) };
-        b->guest = tcg_chunk_alloc(c, (ir->n_guest + 1) * sizeof(IrGuestInsn));
-        memcpy(b->guest, ir->guest, ir->n_guest * sizeof(IrGuestInsn));
-        /* The interpreter's chunks hold no code: they are full by their tables. */
-        if (c->meta_bytes < 4 * tc->tcg->chunk_bytes &&
-            tc->tcg->host->emit(&tc->tcg->cache, c, ir, b)) {
-            return b;
+        if (b) {
+            *b = (TcgBlock){ .ram = p->ram,
+                             .page_off = p->ram_off,
+                             .mode_word = mode,
+                             .target = cpu->target,
+                             .start_delta = (uint16_t)delta,
+                             .n_guest = (uint16_t)ir->n_guest,
+                             .chunk = c,
+                             .granules = tcg_granules(ir) };
+            /* The interpreter's chunks hold no code: they are full by their tables. */
+            if (c->meta_bytes < 4 * tc->tcg->chunk_bytes && tcg_keep(c, b, ir, page) &&
+                tc->tcg->host->emit(&tc->tcg->cache, c, ir, b)) {
+                return b;
+            }
         }
         CHECK(tries < 2);
     }
@@ -214,44 +236,74 @@ static uint64_t tcg_clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* NULL: the bytes changed meanwhile; or a block of its own (dead), when @last. */
+/*
+ * A copy of the page, which may be an older one unless @fresh: whether the block's source is still
+ * what the page holds is seen when the block is inserted.
+ */
+static const uint8_t *tcg_page_copy(TcgCpu *tc, const TcgCodePage *p, unsigned delta, bool fresh)
+{
+    enum { LOOK = 64 };
+    TcgPageCopy *c = &tc->page_copy[p->ram_off / GUEST_PAGE_SIZE % TCG_PAGE_COPIES];
+    const uint8_t *host = p->ram->host + p->ram_off;
+
+    fresh |= c->ram != p->ram || c->off != p->ram_off;
+    delta &= ~(LOOK - 1u);
+    for (unsigned i = 0; !fresh && i < LOOK; i += 8) {
+        fresh = tcg_guest_word(host + delta + i) != *(uint64_t *)(void *)(c->bytes + delta + i);
+    }
+    if (fresh) {
+        c->ram = p->ram;
+        c->off = p->ram_off;
+        tcg_copy_page(c->bytes, host);
+    }
+    return c->bytes;
+}
+
+static void tcg_verify(const IrBlock *ir)
+{
+    const char *bad = ir_verify(ir);
+
+    if (bad) {
+        g_autoptr(GString) s = g_string_new(NULL);
+
+        ir_print(ir, s);
+        g_printerr("%s\n%s", s->str, bad);
+        CHECK(!"the translator made a block that is not valid");
+    }
+}
+
+/* NULL: the bytes have changed; or a block of its own (dead), when @last. */
 static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt pc, uint64_t mode,
-                                    unsigned max_insns, bool last)
+                                    unsigned max_insns, unsigned tries, bool last)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     TcgCodePage p = *page; /* translating may look other pages up */
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
     uint64_t start = tcg_clock_ns();
-    _Alignas(64) uint8_t bytes[GUEST_PAGE_SIZE];
+    const uint8_t *bytes;
     TcgBlock *b, *kept;
-    const char *bad;
 
     if (!ram_has_code(p.ram, p.ram_off, GUEST_PAGE_SIZE)) {
         ram_code_set(p.ram, p.ram_off, GUEST_PAGE_SIZE);
     }
-    tcg_copy_page(bytes, p.ram->host + p.ram_off);
+    bytes = tcg_page_copy(tc, &p, delta, tries > 0);
     tcg_phase(tc, TCG_PHASE_LIFT);
     ir_begin(tc->ir, (uint16_t)delta);
     tc->ir->exact_flags = tc->tcg->exact_flags;
     cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
     ir_finish(tc->ir);
-    bad = ir_verify(tc->ir);
-    if (bad) {
-        g_autoptr(GString) s = g_string_new(NULL);
-
-        ir_print(tc->ir, s);
-        g_printerr("%s\n%s", s->str, bad);
-        CHECK(!"the translator made a block that is not valid");
+    if (tc->tcg->verify) {
+        tcg_verify(tc->ir);
     }
     tcg_phase(tc, TCG_PHASE_EMIT);
-    b = tcg_emit(cpu, &p, delta, mode);
+    b = tcg_emit(cpu, &p, bytes, delta, mode);
     tcg_phase(tc, TCG_PHASE_KEEP);
     tcg_trace_block(cpu, b, pc, bytes);
     tc->stats.translations++;
     tc->stats.guest_insns += b->n_guest;
     tc->stats.host_bytes += b->host_size;
     tc->stats.translate_ns += tcg_clock_ns() - start;
-    kept = tcg_block_insert(tc->tcg, b, bytes);
+    kept = tcg_block_insert(tc->tcg, b);
     tcg_phase(tc, TCG_PHASE_LOOP);
     return kept || !last ? kept : b;
 }
@@ -262,7 +314,7 @@ static TcgBlock *tcg_translate(Cpu *cpu, const TcgCodePage *page, GuestVirt pc, 
     TcgBlock *b = NULL;
 
     for (unsigned tries = 0; !b; tries++) {
-        b = tcg_translate_once(cpu, page, pc, mode, max_insns, tries == 3);
+        b = tcg_translate_once(cpu, page, pc, mode, max_insns, tries, tries == 3);
     }
     return b;
 }

@@ -117,7 +117,8 @@ static bool virt_sizes(VirtBoard *b, const BoardConfig *cfg, GError **err)
 
 static bool virt_make_ram(VirtBoard *b, GError **err)
 {
-    RamBlock *ram = ram_new(b->machine, "mach-virt.ram", b->ram_bytes, RAM_SHARED, err);
+    /* Private: nobody shares it, and huge pages come with anonymous memory alone on most hosts. */
+    RamBlock *ram = ram_new(b->machine, "mach-virt.ram", b->ram_bytes, 0, err);
 
     if (!ram) {
         return false;

@@ -49,7 +49,7 @@ linux)
 linux-interp)
     fetch
     expect --timeout 280 "${panic[@]}" --expect 'guest is up' --wait -- \
-        "$tinamou" system aarch64 -M virt -cpu cortex-a57 -accel tcg,backend=interp \
+        "$tinamou" system aarch64 -M virt -cpu cortex-a57 -accel tcg,backend=interp,x-verify=on \
         "${linux[@]}" -append 'console=ttyAMA0 tinamou.poweroff' ;;
 linux-smp4)
     fetch

@@ -23,9 +23,10 @@ struct IrBuildState {
     uint32_t epoch;
     uint16_t slots_used[IR_SLOTS];
     uint32_t n_slots;
-    uint16_t flags;     /* present flags bundle; 0: unknown */
-    uint16_t set_flags; /* the SET_FLAGS not observed yet */
-    bool sets_flags;    /* there is a SET_FLAGS */
+    uint32_t odd_start, odd_end; /* where the places lie that are no aligned words of 8 bytes */
+    uint16_t flags;              /* present flags bundle; 0: unknown */
+    uint16_t set_flags;          /* the SET_FLAGS not observed yet */
+    bool sets_flags;             /* there is a SET_FLAGS */
 };
 
 IrBlock *ir_block_new(void)
@@ -48,6 +49,8 @@ static void ir_forget_state(IrBlock *ir)
 {
     ir->build->epoch++;
     ir->build->n_slots = 0;
+    ir->build->odd_start = UINT32_MAX;
+    ir->build->odd_end = 0;
     ir->build->flags = 0;
     ir->build->set_flags = 0;
 }
@@ -190,6 +193,10 @@ static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
                 return NULL;
             }
             *s = (IrSlot){ .offset = offset, .size = size, .epoch = b->epoch };
+            if (size != 3 || offset % 8) {
+                b->odd_start = MIN(b->odd_start, offset);
+                b->odd_end = MAX(b->odd_end, offset + (1u << size));
+            }
             b->slots_used[b->n_slots++] = h;
             return s;
         }
@@ -206,6 +213,10 @@ static void ir_overlaps(IrBlock *ir, uint32_t offset, unsigned size, bool is_wri
 {
     IrBuildState *b = ir->build;
 
+    /* Aligned words of 8 bytes overlap only with what is none. */
+    if (size == 3 && offset % 8 == 0 && (offset >= b->odd_end || offset + 8 <= b->odd_start)) {
+        return;
+    }
     for (uint32_t k = 0; k < b->n_slots; k++) {
         IrSlot *s = &b->slot[b->slots_used[k]];
 

@@ -51,18 +51,6 @@ typedef struct X64Hints {
     unsigned last_get[X64_MAX_PINS], last_set[X64_MAX_PINS];
 } X64Hints;
 
-static int x64_pin_index(const X64Emit *e, uint32_t offset)
-{
-    unsigned reg = x64_pin_of(e, offset);
-
-    for (int n = 0; n < X64_MAX_PINS; n++) {
-        if (x64_pin_reg[n] == reg) {
-            return n;
-        }
-    }
-    return -1;
-}
-
 /* Value @v of this SET may be computed straight into its pinned register. */
 static void x64_hint(X64Emit *e, const X64Hints *h, unsigned v, int pin)
 {
@@ -93,14 +81,16 @@ static void x64_prepare(X64Emit *e)
 
         e->done[i] = e->folded[i] = false;
         e->val[i] = (X64Val){ .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
-        if (insn->op == IR_CONST) {
-            continue; /* its operand fields hold the constant */
+        if (insn->op == IR_CONST || insn->op == IR_NOP) {
+            continue; /* a constant's operand fields hold its value */
         }
-        for (unsigned n = 0; n < 4; n++) {
+        for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
             X64Val *v = &e->val[insn->arg[n]];
 
             v->last = (uint16_t)i;
-            v->demand = MAX(v->demand, (uint8_t)x64_fp_demand(insn, n));
+            if (x64_insn(e, insn->arg[n])->type == IR_V128) {
+                v->demand = MAX(v->demand, (uint8_t)x64_fp_demand(insn, n));
+            }
         }
         x64_peep(e, i);
         if (insn->op == IR_GET || insn->op == IR_SET) {
@@ -129,7 +119,7 @@ static void x64_one(X64Emit *e, unsigned i)
 {
     const IrInsn *insn = x64_insn(e, i);
 
-    if (insn->op == IR_CONST) {
+    if (insn->op == IR_CONST || insn->op == IR_NOP) {
         return;
     }
     e->i = i;

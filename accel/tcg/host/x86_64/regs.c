@@ -23,16 +23,18 @@ void x64_regs_begin(X64Emit *e)
     g_array_set_size(e->homes, 0);
 }
 
+int x64_pin_index(const X64Emit *e, uint32_t offset)
+{
+    uint32_t at = offset - e->lay->pin_base;
+
+    return at % 8 || at / 8 >= X64_PIN_AT ? -1 : e->lay->pin_at[at / 8] - 1;
+}
+
 unsigned x64_pin_of(const X64Emit *e, uint32_t offset)
 {
-    int32_t disp = e->lay->cpu + (int32_t)offset;
+    int n = x64_pin_index(e, offset);
 
-    for (unsigned n = 0; n < e->lay->n_pins; n++) {
-        if (disp == e->lay->pin[n]) {
-            return x64_pin_reg[n];
-        }
-    }
-    return X64_NO_REG;
+    return n < 0 ? X64_NO_REG : x64_pin_reg[n];
 }
 
 /* ---- slots ---- */
@@ -141,13 +143,13 @@ void x64_kill_args(X64Emit *e)
 
 void x64_release_args(X64Emit *e, const IrInsn *insn)
 {
-    for (unsigned n = 0; n < 4; n++) {
+    for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
         unsigned id = insn->arg[n];
 
-        if (id && e->val[id].last <= e->i) {
+        if (e->val[id].last <= e->i) {
             x64_release(e, id);
         }
-        if (id && e->folded[id]) {
+        if (e->folded[id]) {
             x64_release_args(e, x64_insn(e, id));
         }
     }

@@ -19,6 +19,7 @@
 
 enum {
     X64_MAX_PINS = 6,
+    X64_PIN_AT = 64,
     X64_SLOTS = 512,  /* of 8 bytes, for integers and flags */
     X64_VSLOTS = 192, /* of 16 bytes */
     X64_MODES = 16,
@@ -52,8 +53,10 @@ typedef struct X64Layout {
     int32_t tlb_mask[X64_MODES], tlb_read[X64_MODES], tlb_write[X64_MODES];
     int32_t jump; /* pointer to 4096 entries of {pc, host address} */
     unsigned n_pins;
-    int32_t pin[X64_MAX_PINS]; /* of the state pinned to x64_pin_reg[n] */
-    bool icount_on;            /* take executed instructions off a counter (TcgHost.enter) */
+    uint32_t pin_base;          /* offset from the Cpu of the first word that pin_at speaks of */
+    uint8_t pin_at[X64_PIN_AT]; /* by words of 8 bytes: number of the pin + 1; 0: none */
+    int32_t pin[X64_MAX_PINS];  /* of the state pinned to x64_pin_reg[n] */
+    bool icount_on;             /* take executed instructions off a counter (TcgHost.enter) */
     int32_t icount_left, icount_rest;
     bool count_on; /* count what runs (count.c), here: */
     int32_t count_guest, count_host, count_stub, count_read, count_write, count_cycles, host_data;
@@ -224,6 +227,8 @@ static inline bool x64_is_const(const X64Emit *e, unsigned id)
 void x64_regs_begin(X64Emit *e);
 /* The register pinned to state at @offset (from the Cpu), or X64_NO_REG. */
 unsigned x64_pin_of(const X64Emit *e, uint32_t offset);
+/* Its number in x64_pin_reg, or -1. */
+int x64_pin_index(const X64Emit *e, uint32_t offset);
 /* The value in a register: where it is, else loaded to a free register or to @tmp. */
 unsigned x64_reg(X64Emit *e, unsigned id, unsigned tmp);
 /* As an operand: imm32 if @imm, register, or memory. A constant that is no imm32 goes to @tmp. */

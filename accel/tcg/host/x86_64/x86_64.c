@@ -65,8 +65,13 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         l->tlb_write[n] =
             x64_tc_disp(cpu, offsetof(TcgCpu, write) + n * sizeof(((TcgCpu *)0)->write[0]));
     }
+    l->pin_base = (uint32_t)t->hot_offset;
     for (unsigned n = 0; n < l->n_pins; n++) {
+        uint32_t at = (t->pinned[n] - l->pin_base) / 8;
+
+        CHECK(at < X64_PIN_AT && t->pinned[n] % 8 == l->pin_base % 8);
         l->pin[n] = cpu + (int32_t)t->pinned[n];
+        l->pin_at[at] = (uint8_t)(n + 1);
     }
 }
 
@@ -143,9 +148,9 @@ static void x64_emitter_give(X64Host *h, X64Emit *e)
 }
 
 /* Give the exits of the emitted block their records. False: no room. */
-static bool x64_exits_make(TcgCache *cache, TcgChunk *chunk, TcgBlock *block, X64Emit *e)
+static bool x64_exits_make(TcgCache *cache, TcgChunk *chunk, TcgBlock *block, X64Emit *e,
+                           uint8_t *code)
 {
-    uint8_t *code = chunk->code;
     TcgExit *exits = NULL;
 
     if (e->exits->len) {
@@ -181,13 +186,17 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
     }
     chunk->code = start;
     e = x64_emitter_take(cache);
-    ok = x64_emit_block(e, ir, start, (size_t)(chunk->code_end - start), start - cache->rw) &&
-         x64_exits_make(cache, chunk, block, e);
+    ok = x64_emit_block(e, ir, start, (size_t)(chunk->code_end - start), start - cache->rw);
+    if (ok) {
+        chunk->code = start + x64_pos(&e->a);
+        ok = x64_exits_make(cache, chunk, block, e, start);
+    }
     if (ok) {
         block->host_entry = tcg_rx(cache, start);
         block->link_entry = tcg_rx(cache, start + e->linked);
         block->host_size = x64_pos(&e->a);
-        chunk->code = start + block->host_size;
+    } else {
+        chunk->code = start;
     }
     x64_emitter_give(h, e);
     return ok;
