@@ -209,8 +209,39 @@ static IrVal ir_vector(IrBlock *ir, IrOpcode op, IrDesc desc, const IrVal *arg, 
     return ir_emit_args(ir, op, IR_V128, 0, desc, arg, n);
 }
 
+static unsigned ir_desc_bytes(IrDesc d)
+{
+    return ir_desc_width(d) == IR_SCALAR ? 1u << ir_desc_esize(d)
+                                         : (ir_desc_width(d) == IR_W64 ? 8 : 16);
+}
+
+/* Bytes from the lowest of a V128 beyond which all are known to be zero. */
+static unsigned ir_low_bytes(const IrBlock *ir, IrVal v)
+{
+    const IrInsn *i = &ir->insn[v.id];
+
+    switch (i->op) {
+    case IR_LD:
+    case IR_LDP:
+        return ir_memop_bytes(i->imm);
+    case IR_SECOND:
+        return ir_memop_bytes(ir->insn[i->arg[0]].imm);
+    case IR_VCONST:
+        return ir->vconst[i->imm].u64[1] ? 16 : ir->vconst[i->imm].u64[0] >> 32 ? 8 : 4;
+    case IR_VFROM:
+        return ir->insn[i->arg[0]].type == IR_I64 ? 8 : 4;
+    case IR_VFTOI: /* the result's lanes are of another size */
+        return 16;
+    default:
+        return ir_op_info[i->op].is_vector ? ir_desc_bytes(i->imm) : 16;
+    }
+}
+
 IrVal ir_v1(IrBlock *ir, IrOpcode op, IrDesc desc, IrVal a)
 {
+    if (op == IR_VLOW && ir_low_bytes(ir, a) <= ir_desc_bytes(desc)) {
+        return a;
+    }
     return ir_vector(ir, op, desc, &a, 1);
 }
 

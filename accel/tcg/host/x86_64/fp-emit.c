@@ -423,8 +423,24 @@ static void fp_compare(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_bind(&e->a, &s->back);
 }
 
+/* Copies of scalars. */
+static void fp_vlow(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    unsigned bytes = fp_desc_bytes(insn->imm), a = x64_xreg(e, insn->arg[0], 1);
+
+    if (x64_fp_width(e, insn->arg[0]) <= bytes) {
+        x64_vmov(&e->a, x64_xdef(e, id), a);
+    } else {
+        x64_fp_low(e, bytes, x64_xdef(e, id), a);
+    }
+}
+
 bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
 {
+    if (insn->op == IR_VLOW && (fp_desc_bytes(insn->imm) & 12)) {
+        fp_vlow(e, id, insn);
+        return true;
+    }
     if (e->ir->fp_exact || !ir_op_info[insn->op].is_vector || ir_desc_esize(insn->imm) < 2) {
         return false;
     }

@@ -171,7 +171,7 @@ static void fp_cross(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, unsign
 
 /* ---- the test's CPU ---- */
 
-static FpRun *fp_new(void)
+static FpRun *fp_new(const char *tier)
 {
     FpRun *r = g_new0(FpRun, 1);
     char *p = mmap(NULL, sizeof(TcgCpu) + sizeof(FpCpu), PROT_READ | PROT_WRITE,
@@ -190,7 +190,7 @@ static FpRun *fp_new(void)
     r->cpu->cpu.target = &r->target;
     r->cpu->cpu.poll_counter = 1 << 30;
     r->tc->tcg = g_new0(Tcg, 1);
-    r->cache = (TcgCache){ .size = CODE_BYTES };
+    r->cache = (TcgCache){ .size = CODE_BYTES, .host_cpu = (char *)tier };
     r->cache.rw = r->cache.rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (r->cache.rw == MAP_FAILED || !tcg_host_x86_64.init(&r->cache, &r->target, &err)) {
@@ -225,7 +225,7 @@ static const struct {
     { 3, IR_SCALAR }, { 2, IR_SCALAR }, { 3, IR_W128 }, { 2, IR_W128 }, { 2, IR_W64 }
 };
 
-TEST(x64_fp, arithmetic_as_the_reference)
+static void fp_arithmetic(const char *tier)
 {
     static const struct {
         uint16_t op;
@@ -236,7 +236,7 @@ TEST(x64_fp, arithmetic_as_the_reference)
         { IR_VFMAXNM, 2, 1 }, { IR_VFMULX, 2, 1 }, { IR_VFMA, 3, 4 },  { IR_VFSQRT, 1, 1 },
         { IR_VFRINT, 1, 2 },  { IR_VFABS, 1, 1 },  { IR_VFNEG, 1, 1 },
     };
-    FpRun *r = fp_new();
+    FpRun *r = fp_new(tier);
 
     if (!r) {
         test_skip("no executable memory, or an old CPU");
@@ -258,6 +258,17 @@ TEST(x64_fp, arithmetic_as_the_reference)
     EXPECT_EQ(r->wrong, 0);
     EXPECT(r->done > 1000000);
     fp_free(r);
+}
+
+TEST(x64_fp, arithmetic_as_the_reference)
+{
+    fp_arithmetic(NULL);
+}
+
+/* Without AVX and FMA. */
+TEST(x64_fp, arithmetic_as_the_reference_by_sse)
+{
+    fp_arithmetic("v2");
 }
 
 /* To integers: each rounding, both signs, both sizes; to a vector and to a general register. */
@@ -288,7 +299,7 @@ static void fp_from_integers(FpRun *r, unsigned esize, IrWidth width)
     }
 }
 
-TEST(x64_fp, conversions_as_the_reference)
+static void fp_conversions(const char *tier)
 {
     static const struct {
         uint8_t to, width, variant;
@@ -296,7 +307,7 @@ TEST(x64_fp, conversions_as_the_reference)
                     { 3, IR_W128, 6 },   { 2, IR_W64, 3 },    { 2, IR_SCALAR, 1 },
                     { 3, IR_SCALAR, 1 }, { 2, IR_W128, 1 },   { 2, IR_W128, 5 },
                     { 1, IR_SCALAR, 2 }, { 1, IR_SCALAR, 3 }, { 1, IR_W64, 2 } };
-    FpRun *r = fp_new();
+    FpRun *r = fp_new(tier);
 
     if (!r) {
         test_skip("no executable memory, or an old CPU");
@@ -317,4 +328,14 @@ TEST(x64_fp, conversions_as_the_reference)
     EXPECT_EQ(r->wrong, 0);
     EXPECT(r->done > 50000);
     fp_free(r);
+}
+
+TEST(x64_fp, conversions_as_the_reference)
+{
+    fp_conversions(NULL);
+}
+
+TEST(x64_fp, conversions_as_the_reference_by_sse)
+{
+    fp_conversions("v2");
 }

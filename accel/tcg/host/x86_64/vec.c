@@ -424,7 +424,11 @@ void x64_vector(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Vec v;
     bool ok;
 
-    if (x64_fp_emit(e, id, insn) || x64_vec_fuse(e, id, insn)) {
+    if (x64_vec_fuse(e, id, insn)) {
+        return;
+    }
+    if (x64_fp_emit(e, id, insn)) {
+        e->val[id].low64 = x64_fp_width(e, id) <= 8;
         return;
     }
     if (!x64_vec_is_inline(e, insn)) {
