@@ -5,7 +5,7 @@
  */
 #include "accel/tcg/host/x86_64/x64-fp.h"
 
-enum { ROUND_MXCSR = 4, ROUND_QUIET = 8 };
+enum { ROUND_MXCSR = 4, ROUND_QUIET = 8, FP_CMP_NLT = 5 };
 
 /* The host's number of a rounding that ROUNDSD has; false: ties away and such. */
 static bool fp_round(unsigned round, unsigned *imm)
@@ -19,6 +19,36 @@ static bool fp_round(unsigned round, unsigned *imm)
 static X64Op fp_round_op(unsigned esize, bool scalar)
 {
     return XO_ROUND + (esize == 3) + (scalar ? 2 : 0);
+}
+
+/*
+ * xmm3 := @a rounded to nearest, ties away from zero, raising nothing: the fraction is exact, and
+ * so is the sum. Uses xmm0, xmm2; nothing above a scalar.
+ */
+static void fp_round_away(X64Emit *e, unsigned esize, bool scalar, unsigned a)
+{
+    bool dbl = esize == 3;
+    X64Mem abs = x64_fp_const(e, dbl ? offsetof(X64FpConst, abs64) : offsetof(X64FpConst, abs32));
+    X64Mem sign =
+        x64_fp_const(e, dbl ? offsetof(X64FpConst, sign64) : offsetof(X64FpConst, sign32));
+    X64Mem half =
+        x64_fp_const(e, dbl ? offsetof(X64FpConst, half64) : offsetof(X64FpConst, half32));
+    X64Mem one = x64_fp_const(e, dbl ? offsetof(X64FpConst, one64) : offsetof(X64FpConst, one32));
+
+    if (scalar) {
+        x64_v3(&e->a, XO_XORPS, 3, 3, 3);
+        x64_v3i(&e->a, fp_round_op(esize, true), 3, 3, a, FP_RTZ | ROUND_QUIET);
+    } else {
+        x64_v2i(&e->a, fp_round_op(esize, false), 3, a, FP_RTZ | ROUND_QUIET);
+    }
+    x64_v3(&e->a, x64_fp_op(XO_SUBPS, esize, scalar), 0, a, 3);
+    x64_fp_opm(e, XO_ANDPS, 0, 0, abs);
+    x64_fp_opm(e, x64_fp_op(XO_CMPPS, esize, false), 0, 0, half);
+    x64_byte(&e->a, FP_CMP_NLT);
+    x64_fp_opm(e, XO_ANDPS, 0, 0, one);
+    x64_fp_opm(e, XO_ANDPS, 2, a, sign);
+    x64_v3(&e->a, XO_ORPS, 0, 0, 2); /* 1 or 0 with the sign of a */
+    x64_v3(&e->a, x64_fp_op(XO_ADDPS, esize, scalar), 3, 3, 0);
 }
 
 /* The operand, with zeros above the width when that is W64. Uses xmm1. */
@@ -54,10 +84,11 @@ static bool fp_rint(X64Emit *e, unsigned id, const IrInsn *insn)
     IrDesc desc = insn->imm;
     bool scalar = ir_desc_width(desc) == IR_SCALAR;
     X64Op op = fp_round_op(ir_desc_esize(desc), scalar);
+    bool away = ir_desc_round(desc) == FP_RNA;
     unsigned imm, a, d;
     X64Stub *s;
 
-    if (!fp_round(ir_desc_round(desc), &imm)) {
+    if (!fp_round(ir_desc_round(desc), &imm) && (!away || ir_desc_variant(desc) & 1)) {
         return false;
     }
     imm |= ir_desc_variant(desc) & 1 ? 0 : ROUND_QUIET;
@@ -65,7 +96,10 @@ static bool fp_rint(X64Emit *e, unsigned id, const IrInsn *insn)
     a = fp_source(e, insn);
     d = x64_xdef(e, id);
     s = x64_fp_slow(e, insn, d, &a, 1);
-    if (scalar) {
+    if (away) {
+        fp_round_away(e, ir_desc_esize(desc), scalar, a);
+        x64_vmov(&e->a, d, 3);
+    } else if (scalar) {
         x64_v3(&e->a, XO_XORPS, d, d, d);
         x64_v3i(&e->a, op, d, d, a, (uint8_t)imm);
     } else {
@@ -131,37 +165,71 @@ static unsigned fp_unsigned_limit(unsigned esize, unsigned to, bool truncates)
     return (esize == 3 ? 1023 : 127) + bits;
 }
 
-/* General register @r := @a as an integer, or to the stub. Uses rax, xmm3. */
+/* xmm3 := @a rounded by @round, raising nothing, or, if @loud, inexact where it is due. */
+static void fp_to_integral(X64Emit *e, unsigned esize, unsigned round, bool loud, unsigned a)
+{
+    unsigned imm;
+
+    if (fp_round(round, &imm)) {
+        x64_v3i(&e->a, fp_round_op(esize, true), 3, a, a,
+                (uint8_t)(imm | (loud ? 0 : ROUND_QUIET)));
+    } else {
+        if (loud) {
+            x64_v3i(&e->a, fp_round_op(esize, true), 3, a, a, FP_RTZ);
+        }
+        fp_round_away(e, esize, true, a);
+    }
+}
+
+/* xmm3 := @a * 2^frac, exactly: what may overflow goes to the stub. Uses rax. */
+static void fp_scale_up(X64Emit *e, X64Stub *s, unsigned esize, unsigned frac, unsigned a)
+{
+    bool dbl = esize == 3;
+
+    x64_v2(&e->a, XO_MOVD_ST | X_W_IF(dbl), a, RAX);
+    x64_alu_rr(&e->a, ALU_ADD, dbl, RAX, RAX);
+    x64_shift_ri(&e->a, SH_SHR, dbl, RAX, dbl ? 53 : 24);
+    x64_alu_ri(&e->a, ALU_CMP, false, RAX, (dbl ? 1023 : 127) + 62);
+    x64_jcc(&e->a, CC_A, &s->entry);
+    x64_mov_imm(&e->a, RAX, dbl ? (uint64_t)(1023 + frac) << 52 : (127 + frac) << 23);
+    x64_v2(&e->a, XO_MOVD_LD | X_W, 3, RAX);
+    x64_v3(&e->a, x64_fp_op(XO_MULPS, esize, true), 3, 3, a);
+}
+
+/* General register @r := @a as an integer, or to the stub. Uses rax, xmm0, xmm2, xmm3. */
 static void fp_to_int(X64Emit *e, X64Stub *s, IrDesc desc, unsigned r, unsigned a)
 {
-    unsigned esize = ir_desc_esize(desc), variant = ir_desc_variant(desc), imm;
-    unsigned to = variant >> 1 & 3, round = ir_desc_round(desc);
-    bool is_signed = variant & 1, env = round == IR_ROUND_ENV, given = !env && round != FP_RTZ;
+    unsigned esize = ir_desc_esize(desc), variant = ir_desc_variant(desc);
+    unsigned to = variant >> 1 & 3, round = ir_desc_round(desc), from = a;
+    bool env = round == IR_ROUND_ENV, given = !env && round != FP_RTZ;
     X64Op op = x64_fp_op(env ? XO_CVTF2SI : XO_CVTTF2SI, esize, true);
-    X64Op rnd = fp_round_op(esize, true);
-    unsigned from = given ? 3 : a;
 
-    fp_round(round, &imm);
-    if (!is_signed) {
+    if (ir_desc_immediate(desc)) {
+        fp_scale_up(e, s, esize, ir_desc_immediate(desc), a);
+        from = a = 3;
+    }
+    if (!(variant & 1)) {
         x64_v2(&e->a, XO_MOVD_ST | X_W_IF(esize == 3), a, RAX);
         x64_shift_ri(&e->a, SH_SHR, esize == 3, RAX, esize == 3 ? 52 : 23);
         x64_alu_ri(&e->a, ALU_CMP, false, RAX,
                    (int32_t)fp_unsigned_limit(esize, to, !env && !given));
         x64_jcc(&e->a, CC_AE, &s->entry);
         if (given) {
-            x64_v3i(&e->a, rnd, 3, a, a, (uint8_t)imm);
+            fp_to_integral(e, esize, round, true, a);
+            from = 3;
         }
         x64_v2(&e->a, op | X_W, r, from);
         return;
     }
     if (given) { /* quietly: what is out of range must not be inexact */
-        x64_v3i(&e->a, rnd, 3, a, a, (uint8_t)(imm | ROUND_QUIET));
+        fp_to_integral(e, esize, round, false, a);
+        from = 3;
     }
     x64_v2(&e->a, op | X_W_IF(to == 3), r, from);
     x64_alu_ri(&e->a, ALU_CMP, to == 3, r, 1); /* overflows for the least integer alone */
     x64_jcc(&e->a, CC_O, &s->entry);
     if (given) {
-        x64_v3i(&e->a, rnd, 3, a, a, (uint8_t)imm);
+        x64_v3i(&e->a, fp_round_op(esize, true), 3, a, a, FP_RTZ); /* is it inexact? */
     }
 }
 
@@ -171,7 +239,7 @@ static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned round = ir_desc_round(desc), imm, a, d, x;
     X64Stub *s;
 
-    if (ir_desc_esize(desc) != 2 || !fp_round(round, &imm)) {
+    if (ir_desc_esize(desc) != 2 || ir_desc_immediate(desc) || !fp_round(round, &imm)) {
         return false;
     }
     x64_flags_save(e);
@@ -201,14 +269,14 @@ static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
 static bool fp_ftoi(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
-    unsigned to = ir_desc_variant(desc) >> 1 & 3, imm, a, d, i = e->i, j;
+    unsigned to = ir_desc_variant(desc) >> 1 & 3, round = ir_desc_round(desc), a, d, i = e->i, j;
     X64Stub *s;
 
-    if (ir_desc_immediate(desc) || to < 2 || !fp_round(ir_desc_round(desc), &imm)) {
-        return false;
-    }
     if (ir_desc_width(desc) != IR_SCALAR) {
         return fp_ftoi_lanes(e, id, insn);
+    }
+    if (to < 2 || (ir_desc_immediate(desc) && round != FP_RTZ) || round == FP_ODD) {
+        return false;
     }
     x64_flags_save(e);
     a = x64_xreg(e, insn->arg[0], 1);

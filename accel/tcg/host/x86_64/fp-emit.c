@@ -17,10 +17,15 @@ void x64_fp_const_init(X64FpConst *c)
     for (unsigned n = 0; n < 4; n++) {
         c->abs32[n] = INT32_MAX;
         c->min32[n] = 0x00800000;
-        c->int_min[n] = 0x80000000;
+        c->sign32[n] = c->int_min[n] = 0x80000000;
+        c->half32[n] = 0x3f000000;
+        c->one32[n] = 0x3f800000;
         c->pos_max[n] = 0x4effffff;
         c->abs64[n / 2] = INT64_MAX;
         c->min64[n / 2] = 0x0010000000000000;
+        c->sign64[n / 2] = 0x8000000000000000;
+        c->half64[n / 2] = 0x3fe0000000000000;
+        c->one64[n / 2] = 0x3ff0000000000000;
     }
     for (unsigned n = 0; n < 72; n++) { /* ZF is bit 6, PF 2, CF 0 of AH */
         unsigned nzcv = n & 4 ? 3 : n & 0x40 ? 6 : n & 1 ? 8 : 2;

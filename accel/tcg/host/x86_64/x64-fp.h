@@ -15,6 +15,7 @@
 
 #include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/ir/ir-ref.h"
+#include "accel/tcg/tcg-cpu.h"
 
 /* What AH is when operands were unordered, for SAHF: PF, and looking like greater or like less. */
 enum { X64_UNORDERED_GT = 4, X64_UNORDERED_LT = 5 };
@@ -25,11 +26,15 @@ typedef struct X64FpConst {
     uint64_t abs64[2];
     uint32_t min32[4]; /* least normal numbers */
     uint64_t min64[2];
+    uint32_t sign32[4], half32[4], one32[4];
+    uint64_t sign64[2], half64[2], one64[2];
     uint32_t int_min[4];
     uint32_t pos_max[4]; /* the greatest single below 2^31 */
     uint32_t mxcsr[8];   /* by FpRound */
     uint16_t flags[72];  /* the state's flag word by what LAHF gives after a comparison */
 } X64FpConst;
+
+_Static_assert(sizeof(X64FpConst) <= sizeof(((TcgCpu *)0)->host_const), "host_const is too small");
 
 void x64_fp_const_init(X64FpConst *c);
 
