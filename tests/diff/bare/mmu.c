@@ -267,6 +267,177 @@ static void asids(uint64_t *root, uint64_t base)
     flush();
 }
 
+static void tlbi_asid(uint64_t asid)
+{
+    __asm__ volatile("dsb ish\n\ttlbi aside1is, %0\n\tdsb ish\n\tisb"
+                     :
+                     : "r"(asid << 48)
+                     : "memory");
+}
+
+/* TLBI by address takes page bits 55..12 in 43..0. */
+#define TLBI_VA(op, va, asid)                                                        \
+    __asm__ volatile("dsb ish\n\ttlbi " op ", %0\n\tdsb ish\n\tisb"                  \
+                     :                                                               \
+                     : "r"(((va) >> 12 & 0xfffffffffffull) | (uint64_t)(asid) << 48) \
+                     : "memory")
+
+static uint64_t call_x0(uint64_t va)
+{
+    return ((uint64_t(*)(void))va)();
+}
+
+enum { N_SPACES = 3 };
+
+typedef struct Spaces {
+    uint64_t root[N_SPACES], *leaf[N_SPACES], ttbr;
+    uint64_t base, page;
+} Spaces;
+
+static void enter_space(const Spaces *s, unsigned n)
+{
+    SET(ttbr0_el1, s->root[n] | (uint64_t)(n + 1) << 48);
+}
+
+static void visit(const char *what, const Spaces *s)
+{
+    text(what);
+    text("\r\n");
+    for (unsigned n = 0; n < N_SPACES; n++) {
+        enter_space(s, n);
+        try_read("own", s->base);
+        try_read("shared", s->base + s->page);
+        show("code", call_x0(s->base + 2 * s->page));
+    }
+}
+
+/* Roots of their own, each with an ASID: a page and a function of their own, and one shared. */
+static void spaces_begin(Spaces *s, uint64_t base)
+{
+    s->base = base;
+    s->page = 1ull << granule_bits;
+    s->ttbr = REG(ttbr0_el1);
+    *(volatile uint64_t *)(DATA + 0x60000) = 0x600d;
+    for (unsigned n = 0; n < N_SPACES; n++) {
+        uint64_t data = DATA + n * 0x10000, code = DATA + 0x30000 + n * 0x10000;
+        uint64_t *root = table_new();
+
+        identity(root);
+        *(volatile uint64_t *)data = 0x1111 * (n + 1);
+        *(volatile uint32_t *)code = 0xd2800000 | (n + 1) << 5; /* MOV X0, #n + 1 */
+        *(volatile uint32_t *)(code + 4) = 0xd65f03c0;
+        s->root[n] = (uint64_t)root;
+        s->leaf[n] = entry(root, base, 3);
+        s->leaf[n][0] = data | AF | SH | NG | 3;
+        s->leaf[n][1] = (DATA + 0x60000) | AF | SH | 3;
+        s->leaf[n][2] = code | AF | SH | NG | 3;
+    }
+    __asm__ volatile("dsb ish\n\tic ialluis\n\tdsb ish\n\tisb" ::: "memory");
+}
+
+static void spaces(uint64_t base)
+{
+    Spaces s;
+    uint64_t other = DATA + 0x70000;
+
+    spaces_begin(&s, base);
+    *(volatile uint64_t *)other = 0x07e2;
+    visit("spaces", &s);
+    visit("spaces again", &s);
+
+    /* One address of one space changes while another is current. */
+    enter_space(&s, 2);
+    s.leaf[0][0] = other | AF | SH | NG | 3;
+    TLBI_VA("vae1is", base, 1);
+    visit("by address, from another", &s);
+    enter_space(&s, 0);
+    s.leaf[1][0] = other | AF | SH | NG | 3;
+    TLBI_VA("vale1", base, 2);
+    visit("last level, here", &s);
+    s.leaf[2][0] = 0;
+    enter_space(&s, 1);
+    TLBI_VA("vaae1", base, 0);
+    visit("all ASIDs", &s);
+
+    /* Code of one space, by ASID, from another. */
+    s.leaf[0][2] = s.leaf[2][2];
+    tlbi_asid(1);
+    visit("by ASID, from another", &s);
+    s.leaf[1][2] = s.leaf[2][2];
+    enter_space(&s, 1);
+    tlbi_asid(2);
+    visit("by ASID, the current one", &s);
+
+    /* The global page: by address, and by everything. */
+    for (unsigned n = 0; n < N_SPACES; n++) {
+        s.leaf[n][1] = other | AF | SH | AP_RO | 3;
+    }
+    TLBI_VA("vae1", base + s.page, 3);
+    visit("global, by address", &s);
+    enter_space(&s, 2);
+    try_write("now read-only", base + s.page, 1);
+    for (unsigned n = 0; n < N_SPACES; n++) {
+        s.leaf[n][1] = (DATA + 0x60000) | AF | SH | 3;
+        s.leaf[n][0] = (DATA + n * 0x10000) | AF | SH | NG | 3;
+    }
+    flush();
+    visit("all", &s);
+    SET(ttbr0_el1, s.ttbr);
+    flush();
+}
+
+/* Tables above the leaves change: more than the last level is invalidated. */
+static void tables(uint64_t *root, uint64_t base)
+{
+    uint64_t page = 1ull << granule_bits, block = 1ull << level_shift(2);
+    uint64_t *leaf = entry(root, base, 3), *above = entry(root, base, 2), *second = table_new();
+
+    for (uint64_t i = 0; i < 4; i++) {
+        leaf[i] = (DATA + i * 0x10000) | AF | SH | NG | 3;
+        second[i] = (DATA + (i + 4) * 0x10000) | AF | SH | NG | 3;
+        *(volatile uint64_t *)(DATA + i * 0x10000) = 0x10 + i;
+        *(volatile uint64_t *)(DATA + (i + 4) * 0x10000) = 0x20 + i;
+    }
+    flush();
+    try_read("first table", base);
+    try_read("first table", base + page);
+    *above = (uint64_t)second | 3;
+    TLBI_VA("vae1is", base, 0);
+    try_read("second table", base);
+    TLBI_VA("vae1is", base + page, 0);
+    try_read("second table", base + page);
+    try_read("second table", base + 2 * page);
+    *above = 0;
+    TLBI_VA("vae1", base + 2 * page, 0);
+    try_read("no table", base + 2 * page);
+    *above = (DATA & ~(block - 1)) | AF | SH | NG | 1;
+    flush();
+    try_read("block", base + (DATA & (block - 1)));
+    try_read("block", base + (DATA & (block - 1)) + 0x30000);
+    *above = (uint64_t)leaf | 3;
+    TLBI_VA("vale1is", base + block - 1, 0);
+    flush();
+    try_read("pages again", base + page);
+    *above = (DATA & ~(block - 1)) | AF | SH | NG | 1;
+    flush();
+    try_read("block again", base + (DATA & (block - 1)));
+    *above = 0;
+    TLBI_VA("vae1is", base + block - 1, 0);
+    try_read("block gone, by another address", base + (DATA & (block - 1)));
+    if ((REG(id_aa64isar0_el1) >> 56 & 15) >= 2) {
+        uint64_t tg = granule_bits == 12 ? 1 : granule_bits == 14 ? 2 : 3;
+        uint64_t arg = (base >> granule_bits & 0x1fffffffffull) | tg << 46 | 1ull << 39;
+
+        *above = (uint64_t)leaf | 3;
+        flush();
+        try_read("before the range", base);
+        leaf[0] = leaf[3];
+        /* RVAE1IS: four granules */
+        __asm__ volatile("dsb ish\n\tsys #0, c8, c2, #1, %0\n\tdsb ish\n\tisb" : : "r"(arg));
+        try_read("after the range", base);
+    }
+}
+
 static void granule(unsigned bits, const char *name)
 {
     uint64_t *root;
@@ -293,6 +464,8 @@ static void granule(unsigned bits, const char *name)
     try_read("upper unmapped", 0xffff7fff00000000ull);
     try_read("between the halves", 0x0100000000000000ull);
     asids(root, TEST_VA + (1ull << level_shift(2)));
+    spaces(TEST_VA + (2ull << level_shift(2)));
+    tables(root, TEST_VA + (3ull << level_shift(2)));
     *entry(root, TEST_VA + (1ull << level_shift(1)), 2) = 0x0000800045000000ull | AF | SH | 1;
     flush();
     try_read("address size", TEST_VA + (1ull << level_shift(1)));
