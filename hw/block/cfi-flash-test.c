@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "block/block.h"
 #include "core/bench.h"
+#include "hw/block/cfi-flash.h"
 #include "tests/unit.h"
+
+#include <unistd.h>
 
 TEST(cfi_flash, query_program_erase)
 {
@@ -37,4 +41,48 @@ TEST(cfi_flash, buffered_program_clears_bits_only)
     EXPECT_EQ(bench_read_at(b, 0, 0x200, 4), 0xff00ff00);
     EXPECT_EQ(bench_read_at(b, 0, 0x204, 4), 2);
     bench_end(b);
+}
+
+static void flash_setup(Device *dev, void *arg)
+{
+    g_autoptr(GError) err = NULL;
+    BlockBackend *b = block_open(dev->machine, "f0", arg, 0, &err);
+
+    CHECK(b && machine_add_backend(dev->machine, "drive", "f0", b, &err));
+    device_set_backend(dev, "drive", b);
+}
+
+TEST(cfi_flash, what_is_written_is_in_the_drive)
+{
+    extern const DeviceType device_cfi_pflash01;
+    g_autofree char *path = NULL, *data = NULL;
+    g_autoptr(GError) err = NULL;
+    int fd = g_file_open_tmp("flash-XXXXXX", &path, &err);
+    BlockBackend *drive;
+    gsize len;
+    Bench *b;
+
+    CHECK(fd >= 0 && !ftruncate(fd, 1 << 20));
+    close(fd);
+    b = bench_device_setup(&device_cfi_pflash01, "size=1M", flash_setup, path);
+    bench_no_reload(b);
+    drive = machine_find_backend(bench_machine(b), "drive", "f0");
+    bench_write_at(b, 0, 0x80100, 4, 0x00200020);
+    bench_write_at(b, 0, 0x80100, 4, 0x00d000d0);
+    bench_write_at(b, 0, 0x80100, 4, 0x00400040);
+    bench_write_at(b, 0, 0x80100, 4, 0x12345678);
+    while (block_in_flight(drive)) {
+        block_drain(drive);
+    }
+    bench_end(b);
+    block_close(drive);
+    CHECK(g_file_get_contents(path, &data, &len, &err));
+    EXPECT_EQ(len, 1 << 20);
+    EXPECT_EQ((uint8_t)data[0x7ffff], 0);
+    EXPECT_EQ((uint8_t)data[0x80000], 0xff);
+    EXPECT_EQ((uint8_t)data[0x80100], 0x78);
+    EXPECT_EQ((uint8_t)data[0x80103], 0x12);
+    EXPECT_EQ((uint8_t)data[0xbffff], 0xff);
+    EXPECT_EQ((uint8_t)data[0xc0000], 0);
+    unlink(path);
 }

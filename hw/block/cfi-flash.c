@@ -4,11 +4,16 @@
  * Spec: Common Flash Interface, JESD68.01; Intel StrataFlash J3 datasheet (commands, status).
  *
  * Content lies in a RamBlock, part of the machine's state. Operations end at once, so the status
- * always reads as ready.
+ * always reads as ready. With a drive, what changes is written there behind the guest's back, a
+ * run of pages at a time, and all of it before the machine stops or ends.
  */
 #include "hw/block/cfi-flash.h"
 
+#include "block/block.h"
+#include "core/machine.h"
 #include "util/bytes.h"
+
+#include <errno.h>
 
 enum {
     BLOCK_BYTES = 256 << 10, /* of the bank: 128 KiB a chip */
@@ -17,6 +22,9 @@ enum {
     STATUS_READY = 0x80,
     STATUS_ERASE_ERROR = 0x20,
     STATUS_PROGRAM_ERROR = 0x10,
+    SAVE_PAGE = 4096,
+    SAVE_RUN = 64, /* pages that one write takes at most */
+    FLASH_MAX = 256 << 20,
 };
 
 enum { READ_ARRAY, READ_STATUS, READ_ID, READ_QUERY, READ_MODES };
@@ -26,12 +34,94 @@ typedef struct CfiFlash {
     Device dev;
     char *name;
     uint64_t size;
+    BlockBackend *drive; /* NULL: the content is kept nowhere */
     RamBlock *ram;
+    uint64_t unsaved[FLASH_MAX / SAVE_PAGE / 64]; /* a bit each page */
+    uint8_t *saving;                              /* the copy that is being written */
+    bool save_failed;
     uint8_t mode, op, status;
     uint32_t n_left, n_filled; /* words of the write buffer */
     uint32_t buffer[BUFFER_WORDS];
     uint32_t buffer_at[BUFFER_WORDS]; /* where each goes, in words */
 } CfiFlash;
+
+/* ---- the drive ---- */
+
+static void cfi_saved(void *opaque, int result);
+
+/* Write the next pages that have changed. Context: the device's lock, nothing is being written. */
+static void cfi_save_some(CfiFlash *s)
+{
+    uint64_t n_pages = s->size / SAVE_PAGE, first, n = 0;
+    struct iovec iov;
+
+    for (first = 0; first < n_pages && !(s->unsaved[first / 64] >> first % 64 & 1); first++) {
+        if (!s->unsaved[first / 64]) {
+            first |= 63; /* none of these */
+        }
+    }
+    for (; n < SAVE_RUN && first + n < n_pages; n++) {
+        uint64_t *word = &s->unsaved[(first + n) / 64], bit = 1ull << (first + n) % 64;
+
+        if (!(*word & bit)) {
+            break;
+        }
+        *word &= ~bit;
+    }
+    if (n) {
+        s->saving = g_memdup2(s->ram->host + first * SAVE_PAGE, n * SAVE_PAGE);
+        iov = (struct iovec){ s->saving, n * SAVE_PAGE };
+        block_write(s->drive, first * SAVE_PAGE, &iov, 1, cfi_saved, s);
+    }
+}
+
+static void cfi_saved(void *opaque, int result)
+{
+    CfiFlash *s = opaque;
+
+    device_enter(&s->dev);
+    g_clear_pointer(&s->saving, g_free);
+    if (result && !s->save_failed) {
+        s->save_failed = true;
+        log_message(machine_log(s->dev.machine), LOG_LEVEL_WARN, "flash",
+                    "%s: what the guest has written could not be saved: %s", block_path(s->drive),
+                    g_strerror(-result));
+    }
+    cfi_save_some(s);
+    device_leave(&s->dev);
+}
+
+/* The bytes have changed. */
+static void cfi_changed(CfiFlash *s, uint64_t off, uint64_t len)
+{
+    ram_wrote(s->ram, off, len);
+    if (!s->drive || block_is_read_only(s->drive)) {
+        return;
+    }
+    for (uint64_t page = off / SAVE_PAGE; page <= (off + len - 1) / SAVE_PAGE; page++) {
+        s->unsaved[page / 64] |= 1ull << page % 64;
+    }
+    if (!s->saving) {
+        cfi_save_some(s);
+    }
+}
+
+/* Until all is in the drive. Context: the main loop's thread, no lock. */
+static void cfi_save_all(CfiFlash *s)
+{
+    while (s->drive && block_in_flight(s->drive)) {
+        block_drain(s->drive); /* each end begins the next */
+    }
+}
+
+static void cfi_machine_event(void *opaque, const MachineEvent *event)
+{
+    if (event->kind == EVENT_STOP) {
+        cfi_save_all(opaque);
+    }
+}
+
+/* ---- the chips ---- */
 
 void cfi_flash_load(Device *dev, const void *data, uint64_t len)
 {
@@ -99,14 +189,14 @@ static void cfi_program(CfiFlash *s, uint32_t at, uint32_t val)
     uint8_t *p = s->ram->host + 4ull * at;
 
     put_le32(p, get_le32(p) & val);
-    ram_wrote(s->ram, 4ull * at, 4);
+    cfi_changed(s, 4ull * at, 4);
 }
 
 static void cfi_erase(CfiFlash *s, uint64_t off)
 {
     off = bits_align_down(off, BLOCK_BYTES);
     memset(s->ram->host + off, 0xff, BLOCK_BYTES);
-    ram_wrote(s->ram, off, BLOCK_BYTES);
+    cfi_changed(s, off, BLOCK_BYTES);
 }
 
 static void cfi_command(CfiFlash *s, uint8_t cmd)
@@ -206,13 +296,37 @@ static bool cfi_start(Device *dev, GError **err)
     if (!bits_is_pow2(s->size) || s->size < BLOCK_BYTES) {
         return error_set(err, "cfi.pflash01: size must be a power of two from 256 KiB");
     }
+    if (s->drive && !block_is_read_only(s->drive) && block_size(s->drive) != s->size) {
+        return error_set(err,
+                         "%s: has %" G_GUINT64_FORMAT " bytes and the flash bank %" G_GUINT64_FORMAT
+                         ", so not all that the guest writes could be saved; make it that size "
+                         "(truncate -s %" G_GUINT64_FORMAT "M), or give readonly=on",
+                         block_path(s->drive), block_size(s->drive), s->size, s->size >> 20);
+    }
+    if (s->drive && !block_claim(s->drive, dev, err)) {
+        return false;
+    }
     s->ram = ram_new(dev->machine, s->name, s->size, RAM_ROM, err);
     if (!s->ram) {
         return false;
     }
     ram_fill(s->ram, 0xff);
     device_set_region_size(dev, 0, s->size);
+    if (s->drive) {
+        machine_listen(dev->machine, cfi_machine_event, s);
+    }
     return true;
+}
+
+static void cfi_stop(Device *dev)
+{
+    CfiFlash *s = device_as(dev, CfiFlash);
+
+    if (s->drive) {
+        machine_unlisten(dev->machine, cfi_machine_event, s);
+        cfi_save_all(s);
+        block_release(s->drive, dev);
+    }
 }
 
 static void cfi_reset(Device *dev, ResetType type)
@@ -230,13 +344,18 @@ static bool cfi_loaded(Device *dev, GError **err)
         }
     }
     cfi_remap(s);
+    cfi_changed(s, 0, s->size); /* the drive may hold something else */
     return true;
 }
 
 static const Field cfi_fields[] = {
     PROP_STR(CfiFlash, name, "flash", .doc = "of its memory, unique in the machine"),
-    PROP_SIZE(CfiFlash, size, 64 << 20, .doc = "bytes of the bank", .max = 256 << 20),
+    PROP_SIZE(CfiFlash, size, 64 << 20, .doc = "bytes of the bank", .max = FLASH_MAX),
+    PROP_BACKEND(CfiFlash, drive, "drive", .doc = "where the content is kept"),
     SCRATCH(CfiFlash, ram),
+    SCRATCH(CfiFlash, unsaved),
+    SCRATCH(CfiFlash, saving),
+    SCRATCH(CfiFlash, save_failed),
     STATE_U8(CfiFlash, mode, .max = READ_MODES - 1),
     STATE_U8(CfiFlash, op, .max = OPS - 1),
     STATE_U8(CfiFlash, status),
@@ -258,6 +377,7 @@ const DeviceType device_cfi_pflash01 = {
     .n_regions = ARRAY_SIZE(cfi_regions),
     .fields = TABLE(cfi_fields),
     .start = cfi_start,
+    .stop = cfi_stop,
     .reset = cfi_reset,
     .loaded = cfi_loaded,
 };

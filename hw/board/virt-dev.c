@@ -169,13 +169,18 @@ static bool virt_open_drive(VirtBoard *b, const BoardDrive *d, const char *id, G
     return true;
 }
 
+static char *virt_drive_id(const BoardDrive *d, unsigned i)
+{
+    return d->id ? g_strdup(d->id) : g_strdup_printf("drive%u", i);
+}
+
 static bool virt_make_drives(VirtBoard *b, GError **err)
 {
     for (unsigned i = 0; i < b->cfg->n_drives; i++) {
         const BoardDrive *d = &b->cfg->drives[i];
-        g_autofree char *id = d->id ? g_strdup(d->id) : g_strdup_printf("drive%u", i);
+        g_autofree char *id = virt_drive_id(d, i);
 
-        if (d->interface != DRIVE_PFLASH && d->file && !virt_open_drive(b, d, id, err)) {
+        if (d->file && !virt_open_drive(b, d, id, err)) {
             return false;
         }
         switch (d->interface) {
@@ -213,40 +218,46 @@ bool virt_make_plugged(VirtBoard *b, GError **err)
 
 /* ---- Firmware ---- */
 
-/* The file of flash bank @unit: -bios for the first, or if=pflash. */
-static const char *virt_flash_path(const VirtBoard *b, int unit)
+/* The number of the if=pflash drive that is flash bank @unit; -1: none. */
+static int virt_flash_drive(const VirtBoard *b, int unit)
 {
     int next = 0;
 
-    if (unit == 0 && b->cfg->bios) {
-        return b->cfg->bios;
-    }
     for (unsigned i = 0; i < b->cfg->n_drives; i++) {
         const BoardDrive *d = &b->cfg->drives[i];
 
-        if (d->interface == DRIVE_PFLASH) {
+        if (d->interface == DRIVE_PFLASH && d->file) {
             int index = d->index >= 0 ? d->index : next;
 
             next = index + 1;
             if (index == unit) {
-                if (!d->readonly) {
-                    log_message(machine_log(b->machine), LOG_LEVEL_WARN, "virt",
-                                "what the guest writes into flash %d is not written back to %s",
-                                unit, d->file ? d->file : "its file");
-                }
-                return d->file;
+                return (int)i;
             }
         }
     }
-    return NULL;
+    return -1;
+}
+
+static bool virt_fill_flash(VirtBoard *b, Device *dev, int unit, const char *option,
+                            const char *path, GError **err)
+{
+    g_autoptr(GBytes) file = loader_read(option, path, virt_map[VIRT_FLASH].size, err);
+
+    if (!file) {
+        return false;
+    }
+    cfi_flash_load(dev, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
+    b->has_firmware |= unit == 0;
+    return true;
 }
 
 static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
 {
     const VirtMap *map = &virt_map[VIRT_FLASH];
-    const char *path = virt_flash_path(b, unit);
+    const char *bios = unit == 0 ? b->cfg->bios : NULL;
+    int n = bios ? -1 : virt_flash_drive(b, unit);
+    const BoardDrive *d = n < 0 ? NULL : &b->cfg->drives[n];
     g_autofree char *name = g_strdup_printf("virt.flash%d", unit);
-    g_autoptr(GBytes) file = NULL;
     Device *dev = device_new(b->machine, "cfi.pflash01", b->device, name, err);
 
     if (!dev) {
@@ -254,20 +265,20 @@ static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
     }
     device_set_str(dev, "name", name);
     device_set_u64(dev, "size", map->size);
+    if (d) {
+        g_autofree char *id = virt_drive_id(d, (unsigned)n);
+
+        if (!device_set_prop(dev, "drive", id, err)) {
+            return false;
+        }
+    }
     if (!device_realize(dev, err)) {
+        g_prefix_error(err, "-drive if=pflash: ");
         return false;
     }
     device_map(dev, 0, machine_memory_root(b->machine), map->base + unit * map->size);
-    if (path) {
-        file = loader_read(b->cfg->bios && unit == 0 ? "-bios" : "-drive if=pflash", path,
-                           map->size, err);
-        if (!file) {
-            return false;
-        }
-        cfi_flash_load(dev, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
-        b->has_firmware |= unit == 0;
-    }
-    return true;
+    return bios ? virt_fill_flash(b, dev, unit, "-bios", bios, err)
+                : !d || virt_fill_flash(b, dev, unit, "-drive if=pflash", d->file, err);
 }
 
 bool virt_make_firmware(VirtBoard *b, GError **err)
