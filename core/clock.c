@@ -67,7 +67,7 @@ int64_t clock_now_ns(Machine *m, MachineClock clock)
 }
 
 /* Context: the clock lock is held. */
-static void clock_set(ClockState *c, bool running, int64_t offset)
+static void clock_set(ClockState *c, bool running, int64_t offset) REQUIRES(c->lock)
 {
     __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&c->running, running, __ATOMIC_SEQ_CST);
@@ -154,7 +154,7 @@ static void clock_heap_remove(GPtrArray *h, Timer *t)
 /* ---- Arming ---- */
 
 /* Context: the clock lock is held. */
-static void clock_set_wake(Machine *m, int64_t at)
+static void clock_set_wake(Machine *m, int64_t at) REQUIRES(m->clock.lock)
 {
     ClockState *c = &m->clock;
     struct itimerspec spec = { 0 };
@@ -173,7 +173,7 @@ static void clock_set_wake(Machine *m, int64_t at)
  * milliseconds. It is moved forward only: where the first timer went away or became later the
  * loop wakes once for nothing. Context: the clock lock is held.
  */
-static void clock_reschedule(Machine *m)
+static void clock_reschedule(Machine *m) REQUIRES(m->clock.lock)
 {
     ClockState *c = &m->clock;
     int64_t wait = INT64_MAX;
@@ -435,25 +435,25 @@ void clock_run(Machine *m, bool run)
 {
     ClockState *c = &m->clock;
 
-    mutex_lock(&c->lock);
+    mutex_lock(&m->clock.lock);
     if (c->mode == CLOCK_MODE_REAL && c->running != run) {
         int64_t host = clock_host_ns(CLOCK_MONOTONIC);
 
-        clock_set(c, run, run ? c->offset - host : c->offset + host);
+        clock_set(&m->clock, run, run ? c->offset - host : c->offset + host);
     }
     clock_reschedule(m);
-    mutex_unlock(&c->lock);
+    mutex_unlock(&m->clock.lock);
 }
 
 void clock_load(Machine *m, int64_t now_ns, int64_t rtc_offset)
 {
     ClockState *c = &m->clock;
 
-    mutex_lock(&c->lock);
-    clock_set(c, c->running, c->running ? now_ns - clock_host_ns(CLOCK_MONOTONIC) : now_ns);
+    mutex_lock(&m->clock.lock);
+    clock_set(&m->clock, c->running, c->running ? now_ns - clock_host_ns(CLOCK_MONOTONIC) : now_ns);
     c->rtc_offset = rtc_offset;
     clock_reschedule(m);
-    mutex_unlock(&c->lock);
+    mutex_unlock(&m->clock.lock);
 }
 
 bool clock_init(Machine *m, GError **err)

@@ -159,7 +159,7 @@ void reg_reset_all(Device *dev, ResetType type);
 
 void device_free_tree(Device *dev);
 /* device_leave without settling or draining. */
-void device_leave_quiet(Device *dev);
+void device_leave_quiet(Device *dev) RELEASES(dev->lock);
 /* Settle a subtree without edges; @deliver: tell all inputs of it their level again. */
 void device_settle_tree(Device *top, bool deliver);
 

@@ -229,14 +229,14 @@ void device_free_tree(Device *dev)
 void device_enter(Device *dev)
 {
     DCHECK(!thread_held()); /* no second device lock (rules.md 1) */
-    pthread_mutex_lock(&dev->lock.native);
+    mutex_lock(&dev->lock);
     thread_set_held(dev);
 }
 
 void device_leave_quiet(Device *dev)
 {
     thread_set_held(NULL);
-    pthread_mutex_unlock(&dev->lock.native);
+    mutex_unlock(&dev->lock);
 }
 
 /* Bases settle through their derived type's settle, if it calls them. */

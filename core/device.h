@@ -468,8 +468,8 @@ MemResult device_dma_store(Device *dev, GuestPhys gpa, unsigned size, uint64_t v
  * take the lock; leave settles, drops it and drains the work list. Context: ANY_THREAD holding no
  * device lock.
  */
-void device_enter(Device *dev) NO_LOCK_ANALYSIS;
-void device_leave(Device *dev) NO_LOCK_ANALYSIS;
+void device_enter(Device *dev) ACQUIRES(dev->lock);
+void device_leave(Device *dev) RELEASES(dev->lock);
 /* Call @fn(dev, arg) under the lock of @dev, once no lock is held here; ANY_THREAD. */
 void device_post(Device *dev, void (*fn)(Device *dev, void *arg), void *arg);
 

@@ -265,7 +265,7 @@ void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to)
 }
 
 /* Context: the lock is held. The page's list is the caller's care when @keep_page. */
-static void cache_kill(Tcg *t, TcgBlock *b)
+static void cache_kill(Tcg *t, TcgBlock *b) REQUIRES(t->lock)
 {
     TcgBlock **p = &t->hash[cache_hash(b->ram, b->page_off, b->start_delta, b->mode_word)];
     TcgBlock *head = cache_page_head(t, b->ram, b->page_off);
@@ -329,7 +329,7 @@ typedef struct CacheDead {
 } CacheDead;
 
 /* Context: the lock is held. */
-static void cache_invalidate(Tcg *t, TcgBlock *b, CacheDead *dead)
+static void cache_invalidate(Tcg *t, TcgBlock *b, CacheDead *dead) REQUIRES(t->lock)
 {
     cache_kill(t, b);
     __atomic_fetch_add(&t->invalidations, 1, __ATOMIC_RELAXED);
@@ -395,7 +395,7 @@ void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 /* ---- chunks ---- */
 
 /* Context: the lock is held. */
-static void cache_retire(Tcg *t)
+static void cache_retire(Tcg *t) REQUIRES(t->lock)
 {
     TcgChunk *c = t->full_first;
 
@@ -431,7 +431,7 @@ static bool cache_all_passed(Tcg *t, uint64_t epoch)
 }
 
 /* Context: the lock is held. */
-static void cache_reclaim(Tcg *t)
+static void cache_reclaim(Tcg *t) REQUIRES(t->lock)
 {
     TcgChunk **p = &t->retired;
 
