@@ -121,6 +121,7 @@ static bool build_accel(Build *b, GError **err)
     const char *wanted = c->accels->len ? g_ptr_array_index(c->accels, 0) : NULL;
     size_t len = wanted ? strcspn(wanted, ",") : 0;
     g_autofree char *name = g_strndup(wanted ? wanted : "", len);
+    g_autoptr(GString) options = NULL;
     const char *names[8];
     size_t n = 0;
 
@@ -143,7 +144,11 @@ static bool build_accel(Build *b, GError **err)
         return error_set(err, "-accel %s: there is no such accelerator%s", wanted, near);
     }
     machine_set_disas(b->m, disas_is_available() ? disas_one : NULL);
-    if (!accel_attach(b->m, b->accel, wanted && wanted[len] ? wanted + len + 1 : NULL, err)) {
+    machine_set_host_disas(b->m, disas_is_available() ? disas_host : NULL);
+    options = g_string_new(wanted && wanted[len] ? wanted + len + 1 : "");
+    g_string_append(options, c->perfmap ? ",perfmap=on" : "");
+    g_string_append(options, c->jitdump ? ",jitdump=on" : "");
+    if (!accel_attach(b->m, b->accel, options->str + (options->str[0] == ','), err)) {
         g_prefix_error(err, "-accel %s: ", wanted ? wanted : b->accel->name);
         return false;
     }

@@ -39,7 +39,7 @@ typedef struct SystemConfig {
     IcountConfig icount;
     uint64_t seed;
 
-    bool nographic, nodefaults, stopped, daemonize, only_check;
+    bool nographic, nodefaults, stopped, daemonize, only_check, perfmap, jitdump;
     MachineActions actions;
 
     /* -help, -machine help and so on: print that and exit with status 0. */

@@ -335,6 +335,7 @@ struct Machine {
     char *name;
     LogSink *log;
     MachineDisasFn *disas;
+    MachineHostDisasFn *host_disas;
     Device *root;
     uint32_t no_edges; /* atomic; not 0: settling, TYPE_PIN_EDGE hears nothing */
     Endian endian;

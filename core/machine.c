@@ -243,6 +243,16 @@ void machine_set_disas(Machine *m, MachineDisasFn *fn)
     m->disas = fn;
 }
 
+void machine_set_host_disas(Machine *m, MachineHostDisasFn *fn)
+{
+    m->host_disas = fn;
+}
+
+MachineHostDisasFn *machine_host_disas(const Machine *m)
+{
+    return m->host_disas;
+}
+
 MachineDisasFn *machine_disas(const Machine *m)
 {
     return m->disas;

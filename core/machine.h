@@ -57,6 +57,11 @@ typedef size_t MachineDisasFn(const Cpu *cpu, GuestVirt addr, const uint8_t *byt
 /* For logs of layers that may not reach the disassembler; NULL: there is none. */
 void machine_set_disas(Machine *m, MachineDisasFn *fn);
 MachineDisasFn *machine_disas(const Machine *m);
+/* The same for host code, of the machine that an ELF header would name. */
+typedef size_t MachineHostDisasFn(unsigned elf_machine, uint64_t addr, const uint8_t *bytes,
+                                  size_t len, GString *out);
+void machine_set_host_disas(Machine *m, MachineHostDisasFn *fn);
+MachineHostDisasFn *machine_host_disas(const Machine *m);
 
 /*
  * The accelerator all CPUs run under, and its state of the machine. @free_state (may be NULL) is

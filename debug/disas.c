@@ -4,6 +4,7 @@
 #include "core/target.h"
 
 #include <capstone/capstone.h>
+#include <elf.h>
 #include <inttypes.h>
 
 bool disas_is_available(void)
@@ -47,6 +48,27 @@ size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t le
         g_string_append_printf(out, "%02x", bytes[i]);
     }
     g_string_append_printf(out, "  %-8s %s\n", insn->mnemonic, insn->op_str);
+    cs_free(insn, 1);
+    cs_close(&handle);
+    return size;
+}
+
+size_t disas_host(unsigned elf_machine, uint64_t addr, const uint8_t *bytes, size_t len,
+                  GString *out)
+{
+    cs_insn *insn = NULL;
+    size_t size;
+    csh handle;
+
+    if (elf_machine != EM_X86_64 || cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) {
+        return disas_raw(addr, bytes, len, out);
+    }
+    if (!cs_disasm(handle, bytes, len, addr, 1, &insn)) {
+        cs_close(&handle);
+        return disas_raw(addr, bytes, 1, out);
+    }
+    size = insn->size;
+    g_string_append_printf(out, "0x%08" PRIx64 ":  %-8s %s\n", addr, insn->mnemonic, insn->op_str);
     cs_free(insn, 1);
     cs_close(&handle);
     return size;

@@ -13,5 +13,8 @@ bool disas_is_available(void);
  * mode @cpu is in; the number of bytes it has, at least 1.
  */
 size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t len, GString *out);
+/* The same of host code, of the machine that an ELF header would name. */
+size_t disas_host(unsigned elf_machine, uint64_t addr, const uint8_t *bytes, size_t len,
+                  GString *out);
 
 #endif

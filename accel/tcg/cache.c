@@ -55,10 +55,22 @@ static void *cache_view(int fd, uint64_t bytes, int prot)
     return view;
 }
 
-static bool cache_map(Tcg *t, uint64_t bytes, GError **err)
+/*
+ * Both views of shared memory without a name: perf looks into its map of names only for code that
+ * lies in no file. @old_size 0 makes mremap map shared memory once more.
+ */
+static void cache_map_nameless(uint64_t bytes, void **rw, void **rx)
+{
+    *rw = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    *rx = *rw == MAP_FAILED ? MAP_FAILED : mremap(*rw, 0, bytes, MREMAP_MAYMOVE);
+    if (*rx != MAP_FAILED && mprotect(*rx, bytes, PROT_READ | PROT_EXEC)) {
+        *rx = MAP_FAILED;
+    }
+}
+
+static bool cache_map_file(uint64_t bytes, void **rw, void **rx, GError **err)
 {
     int fd = memfd_create("tinamou-code", MFD_CLOEXEC);
-    void *rw, *rx;
 
     if (fd < 0 || ftruncate(fd, (off_t)bytes)) {
         error_set(err, "cannot make the code cache of %" G_GUINT64_FORMAT " MiB: %s", bytes >> 20,
@@ -68,9 +80,21 @@ static bool cache_map(Tcg *t, uint64_t bytes, GError **err)
         }
         return false;
     }
-    rw = cache_view(fd, bytes, PROT_READ | PROT_WRITE);
-    rx = cache_view(fd, bytes, PROT_READ | PROT_EXEC);
+    *rw = cache_view(fd, bytes, PROT_READ | PROT_WRITE);
+    *rx = cache_view(fd, bytes, PROT_READ | PROT_EXEC);
     close(fd);
+    return true;
+}
+
+static bool cache_map(Tcg *t, uint64_t bytes, GError **err)
+{
+    void *rw, *rx;
+
+    if (t->perf) {
+        cache_map_nameless(bytes, &rw, &rx);
+    } else if (!cache_map_file(bytes, &rw, &rx, err)) {
+        return false;
+    }
     if (rw == MAP_FAILED || rx == MAP_FAILED) {
         return error_set(err,
                          "cannot map the code cache executable: %s (is it forbidden here? "

@@ -20,6 +20,20 @@ struct TcgExit {
     TcgExit *next_in; /* list of the exits that are linked to `to` */
 };
 
+/* From @offset of a block's code on: code of guest instruction @guest (index). */
+typedef struct TcgHostMark {
+    uint32_t offset;
+    uint16_t guest;
+    uint8_t kind; /* TCG_MARK_* */
+} TcgHostMark;
+
+enum {
+    TCG_MARK_LINE,
+    TCG_MARK_STUB, /* out of line: slow paths, exits */
+    TCG_MARK_TAIL, /* what exits lead to until they are linked */
+    TCG_MARK_DATA, /* constants */
+};
+
 /* One translation. Allocated from its chunk; lives until the chunk is reused. */
 struct TcgBlock {
     /* Key. */
@@ -30,6 +44,7 @@ struct TcgBlock {
     uint16_t start_delta; /* of the first instruction in its page */
 
     bool dead; /* atomic: invalidated */
+    bool want_marks;
     uint16_t n_guest;
     uint32_t n_exits;
     TcgExit *exits;
@@ -37,7 +52,8 @@ struct TcgBlock {
     void *host_entry;   /* given to TcgHost.enter; the generated code's address */
     void *link_entry;   /* the host's: where chained exits enter (IR_LINKED) */
     uint32_t host_size;
-    void *host_table; /* the host's: host offset -> guest instruction */
+    TcgHostMark *marks; /* what the host code is of, in order; NULL: not wanted */
+    uint32_t n_marks;
 
     TcgChunk *chunk;
     TcgBlock *hash_next;  /* atomic */
@@ -105,14 +121,16 @@ typedef enum TcgLeave {
 typedef struct TcgHost {
     const char *name;
     const char *doc;
-    bool needs_code; /* wants cache->rw and rx */
+    uint16_t elf_machine; /* of the code, as in an ELF header */
+    bool needs_code;      /* wants cache->rw and rx */
     /* Emit what is shared by all blocks at cache->rw; sets cache->n_prologue. */
     bool (*init)(TcgCache *cache, const Target *target, GError **err);
     void (*free)(TcgCache *cache);
     /*
      * Make host code of @ir. @block has its key, n_guest and guest[]; the host fills n_exits,
-     * exits[] (owner, delta, its own fields), host_entry, host_size, host_table. False: the chunk
-     * is full; nothing has changed. Context: the vCPU's thread; runs in parallel with others.
+     * exits[] (owner, delta, its own fields), host_entry, host_size, and marks if want_marks.
+     * False: the chunk is full; nothing has changed. Context: the vCPU's thread; runs in parallel
+     * with others.
      */
     bool (*emit)(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block);
     /*
@@ -141,8 +159,6 @@ typedef struct TcgHost {
     uint32_t (*fp_suspend)(void);
     void (*fp_resume)(uint32_t saved);
     uint64_t (*cycles)(void); /* of the host's clock */
-    /* Append a listing of the block's host code (-d out_asm); may be NULL. */
-    void (*disas)(const TcgCache *cache, const TcgBlock *block, GString *out);
 } TcgHost;
 
 extern const TcgHost tcg_host_interp;

@@ -49,11 +49,14 @@ typedef struct TcgDead {
     uint16_t delta; /* of its first instruction in the page */
 } TcgDead;
 
+typedef struct TcgPerf TcgPerf;
+
 /* The translator of a machine. */
 struct Tcg {
     Machine *machine;
     TcgCache cache;
     const TcgHost *host;
+    TcgPerf *perf; /* NULL: nobody looks */
     bool host_ready;
     bool one_insn;
     bool verify;          /* check every block's IR */
@@ -181,9 +184,17 @@ void tcg_icount_retry(Cpu *cpu);
 /* A new block, of the bytes of @page. */
 void tcg_trace_block(Cpu *cpu, const TcgBlock *b, GuestVirt pc, const uint8_t *page);
 /* Is every entry of a block wanted? */
+bool tcg_trace_wants_marks(Cpu *cpu);
 bool tcg_trace_each_block(Cpu *cpu);
 void tcg_trace_enter(Cpu *cpu, const TcgBlock *b, GuestVirt pc);
 void tcg_trace_exception(Cpu *cpu, const char *what, GuestVirt from);
+
+/* ---- for perf (perf.c) ---- */
+
+bool tcg_perf_open(Tcg *t, bool map, bool dump, GError **err);
+void tcg_perf_close(Tcg *t);
+/* A new block; t->perf is not NULL. */
+void tcg_perf_block(Tcg *t, const TcgBlock *b, GuestVirt pc);
 
 /* ---- what was done (stats.c) ---- */
 

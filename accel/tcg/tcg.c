@@ -42,12 +42,12 @@ static const TcgHost *tcg_find_host(const char *name, GError **err)
 
 static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
 {
-    static const char *const valid[] = { "backend",  "tb-size", "one-insn-per-tb", "thread",
-                                         "split-wx", "count",   "exact-flags",     "x-slow",
-                                         "x-chunk",  "host-cpu" };
+    static const char *const valid[] = { "backend",     "tb-size", "one-insn-per-tb", "thread",
+                                         "split-wx",    "count",   "perfmap",         "jitdump",
+                                         "exact-flags", "x-slow",  "x-chunk",         "host-cpu" };
     const char *thread;
     uint64_t mib, slow, chunk;
-    bool count;
+    bool count, map, dump;
 
     t->host = tcg_find_host(options_get(o, "backend"), err);
     if (!t->host || !options_get_number(o, "tb-size", 512, &mib, err) ||
@@ -55,6 +55,8 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
         !options_get_bool(o, "exact-flags", false, &t->exact_flags, err) ||
         !options_get_bool(o, "count", false, &count, err) ||
         !options_get_bool(o, "x-verify", false, &t->verify, err) ||
+        !options_get_bool(o, "perfmap", false, &map, err) ||
+        !options_get_bool(o, "jitdump", false, &dump, err) ||
         !options_get_number(o, "x-slow", 0, &slow, err) ||
         !options_get_number(o, "x-chunk", TCG_CHUNK_BYTES >> 10, &chunk, err)) {
         return false;
@@ -66,6 +68,9 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
     }
     t->stress_slow = (uint32_t)slow;
     t->chunk_bytes = chunk << 10;
+    if (!tcg_perf_open(t, map, dump, err)) {
+        return false;
+    }
     if (count) {
         t->cache.counters = tcg_counters_new();
     }
@@ -102,6 +107,7 @@ static void tcg_machine_free(void *state)
         t->host->free(&t->cache);
     }
     tcg_cache_free(t);
+    tcg_perf_close(t);
     tcg_counters_free(t->cache.counters);
     g_free(t->cache.host_cpu);
     g_free(t);
@@ -120,6 +126,7 @@ static void *tcg_machine_init(Machine *m, const char *options, GError **err)
         options_deinit(&o);
     }
     if (!ok || !tcg_cache_init(t, bytes, err)) {
+        tcg_perf_close(t);
         tcg_counters_free(t->cache.counters);
         g_free(t->cache.host_cpu);
         g_free(t);
@@ -217,7 +224,8 @@ static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, const uint8_t *page, u
                              .start_delta = (uint16_t)delta,
                              .n_guest = (uint16_t)ir->n_guest,
                              .chunk = c,
-                             .granules = tcg_granules(ir) };
+                             .granules = tcg_granules(ir),
+                             .want_marks = tc->tcg->perf || tcg_trace_wants_marks(cpu) };
             /* The interpreter's chunks hold no code: they are full by their tables. */
             if (c->meta_bytes < 4 * tc->tcg->chunk_bytes && tcg_keep(c, b, ir, page) &&
                 tc->tcg->host->emit(&tc->tcg->cache, c, ir, b)) {
@@ -299,6 +307,9 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     b = tcg_emit(cpu, &p, bytes, delta, mode);
     tcg_phase(tc, TCG_PHASE_KEEP);
     tcg_trace_block(cpu, b, pc, bytes);
+    if (tc->tcg->perf) {
+        tcg_perf_block(tc->tcg, b, pc);
+    }
     tc->stats.translations++;
     tc->stats.guest_insns += b->n_guest;
     tc->stats.host_bytes += b->host_size;

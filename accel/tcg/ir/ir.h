@@ -441,5 +441,7 @@ const char *ir_verify(const IrBlock *ir);
 /* Append a readable listing to @out. */
 struct _GString;
 void ir_print(const IrBlock *ir, struct _GString *out);
+/* The same of insn[from] to insn[to - 1]. */
+void ir_print_range(const IrBlock *ir, uint32_t from, uint32_t to, struct _GString *out);
 
 #endif

@@ -149,9 +149,14 @@ const char *ir_verify(const IrBlock *ir)
 
 void ir_print(const IrBlock *ir, struct _GString *out)
 {
+    ir_print_range(ir, 1, ir->n, out);
+}
+
+void ir_print_range(const IrBlock *ir, uint32_t from, uint32_t to, struct _GString *out)
+{
     static const char *const types[] = { "", "i32", "i64", "v128", "flags" };
 
-    for (uint32_t k = 1; k < ir->n; k++) {
+    for (uint32_t k = from; k < to; k++) {
         const IrInsn *i = &ir->insn[k];
 
         if (i->op == IR_NOP) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One block: last uses, hints, the walk over the IR, out-of-line code. */
+#include "accel/tcg/host.h"
 #include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
@@ -134,6 +135,15 @@ static void x64_one(X64Emit *e, unsigned i)
     x64_slots_sweep(e);
 }
 
+void x64_mark(X64Emit *e, unsigned kind, unsigned guest)
+{
+    if (e->marks) {
+        TcgHostMark m = { x64_pos(&e->a), (uint16_t)guest, (uint8_t)kind };
+
+        g_array_append_val(e->marks, m);
+    }
+}
+
 bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, int64_t base)
 {
     e->ir = ir;
@@ -160,6 +170,7 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     for (unsigned n = 0; n < e->stubs->len && !e->a.overflow; n++) {
         X64Stub s = g_array_index(e->stubs, X64Stub, n);
 
+        x64_mark(e, TCG_MARK_STUB, s.guest);
         if (s.kind == STUB_POLL) {
             x64_poll_stub(e, &s);
         } else if (s.kind == STUB_EXIT) {
@@ -175,7 +186,9 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
         }
     }
     x64_count_close(e);
+    x64_mark(e, TCG_MARK_TAIL, 0);
     x64_exit_tails(e);
+    x64_mark(e, TCG_MARK_DATA, 0);
     x64_pool_emit(e);
     return !e->a.overflow && !e->failed;
 }

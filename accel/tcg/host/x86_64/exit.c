@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaving a block: chained jumps, the jump cache, polls. */
+#include "accel/tcg/host.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/tcg-cpu.h"
 
@@ -330,5 +331,6 @@ void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)
     while (e->guest + 1 < e->ir->n_guest && e->ir->guest[e->guest].ir < id) {
         e->guest++;
     }
+    x64_mark(e, TCG_MARK_LINE, e->guest);
     x64_count_open(e, X64_COUNT_GUEST);
 }

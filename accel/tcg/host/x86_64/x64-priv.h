@@ -183,6 +183,7 @@ typedef struct X64Emit {
     uint64_t slot_dying[X64_SLOTS / 64]; /* free after the current operation */
     uint64_t vslot_dying[X64_VSLOTS / 64];
     bool slots_dying;
+    GArray *marks;             /* TcgHostMark; NULL: not wanted */
     TcgCounters *counters;     /* by name; NULL: nothing is counted */
     uint32_t count_at;         /* offset of the immediate that waits for the length of its piece */
     uint32_t count_from;       /* a.n_insns where the piece began */
@@ -390,6 +391,9 @@ void x64_count_access(X64Emit *e, bool write);
 void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end);
 /* One more in the counter of that name (static strings). Uses rax; destroys EFLAGS. */
 void x64_count_event(X64Emit *e, const char *group, const char *name);
+
+/* What follows is code of guest instruction @guest; @kind a TCG_MARK_*. */
+void x64_mark(X64Emit *e, unsigned kind, unsigned guest);
 
 /* ---- whole blocks ---- */
 

@@ -5,6 +5,7 @@
 #include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/tcg-priv.h"
 
+#include <elf.h>
 #include <string.h>
 
 /* Generated code looks at both words at once. */
@@ -174,6 +175,19 @@ static bool x64_exits_make(TcgCache *cache, TcgChunk *chunk, TcgBlock *block, X6
     return true;
 }
 
+static void x64_marks_keep(TcgChunk *chunk, TcgBlock *block, bool ok, X64Emit *e)
+{
+    size_t bytes = e->marks->len * sizeof(TcgHostMark);
+
+    block->marks = ok && bytes ? tcg_chunk_alloc(chunk, bytes) : NULL;
+    block->n_marks = block->marks ? e->marks->len : 0;
+    if (block->marks) {
+        memcpy(block->marks, e->marks->data, bytes);
+    }
+    g_array_free(e->marks, true);
+    e->marks = NULL;
+}
+
 static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block)
 {
     X64Host *h = cache->host_state;
@@ -186,6 +200,7 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
     }
     chunk->code = start;
     e = x64_emitter_take(cache);
+    e->marks = block->want_marks ? g_array_new(false, false, sizeof(TcgHostMark)) : NULL;
     ok = x64_emit_block(e, ir, start, (size_t)(chunk->code_end - start), start - cache->rw);
     if (ok) {
         chunk->code = start + x64_pos(&e->a);
@@ -197,6 +212,9 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
         block->host_size = x64_pos(&e->a);
     } else {
         chunk->code = start;
+    }
+    if (e->marks) {
+        x64_marks_keep(chunk, block, ok, e);
     }
     x64_emitter_give(h, e);
     return ok;
@@ -248,6 +266,7 @@ const TcgHost tcg_host_x86_64 = {
     .cycles = x64_cycles,
     .name = "x86_64",
     .doc = "machine code for x86-64 hosts",
+    .elf_machine = EM_X86_64,
     .needs_code = true,
     .init = x64_init,
     .free = x64_free,
