@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Atomic operations, exclusives, DC ZVA. */
+/* Atomic operations, DC ZVA. */
 #include "accel/tcg/host.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
 /* rax := its low (1 << size) bytes. */
-static void x64_zext_rax(X64Emit *e, unsigned size)
+void x64_zext_rax(X64Emit *e, unsigned size)
 {
     if (size < 2) {
         x64_rr(&e->a, size ? XO_MOVZX16 : XO_MOVZX8, RAX, RAX);
@@ -13,7 +13,16 @@ static void x64_zext_rax(X64Emit *e, unsigned size)
     }
 }
 
-static X64Op x64_sized(X64Op op8, X64Op op, unsigned size)
+void x64_load_sized(X64Emit *e, unsigned size, unsigned reg, X64Mem m)
+{
+    if (size < 2) {
+        x64_rm(&e->a, size ? XO_MOVZX16 : XO_MOVZX8, reg, m);
+    } else {
+        x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(size == 3), reg, m);
+    }
+}
+
+X64Op x64_sized(X64Op op8, X64Op op, unsigned size)
 {
     return size == 0 ? op8 : op | (size == 1 ? X_66 : 0) | X_W_IF(size == 3);
 }
@@ -68,11 +77,7 @@ static void x64_rmw_inline(X64Emit *e, IrRmw op, unsigned size, X64Opd v)
 
     X64Label again = X64_LABEL;
 
-    if (size < 2) {
-        x64_rm(&e->a, size ? XO_MOVZX16 : XO_MOVZX8, RAX, m);
-    } else {
-        x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(size == 3), RAX, m);
-    }
+    x64_load_sized(e, size, RAX, m);
     x64_bind(&e->a, &again);
     x64_rmw_combine(e, op, size == 3, v);
     x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, m);
@@ -185,56 +190,6 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
     }
     x64_bind(&e->a, &s->back);
-}
-
-void x64_op_LL(X64Emit *e, unsigned id, const IrInsn *insn)
-{
-    bool vec = insn->type == IR_V128;
-    X64Call c = { .fn = vec ? (const void *)(uintptr_t)tcg_llv_slow
-                            : (const void *)(uintptr_t)tcg_ll_slow,
-                  .n_args = vec ? 3 : 2,
-                  .raises = true };
-
-    c.arg[0].id = insn->arg[0];
-    c.arg[1].is_imm = true;
-    c.arg[1].imm = insn->imm;
-    c.arg[2].is_env = true;
-    c.arg[2].imm = (uint64_t)(int64_t)e->lay->scratch;
-    x64_emit_call(e, &c);
-    x64_kill_args(e);
-    if (vec) {
-        x64_v2m(&e->a, XO_MOVDQU_LD, x64_xdef(e, id), x64_env(e->lay->scratch));
-    } else {
-        x64_mov_rr(&e->a, x64_wide(insn), x64_def(e, id), RAX);
-    }
-}
-
-void x64_op_SC(X64Emit *e, unsigned id, const IrInsn *insn)
-{
-    bool vec = x64_is_vec(e, insn->arg[1]);
-    X64Call c = { .fn = vec ? (const void *)(uintptr_t)tcg_scv_slow
-                            : (const void *)(uintptr_t)tcg_sc_slow,
-                  .n_args = 3,
-                  .raises = true };
-
-    if (vec) {
-        x64_to_scratch(e, insn->arg[1], 0);
-        c.arg[2].is_env = true;
-        c.arg[2].imm = (uint64_t)(int64_t)e->lay->scratch;
-    } else {
-        c.arg[2].id = insn->arg[1];
-    }
-    c.arg[0].id = insn->arg[0];
-    c.arg[1].is_imm = true;
-    c.arg[1].imm = insn->imm;
-    x64_emit_call(e, &c);
-    x64_kill_args(e);
-    x64_mov_rr(&e->a, false, x64_def(e, id), RAX);
-}
-
-void x64_op_CLREX(X64Emit *e, unsigned id, const IrInsn *insn)
-{
-    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
 }
 
 void x64_op_ZERO_BLOCK(X64Emit *e, unsigned id, const IrInsn *insn)

@@ -463,6 +463,10 @@ static const void *x64_slow_fn(const X64Stub *s)
         return vec ? (const void *)(uintptr_t)tcg_stpv_slow : (const void *)(uintptr_t)tcg_stp_slow;
     case STUB_RMW:
         return (const void *)(uintptr_t)tcg_rmw_slow;
+    case STUB_LL:
+        return (const void *)(uintptr_t)tcg_ll_slow;
+    case STUB_SC:
+        return (const void *)(uintptr_t)tcg_sc_slow;
     default:
         return (const void *)(uintptr_t)tcg_cas_slow;
     }
@@ -472,7 +476,8 @@ static const char *x64_slow_name(const X64Stub *s)
 {
     static const char *const name[] = {
         [STUB_LD] = "slow LD",   [STUB_LDP] = "slow LDP", [STUB_ST] = "slow ST",
-        [STUB_STP] = "slow STP", [STUB_RMW] = "slow RMW", [STUB_CAS] = "slow CAS"
+        [STUB_STP] = "slow STP", [STUB_RMW] = "slow RMW", [STUB_CAS] = "slow CAS",
+        [STUB_LL] = "slow LL",   [STUB_SC] = "slow SC"
     };
 
     return name[s->kind];
@@ -496,12 +501,14 @@ static void x64_slow_args(X64Emit *e, const X64Stub *s)
     bool vec = s->type == IR_V128;
 
     switch (s->kind) {
+    case STUB_LL:
     case STUB_LD:
     case STUB_LDP:
         if (vec || s->kind == STUB_LDP) {
             x64_rm(&e->a, XO_LEA | X_W, RCX, x64_env(e->lay->scratch));
         }
         break;
+    case STUB_SC:
     case STUB_ST:
     case STUB_STP:
         for (unsigned n = 0; n < (s->kind == STUB_STP ? 2u : 1u); n++) {

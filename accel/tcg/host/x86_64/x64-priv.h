@@ -102,6 +102,9 @@ typedef enum X64StubKind {
     STUB_STP,
     STUB_RMW,
     STUB_CAS,
+    STUB_LL,
+    STUB_SC,
+    STUB_SC_FAIL,
     STUB_EXIT,
     STUB_RAISE,
     STUB_POLL,
@@ -347,6 +350,12 @@ void x64_fault_here(X64Emit *e, unsigned guest);
 void x64_thunk_call(X64Emit *e, uint32_t thunk);
 void x64_thunk_jmp(X64Emit *e, uint32_t thunk);
 
+/* The form of @op for values of 1 << @size bytes. */
+X64Op x64_sized(X64Op op8, X64Op op, unsigned size);
+/* @reg := zero-extended (1 << @size) bytes at @m; rax := its low bytes. */
+void x64_load_sized(X64Emit *e, unsigned size, unsigned reg, X64Mem m);
+void x64_zext_rax(X64Emit *e, unsigned size);
+
 /* Put a V128 value into scratch[n] of the vCPU. */
 void x64_to_scratch(X64Emit *e, unsigned id, unsigned n);
 /*
@@ -370,6 +379,7 @@ void x64_mem_stub(X64Emit *e, X64Stub *s);
 void x64_exit_stub(X64Emit *e, X64Stub *s);
 void x64_raise_stub(X64Emit *e, X64Stub *s);
 void x64_poll_stub(X64Emit *e, X64Stub *s);
+void x64_sc_fail_stub(X64Emit *e, X64Stub *s);
 X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
 /* Where the exits lead while they are not linked. */
 void x64_exit_tails(X64Emit *e);
