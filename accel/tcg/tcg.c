@@ -420,6 +420,9 @@ static void tcg_after(Cpu *cpu, TcgLeave leave)
 
     tc->stats.enters++;
     tc->stats.left[leave]++;
+    if ((leave == TCG_LEAVE_NEXT || leave == TCG_LEAVE_REQUEST) && cpu->target->jump_pc) {
+        *tcg_pc(cpu) = cpu->target->jump_pc(cpu, *tcg_pc(cpu));
+    }
     if (leave == TCG_LEAVE_RAISED) {
         if (cpu->target->restore) {
             cpu->target->restore(cpu, tc->leave_restart);

@@ -284,23 +284,9 @@ bool trans_tbnz(Trans *t, const ArgsTbz *a)
     return true;
 }
 
-IrVal a64_branch_target(Trans *t, IrVal addr)
-{
-    switch (t->mode_word >> ARM_MW_TBI_SHIFT & 3) {
-    case 0:
-        return addr;
-    case 1: /* the lower half only: bit 55 clear */
-        return ir_and(t->ir, addr, ir_sext(t->ir, addr, 56));
-    case 2: /* the upper half only */
-        return ir_or(t->ir, addr, ir_sext(t->ir, addr, 56));
-    default:
-        return t->el < 2 ? ir_sext(t->ir, addr, 56) : ir_zext(t->ir, addr, 56);
-    }
-}
-
+/* Tags are the run loop's to strip (Target.jump_pc): hardly any branch has one. */
 static bool a64_jump(Trans *t, IrVal target, unsigned btype, bool link)
 {
-    target = a64_branch_target(t, target);
     if (link) {
         arm_set_r(t, 30, arm_pc(t, 4));
     }

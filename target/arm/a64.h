@@ -32,7 +32,5 @@ enum { A64_KEY_IA, A64_KEY_IB, A64_KEY_DA, A64_KEY_DB };
 /* AddPAC, Auth and Strip; the value itself where the key is not enabled. */
 IrVal a64_pac(Trans *t, unsigned key, IrVal ptr, IrVal modifier);
 IrVal a64_aut(Trans *t, unsigned key, IrVal ptr, IrVal modifier);
-/* A branch target, without its tag where the regime ignores tags. */
-IrVal a64_branch_target(Trans *t, IrVal addr);
 
 #endif

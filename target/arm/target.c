@@ -80,6 +80,18 @@ static uint64_t target_mode_word(const Cpu *cpu)
     return mw | (c->sp_sel ? 0 : ARM_MW_SP0);
 }
 
+/* Arm ARM DDI 0487, D8.9.1 (and J1, AArch64.BranchAddr): address tags are not part of the PC. */
+static GuestVirt target_jump_pc(const Cpu *cpu, GuestVirt addr)
+{
+    const ArmCpu *c = (const ArmCpu *)cpu;
+    uint64_t tbi = target_mode_tbi(c) >> ARM_MW_TBI_SHIFT;
+
+    if (!(tbi >> (addr >> 55 & 1) & 1)) {
+        return addr;
+    }
+    return c->el < 2 ? (uint64_t)((int64_t)(addr << 8) >> 8) : addr << 8 >> 8;
+}
+
 static unsigned target_fetch_mode(const Cpu *cpu)
 {
     const ArmCpu *c = (const ArmCpu *)cpu;
@@ -307,6 +319,7 @@ const Target target_aarch64 = {
     .tlb_fill = arm_tlb_fill,
     .unaligned = arm_unaligned,
     .bus_error = arm_bus_error,
+    .jump_pc = target_jump_pc,
     .restore = target_restore,
     .exception_enter = arm_exception_enter,
     .interrupt_enter = arm_interrupt_enter,
