@@ -43,13 +43,41 @@ void x64_op_MUL(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_imul_rri(&e->a, w, x64_def(e, id), a, (int32_t)b.imm);
         return;
     }
-    x64_load(e, insn->arg[0], RCX);
-    if (b.kind == OPD_MEM) {
-        x64_rm(&e->a, XO_IMUL | X_W_IF(w), RCX, b.m);
-    } else {
-        x64_rr(&e->a, XO_IMUL | X_W_IF(w), RCX, b.reg);
+
+    X64Opd a = x64_where(e, insn->arg[0]);
+
+    if (a.kind == OPD_REG) {
+        e->locked |= 1u << a.reg;
     }
-    x64_result(e, id, RCX);
+    if (b.kind == OPD_REG && a.kind != OPD_IMM) { /* either may be the one that is overwritten */
+        bool swap = a.kind != OPD_REG || e->val[insn->arg[0]].last > e->i;
+        X64Opd t = a;
+
+        a = swap ? b : a;
+        b = swap ? t : b;
+    }
+    x64_kill_args(e);
+
+    unsigned d = x64_def_near(e, id, a);
+
+    if (b.kind == OPD_REG && b.reg == d) {
+        X64Opd t = a;
+
+        a = b;
+        b = t;
+    }
+    if (a.kind != OPD_REG || a.reg != d) {
+        x64_load_opd(e, a, w, d);
+    }
+    if (b.kind == OPD_IMM) {
+        x64_load_opd(e, b, w, RCX);
+        b = (X64Opd){ .kind = OPD_REG, .reg = RCX };
+    }
+    if (b.kind == OPD_MEM) {
+        x64_rm(&e->a, XO_IMUL | X_W_IF(w), d, b.m);
+    } else {
+        x64_rr(&e->a, XO_IMUL | X_W_IF(w), d, b.reg);
+    }
 }
 
 static void x64_mul_high(X64Emit *e, unsigned id, const IrInsn *insn, unsigned group)

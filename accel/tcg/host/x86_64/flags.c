@@ -139,6 +139,49 @@ void x64_flags_sync(X64Emit *e)
     }
 }
 
+/* Whether one condition, or its opposite, is all that the rest of the block wants of @id. */
+static bool x64_flags_one_cond(const X64Emit *e, unsigned id, IrCond *cond)
+{
+    unsigned last = e->val[id].last, found = IR_COND_AL;
+
+    for (unsigned j = e->i; j <= last; j++) {
+        const IrInsn *k = x64_insn(e, j);
+        unsigned c = k->op == IR_FLAGS_CARRY ? IR_COND_CS : k->sub & 15;
+
+        if (k->op == IR_CONST ||
+            (k->arg[0] != id && k->arg[1] != id && k->arg[2] != id && k->arg[3] != id)) {
+            continue;
+        }
+        if ((k->op != IR_SELECT_FLAGS && k->op != IR_EXIT_FLAGS && k->op != IR_FLAGS_COND &&
+             k->op != IR_FLAGS_CARRY) ||
+            c >= IR_COND_AL || (found != IR_COND_AL && found != (c & ~1u))) {
+            return false;
+        }
+        found = c & ~1u;
+    }
+    *cond = (IrCond)found;
+    return found != IR_COND_AL;
+}
+
+/* EFLAGS' bundle to a slot; it stays there as well. Uses rax. */
+static void x64_flags_to_slot(X64Emit *e)
+{
+    unsigned id = e->flags_id;
+    X64Val *v = &e->val[id];
+    IrCond cond;
+
+    if (e->flags_inverted != X64_FLAGS_FCMP && x64_flags_one_cond(e, id, &cond)) {
+        X64Cc cc = x64_flags_cc(e, id, cond);
+
+        x64_setcc(&e->a, cc, RAX);
+        v->cond = (uint8_t)(1 + cond);
+    } else {
+        x64_flags_to_ax(e);
+    }
+    v->slot = (int16_t)x64_slot_new(e, false);
+    x64_rm(&e->a, XO_MOV_RM_R, RAX, x64_slot_mem(v->slot, false));
+}
+
 void x64_flags_save(X64Emit *e)
 {
     unsigned id = e->flags_id;
@@ -153,11 +196,7 @@ void x64_flags_save(X64Emit *e)
     if (e->flags_pending == id) {
         x64_flags_sync(e);
     } else if (x64_flags_wanted(e)) {
-        X64Val *v = &e->val[id];
-
-        x64_flags_to_ax(e);
-        v->slot = (int16_t)x64_slot_new(e, false);
-        x64_rm(&e->a, XO_MOV_RM_R, RAX, x64_slot_mem(v->slot, false));
+        x64_flags_to_slot(e);
     }
     e->flags_id = 0;
 }
@@ -243,6 +282,10 @@ X64Cc x64_flags_cc(X64Emit *e, unsigned id, IrCond cond)
     }
     if (e->flags_id != id) {
         x64_flags_save(e);
+        if (e->val[id].cond) {
+            x64_rmi(&e->a, 0xf6, 0, x64_flags_mem(e, id), 1);
+            return cond & 1 ? CC_E : CC_NE;
+        }
         if (cond < IR_COND_HI) {
             unsigned mask = bit[cond / 2];
             X64Mem m = x64_flags_mem(e, id);

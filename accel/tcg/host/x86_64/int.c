@@ -307,8 +307,31 @@ void x64_op_SUB(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_add_sub(e, id, insn, true);
 }
 
+/* A mask of 8, 16 or 32 ones, by a move, which leaves EFLAGS alone. */
+static bool x64_and_by_move(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    uint64_t mask = x64_is_const(e, insn->arg[1]) ? ir_const_value(x64_insn(e, insn->arg[1])) : 0;
+    unsigned a;
+
+    if ((mask != 0xff && mask != 0xffff && (mask != UINT32_MAX || !x64_wide(insn))) ||
+        x64_is_const(e, insn->arg[0])) {
+        return false;
+    }
+    a = x64_reg(e, insn->arg[0], RCX);
+    x64_kill_args(e);
+    x64_rr(&e->a,
+           mask == 0xff     ? (X64Op)XO_MOVZX8
+           : mask == 0xffff ? (X64Op)XO_MOVZX16
+                            : (X64Op)XO_MOV_R_RM,
+           x64_def(e, id), a);
+    return true;
+}
+
 void x64_op_AND(X64Emit *e, unsigned id, const IrInsn *insn)
 {
+    if (x64_and_by_move(e, id, insn)) {
+        return;
+    }
     x64_alu(e, id, insn, ALU_AND);
     e->logic_id = (uint16_t)id;
 }
