@@ -354,35 +354,33 @@ TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc)
     unsigned mode = cpu->target->fetch_mode(cpu), bit = code_seen_bit(pc);
     uint64_t page = pc & ~(uint64_t)PAGE_MASK_LOW;
     TcgCodePage *p = &tc->code_tlb[code_index(pc, mode)];
-    TlbResult r = { 0 };
-    const FlatRange *flat;
+    TcgTlbFull f;
 
     if (p->page == page && p->mode == mode && code_counts(tc, p)) {
         return p;
     }
-    if (!cpu->target->tlb_fill(cpu, pc, ACCESS_FETCH, mode, 0, false, &r)) {
+    if (!tcg_tlb_fetch(cpu, pc, mode, &f)) {
         return NULL;
     }
-    flat = aspace_lookup(r.secure ? cpu->as_secure : cpu->as, r.phys);
-    if (!flat || !flat->ram || flat->start > (r.phys & ~(uint64_t)PAGE_MASK_LOW) ||
-        flat->len - ((r.phys & ~(uint64_t)PAGE_MASK_LOW) - flat->start) < GUEST_PAGE_SIZE) {
-        if (!cpu->target->bus_error(cpu, pc, r.phys, ACCESS_FETCH, mode, 0)) {
+    if (!f.ram || f.flat->len - (f.phys - f.flat->start) < GUEST_PAGE_SIZE) {
+        if (!cpu->target->bus_error(cpu, pc, f.phys | (pc & PAGE_MASK_LOW), ACCESS_FETCH, mode,
+                                    0)) {
             cpu->raised = 1;
         }
         return NULL;
     }
     *p = (TcgCodePage){
         .page = page,
-        .span = MAX(r.page_bytes, GUEST_PAGE_SIZE),
-        .ram = flat->ram,
-        .phys = r.phys & ~(uint64_t)PAGE_MASK_LOW,
-        .id = (r.global ? tc->global_id : tc->space_id)[mode],
+        .span = 1ull << f.span_bits,
+        .ram = f.ram,
+        .ram_off = f.ram_off,
+        .phys = f.phys,
+        .id = (f.global ? tc->global_id : tc->space_id)[mode],
         .mode = (uint8_t)mode,
-        .code_attr = r.code_attr,
-        .global = r.global,
-        .secure = r.secure,
+        .code_attr = f.code_attr,
+        .global = f.global,
+        .secure = f.secure,
     };
-    p->ram_off = flat->offset + (p->phys - flat->start);
     tc->code_seen[bit / 64] |= 1ull << bit % 64;
     tc->code_seen_modes |= 1u << mode;
     if (p->span > GUEST_PAGE_SIZE) {

@@ -30,11 +30,12 @@ enum {
     TCG_PAGE_COPIES = 16,
     TCG_CODE_TLB_SIZE = 1024,
     TCG_IO_SIZE = 64,
-    TCG_KEPT_SETS = 256,
+    TCG_KEPT_SETS = 512,
     TCG_KEPT_WAYS = 8,
     TCG_LARGE = 16,
-    TCG_LARGE_HASH = 1024,
+    TCG_LARGE_HASH = 1 << 16,
     TCG_KEY_LARGE = 1 << 4, /* in TcgCpu.kept_key: of a mapping of more than 64 KiB */
+    TCG_KEY_FETCH = 1 << 5, /* found by a fetch */
     TCG_SPACES = 64,        /* address spaces remembered, one for each hash of its name */
 };
 
@@ -82,7 +83,8 @@ typedef struct TcgTlbFull {
     RamBlock *ram;  /* NULL: no RAM */
     uint64_t ram_off;
     const FlatRange *flat; /* valid until the map changes; NULL: nothing there */
-    uint8_t prot;          /* TLB_READ | TLB_WRITE */
+    uint8_t prot;          /* TLB_READ | TLB_WRITE | TLB_EXEC */
+    uint8_t code_attr;     /* TlbResult.code_attr */
     uint8_t span_bits;     /* log2 of the guest's mapping */
     bool secure, device, global, rom;
 } TcgTlbFull;
@@ -100,7 +102,8 @@ typedef struct TcgTlbKept {
 typedef struct TcgTlbLarge {
     uint64_t base, id; /* @id 0: free */
     GuestPhys phys;
-    uint8_t span_bits, mode, prot;
+    uint8_t span_bits, prot, code_attr;
+    uint8_t mode; /* | TCG_KEY_FETCH */
     bool secure, device, global;
 } TcgTlbLarge;
 
@@ -219,7 +222,7 @@ typedef struct TcgCpu {
     uint64_t size_mask[TCG_MODES]; /* what tlb_mask is while the mode is not parked */
     TcgTlbPark park[TCG_MODES];
     uint32_t n_conflicts[TCG_MODES], n_misses[TCG_MODES]; /* since the size was looked at */
-    /* The second level; key: page | TCG_KEY_LARGE | mode. */
+    /* The second level; key: page | TCG_KEY_* | mode. */
     _Alignas(64) uint64_t kept_key[TCG_KEPT_SETS][TCG_KEPT_WAYS];
     TcgTlbKept kept[TCG_KEPT_SETS][TCG_KEPT_WAYS];
     uint8_t kept_next[TCG_KEPT_SETS];

@@ -114,6 +114,8 @@ void tcg_tlb_init(Cpu *cpu);
 void tcg_tlb_flush_all(Cpu *cpu);
 /* What the slow path needs of a page, after a walk where needed; NULL: cpu->raised. */
 TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop);
+/* The page of code at @pc; false: cpu->raised. */
+bool tcg_tlb_fetch(Cpu *cpu, GuestVirt pc, unsigned mode, TcgTlbFull *f);
 /* The range of memory at @phys; on the vCPU's own thread, alive until its next poll. */
 const FlatRange *tcg_flat(Cpu *cpu, GuestPhys phys, bool secure);
 /* Act on what other vCPUs asked. */

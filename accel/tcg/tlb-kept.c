@@ -30,14 +30,14 @@ static bool kept_counts(const TcgCpu *tc, unsigned mode, uint64_t id)
     return id == tc->space_id[mode] || id == tc->global_id[mode];
 }
 
-static TcgTlbKept *kept_find(TcgCpu *tc, unsigned mode, uint64_t page, unsigned *way)
+static TcgTlbKept *kept_find(TcgCpu *tc, unsigned how, uint64_t page, unsigned *way)
 {
     unsigned s = kept_set(page);
     const uint64_t *key = tc->kept_key[s];
 
     for (unsigned w = 0; w < TCG_KEPT_WAYS; w++) {
-        if ((key[w] & ~(uint64_t)TCG_KEY_LARGE) == (page | mode) &&
-            kept_counts(tc, mode, tc->kept[s][w].id)) {
+        if ((key[w] & ~(uint64_t)TCG_KEY_LARGE) == (page | how) &&
+            kept_counts(tc, how & 15, tc->kept[s][w].id)) {
             *way = w;
             return &tc->kept[s][w];
         }
@@ -45,18 +45,18 @@ static TcgTlbKept *kept_find(TcgCpu *tc, unsigned mode, uint64_t page, unsigned 
     return NULL;
 }
 
-const TcgTlbFull *tlb_kept_find(TcgCpu *tc, unsigned mode, uint64_t page)
+const TcgTlbFull *tlb_kept_find(TcgCpu *tc, unsigned how, uint64_t page)
 {
     unsigned way;
-    const TcgTlbKept *k = kept_find(tc, mode, page, &way);
+    const TcgTlbKept *k = kept_find(tc, how, page, &way);
 
     return k ? &k->full : NULL;
 }
 
-void tlb_kept_put(TcgCpu *tc, unsigned mode, const TcgTlbFull *f)
+void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f)
 {
     unsigned s = kept_set(f->page), w;
-    TcgTlbKept *k = kept_find(tc, mode, f->page, &w);
+    TcgTlbKept *k = kept_find(tc, how, f->page, &w);
 
     if (!k) {
         for (w = 0; w < TCG_KEPT_WAYS && tc->kept_key[s][w] != TCG_NO_TAG; w++) {
@@ -66,23 +66,24 @@ void tlb_kept_put(TcgCpu *tc, unsigned mode, const TcgTlbFull *f)
         }
         k = &tc->kept[s][w];
     }
-    tc->kept_key[s][w] = f->page | mode | (f->span_bits > TLB_SMALL_SPAN_BITS ? TCG_KEY_LARGE : 0);
+    tc->kept_key[s][w] = f->page | how | (f->span_bits > TLB_SMALL_SPAN_BITS ? TCG_KEY_LARGE : 0);
     k->full = *f;
-    k->id = f->global ? tc->global_id[mode] : tc->space_id[mode];
+    k->id = (f->global ? tc->global_id : tc->space_id)[how & 15];
 }
 
 /* ---- mappings of more than a page ---- */
 
-bool tlb_large_find(TcgCpu *tc, unsigned mode, GuestVirt va, unsigned need, TlbResult *r)
+bool tlb_large_find(TcgCpu *tc, unsigned how, GuestVirt va, unsigned need, TlbResult *r)
 {
     for (unsigned i = 0; i < TCG_LARGE; i++) {
         const TcgTlbLarge *l = &tc->large[i];
 
-        if (l->id && l->mode == mode && (l->base ^ va) >> l->span_bits == 0 &&
-            kept_counts(tc, mode, l->id) && (l->prot & need)) {
+        if (l->id && l->mode == how && (l->base ^ va) >> l->span_bits == 0 &&
+            kept_counts(tc, how & 15, l->id) && (l->prot & need)) {
             *r = (TlbResult){ .phys = l->phys + (va - l->base),
                               .page_bytes = 1ull << l->span_bits,
                               .prot = l->prot,
+                              .code_attr = l->code_attr,
                               .secure = l->secure,
                               .device = l->device,
                               .global = l->global };
@@ -92,17 +93,18 @@ bool tlb_large_find(TcgCpu *tc, unsigned mode, GuestVirt va, unsigned need, TlbR
     return false;
 }
 
-void tlb_large_put(TcgCpu *tc, unsigned mode, GuestVirt va, const TlbResult *r)
+void tlb_large_put(TcgCpu *tc, unsigned how, GuestVirt va, const TlbResult *r)
 {
     uint64_t low = r->page_bytes - 1;
 
     tc->large[tc->large_next++ % TCG_LARGE] =
         (TcgTlbLarge){ .base = va & ~low,
-                       .id = r->global ? tc->global_id[mode] : tc->space_id[mode],
+                       .id = (r->global ? tc->global_id : tc->space_id)[how & 15],
                        .phys = r->phys & ~low,
                        .span_bits = (uint8_t)__builtin_ctzll(r->page_bytes),
-                       .mode = (uint8_t)mode,
+                       .mode = (uint8_t)how,
                        .prot = r->prot,
+                       .code_attr = r->code_attr,
                        .secure = r->secure,
                        .device = r->device,
                        .global = r->global };
@@ -113,7 +115,7 @@ void tlb_large_flush(TcgCpu *tc, const TcgFlush *f)
     for (unsigned i = 0; i < TCG_LARGE; i++) {
         TcgTlbLarge *l = &tc->large[i];
 
-        if (l->id && (f->modes >> l->mode & 1) &&
+        if (l->id && (f->modes >> (l->mode & 15) & 1) &&
             tcg_flush_hits(f, l->base, 1ull << l->span_bits)) {
             l->id = 0;
         }
@@ -122,7 +124,7 @@ void tlb_large_flush(TcgCpu *tc, const TcgFlush *f)
 
 static unsigned span_hash(uint64_t n)
 {
-    return (unsigned)(n ^ n >> 10) & (TCG_LARGE_HASH - 1);
+    return (unsigned)(n * 0x9e3779b97f4a7c15 >> 48) % TCG_LARGE_HASH;
 }
 
 static bool span_test(const uint64_t *bits, uint64_t n)

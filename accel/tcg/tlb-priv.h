@@ -46,12 +46,13 @@ unsigned tlb_visit(TcgCpu *tc, unsigned mode, TlbVisit *f, void *opaque);
 /* ---- pages that are kept (tlb-kept.c) ---- */
 
 void tlb_kept_init(TcgCpu *tc);
-/* The page, or NULL. @page: without the low bits. */
-const TcgTlbFull *tlb_kept_find(TcgCpu *tc, unsigned mode, uint64_t page);
-void tlb_kept_put(TcgCpu *tc, unsigned mode, const TcgTlbFull *f);
+/* @how: the mode, | TCG_KEY_FETCH of a fetch (which may be allowed other things than a load, and
+ * treat tags of addresses otherwise). The page, or NULL; @page: without the low bits. */
+const TcgTlbFull *tlb_kept_find(TcgCpu *tc, unsigned how, uint64_t page);
+void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f);
 /* What a walk for @va would give, from a mapping of more than a page. */
-bool tlb_large_find(TcgCpu *tc, unsigned mode, GuestVirt va, unsigned need, TlbResult *r);
-void tlb_large_put(TcgCpu *tc, unsigned mode, GuestVirt va, const TlbResult *r);
+bool tlb_large_find(TcgCpu *tc, unsigned how, GuestVirt va, unsigned need, TlbResult *r);
+void tlb_large_put(TcgCpu *tc, unsigned how, GuestVirt va, const TlbResult *r);
 /* A page of a mapping of @span_bits is about to be kept: invalidation must find it. */
 void tlb_span_seen(TcgCpu *tc, GuestVirt va, unsigned span_bits);
 

@@ -266,6 +266,7 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
         .phys = phys,
         .flat = flat,
         .prot = r->prot,
+        .code_attr = r->code_attr,
         .span_bits = (uint8_t)MAX(__builtin_ctzll(r->page_bytes), GUEST_PAGE_BITS),
         .secure = r->secure,
         .device = r->device,
@@ -280,31 +281,47 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
     return f;
 }
 
-static TcgTlbFull *tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
-                            unsigned i)
+/* Ask the target for the page of @va, and keep the answer; false: cpu->raised. */
+static bool tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
+                     TcgTlbFull *f)
 {
+    static const uint8_t need[] = {
+        [ACCESS_READ] = TLB_READ, [ACCESS_WRITE] = TLB_WRITE, [ACCESS_FETCH] = TLB_EXEC
+    };
     TcgCpu *tc = tcg_cpu(cpu);
-    unsigned need = access == ACCESS_WRITE ? TLB_WRITE : TLB_READ;
+    unsigned how = mode | (access == ACCESS_FETCH ? TCG_KEY_FETCH : 0);
     TlbResult r = { 0 };
-    TcgTlbFull f;
 
-    if (tlb_large_find(tc, mode, va, need, &r)) {
+    if (tlb_large_find(tc, how, va, need[access], &r)) {
         tc->stats.tlb_large_hits++;
     } else {
         if (!cpu->target->tlb_fill(cpu, va, access, mode, memop, false, &r)) {
-            return NULL;
+            return false;
         }
         tc->stats.tlb_fills++;
         if (r.page_bytes > GUEST_PAGE_SIZE) {
-            tlb_large_put(tc, mode, va, &r);
+            tlb_large_put(tc, how, va, &r);
         }
     }
-    f = tlb_describe(cpu, va, &r);
-    if (f.span_bits > GUEST_PAGE_BITS) {
-        tlb_span_seen(tc, va, f.span_bits);
+    *f = tlb_describe(cpu, va, &r);
+    if (f->span_bits > GUEST_PAGE_BITS) {
+        tlb_span_seen(tc, va, f->span_bits);
     }
-    tlb_kept_put(tc, mode, &f);
-    return tlb_enter(tc, mode, i, &f);
+    tlb_kept_put(tc, how, f);
+    return true;
+}
+
+bool tcg_tlb_fetch(Cpu *cpu, GuestVirt pc, unsigned mode, TcgTlbFull *f)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    const TcgTlbFull *kept = tlb_kept_find(tc, mode | TCG_KEY_FETCH, pc & ~(uint64_t)TLB_LOW);
+
+    if (kept && (kept->prot & TLB_EXEC)) {
+        tc->stats.tlb_kept_hits++;
+        *f = *kept;
+        return true;
+    }
+    return tlb_fill(cpu, pc, ACCESS_FETCH, mode, 0, f);
 }
 
 TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop)
@@ -313,7 +330,7 @@ TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode
     uint8_t need = access == ACCESS_WRITE ? TLB_WRITE : TLB_READ;
     uint64_t page = va & ~(uint64_t)TLB_LOW;
     const TcgTlbFull *kept;
-    TcgTlbFull *f;
+    TcgTlbFull *f, filled;
     unsigned i;
 
     if (tc->park[mode].on) {
@@ -337,5 +354,5 @@ TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode
         tc->stats.tlb_kept_hits++;
         return tlb_enter(tc, mode, i, kept);
     }
-    return tlb_fill(cpu, va, access, mode, memop, i);
+    return tlb_fill(cpu, va, access, mode, memop, &filled) ? tlb_enter(tc, mode, i, &filled) : NULL;
 }
