@@ -177,6 +177,7 @@ static void x64_evex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned 
 {
     unsigned map = (op & X_MAP) / X_0F, pp = (op & X_PP) / X_66;
 
+    a->n_insns++;
     x64_byte(a, 0x62);
     x64_byte(a,
              (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | map);

@@ -78,8 +78,12 @@ typedef struct X64Vec {
     unsigned op, esize, variant, imm;
     IrWidth width;
     unsigned d, x[4], t[4]; /* result, operands, temporaries */
+    X64Mem m;               /* where operand XV_MEM is */
     bool clean;             /* set: what lies beyond the width is zero already */
 } X64Vec;
+
+/* Instead of x[1]'s register, for rows that give it to one instruction as the last operand. */
+enum { XV_MEM = 32 };
 
 /* Emit the sequence; false: there is none (on this tier, for this desc). */
 typedef bool X64VecFn(X64Vec *v);
@@ -126,7 +130,11 @@ static inline uint64_t xv_signs(unsigned esize)
 
 static inline void xv3(X64Vec *v, X64Op op, unsigned d, unsigned a, unsigned b)
 {
-    x64_v3(v->a, op, d, a, b);
+    if (b == XV_MEM) {
+        x64_v3m(v->a, op, d, a, v->m);
+    } else {
+        x64_v3(v->a, op, d, a, b);
+    }
 }
 
 static inline void xv3i(X64Vec *v, X64Op op, unsigned d, unsigned a, unsigned b, unsigned imm)
@@ -183,8 +191,8 @@ void xv_not(X64Vec *v, unsigned d, unsigned a, unsigned tmp);
 void xv_blend(X64Vec *v, unsigned d, unsigned yes, unsigned mask);
 /* The part of @r that belongs to the width remains; lanes of @esize. */
 void xv_trim(X64Vec *v, unsigned r, unsigned esize);
-/* Lanes of the width in @r that are not zero were clipped: set IrFpState.saturated. Uses rax and
- * EFLAGS (the row says so). */
+/* Lanes of the width in @r that are not zero were clipped: set IrFpState.saturated. The last of a
+ * sequence, as it jumps; destroys @r and EFLAGS (the row says so). */
 void xv_saturated(X64Vec *v, unsigned r, unsigned esize);
 
 /* Shared sequences. @d and the temporaries differ from the operands. */

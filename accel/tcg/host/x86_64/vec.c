@@ -157,14 +157,38 @@ void xv_trim(X64Vec *v, unsigned r, unsigned esize)
     }
 }
 
+/* A short jump ahead; the byte to give its distance to. */
+static uint8_t *xv_skip(X64Asm *a, X64Cc cc)
+{
+    a->n_insns++;
+    x64_byte(a, 0x70 | cc);
+    x64_byte(a, 0);
+    return a->p - 1;
+}
+
+static void xv_skip_to(X64Asm *a, uint8_t *from)
+{
+    if (!a->overflow) {
+        *from = (uint8_t)(a->p - from - 1);
+    }
+}
+
 void xv_saturated(X64Vec *v, unsigned r, unsigned esize)
 {
     int32_t at = v->e->lay->fp + (int32_t)offsetof(IrFpState, saturated);
+    uint8_t *set, *none;
 
+    /* Both branches go the same way almost always: the flag is sticky, and rarely set at first. */
+    x64_rm(v->a, 0x80, 7, x64_env(at)); /* cmp byte, 0 */
+    x64_byte(v->a, 0);
+    set = xv_skip(v->a, CC_NE);
     xv_trim(v, r, esize);
     xv2(v, XO_PTEST, r, r);
-    x64_setcc(v->a, CC_NE, RAX);
-    x64_rm(v->a, 0x08 | X_BYTE, RAX, x64_env(at)); /* or byte, al */
+    none = xv_skip(v->a, CC_E);
+    x64_rm(v->a, 0xc6, 0, x64_env(at)); /* mov byte, 1 */
+    x64_byte(v->a, 1);
+    xv_skip_to(v->a, set);
+    xv_skip_to(v->a, none);
 }
 
 /* ---- between vectors and integers ---- */
@@ -297,28 +321,32 @@ void x64_op_VEXTRACT(X64Emit *e, unsigned id, const IrInsn *insn)
 typedef struct X64VecRow {
     X64VecFn *fn;
     uint8_t temps;
-    bool eflags; /* destroys EFLAGS, uses rax */
-    bool zeros;  /* lanes that are zero in every operand are zero in the result */
+    bool eflags;  /* destroys EFLAGS, uses rax */
+    bool zeros;   /* lanes that are zero in every operand are zero in the result */
+    uint8_t fold; /* bit n: lane size for which the second operand may be memory; 16: a and b may
+                     be exchanged */
 } X64VecRow;
+
+enum { FOLD_SWAP = 16, FOLD_ALL = 15 | FOLD_SWAP, FOLD_32 = 7 | FOLD_SWAP };
 
 static const X64VecRow x64_vec_rows[IR_N_OPS] = {
     [IR_VLOW] = { x64_vec_low, 0, .zeros = true },
-    [IR_VAND] = { x64_vec_logic, 0, .zeros = true },
-    [IR_VOR] = { x64_vec_logic, 0, .zeros = true },
-    [IR_VXOR] = { x64_vec_logic, 0, .zeros = true },
+    [IR_VAND] = { x64_vec_logic, 0, .zeros = true, .fold = FOLD_ALL },
+    [IR_VOR] = { x64_vec_logic, 0, .zeros = true, .fold = FOLD_ALL },
+    [IR_VXOR] = { x64_vec_logic, 0, .zeros = true, .fold = FOLD_ALL },
     [IR_VANDC] = { x64_vec_logic, 0, .zeros = true },
     [IR_VORC] = { x64_vec_logic, 1 },
     [IR_VNOT] = { x64_vec_not, 1 },
     [IR_VBSL] = { x64_vec_bsl, 0, .zeros = true },
-    [IR_VADD] = { x64_vec_arith, 0, .zeros = true },
-    [IR_VSUB] = { x64_vec_arith, 0, .zeros = true },
-    [IR_VMUL] = { x64_vec_mul, 2, .zeros = true },
+    [IR_VADD] = { x64_vec_arith, 0, .zeros = true, .fold = FOLD_ALL },
+    [IR_VSUB] = { x64_vec_arith, 0, .zeros = true, .fold = 15 },
+    [IR_VMUL] = { x64_vec_mul, 2, .zeros = true, .fold = 6 | FOLD_SWAP },
     [IR_VNEG] = { x64_vec_neg, 0, .zeros = true },
     [IR_VABS] = { x64_vec_abs, 1, .zeros = true },
-    [IR_VUMIN] = { x64_vec_minmax, 2, .zeros = true },
-    [IR_VUMAX] = { x64_vec_minmax, 2, .zeros = true },
-    [IR_VSMIN] = { x64_vec_minmax, 2, .zeros = true },
-    [IR_VSMAX] = { x64_vec_minmax, 2, .zeros = true },
+    [IR_VUMIN] = { x64_vec_minmax, 2, .zeros = true, .fold = FOLD_32 },
+    [IR_VUMAX] = { x64_vec_minmax, 2, .zeros = true, .fold = FOLD_32 },
+    [IR_VSMIN] = { x64_vec_minmax, 2, .zeros = true, .fold = FOLD_32 },
+    [IR_VSMAX] = { x64_vec_minmax, 2, .zeros = true, .fold = FOLD_32 },
     [IR_VCMP] = { x64_vec_cmp, 2 },
     [IR_VABD] = { x64_vec_abd, 3, .zeros = true },
     [IR_VHADD] = { x64_vec_hadd, 2 },
@@ -418,6 +446,48 @@ static bool x64_args_low(const X64Emit *e, const IrInsn *insn)
     return true;
 }
 
+/* A value in memory that is not needed after this operation. */
+static bool x64_vec_is_memory(const X64Vec *v, unsigned n, X64Mem *m)
+{
+    X64Emit *e = v->e;
+    unsigned id = v->insn->arg[n];
+    X64Opd o;
+
+    if (x64_is_const(e, id) || e->val[id].reg != X64_NO_REG || e->val[id].last > e->i) {
+        return false;
+    }
+    o = x64_where(e, id);
+    *m = o.m;
+    return o.kind == OPD_MEM;
+}
+
+/* Registers for the operands; one of two may stay in memory. */
+static void x64_vec_args(X64Vec *v, const X64VecRow *row)
+{
+    const IrInsn *insn = v->insn;
+    unsigned memory = 4;
+
+    if (v->a->avx && (row->fold >> v->esize & 1) && insn->arg[0] != insn->arg[1]) {
+        if (x64_vec_is_memory(v, 1, &v->m)) {
+            memory = 1;
+        } else if ((row->fold & FOLD_SWAP) && x64_vec_is_memory(v, 0, &v->m)) {
+            memory = 0;
+        }
+    }
+    for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
+        if (n != memory) {
+            v->x[n] = x64_xreg(v->e, insn->arg[n], n + 1);
+            v->e->xlocked |= 1u << v->x[n];
+        }
+    }
+    if (memory == 0) {
+        v->x[0] = v->x[1];
+    }
+    if (memory < 2) {
+        v->x[1] = XV_MEM;
+    }
+}
+
 void x64_vector(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     const X64VecRow *row = &x64_vec_rows[insn->op];
@@ -439,10 +509,7 @@ void x64_vector(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_flags_save(e);
     }
     x64_vec_init(&v, e, insn);
-    for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
-        v.x[n] = x64_xreg(e, insn->arg[n], n + 1);
-        e->xlocked |= 1u << v.x[n];
-    }
+    x64_vec_args(&v, row);
     for (unsigned n = 0; n < row->temps; n++) {
         v.t[n] = x64_xtmp(e);
     }
