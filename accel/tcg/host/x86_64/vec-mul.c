@@ -53,11 +53,10 @@ bool x64_vec_pmull(X64Vec *v)
  * signed one and 128 times the sum of b, which is twice a product with 64; with b = (b ^ 80) - 128
  * a signed b becomes an unsigned one less 128 times the sum of c.
  */
-static void x64_vec_dot_vnni(X64Vec *v)
+static void x64_vec_dot_vnni(X64Vec *v, unsigned b, unsigned c)
 {
-    unsigned d = v->d, b = v->x[1], c = v->x[2], t = v->t[0], u = v->t[1];
+    unsigned d = v->d, t = v->t[0], u = v->t[1];
 
-    xv_mov(v, d, v->x[0]);
     switch (v->variant) {
     case 0:
         xv_with2(v, XO_PXOR, t, c, xv_signs(0));
@@ -93,18 +92,39 @@ static void x64_vec_half(X64Vec *v, unsigned d, unsigned a, bool odd, bool is_si
     }
 }
 
-bool x64_vec_dot(X64Vec *v)
+/* d += the sums of four products; uses t[0] and t[1]. */
+static void x64_vec_dot_add(X64Vec *v, unsigned b, unsigned c)
 {
     if (v->f->vnni) {
-        x64_vec_dot_vnni(v);
-        return true;
+        x64_vec_dot_vnni(v, b, c);
+        return;
     }
-    xv_mov(v, v->d, v->x[0]);
     for (unsigned odd = 0; odd < 2; odd++) {
-        x64_vec_half(v, v->t[0], v->x[1], odd, v->variant == 1);
-        x64_vec_half(v, v->t[1], v->x[2], odd, v->variant != 0);
+        x64_vec_half(v, v->t[0], b, odd, v->variant == 1);
+        x64_vec_half(v, v->t[1], c, odd, v->variant != 0);
         xv3(v, XV_PMADDWD, v->t[0], v->t[0], v->t[1]);
         xv3(v, XO_PADDD, v->d, v->d, v->t[0]);
     }
+}
+
+bool x64_vec_dot(X64Vec *v)
+{
+    xv_mov(v, v->d, v->x[0]);
+    x64_vec_dot_add(v, v->x[1], v->x[2]);
+    return true;
+}
+
+/* The halves of the rows as the four lanes want them. */
+bool x64_vec_mmla(X64Vec *v)
+{
+    unsigned b = v->t[2], c = v->t[3];
+
+    xv_mov(v, v->d, v->x[0]);
+    xv2i(v, XO_PSHUFD, b, v->x[1], 0xa0);
+    xv2i(v, XO_PSHUFD, c, v->x[2], 0x88);
+    x64_vec_dot_add(v, b, c);
+    xv2i(v, XO_PSHUFD, b, v->x[1], 0xf5);
+    xv2i(v, XO_PSHUFD, c, v->x[2], 0xdd);
+    x64_vec_dot_add(v, b, c);
     return true;
 }

@@ -95,9 +95,9 @@ X64VecFn x64_vec_logic, x64_vec_not, x64_vec_bsl, x64_vec_arith, x64_vec_mul, x6
 /* vec-sat.c */
 X64VecFn x64_vec_qadd, x64_vec_qsub, x64_vec_qabs, x64_vec_qdmulh, x64_vec_qdmull, x64_vec_qnarrow;
 /* vec-mul.c */
-X64VecFn x64_vec_mull, x64_vec_dot, x64_vec_pmull;
+X64VecFn x64_vec_mull, x64_vec_dot, x64_vec_mmla, x64_vec_pmull;
 /* vec-shift.c */
-X64VecFn x64_vec_shift_imm, x64_vec_rshri, x64_vec_rori, x64_vec_shlv, x64_vec_widen,
+X64VecFn x64_vec_shift_imm, x64_vec_rshri, x64_vec_rori, x64_vec_shlv, x64_vec_qshlv, x64_vec_widen,
     x64_vec_narrow;
 /* vec-perm.c */
 X64VecFn x64_vec_low, x64_vec_addv, x64_vec_minmaxv, x64_vec_zip, x64_vec_uzp, x64_vec_trn,

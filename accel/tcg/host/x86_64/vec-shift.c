@@ -196,6 +196,62 @@ bool x64_vec_shlv(X64Vec *v)
     return true;
 }
 
+/* ---- saturating, left by one constant ---- */
+
+/* The count that all lanes have; -1: they differ, or are not known now. */
+static int x64_vec_same_count(const X64Vec *v)
+{
+    const IrInsn *c = x64_insn(v->e, v->insn->arg[1]);
+    const IrV128 *k;
+    unsigned bytes = ir_desc_lanes(v->desc) << v->esize;
+
+    if (c->op != IR_VCONST) {
+        return -1;
+    }
+    k = &v->e->ir->vconst[c->imm];
+    for (unsigned n = 0; n < bytes; n += 1u << v->esize) {
+        if (k->u8[n] != k->u8[0]) {
+            return -1;
+        }
+    }
+    return k->u8[0] < 8u << v->esize ? k->u8[0] : -1;
+}
+
+/* It fits where shifting back gives what there was; else the end on the operand's side. */
+bool x64_vec_qshlv(X64Vec *v)
+{
+    unsigned d = v->d, a = v->x[0], fits = v->t[0], end = v->t[1];
+    bool is_signed = v->variant & 1, to_signed = (v->variant & 5) == 1;
+    int n = x64_vec_same_count(v);
+
+    if (n < 0) {
+        return false;
+    }
+    x64_vec_shift(v, XV_LEFT, end, a, (unsigned)n);
+    x64_vec_shift(v, to_signed ? XV_ARITH : XV_RIGHT, fits, end, (unsigned)n);
+    xv3(v, xv_eq_op(v->esize), fits, fits, a);
+    if (to_signed) {
+        xv_signmask(v, v->esize, d, a);
+        xv_with2(v, XO_PXOR, d, d, ~xv_signs(v->esize));
+        xv3(v, XO_PXOR, end, end, d);
+        xv3(v, XO_PAND, end, end, fits);
+        xv3(v, XO_PXOR, d, d, end);
+    } else if (is_signed) { /* negative ones become 0 */
+        xv_signmask(v, v->esize, d, a);
+        xv3(v, XO_PANDN, fits, d, fits);
+        xv3(v, XO_PAND, end, end, fits);
+        xv3(v, XO_POR, d, d, fits);
+        xv_with2(v, XO_PXOR, d, d, UINT64_MAX);
+        xv3(v, XO_POR, d, d, end);
+    } else {
+        xv_with2(v, XO_PXOR, d, fits, UINT64_MAX);
+        xv3(v, XO_POR, d, d, end);
+    }
+    xv_with2(v, XO_PXOR, fits, fits, UINT64_MAX);
+    xv_saturated(v, fits, v->esize);
+    return true;
+}
+
 /* ---- sizes of lanes ---- */
 
 bool x64_vec_widen(X64Vec *v)

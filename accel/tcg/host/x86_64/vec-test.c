@@ -27,7 +27,18 @@ typedef struct VecCpu {
 typedef struct VecRow {
     IrOpcode op;
     uint8_t esizes, widths, variants;
-    enum { IMM_NONE, IMM_LEFT, IMM_RIGHT, IMM_ROUND, IMM_BYTE, IMM_LANE, IMM_INS, IMM_TBX } imm;
+    enum {
+        IMM_NONE,
+        IMM_LEFT,
+        IMM_RIGHT,
+        IMM_ROUND,
+        IMM_BYTE,
+        IMM_LANE,
+        IMM_INS,
+        IMM_TBX,
+        IMM_COUNT,
+        IMM_INDEX
+    } imm;
 } VecRow;
 
 enum { S = 1, W = 2, Q = 4, WQ = 6, SWQ = 7 };
@@ -80,6 +91,7 @@ static const VecRow vec_rows[] = {
     { IR_VRORI, 15, SWQ, 1, IMM_LEFT },
     { IR_VSHLV, 15, SWQ, 4 },
     { IR_VQSHLV, 15, SWQ, 8 },
+    { IR_VQSHLV, 15, SWQ, 8, IMM_COUNT },
     { IR_VWIDEN, 14, Q, 4 },
     { IR_VWIDEN, 14, S, 2 },
     { IR_VNARROW, 7, S | W, 1 },
@@ -100,6 +112,7 @@ static const VecRow vec_rows[] = {
     { IR_VDUPLANE, 15, SWQ, 1, IMM_LANE },
     { IR_VINSLANE, 15, Q, 1, IMM_INS },
     { IR_VTBL, 1, WQ, 1 },
+    { IR_VTBL, 1, WQ, 1, IMM_INDEX },
     { IR_VTBX, 1, WQ, 1, IMM_TBX },
     { IR_VFABS, 14, SWQ, 1 },
     { IR_VFNEG, 14, SWQ, 1 },
@@ -131,6 +144,8 @@ typedef struct VecTest {
     TcgCache cache;
     const char *tier;
     unsigned failures, forms;
+    X64Emit *emit;
+    GString *calls;
 } VecTest;
 
 static uint64_t vec_rnd(VecTest *t)
@@ -172,7 +187,10 @@ static unsigned vec_imm(VecTest *t, const VecRow *row, unsigned esize, IrWidth w
 
     switch (row->imm) {
     case IMM_LEFT:
+    case IMM_COUNT:
         return n % bits;
+    case IMM_INDEX:
+        return n;
     case IMM_RIGHT:
         return n % (bits + 1);
     case IMM_ROUND:
@@ -192,12 +210,13 @@ static unsigned vec_imm(VecTest *t, const VecRow *row, unsigned esize, IrWidth w
 
 static unsigned vec_n_imms(const VecRow *row, unsigned esize)
 {
-    static const unsigned fixed[] = { [IMM_BYTE] = 16, [IMM_TBX] = 4 };
+    static const unsigned fixed[] = { [IMM_BYTE] = 16, [IMM_TBX] = 4, [IMM_INDEX] = 20 };
     unsigned lanes = 16u >> esize;
 
     switch (row->imm) {
     case IMM_LEFT:
     case IMM_ROUND:
+    case IMM_COUNT:
         return 8u << esize;
     case IMM_RIGHT:
         return (8u << esize) + 1;
@@ -210,6 +229,22 @@ static unsigned vec_n_imms(const VecRow *row, unsigned esize)
     default:
         return fixed[row->imm];
     }
+}
+
+/* The second operand of rows that have a constant there. */
+static IrV128 vec_constant(const VecRow *row, IrDesc desc)
+{
+    unsigned n = ir_desc_immediate(desc), bytes = ir_desc_lanes(desc) << ir_desc_esize(desc);
+    IrV128 v = { 0 };
+
+    for (unsigned k = 0; k < bytes; k++) {
+        if (row->imm == IMM_INDEX) {
+            v.u8[k] = (uint8_t)(k * (2 * n + 1) + n * n) % 20;
+        } else if (k % (1u << ir_desc_esize(desc)) == 0) {
+            v.u8[k] = (uint8_t)n;
+        }
+    }
+    return v;
 }
 
 /* ---- running ---- */
@@ -282,6 +317,9 @@ static void vec_block(VecTest *t, const VecRow *row, IrDesc desc, bool same)
     for (unsigned n = 0; n < 3; n++) {
         arg[n] = ir_get(t->ir, IR_V128, vec_at(same ? 0 : n), 4);
     }
+    if (row->imm >= IMM_COUNT) {
+        arg[1] = ir_vconst(t->ir, vec_constant(row, desc));
+    }
 
     IrVal x = ir_get(t->ir, IR_I64, offsetof(VecCpu, x), 3);
     IrVal flags = ir_op2(t->ir, IR_FLAGS_SUB, x, ir_i64(t->ir, 7));
@@ -322,6 +360,9 @@ static void vec_compare(VecTest *t, const VecRow *row, IrDesc desc, bool same)
         for (unsigned k = 0; k < 3; k++) {
             t->cpu->v[k] = vec_random(t, ir_desc_esize(desc));
             arg[k] = t->cpu->v[same ? 0 : k];
+        }
+        if (row->imm >= IMM_COUNT) {
+            arg[1] = vec_constant(row, desc);
         }
         t->cpu->x[0] = vec_rnd(t) & 15;
         t->cpu->cpu.poll_counter = 1000;
@@ -519,6 +560,297 @@ TEST(x64_vec, chains_on_all_tiers)
             }
             vec_stop(t);
         }
+    }
+    vec_free(t);
+    g_free(t);
+}
+
+/* ---- what is inline, and by which instructions ---- */
+
+static const IrInsn *vec_find(const VecTest *t, IrOpcode op)
+{
+    for (unsigned n = 1; n < t->ir->n; n++) {
+        if (t->ir->insn[n].op == op) {
+            return &t->ir->insn[n];
+        }
+    }
+    return NULL;
+}
+
+/* Collects in t->calls the operations and lane sizes that are not always inline. */
+static void vec_note_call(VecTest *t, const VecRow *row, IrDesc desc, bool same)
+{
+    const IrInsn *insn;
+    g_autofree char *name =
+        g_strdup_printf("%s.%u ", ir_op_info[row->op].name, 8u << ir_desc_esize(desc));
+
+    vec_block(t, row, desc, same);
+    insn = vec_find(t, row->op);
+    t->emit->ir = t->ir;
+    if (insn && !x64_vec_is_inline(t->emit, insn) && !strstr(t->calls->str, name)) {
+        g_string_append(t->calls, name);
+    }
+}
+
+/* The rest of vops.def but for floating point is inline in every form. */
+TEST(x64_vec, what_calls_the_reference)
+{
+    /* VQADD: of mixed signs. VQSHLV: by counts that are no constant. */
+    static const char *const calls[] = {
+        "VHADD.64 VHSUB.64 VQADD.8 VQADD.16 VQADD.32 VQADD.64 VQABS.64 VQRDMLAH.16 VQRDMLAH.32 "
+        "VPMUL.8 VPMULL.16 VURECPE.32 VURSQRTE.32 VSHLV.8 VSHLV.16 VSHLV.32 VSHLV.64 VQSHLV.8 "
+        "VQSHLV.16 VQSHLV.32 VQSHLV.64 VSHA512H.64 VSHA512SU0.64 VSHA512SU1.64 VSM3SS1.32 "
+        "VSM3PARTW1.32 VSM3PARTW2.32 VSM4E.32 VSM4EKEY.32 ",
+        "VHADD.64 VHSUB.64 VQADD.8 VQADD.16 VQADD.32 VQADD.64 VQABS.64 VQRDMLAH.16 VQRDMLAH.32 "
+        "VPMUL.8 VPMULL.16 VURECPE.32 VURSQRTE.32 VSHLV.8 VSHLV.16 VSHLV.64 VQSHLV.8 VQSHLV.16 "
+        "VQSHLV.32 VQSHLV.64 VSHA512H.64 VSHA512SU0.64 VSHA512SU1.64 VSM3SS1.32 VSM3PARTW1.32 "
+        "VSM3PARTW2.32 VSM4E.32 VSM4EKEY.32 ",
+        "VQADD.8 VQADD.16 VQADD.32 VQADD.64 VQRDMLAH.16 VQRDMLAH.32 VPMUL.8 VPMULL.16 VURECPE.32 "
+        "VURSQRTE.32 VQSHLV.8 VQSHLV.16 VQSHLV.32 VQSHLV.64 VSHA512H.64 VSHA512SU0.64 "
+        "VSHA512SU1.64 VSM3SS1.32 VSM3PARTW1.32 VSM3PARTW2.32 VSM4E.32 VSM4EKEY.32 ",
+        "VQADD.8 VQADD.16 VQADD.32 VQADD.64 VQRDMLAH.16 VQRDMLAH.32 VPMUL.8 VPMULL.16 VURECPE.32 "
+        "VURSQRTE.32 VQSHLV.8 VQSHLV.16 VQSHLV.32 VQSHLV.64 VSHA512H.64 VSHA512SU0.64 "
+        "VSHA512SU1.64 VSM3SS1.32 VSM3PARTW1.32 VSM3PARTW2.32 VSM4E.32 VSM4EKEY.32 ",
+    };
+    VecTest *t = g_new0(VecTest, 1);
+    X64Layout layout = { 0 };
+
+    vec_new(t);
+    t->emit = x64_emit_new();
+    t->emit->lay = &layout;
+    for (size_t n = 0; n < G_N_ELEMENTS(vec_tiers); n++) {
+        X64Features f;
+        bool usable;
+
+        x64_features_read(&f, &usable);
+        if (usable && x64_features_limit(&f, vec_tiers[n], NULL) && f.aes && f.pclmul && f.sha &&
+            (n < 3 || f.avx512)) {
+            t->calls = g_string_new(NULL);
+            t->emit->feat = &f;
+            vec_each(t, vec_note_call);
+            EXPECT_STR(t->calls->str, calls[n]);
+            g_string_free(t->calls, TRUE);
+        }
+    }
+    x64_emit_free(t->emit);
+    vec_free(t);
+    g_free(t);
+}
+
+/* Whether an instruction of map 1 to 3 with this opcode is in the code. */
+static bool vec_has(const uint8_t *p, const uint8_t *end, char form, unsigned map, uint8_t opcode)
+{
+    static const uint8_t escape[4] = { 0, 0, 0x38, 0x3a };
+
+    for (; p + 6 < end; p++) {
+        switch (form) {
+        case 'S': /* SSE */
+            if (p[0] == 0x0f && (map == 1 ? p[1] : p[2]) == opcode &&
+                (map == 1 || p[1] == escape[map])) {
+                return true;
+            }
+            break;
+        case 'V': /* VEX */
+            if ((p[0] == 0xc5 && map == 1 && p[2] == opcode) ||
+                (p[0] == 0xc4 && (p[1] & 31) == map && p[3] == opcode)) {
+                return true;
+            }
+            break;
+        default: /* EVEX */
+            if (p[0] == 0x62 && (p[1] & 15) == map && (p[2] & 4) && p[4] == opcode) {
+                return true;
+            }
+            break;
+        }
+    }
+    return false;
+}
+
+typedef struct VecCode {
+    IrOpcode op;
+    uint8_t esize, variant;
+    uint16_t imm;
+    IrWidth width;
+    /* For each tier: form, map, opcode of an instruction that there must be. */
+    struct {
+        char form;
+        uint8_t map, opcode;
+    } is[4];
+} VecCode;
+
+static const VecCode vec_codes[] = {
+    { IR_VADD,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 1, 0xfc }, { 'V', 1, 0xfc }, { 'V', 1, 0xfc }, { 'V', 1, 0xfc } } },
+    { IR_VNOT,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 1, 0xef }, { 'V', 1, 0xef }, { 'E', 3, 0x25 }, { 'E', 3, 0x25 } } },
+    { IR_VBSL,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 1, 0xdb }, { 'V', 1, 0xdb }, { 'E', 3, 0x25 }, { 'E', 3, 0x25 } } },
+    { IR_VMUL,
+      3,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 1, 0xf4 }, { 'V', 1, 0xf4 }, { 'E', 2, 0x40 }, { 'E', 2, 0x40 } } },
+    { IR_VABS,
+      3,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x37 }, { 'V', 2, 0x37 }, { 'E', 2, 0x1f }, { 'E', 2, 0x1f } } },
+    { IR_VCNT,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x00 }, { 'V', 2, 0x00 }, { 'V', 2, 0x00 }, { 'E', 2, 0x54 } } },
+    { IR_VRBIT,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x00 }, { 'V', 2, 0x00 }, { 'V', 2, 0x00 }, { 'V', 3, 0xce } } },
+    { IR_VCLZ,
+      2,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x00 }, { 'V', 2, 0x00 }, { 'E', 2, 0x44 }, { 'E', 2, 0x44 } } },
+    { IR_VSARI,
+      0,
+      0,
+      3,
+      IR_W128,
+      { { 'S', 1, 0x71 }, { 'V', 1, 0x71 }, { 'V', 1, 0x71 }, { 'V', 3, 0xce } } },
+    { IR_VSARI,
+      3,
+      0,
+      3,
+      IR_W128,
+      { { 'S', 1, 0x73 }, { 'V', 1, 0x73 }, { 'E', 1, 0x72 }, { 'E', 1, 0x72 } } },
+    { IR_VSHLV,
+      2,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 0, 0 }, { 'V', 2, 0x47 }, { 'V', 2, 0x47 }, { 'V', 2, 0x47 } } },
+    { IR_VSHLV,
+      1,
+      1,
+      0,
+      IR_W128,
+      { { 'S', 0, 0 }, { 'V', 0, 0 }, { 'E', 2, 0x12 }, { 'E', 2, 0x12 } } },
+    { IR_VQADD,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 1, 0xdc }, { 'V', 1, 0xdc }, { 'V', 1, 0xdc }, { 'V', 1, 0xdc } } },
+    { IR_VQDMULH,
+      1,
+      1,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x0b }, { 'V', 2, 0x0b }, { 'V', 2, 0x0b }, { 'V', 2, 0x0b } } },
+    { IR_VDOT,
+      2,
+      2,
+      0,
+      IR_W128,
+      { { 'S', 1, 0xf5 }, { 'V', 1, 0xf5 }, { 'V', 1, 0xf5 }, { 'E', 2, 0x50 } } },
+    { IR_VMINMAXV,
+      0,
+      1,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x41 }, { 'V', 2, 0x41 }, { 'V', 2, 0x41 }, { 'V', 2, 0x41 } } },
+    { IR_VADDV,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 1, 0xf6 }, { 'V', 1, 0xf6 }, { 'V', 1, 0xf6 }, { 'V', 1, 0xf6 } } },
+    { IR_VDUPLANE,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x00 }, { 'V', 2, 0x78 }, { 'V', 2, 0x78 }, { 'V', 2, 0x78 } } },
+    { IR_VTBL,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0x00 }, { 'V', 2, 0x00 }, { 'V', 2, 0x00 }, { 'V', 2, 0x00 } } },
+    { IR_VAESE,
+      0,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0xdd }, { 'V', 2, 0xdd }, { 'V', 2, 0xdd }, { 'V', 2, 0xdd } } },
+    { IR_VPMULL,
+      3,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 3, 0x44 }, { 'V', 3, 0x44 }, { 'V', 3, 0x44 }, { 'V', 3, 0x44 } } },
+    { IR_VSHA1,
+      2,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 3, 0xcc }, { 'S', 3, 0xcc }, { 'S', 3, 0xcc }, { 'S', 3, 0xcc } } },
+    { IR_VSHA256H,
+      2,
+      0,
+      0,
+      IR_W128,
+      { { 'S', 2, 0xcb }, { 'S', 2, 0xcb }, { 'S', 2, 0xcb }, { 'S', 2, 0xcb } } },
+};
+
+/* The instructions that a tier is there for. Only tiers and extensions that this host has. */
+TEST(x64_vec, instructions_of_each_tier)
+{
+    VecTest *t = g_new0(VecTest, 1);
+
+    vec_new(t);
+    for (size_t n = 0; n < G_N_ELEMENTS(vec_tiers); n++) {
+        X64Features f;
+        bool usable;
+
+        x64_features_read(&f, &usable);
+        if (!(f.aes && f.pclmul && f.sha) || (n == 3 && !(f.gfni && f.vnni && f.bitalg)) ||
+            !vec_start(t, vec_tiers[n])) {
+            continue;
+        }
+        for (size_t k = 0; k < G_N_ELEMENTS(vec_codes); k++) {
+            const VecCode *c = &vec_codes[k];
+            const VecRow row = { c->op };
+            const uint8_t *code;
+
+            vec_block(t, &row,
+                      ir_desc_with_variant(ir_desc_imm(c->esize, c->width, c->imm), c->variant),
+                      false);
+            memset(t->cache.rw + t->cache.n_prologue, 0, 4096);
+            code = vec_emit(t);
+            if (c->is[n].map &&
+                !vec_has(code, code + 512, c->is[n].form, c->is[n].map, c->is[n].opcode)) {
+                test_fail(__FILE__, __LINE__, "%s on %s: no %c %u %02x", ir_op_info[c->op].name,
+                          t->tier, c->is[n].form, c->is[n].map, c->is[n].opcode);
+            }
+        }
+        vec_stop(t);
     }
     vec_free(t);
     g_free(t);
