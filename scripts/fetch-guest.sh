@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Fetch Debian's arm64 kernel and busybox and make an initramfs of them in a cache folder:
-#   fetch-guest.sh [DIR]    ->  DIR/Image, DIR/initrd.gz (DIR: build/guest)
+#   fetch-guest.sh [DIR] [KERNEL]    ->  DIR/Image, DIR/initrd.gz (DIR: build/guest)
+# KERNEL: the package that depends on the newest one, linux-image-cloud-arm64 (linux-image-arm64 has
+# more drivers: GPIO keys).
 # Packages of another architecture are downloaded, not installed: a private state folder for apt.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-$here/build/guest}
+meta=${2:-linux-image-cloud-arm64}
 [ -s "$out/Image" ] && [ -s "$out/initrd.gz" ] && exit 0
 mkdir -p "$out/lists/partial" "$out/deb"
 opts="-oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oDir::State::Lists=$out/lists
@@ -15,7 +18,7 @@ echo "Fetching Debian's arm64 kernel and busybox ..." >&2
 # shellcheck disable=SC2086
 apt-get $opts update -qq >&2 || true
 # shellcheck disable=SC2086
-kernel=$(apt-cache $opts depends linux-image-cloud-arm64 2>/dev/null |
+kernel=$(apt-cache $opts depends "$meta" 2>/dev/null |
     sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1)
 if [ -z "$kernel" ]; then
     echo "fetch-guest: no arm64 kernel to be had (no network?)" >&2
@@ -34,7 +37,7 @@ mkdir -p "$fs/bin" "$fs/proc" "$fs/sys" "$fs/dev" "$fs/lib/modules"
 bb=$out/root/bin/busybox
 [ -f "$bb" ] || bb=$out/root/usr/bin/busybox
 cp "$bb" "$fs/bin/busybox"
-for m in virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng; do
+for m in virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng evdev gpio_keys; do
     f=$(find "$out/root" -name "$m.ko" | head -n 1)
     [ -z "$f" ] || cp "$f" "$fs/lib/modules/"
 done
@@ -45,7 +48,7 @@ cat > "$fs/init" <<'INIT'
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
-for m in virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng; do
+for m in virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng evdev gpio_keys; do
     [ -f /lib/modules/$m.ko ] && insmod /lib/modules/$m.ko 2>/dev/null
 done
 case $(cat /proc/cmdline) in

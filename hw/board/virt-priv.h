@@ -55,7 +55,7 @@ typedef struct VirtBoard {
     Device *device;         /* &dev */
     Device *gic;
     Device *virtio[VIRT_N_VIRTIO]; /* NULL: free */
-    Device *fw_cfg, *gpio;
+    Device *fw_cfg, *gpio, *key;
     GPtrArray *disks;     /* BlockBackends, closed with the machine */
     unsigned gic_version; /* 2 or 3 */
     unsigned n_cpus;

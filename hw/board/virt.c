@@ -233,8 +233,8 @@ static void virt_power_button(void *opaque)
 {
     VirtBoard *b = opaque;
 
-    device_set_input(b->gpio, "in", 3, true);
-    device_set_input(b->gpio, "in", 3, false);
+    device_set_input(b->key, "press", 0, true);
+    device_set_input(b->key, "press", 0, false);
 }
 
 static bool virt_make_simple(VirtBoard *b, GError **err)
@@ -252,6 +252,11 @@ static bool virt_make_simple(VirtBoard *b, GError **err)
     }
     virt_map_device(b, b->gpio, 0, VIRT_GPIO, 0);
     virt_connect_spi(b, b->gpio, "irq", VIRT_GPIO, 0);
+    b->key = virt_new(b, "gpio-key", "power-key", err);
+    if (!b->key || !device_realize(b->key, err)) {
+        return false;
+    }
+    irq_connect(b->key, "out", 0, b->gpio, "in", 3);
     machine_on_powerdown(b->machine, virt_power_button, b);
     return true;
 }

@@ -59,6 +59,29 @@ linux-smp4)
             "$tinamou" system aarch64 -M virt,gic-version=$gic -cpu max -smp 4 "${linux[@]}" \
             -append console=ttyAMA0
     done ;;
+powerkey)
+    # The generic kernel has the drivers of the key; init does not read it, so the shell does.
+    guest=$BUILD/guest-generic
+    "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-arm64 ||
+        { echo "skipped: no Debian kernel (network?)"; exit 77; }
+    # The event: type 1 (key), code 116 (power), value 1 (pressed).
+    read_key='(head -c 24 /dev/input/event0 | od -An -tu2 -j16; echo po""wered; poweroff -f)'
+    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -m 512 -append console=ttyAMA0)
+    for how in hmp qmp; do
+        echo "== $how"
+        qmp=$(mktemp -u)
+        if [ $how = hmp ]; then
+            press=(--raw '\x01c' --expect '(qemu) ' --send system_powerdown --raw '\x01c')
+            monitor=()
+        else
+            press=(--qmp "$qmp" system_powerdown)
+            monitor=(-qmp "unix:$qmp,server=on,wait=off")
+        fi
+        expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
+            --send "$read_key & sleep 2; echo wai\"\"ting" --expect waiting "${press[@]}" \
+            --expect '1   116     1' --expect powered --expect 'Power down' --wait -- \
+            "$tinamou" system aarch64 -M virt -cpu max "${linux[@]}" -nographic "${monitor[@]}"
+    done ;;
 reboot)
     fetch
     expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' --send 'reboot -f' \

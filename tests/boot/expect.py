@@ -1,14 +1,33 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Drive a guest's console: expect.py [--expect TEXT | --send TEXT | --fail-on TEXT | --wait]...
--- COMMAND. Steps are done in order; --wait waits for the command's end (status 0 wanted).
+"""Drive a guest's console: expect.py [--expect TEXT | --send TEXT | --raw TEXT | --fail-on TEXT |
+--qmp SOCKET COMMAND | --wait]... -- COMMAND. Steps are done in order; --wait waits for the command's end (status 0 wanted).
 Exit status 0 when every step was done, 1 with the last output when not."""
+import json
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import time
+
+
+def qmp(path, command):
+    """Run one command without arguments; what went wrong, or None."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        lines = s.makefile('rw', encoding='utf-8')
+        lines.readline()
+        for name in ('qmp_capabilities', command):
+            lines.write(json.dumps({'execute': name}) + '\n')
+            lines.flush()
+            answer = {}
+            while 'return' not in answer and 'error' not in answer:
+                answer = json.loads(lines.readline())
+            if 'error' in answer:
+                return f'{name}: {answer["error"]["desc"]}'
+    return None
 
 
 def main():
@@ -18,6 +37,8 @@ def main():
         opt = argv.pop(0)
         if opt in ('--expect', '--send', '--raw'):
             steps.append((opt[2:], argv.pop(0)))
+        elif opt == '--qmp':
+            steps.append(('qmp', (argv.pop(0), argv.pop(0))))
         elif opt == '--fail-on':
             fails.append(argv.pop(0))
         elif opt == '--timeout':
@@ -58,6 +79,11 @@ def main():
             continue
         if what == 'raw':
             child.stdin.write(text.encode().decode('unicode_escape').encode('latin1'))
+            continue
+        if what == 'qmp':
+            bad = qmp(*text)
+            if bad:
+                fail(bad)
             continue
         while True:
             for bad in fails:
