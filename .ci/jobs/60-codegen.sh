@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 command -v aarch64-linux-gnu-gcc >/dev/null || { echo "skipped: no AArch64 compiler"; exit 77; }
 [ "$(uname -m)" = x86_64 ] || { echo "skipped: the figures are those of the x86_64 back end"; exit 77; }
+grep -q avx2 /proc/cpuinfo || { echo "skipped: the figures are those of x86-64-v3"; exit 77; }
 build=build
 [ -f $build/build.ninja ] || ./configure --build=$build
 ninja -C $build

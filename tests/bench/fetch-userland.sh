@@ -48,7 +48,7 @@ $gcc -E "$bench/int.c" > "$data/int.i"
 $gcc -O3 -fno-math-errno -o "$root/bench/fp" "$bench/fp.c" -lm
 $gcc -O2 -pthread -o "$root/bench/system" "$bench/system.c"
 $gcc -O2 -o "$root/bench/int" "$bench/int.c"
-[ ! -f "$bench/simd.c" ] || $gcc -O3 -o "$root/bench/simd" "$bench/simd.c" -lm
+$gcc -O2 -march=armv8.2-a+crypto+crc+dotprod -o "$root/bench/simd" "$bench/simd.c"
 cp "$bench"/guest/* "$root/bench/"
 cp "$root/bin/busybox" "$root/bench/busybox"
 chmod +x "$root/bench/run"

@@ -20,7 +20,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 INTEGER = ('lua vm gzip bzip2 xz zstd 7z sha256 md5 sort chase queens string awk grep sqlite python '
            'perl cc1 openssl').split()
 FLOAT = ('fp-nbody fp-linpack fp-fft fp-matmul32 fp-matmul64 fp-mandelbrot fp-libm fp-saxpy '
-         'fp-audio fp-memcpy aes sha').split()
+         'fp-audio fp-memcpy aes sha simd-blur8 simd-gain16 simd-fir16 simd-sad8 simd-dot8 simd-rgb '
+         'simd-strlen simd-auto simd-aes simd-sha256 simd-sha1 simd-pmull simd-crc32c').split()
 SYSTEM = 'sys-syscall sys-fork sys-exec sys-pipe sys-fault sys-mmap sys-signal sys-file sys-smc shell'.split()
 TWO = 'sys-turns2 sys-locks2 sys-work2 sys-pipe2'.split()
 QUICK = 'lua gzip sort chase python cc1 fp-nbody fp-matmul32 aes sys-syscall sys-exec sys-pipe sys-fault'.split()
@@ -176,8 +177,6 @@ def main():
     want = args.rows.split(',') if args.rows else QUICK if args.quick else None
     if args.quick:
         args.rounds = 1
-    if want is None and os.path.exists(os.path.join(HERE, 'simd.c')):
-        FLOAT.extend(simd_rows())
     one = [r for r in INTEGER + FLOAT + SYSTEM if want is None or r in want]
     two = [r for r in TWO if want is None or r in want]
     jobs = []
@@ -190,13 +189,6 @@ def main():
     with open(os.path.join(args.build, 'bench', 'suite.json'), 'w', encoding='utf-8') as f:
         json.dump([[*k, v] for k, v in found.items()], f)
     show(found, sys.stdout)
-
-
-def simd_rows():
-    """The programs of simd.c, by its table."""
-    out = subprocess.run(['sed', '-n', r's/^ *{ *"\([a-z0-9-]*\)",.*/simd-\1/p',
-                          os.path.join(HERE, 'simd.c')], stdout=subprocess.PIPE, text=True, check=True)
-    return out.stdout.split()
 
 
 if __name__ == '__main__':
