@@ -289,8 +289,7 @@ static bool build_gdbserver(void *opaque, const char *where, GError **err)
 bool build_machine(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
-    bool now = true;
-    int64_t base_ns = 0;
+    RtcConfig rtc = { 0 };
 
     if (!build_find_board(b, err)) {
         return false;
@@ -312,11 +311,14 @@ bool build_machine(Build *b, GError **err)
     if (c->has_seed || c->has_icount) {
         machine_set_seed(b->m, c->seed);
     }
-    if (c->rtc && !rtc_parse(c->rtc, &now, &base_ns, err)) {
+    if (c->rtc && !rtc_parse(&rtc, c->rtc, err)) {
         return false;
     }
-    if (!now) {
-        clock_set_rtc_ns(b->m, base_ns);
+    if (rtc.machine) {
+        clock_set_rtc_machine(b->m);
+    }
+    if (rtc.has_base) {
+        clock_set_rtc_ns(b->m, rtc.base_ns);
     } else if (c->has_icount) {
         clock_set_rtc_ns(b->m, g_get_real_time() * 1000);
     }

@@ -79,6 +79,19 @@ TEST(cli, messages)
     expect_message("-uuid 123", "no UUID");
     expect_message("-rtc base=tomorrow", "base=2006-06-17");
     expect_message("-rtc base=2020-01-01T10:00:00", "");
+    expect_message("-rtc base=utc,clock=vm", "");
+    expect_message("-rtc clock=rt", "clock=host, clock=vm");
+    expect_message("-icount 11", "0 to 10");
+    expect_message("-icount shift=1,sleep=maybe", "sleep");
+    expect_message("-icount auto,sleep=off", "shift=auto and sleep=off");
+    expect_message("-icount align=on", "shift=auto and align=on");
+    expect_message("-icount 2,align=on,sleep=off", "align=on and sleep=off");
+    expect_message("-icount 2,rr=record,rrfile=x", "not supported yet");
+    expect_message("-icount 2,slep=off", "sleep");
+    expect_message("-icount 2,align=on", "");
+    expect_message("-seed -1", "is no number");
+    expect_message("-seed 0x1234", "");
+    expect_message("-state-hash never", "number of milliseconds");
 }
 
 TEST(cli, memory_sizes)

@@ -225,7 +225,7 @@ static bool rtc_parse_date(const char *text, int64_t *base_ns, GError **err)
     return true;
 }
 
-bool rtc_parse(const char *text, bool *now, int64_t *base_ns, GError **err)
+bool rtc_parse(RtcConfig *r, const char *text, GError **err)
 {
     static const char *const valid[] = { "base", "clock" };
     const char *base, *clock;
@@ -237,22 +237,22 @@ bool rtc_parse(const char *text, bool *now, int64_t *base_ns, GError **err)
     }
     base = options_get(&o, "base");
     clock = options_get(&o, "clock");
-    *now = true;
+    *r = (RtcConfig){ .machine = clock && !strcmp(clock, "vm") };
     if (!options_all_used(&o, valid, G_N_ELEMENTS(valid), err)) {
         ok = false;
-    } else if (clock && strcmp(clock, "host")) {
-        error_set(err, "clock=%s is not supported yet; valid: clock=host", clock);
+    } else if (clock && strcmp(clock, "host") && strcmp(clock, "vm")) {
+        error_set(err, "clock=%s is not supported yet; valid: clock=host, clock=vm", clock);
     } else if (base && !strcmp(base, "localtime")) {
         time_t t = time(NULL);
         struct tm tm;
 
         localtime_r(&t, &tm);
-        *base_ns = ((int64_t)t + tm.tm_gmtoff) * NS_PER_S;
-        *now = false;
+        r->base_ns = ((int64_t)t + tm.tm_gmtoff) * NS_PER_S;
+        r->has_base = true;
         ok = true;
     } else if (base && strcmp(base, "utc")) {
-        *now = false;
-        ok = rtc_parse_date(base, base_ns, err);
+        r->has_base = true;
+        ok = rtc_parse_date(base, &r->base_ns, err);
     } else {
         ok = true;
     }

@@ -16,6 +16,12 @@ typedef struct SmpConfig {
     unsigned cpus, max_cpus, sockets, dies, clusters, cores, threads;
 } SmpConfig;
 
+typedef struct RtcConfig {
+    bool has_base;   /* else it begins with the host's */
+    bool machine;    /* clock=vm: goes on with machine time */
+    int64_t base_ns; /* since 1970 */
+} RtcConfig;
+
 typedef struct SystemConfig {
     const char *arch; /* "aarch64" */
 
@@ -70,8 +76,7 @@ NODISCARD bool config_parse(SystemConfig *c, int argc, char **argv, GError **err
 NODISCARD bool smp_parse(SmpConfig *smp, const char *text, GError **err);
 NODISCARD bool memory_size_parse(uint64_t *bytes, const char *text, GError **err);
 NODISCARD bool actions_parse(MachineActions *a, const char *text, GError **err);
-/* ns since 1970; *now: the host's clock */
-NODISCARD bool rtc_parse(const char *text, bool *now, int64_t *base_ns, GError **err);
+NODISCARD bool rtc_parse(RtcConfig *r, const char *text, GError **err);
 NODISCARD bool icount_parse(IcountConfig *c, const char *text, GError **err);
 NODISCARD bool uuid_parse(const char *text, uint8_t out[16], GError **err);
 /* One of @n @names whatever its case; -1 with nearest names in the error. */

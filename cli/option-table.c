@@ -274,10 +274,9 @@ static bool option_uuid(SystemConfig *c, const char *arg, GError **err)
 
 static bool option_rtc(SystemConfig *c, const char *arg, GError **err)
 {
-    int64_t base;
-    bool now;
+    RtcConfig rtc;
 
-    if (!rtc_parse(arg, &now, &base, err)) {
+    if (!rtc_parse(&rtc, arg, err)) {
         return false;
     }
     g_free(c->rtc);
@@ -375,8 +374,10 @@ static const CliOption options[] = {
       "no default serial port, monitor and drives, only what is asked for", FLAG(nodefaults) },
     { "no-user-config", NULL, NULL, SECTION_STANDARD,
       "accepted: no configuration file is ever read unasked", option_nothing },
-    { "rtc", NULL, "base=utc|localtime|DATE[,clock=host]", SECTION_STANDARD,
-      "the date the guest begins with, such as 2006-06-17T16:01:21", option_rtc },
+    { "rtc", NULL, "base=utc|localtime|DATE[,clock=host|vm]", SECTION_STANDARD,
+      "the date the guest begins with, such as 2006-06-17T16:01:21; clock=vm: it goes on with "
+      "machine time, which stands still while the machine does (so it is always with -icount)",
+      option_rtc },
     { "icount", NULL, "[shift=]N|auto[,align=on|off][,sleep=on|off]", SECTION_STANDARD,
       "count instructions: each takes 2^N ns of machine time (N: 0 to 10; auto: about as fast as "
       "the host), all CPUs take turns on one thread, and a run depends on its input alone. "

@@ -56,7 +56,7 @@ int64_t clock_now_ns(Machine *m, MachineClock clock)
     case CLOCK_MACHINE:
         return clock_machine_ns(m);
     case CLOCK_RTC:
-        if (m->clock.mode == CLOCK_MODE_VIRTUAL) {
+        if (m->clock.mode == CLOCK_MODE_VIRTUAL || m->clock.rtc_is_machine) {
             return clock_machine_ns(m) + __atomic_load_n(&m->clock.rtc_offset, __ATOMIC_RELAXED);
         }
         return clock_host_ns(CLOCK_REALTIME) +
@@ -84,6 +84,15 @@ void clock_set_mode(Machine *m, ClockMode mode)
 {
     CHECK(!m->started);
     m->clock.mode = mode;
+}
+
+void clock_set_rtc_machine(Machine *m)
+{
+    int64_t now = clock_now_ns(m, CLOCK_RTC);
+
+    CHECK(!m->started);
+    m->clock.rtc_is_machine = true;
+    clock_set_rtc_ns(m, now);
 }
 
 void clock_set_rtc_ns(Machine *m, int64_t rtc_ns)
@@ -180,7 +189,8 @@ static void clock_reschedule(Machine *m) REQUIRES(m->clock.lock)
 
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         bool real = c->mode == CLOCK_MODE_REAL;
-        bool moves = i == CLOCK_HOST || (real && (i != CLOCK_MACHINE || c->running));
+        bool machine = i == CLOCK_MACHINE || (i == CLOCK_RTC && c->rtc_is_machine);
+        bool moves = i == CLOCK_HOST || (real && (!machine || c->running));
 
         if (c->heaps[i]->len && moves) {
             int64_t left = clock_add(clock_heap_at(c->heaps[i], 1)->deadline_ns,
@@ -362,8 +372,10 @@ static gboolean clock_dispatch(GSource *source, GSourceFunc fn, gpointer arg)
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         int64_t now = clock_now_ns(m, (MachineClock)i);
 
-        if (m->clock.mode == CLOCK_MODE_REAL ? i == CLOCK_MACHINE && !m->clock.running
-                                             : i != CLOCK_HOST) {
+        if (m->clock.mode == CLOCK_MODE_REAL
+                ? !m->clock.running &&
+                      (i == CLOCK_MACHINE || (i == CLOCK_RTC && m->clock.rtc_is_machine))
+                : i != CLOCK_HOST) {
             continue;
         }
         while (clock_fire_one(m, (MachineClock)i, now)) {

@@ -236,12 +236,13 @@ typedef struct ClockState {
     Mutex lock; /* leaf; heaps, offsets */
     GPtrArray *heaps[CLOCK_COUNT];
     GSource *source;
-    int fd;             /* timerfd */
-    int64_t wake_at_ns; /* what it is set to, host monotonic; INT64_MAX: it has expired */
-    uint32_t seq;       /* atomic; odd while the next three change */
-    bool running;       /* machine time moves */
-    int64_t offset;     /* running: machine time - host time; else machine time itself */
-    int64_t rtc_offset; /* RTC - host wall clock */
+    int fd;              /* timerfd */
+    int64_t wake_at_ns;  /* what it is set to, host monotonic; INT64_MAX: it has expired */
+    uint32_t seq;        /* atomic; odd while the next three change */
+    bool running;        /* machine time moves */
+    int64_t offset;      /* running: machine time - host time; else machine time itself */
+    int64_t rtc_offset;  /* RTC - host wall clock */
+    bool rtc_is_machine; /* RTC - machine time, rather; as in CLOCK_MODE_VIRTUAL */
     ClockMode mode;
     Timer *firing; /* guarded by lock */
     Cond fired;
