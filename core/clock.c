@@ -19,13 +19,6 @@ static int64_t clock_host_ns(clockid_t id)
 
 /* ---- Reading ---- */
 
-static int64_t clock_add(int64_t a, int64_t b)
-{
-    int64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
-}
-
 static int64_t clock_machine_ns(Machine *m)
 {
     ClockState *c = &m->clock;
@@ -415,8 +408,12 @@ void clock_move_ns(Machine *m, int64_t delta_ns)
     mutex_lock(&m->clock.lock);
     clock_set(&m->clock, false, now);
     mutex_unlock(&m->clock.lock);
-    while (clock_fire_one(m, CLOCK_MACHINE, now) ||
-           clock_fire_one(m, CLOCK_RTC, clock_now_ns(m, CLOCK_RTC))) {
+    /* A timer that arms itself again at once does not hold the loop for ever. */
+    for (unsigned n = 0; n < CLOCK_FIRED_MAX; n++) {
+        if (!clock_fire_one(m, CLOCK_MACHINE, now) &&
+            !clock_fire_one(m, CLOCK_RTC, clock_now_ns(m, CLOCK_RTC))) {
+            break;
+        }
     }
 }
 

@@ -248,6 +248,16 @@ typedef struct ClockState {
     Cond fired;
 } ClockState;
 
+enum { CLOCK_FIRED_MAX = 4096 };
+
+/* Saturates. */
+static inline int64_t clock_add(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
 bool clock_init(Machine *m, GError **err);
 void clock_deinit(Machine *m);
 void clock_run(Machine *m, bool run);

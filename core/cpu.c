@@ -248,7 +248,7 @@ void cpu_run_on_wait(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg)
     bool done = false;
 
     DCHECK(!thread_held());
-    if (cpu->dev.machine->turns.on && cpu->work) {
+    if (cpu->dev.machine->turns.on) {
         mutex_lock(&cpu->sleep_lock);
         cpu_do_work(cpu); /* in order */
         mutex_unlock(&cpu->sleep_lock);

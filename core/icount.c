@@ -106,7 +106,7 @@ bool turns_work(Machine *m, LoopFn *work, LoopFn *done, void *arg)
     work(arg);
     if (done) {
         job = g_new(TurnsJob, 1);
-        *job = (TurnsJob){ done, arg, machine_now_ns(m) + JOB_NS };
+        *job = (TurnsJob){ done, arg, clock_add(machine_now_ns(m), JOB_NS) };
         g_queue_push_tail(&m->turns.jobs, job);
         mutex_lock(&m->clock.lock);
         turns_deadline(m, job->due_ns);
@@ -271,7 +271,7 @@ static bool turns_slice(Machine *m)
         return true; /* timers may have changed who runs */
     }
     t->budget = turns_budget(m);
-    t->slice_end_ns = machine_now_ns(m) + ((int64_t)t->budget << t->config.shift);
+    t->slice_end_ns = clock_add(machine_now_ns(m), (int64_t)t->budget << t->config.shift);
     cpu->icount_left = t->budget;
     cpu->icount_kept = cpu->icount_rest = 0;
     t->running = cpu;

@@ -19,7 +19,7 @@ for smp in 1 4; do
     for accel in "${backends[@]}"; do
         n=$((n + 1))
         echo "== -smp $smp -accel tcg,$accel"
-        timeout 240 $build/tinamou system aarch64 -M virt -cpu max -smp $smp -m 512 -display none \
+        timeout 240 $build/tinamou system aarch64 -M virt -cpu max -smp $smp -m 160 -display none \
             -monitor none -serial "file:$out/$n.console" -kernel $build/guest/Image \
             -initrd $build/guest/initrd.gz -append 'console=ttyAMA0 tinamou.poweroff' -no-reboot \
             -icount shift=1,sleep=off -rtc base=2020-01-01 -state-hash 200 -accel "tcg,$accel" \

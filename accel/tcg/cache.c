@@ -375,8 +375,25 @@ static void cache_forget(Tcg *t, const CacheDead *dead)
     }
 }
 
+/*
+ * Stores of generated code come to the next two: the libraries they reach compute in floating point
+ * (GLib's hash tables do), which may not show in the guest's flags.
+ */
+static uint32_t cache_fp_suspend(const Tcg *t)
+{
+    return t->host && t->host->fp_suspend ? t->host->fp_suspend() : 0;
+}
+
+static void cache_fp_resume(const Tcg *t, uint32_t fp)
+{
+    if (t->host && t->host->fp_resume) {
+        t->host->fp_resume(fp);
+    }
+}
+
 void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
+    uint32_t fp = cache_fp_suspend(t);
     CacheDead dead = { .n = 0 };
 
     mutex_lock(&t->lock);
@@ -396,10 +413,12 @@ void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
     }
     mutex_unlock(&t->lock);
     cache_forget(t, &dead);
+    cache_fp_resume(t, fp);
 }
 
 void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
+    uint32_t fp = cache_fp_suspend(t);
     CacheDead dead = { .n = 0 };
 
     mutex_lock(&t->lock);
@@ -414,6 +433,7 @@ void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
     }
     mutex_unlock(&t->lock);
     cache_forget(t, &dead);
+    cache_fp_resume(t, fp);
 }
 
 /* ---- chunks ---- */
