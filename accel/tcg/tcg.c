@@ -297,7 +297,8 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     bytes = tcg_page_copy(tc, &p, delta, tries > 0);
     tcg_phase(tc, TCG_PHASE_LIFT);
     ir_begin(tc->ir, (uint16_t)delta);
-    tc->ir->exact_flags = tc->tcg->exact_flags;
+    /* Debuggers and traces look at flags that the guest does not. */
+    tc->ir->exact_flags = tc->tcg->exact_flags || mode & (TCG_MODE_DEBUG | TCG_MODE_TRACE);
     cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
     ir_finish(tc->ir);
     if (tc->tcg->verify) {
