@@ -32,10 +32,10 @@ enum {
     TCG_IO_SIZE = 64,
     TCG_KEPT_SETS = 512,
     TCG_KEPT_WAYS = 8,
-    TCG_LARGE = 16,
+    TCG_LARGE_SETS = 32,
+    TCG_LARGE_WAYS = 4,
     TCG_LARGE_HASH = 1 << 16,
-    TCG_KEY_LARGE = 1 << 4, /* in TcgCpu.kept_key: of a mapping of more than 64 KiB */
-    TCG_KEY_FETCH = 1 << 5, /* found by a fetch */
+    TCG_KEY_FETCH = 1 << 4, /* in TcgCpu.kept_key: found by a fetch */
     TCG_SPACES = 64,        /* address spaces remembered, one for each hash of its name */
 };
 
@@ -98,7 +98,7 @@ typedef struct TcgTlbKept {
     uint64_t id;
 } TcgTlbKept;
 
-/* A mapping of more than a page, to fill pages from without a walk. */
+/* A mapping of more than 64 KiB, to fill pages from without a walk. */
 typedef struct TcgTlbLarge {
     uint64_t base, id; /* @id 0: free */
     GuestPhys phys;
@@ -222,14 +222,14 @@ typedef struct TcgCpu {
     uint64_t size_mask[TCG_MODES]; /* what tlb_mask is while the mode is not parked */
     TcgTlbPark park[TCG_MODES];
     uint32_t n_conflicts[TCG_MODES], n_misses[TCG_MODES]; /* since the size was looked at */
-    /* The second level; key: page | TCG_KEY_* | mode. */
+    /* The second level; key: page | TCG_KEY_FETCH | mode. */
     _Alignas(64) uint64_t kept_key[TCG_KEPT_SETS][TCG_KEPT_WAYS];
     TcgTlbKept kept[TCG_KEPT_SETS][TCG_KEPT_WAYS];
     uint8_t kept_next[TCG_KEPT_SETS];
-    TcgTlbLarge large[TCG_LARGE];
-    uint32_t large_next;
-    /* Mappings of more than a page that pages are kept of, by hash of 2 MiB and 1 GiB; and the
-     * largest of those up to 64 KiB. */
+    TcgTlbLarge large[TCG_LARGE_SETS][TCG_LARGE_WAYS];
+    uint8_t large_next[TCG_LARGE_SETS];
+    /* Mappings of more than 64 KiB in use, by hash of 2 MiB and 1 GiB; and the largest of the
+     * others. */
     uint64_t large_2m[TCG_LARGE_HASH / 64], large_1g[TCG_LARGE_HASH / 64];
     uint8_t small_span_bits;
     const FlatRange *last_flat; /* of cpu->as, where the last fill went; or NULL */

@@ -75,8 +75,11 @@ static void tlb_flush_scan(Cpu *cpu, const TcgFlush *f, bool only_large)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     FlushVisit v = { f, only_large };
-    unsigned n = tlb_kept_flush_all(tc, f, only_large);
+    unsigned n = tlb_large_flush(tc, f);
 
+    if (!only_large) {
+        tlb_kept_flush_all(tc, f);
+    }
     for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
         if (f->modes >> m & 1) {
             n += tlb_visit(tc, m, flush_visit, &v);
@@ -118,7 +121,6 @@ static void tlb_flush_some(Cpu *cpu, const TcgFlush *f)
         return;
     }
     tc->walk_epoch += !(f->how & TCG_FLUSH_LEAF);
-    tlb_large_flush(tc, f);
     if (f->bytes > FLUSH_PROBES * GUEST_PAGE_SIZE) {
         tlb_flush_scan(cpu, f, false);
     } else {

@@ -36,8 +36,7 @@ static TcgTlbKept *kept_find(TcgCpu *tc, unsigned how, uint64_t page, unsigned *
     const uint64_t *key = tc->kept_key[s];
 
     for (unsigned w = 0; w < TCG_KEPT_WAYS; w++) {
-        if ((key[w] & ~(uint64_t)TCG_KEY_LARGE) == (page | how) &&
-            kept_counts(tc, how & 15, tc->kept[s][w].id)) {
+        if (key[w] == (page | how) && kept_counts(tc, how & 15, tc->kept[s][w].id)) {
             *way = w;
             return &tc->kept[s][w];
         }
@@ -53,30 +52,36 @@ const TcgTlbFull *tlb_kept_find(TcgCpu *tc, unsigned how, uint64_t page)
     return k ? &k->full : NULL;
 }
 
-void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f)
+void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f, const TcgTlbFull *old)
 {
     unsigned s = kept_set(f->page), w;
-    TcgTlbKept *k = kept_find(tc, how, f->page, &w);
 
-    if (!k) {
+    if (!old || !kept_find(tc, how, f->page, &w)) {
         for (w = 0; w < TCG_KEPT_WAYS && tc->kept_key[s][w] != TCG_NO_TAG; w++) {
         }
         if (w == TCG_KEPT_WAYS) {
             w = tc->kept_next[s]++ % TCG_KEPT_WAYS;
         }
-        k = &tc->kept[s][w];
     }
-    tc->kept_key[s][w] = f->page | how | (f->span_bits > TLB_SMALL_SPAN_BITS ? TCG_KEY_LARGE : 0);
-    k->full = *f;
-    k->id = (f->global ? tc->global_id : tc->space_id)[how & 15];
+    tc->kept_key[s][w] = f->page | how;
+    tc->kept[s][w].full = *f;
+    tc->kept[s][w].id = (f->global ? tc->global_id : tc->space_id)[how & 15];
 }
 
-/* ---- mappings of more than a page ---- */
+/* ---- large mappings ---- */
+
+/* By the 2 MiB that are looked for: greater mappings may lie in several sets. */
+static unsigned large_set(GuestVirt va, unsigned how)
+{
+    return (unsigned)((va & TCG_ADDRESS_BITS) >> 21 ^ how * 5) % TCG_LARGE_SETS;
+}
 
 bool tlb_large_find(TcgCpu *tc, unsigned how, GuestVirt va, unsigned need, TlbResult *r)
 {
-    for (unsigned i = 0; i < TCG_LARGE; i++) {
-        const TcgTlbLarge *l = &tc->large[i];
+    const TcgTlbLarge *set = tc->large[large_set(va, how)];
+
+    for (unsigned i = 0; i < TCG_LARGE_WAYS; i++) {
+        const TcgTlbLarge *l = &set[i];
 
         if (l->id && l->mode == how && (l->base ^ va) >> l->span_bits == 0 &&
             kept_counts(tc, how & 15, l->id) && (l->prot & need)) {
@@ -96,8 +101,9 @@ bool tlb_large_find(TcgCpu *tc, unsigned how, GuestVirt va, unsigned need, TlbRe
 void tlb_large_put(TcgCpu *tc, unsigned how, GuestVirt va, const TlbResult *r)
 {
     uint64_t low = r->page_bytes - 1;
+    unsigned s = large_set(va, how);
 
-    tc->large[tc->large_next++ % TCG_LARGE] =
+    tc->large[s][tc->large_next[s]++ % TCG_LARGE_WAYS] =
         (TcgTlbLarge){ .base = va & ~low,
                        .id = (r->global ? tc->global_id : tc->space_id)[how & 15],
                        .phys = r->phys & ~low,
@@ -110,16 +116,20 @@ void tlb_large_put(TcgCpu *tc, unsigned how, GuestVirt va, const TlbResult *r)
                        .global = r->global };
 }
 
-void tlb_large_flush(TcgCpu *tc, const TcgFlush *f)
+unsigned tlb_large_flush(TcgCpu *tc, const TcgFlush *f)
 {
-    for (unsigned i = 0; i < TCG_LARGE; i++) {
-        TcgTlbLarge *l = &tc->large[i];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < TCG_LARGE_SETS * TCG_LARGE_WAYS; i++) {
+        TcgTlbLarge *l = &tc->large[0][0] + i;
 
         if (l->id && (f->modes >> (l->mode & 15) & 1) &&
             tcg_flush_hits(f, l->base, 1ull << l->span_bits)) {
             l->id = 0;
+            n++;
         }
     }
+    return n;
 }
 
 static unsigned span_hash(uint64_t n)
@@ -176,47 +186,37 @@ void tlb_span_review(TcgCpu *tc, unsigned n_modes)
     for (unsigned m = 0; m < n_modes; m++) {
         tlb_visit(tc, m, span_visit, NULL);
     }
-    for (unsigned s = 0; s < TCG_KEPT_SETS; s++) {
-        for (unsigned w = 0; w < TCG_KEPT_WAYS; w++) {
-            uint64_t key = tc->kept_key[s][w];
+    for (unsigned i = 0; i < TCG_LARGE_SETS * TCG_LARGE_WAYS; i++) {
+        const TcgTlbLarge *l = &tc->large[0][0] + i;
 
-            if (key != TCG_NO_TAG && (key & TCG_KEY_LARGE)) {
-                tlb_span_seen(tc, key, tc->kept[s][w].full.span_bits);
-            }
+        if (l->id) {
+            tlb_span_seen(tc, l->base, l->span_bits);
         }
     }
 }
 
 /* ---- invalidation ---- */
 
-static unsigned kept_flush_set(TcgCpu *tc, const TcgFlush *f, unsigned s, bool only_large)
+static void kept_flush_set(TcgCpu *tc, const TcgFlush *f, unsigned s)
 {
-    unsigned n = 0;
-
     for (unsigned w = 0; w < TCG_KEPT_WAYS; w++) {
         uint64_t key = tc->kept_key[s][w];
 
         if (key != TCG_NO_TAG && (f->modes >> (key & 15) & 1) &&
-            (!only_large || (key & TCG_KEY_LARGE)) &&
             tcg_flush_hits(f, key & ~(uint64_t)TLB_LOW, 1ull << tc->kept[s][w].full.span_bits)) {
             tc->kept_key[s][w] = TCG_NO_TAG;
-            n++;
         }
     }
-    return n;
 }
 
 void tlb_kept_flush_page(TcgCpu *tc, const TcgFlush *f, GuestVirt va)
 {
-    kept_flush_set(tc, f, kept_set(va), false);
+    kept_flush_set(tc, f, kept_set(va));
 }
 
-unsigned tlb_kept_flush_all(TcgCpu *tc, const TcgFlush *f, bool only_large)
+void tlb_kept_flush_all(TcgCpu *tc, const TcgFlush *f)
 {
-    unsigned n = 0;
-
     for (unsigned s = 0; s < TCG_KEPT_SETS; s++) {
-        n += kept_flush_set(tc, f, s, only_large);
+        kept_flush_set(tc, f, s);
     }
-    return n;
 }

@@ -49,20 +49,21 @@ void tlb_kept_init(TcgCpu *tc);
 /* @how: the mode, | TCG_KEY_FETCH of a fetch (which may be allowed other things than a load, and
  * treat tags of addresses otherwise). The page, or NULL; @page: without the low bits. */
 const TcgTlbFull *tlb_kept_find(TcgCpu *tc, unsigned how, uint64_t page);
-void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f);
-/* What a walk for @va would give, from a mapping of more than a page. */
+/* @old: what tlb_kept_find gave for the page. */
+void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f, const TcgTlbFull *old);
+/* What a walk for @va would give, from a mapping of more than 64 KiB. */
 bool tlb_large_find(TcgCpu *tc, unsigned how, GuestVirt va, unsigned need, TlbResult *r);
 void tlb_large_put(TcgCpu *tc, unsigned how, GuestVirt va, const TlbResult *r);
-/* A page of a mapping of @span_bits is about to be kept: invalidation must find it. */
+/* A page of a mapping of @span_bits is about to be used: invalidation must find it. */
 void tlb_span_seen(TcgCpu *tc, GuestVirt va, unsigned span_bits);
 
-/* Drop the pages of a flush from one set; from all sets; the mappings. */
+/* Drop the pages of a flush from one set; from all sets; the mappings (how many). */
 void tlb_kept_flush_page(TcgCpu *tc, const TcgFlush *f, GuestVirt va);
-unsigned tlb_kept_flush_all(TcgCpu *tc, const TcgFlush *f, bool only_large);
-void tlb_large_flush(TcgCpu *tc, const TcgFlush *f);
+void tlb_kept_flush_all(TcgCpu *tc, const TcgFlush *f);
+unsigned tlb_large_flush(TcgCpu *tc, const TcgFlush *f);
 /* May mappings of more than 64 KiB hold addresses of the flush? */
 bool tlb_span_may_hit(const TcgCpu *tc, const TcgFlush *f);
-/* Forget of the mappings seen what no page is kept of. */
+/* Forget of the mappings seen what is not in use. */
 void tlb_span_review(TcgCpu *tc, unsigned n_modes);
 
 #endif

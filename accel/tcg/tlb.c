@@ -281,9 +281,12 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
     return f;
 }
 
-/* Ask the target for the page of @va, and keep the answer; false: cpu->raised. */
+/*
+ * The page of @va from a large mapping or the target, and keep it; false: cpu->raised. @old: what
+ * is kept of it, which is not enough for @access.
+ */
 static bool tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
-                     TcgTlbFull *f)
+                     const TcgTlbFull *old, TcgTlbFull *f)
 {
     static const uint8_t need[] = {
         [ACCESS_READ] = TLB_READ, [ACCESS_WRITE] = TLB_WRITE, [ACCESS_FETCH] = TLB_EXEC
@@ -291,23 +294,25 @@ static bool tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, ui
     TcgCpu *tc = tcg_cpu(cpu);
     unsigned how = mode | (access == ACCESS_FETCH ? TCG_KEY_FETCH : 0);
     TlbResult r = { 0 };
+    bool found = tlb_large_find(tc, how, va, need[access], &r);
 
-    if (tlb_large_find(tc, how, va, need[access], &r)) {
+    if (found) {
         tc->stats.tlb_large_hits++;
     } else {
         if (!cpu->target->tlb_fill(cpu, va, access, mode, memop, false, &r)) {
             return false;
         }
         tc->stats.tlb_fills++;
-        if (r.page_bytes > GUEST_PAGE_SIZE) {
-            tlb_large_put(tc, how, va, &r);
-        }
     }
     *f = tlb_describe(cpu, va, &r);
     if (f->span_bits > GUEST_PAGE_BITS) {
         tlb_span_seen(tc, va, f->span_bits);
     }
-    tlb_kept_put(tc, how, f);
+    if (f->span_bits <= TLB_SMALL_SPAN_BITS) {
+        tlb_kept_put(tc, how, f, old);
+    } else if (!found) {
+        tlb_large_put(tc, how, va, &r);
+    }
     return true;
 }
 
@@ -321,7 +326,7 @@ bool tcg_tlb_fetch(Cpu *cpu, GuestVirt pc, unsigned mode, TcgTlbFull *f)
         *f = *kept;
         return true;
     }
-    return tlb_fill(cpu, pc, ACCESS_FETCH, mode, 0, f);
+    return tlb_fill(cpu, pc, ACCESS_FETCH, mode, 0, kept, f);
 }
 
 TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop)
@@ -354,5 +359,6 @@ TcgTlbFull *tcg_tlb_page(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode
         tc->stats.tlb_kept_hits++;
         return tlb_enter(tc, mode, i, kept);
     }
-    return tlb_fill(cpu, va, access, mode, memop, &filled) ? tlb_enter(tc, mode, i, &filled) : NULL;
+    return tlb_fill(cpu, va, access, mode, memop, kept, &filled) ? tlb_enter(tc, mode, i, &filled)
+                                                                 : NULL;
 }
