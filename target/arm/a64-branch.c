@@ -420,6 +420,9 @@ bool trans_yield(Trans *t, const ArgsNone *a)
     if (icount_is_single(t->cpu->cpu.dev.machine)) {
         return a64_call_and_leave(t, &a64_helper_yield, IR_NONE); /* who it waits for may run */
     }
+    if (machine_n_cpus(t->cpu->cpu.dev.machine) > 1) {
+        a64_call(t, &a64_helper_yield, IR_NONE);
+    }
     return true;
 }
 

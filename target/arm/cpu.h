@@ -103,6 +103,7 @@ typedef struct ArmCpu {
     ArmSysState sys; /* which register lies where: the table of sysreg*.c */
     ArmIdRegs id;
     uint8_t waiting; /* ARM_WAIT_*: why the CPU halts */
+    uint8_t spins;   /* YIELD instructions, modulo 256 */
     uint32_t fpsr;   /* while saved; else in fp */
     ArmPauthLayout pauth;
 

@@ -254,9 +254,14 @@ uint64_t arm_helper_wfe(Cpu *cpu)
     return 0;
 }
 
+/* A loop that waits may wait for a vCPU whose thread the host has put aside: make room now and
+ * then. */
 uint64_t arm_helper_yield(Cpu *cpu)
 {
     icount_end_turn(cpu);
+    if (++arm_cpu(cpu)->spins % 64 == 0) {
+        sched_yield();
+    }
     return 0;
 }
 
