@@ -126,6 +126,114 @@ bool x64_vec_sha256su1(X64Vec *v)
     return true;
 }
 
+/* ---- SHA-512 ---- */
+
+/* 64-bit lanes rotated right. Uses xmm0. */
+static void x64_vec_ror64(X64Vec *v, unsigned d, unsigned a, unsigned n)
+{
+    if (v->f->avx512) {
+        x64_vshift(v->a, XV_PRORD_I | X_W, 0, d, a, (uint8_t)n);
+        return;
+    }
+    xv_shift(v, 3, XV_RIGHT, 0, a, n);
+    xv_shift(v, 3, XV_LEFT, d, a, 64 - n);
+    xv3(v, XO_POR, d, d, 0);
+}
+
+/* The three rotations of @a that make a sigma; a third of 64 and more shifts by 64 less. */
+static void x64_vec_sigma(X64Vec *v, unsigned d, unsigned a, const uint8_t n[3], unsigned t)
+{
+    x64_vec_ror64(v, d, a, n[0]);
+    x64_vec_ror64(v, t, a, n[1]);
+    xv3(v, XO_PXOR, d, d, t);
+    if (n[2] < 64) {
+        x64_vec_ror64(v, t, a, n[2]);
+    } else {
+        xv_shift(v, 3, XV_RIGHT, t, a, n[2] - 64);
+    }
+    xv3(v, XO_PXOR, d, d, t);
+}
+
+/* Two rounds, one after the other, in lane 0: the half that has choose, then the one of majority.
+ */
+static void x64_vec_sha512h1(X64Vec *v)
+{
+    static const uint8_t sigma[3] = { 14, 18, 41 };
+    unsigned d = v->d, w = v->x[0], x = v->x[1], y = v->x[2];
+    unsigned y1 = v->t[0], hi = v->t[1], t = v->t[2], u = v->t[3];
+
+    xv2i(v, XO_PSHUFD, y1, y, 0xee);
+    x64_vec_sigma(v, hi, y1, sigma, t);
+    xv2i(v, XO_PSHUFD, t, x, 0xee);
+    xv3(v, XO_PXOR, u, x, t);
+    xv3(v, XO_PAND, u, u, y1);
+    xv3(v, XO_PXOR, u, u, t);
+    xv3(v, XO_PADDQ, hi, hi, u);
+    xv2i(v, XO_PSHUFD, t, w, 0xee);
+    xv3(v, XO_PADDQ, hi, hi, t);
+    xv3(v, XO_PADDQ, t, hi, y);
+    xv3(v, XO_PXOR, y1, y1, x);
+    xv3(v, XO_PAND, y1, y1, t);
+    xv3(v, XO_PXOR, y1, y1, x);
+    x64_vec_sigma(v, d, t, sigma, u);
+    xv3(v, XO_PADDQ, d, d, y1);
+    xv3(v, XO_PADDQ, d, d, w);
+    xv3(v, XO_PUNPCKLQDQ, d, d, hi);
+}
+
+static void x64_vec_sha512h2(X64Vec *v)
+{
+    static const uint8_t sigma[3] = { 28, 34, 39 };
+    unsigned d = v->d, w = v->x[0], x = v->x[1], y = v->x[2];
+    unsigned either = v->t[0], hi = v->t[1], t = v->t[2], both = v->t[3];
+
+    xv2i(v, XO_PSHUFD, t, y, 0xee);
+    xv3(v, XO_PXOR, either, y, t);
+    xv3(v, XO_PAND, both, y, t);
+    x64_vec_sigma(v, hi, y, sigma, t);
+    xv3(v, XO_PAND, t, either, x);
+    xv3(v, XO_PXOR, t, t, both);
+    xv3(v, XO_PADDQ, hi, hi, t);
+    xv2i(v, XO_PSHUFD, t, w, 0xee);
+    xv3(v, XO_PADDQ, hi, hi, t);
+    xv3(v, XO_PAND, either, either, hi);
+    xv3(v, XO_PXOR, either, either, both);
+    x64_vec_sigma(v, d, hi, sigma, t);
+    xv3(v, XO_PADDQ, d, d, either);
+    xv3(v, XO_PADDQ, d, d, w);
+    xv3(v, XO_PUNPCKLQDQ, d, d, hi);
+}
+
+bool x64_vec_sha512h(X64Vec *v)
+{
+    if (v->variant & 1) {
+        x64_vec_sha512h2(v);
+    } else {
+        x64_vec_sha512h1(v);
+    }
+    return true;
+}
+
+bool x64_vec_sha512su0(X64Vec *v)
+{
+    static const uint8_t sigma[3] = { 1, 8, 64 + 7 };
+
+    xv3i(v, XO_PALIGNR, v->t[0], v->x[1], v->x[0], 8);
+    x64_vec_sigma(v, v->d, v->t[0], sigma, v->t[1]);
+    xv3(v, XO_PADDQ, v->d, v->d, v->x[0]);
+    return true;
+}
+
+bool x64_vec_sha512su1(X64Vec *v)
+{
+    static const uint8_t sigma[3] = { 19, 61, 64 + 6 };
+
+    x64_vec_sigma(v, v->d, v->x[1], sigma, v->t[0]);
+    xv3(v, XO_PADDQ, v->d, v->d, v->x[0]);
+    xv3(v, XO_PADDQ, v->d, v->d, v->x[2]);
+    return true;
+}
+
 /* ---- pairs ---- */
 
 enum { FUSE_AHEAD = 24 };

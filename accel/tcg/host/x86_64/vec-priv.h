@@ -104,7 +104,7 @@ X64VecFn x64_vec_low, x64_vec_addv, x64_vec_minmaxv, x64_vec_zip, x64_vec_uzp, x
     x64_vec_rev, x64_vec_ext, x64_vec_duplane, x64_vec_inslane, x64_vec_tbl, x64_vec_tbx;
 /* vec-crypto.c */
 X64VecFn x64_vec_aes, x64_vec_sha1, x64_vec_sha1su1, x64_vec_sha256h, x64_vec_sha256su0,
-    x64_vec_sha256su1;
+    x64_vec_sha256su1, x64_vec_sha512h, x64_vec_sha512su0, x64_vec_sha512su1;
 
 /* Emit @insn together with a later operation that it makes one instruction with (done[]). */
 bool x64_vec_fuse(X64Emit *e, unsigned id, const IrInsn *insn);

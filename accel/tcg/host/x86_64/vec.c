@@ -396,6 +396,9 @@ static const X64VecRow x64_vec_rows[IR_N_OPS] = {
     [IR_VSHA256H] = { x64_vec_sha256h, 2 },
     [IR_VSHA256SU0] = { x64_vec_sha256su0, 0 },
     [IR_VSHA256SU1] = { x64_vec_sha256su1, 1 },
+    [IR_VSHA512H] = { x64_vec_sha512h, 4 },
+    [IR_VSHA512SU0] = { x64_vec_sha512su0, 2 },
+    [IR_VSHA512SU1] = { x64_vec_sha512su1, 1 },
 };
 
 static void x64_vec_init(X64Vec *v, X64Emit *e, const IrInsn *insn)
