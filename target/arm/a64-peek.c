@@ -100,7 +100,7 @@ static PeekKind peek_kind(const Trans *t, uint32_t w)
 
 static int32_t peek_offset(uint32_t w, unsigned lo, unsigned n)
 {
-    return (int32_t)(w << (32 - lo - n)) >> (32 - n) << 2;
+    return ((int32_t)(w << (32 - lo - n)) >> (32 - n)) * 4;
 }
 
 static bool peek_dead(Trans *t, int32_t delta, unsigned *left)

@@ -163,7 +163,7 @@ static uint8_t *xv_skip(X64Asm *a, X64Cc cc)
     a->n_insns++;
     x64_byte(a, 0x70 | cc);
     x64_byte(a, 0);
-    return a->p - 1;
+    return a->overflow ? NULL : a->p - 1;
 }
 
 static void xv_skip_to(X64Asm *a, uint8_t *from)
