@@ -203,6 +203,9 @@ static bool sysreg_write_inline(Trans *t, const ArmSysReg *r, IrVal v, unsigned 
 
     *leave = (r->flags & SYS_LEAVES) != 0;
     switch (r->id) {
+    case SYSID(3, 3, 4, 4, 1): /* FPSR: the mode word knows IXC */
+        *leave = t->mode_word & ARM_MW_FP_FLUSH;
+        return false;
     case SYSID(3, 0, 4, 1, 0): /* SP_EL0 */
         if (t->mode_word & ARM_MW_SP0) {
             return false;

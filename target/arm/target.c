@@ -49,6 +49,18 @@ static bool target_fp_traps(const ArmCpu *c)
     return c->el < 2 && fpen != 3 && (c->el == 0 || fpen != 1);
 }
 
+/*
+ * Flushed results are not inexact for the guest but are for hosts: code can be inline once nobody
+ * sees that. What clears FPSR.IXC ends a block (sysreg-trans.c).
+ */
+static uint64_t target_fp_mode(const FpEnv *e)
+{
+    if (e->flush_inputs16 || e->alt_half || (e->flush_inputs && !(e->flags & FP_INEXACT))) {
+        return ARM_MW_FP_EXACT;
+    }
+    return e->flush_inputs ? ARM_MW_FP_FLUSH : 0;
+}
+
 static uint64_t target_mode_word(const Cpu *cpu)
 {
     const ArmCpu *c = (const ArmCpu *)cpu;
@@ -75,8 +87,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= c->el == 0 ? target_mode_el0(c) : 0;
     mw |= cpu->single_step ? ARM_MW_STEP : 0;
     mw |= c->il ? ARM_MW_IL : 0;
-    mw |= c->fp.env.flush_inputs || c->fp.env.flush_inputs16 || c->fp.env.alt_half ? ARM_MW_FP_EXACT
-                                                                                   : 0;
+    mw |= target_fp_mode(&c->fp.env);
     return mw | (c->sp_sel ? 0 : ARM_MW_SP0);
 }
 

@@ -328,6 +328,7 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
     t.page = max_insns > 1 ? page : NULL;
     ir_begin(ir, (uint16_t)t.next);
     ir->fp_exact = mw & ARM_MW_FP_EXACT;
+    ir->fp_flush = mw & ARM_MW_FP_FLUSH;
     if (t.mode_word & ARM_MW_IL) {
         t.delta = t.next;
         ir_insn(ir, (uint16_t)t.delta, 4, 0);

@@ -34,8 +34,9 @@ enum {
 /* TlbResult.code_attr: the page's GP attribute. */
 enum { ARM_CODE_GUARDED = 1 };
 
-#define ARM_MW_SP0 (1ull << 32)      /* PSTATE.SP is 0: SP is SP_EL0 */
-#define ARM_MW_FP_EXACT (1ull << 33) /* FPCR.FZ, FZ16 or AHP */
+#define ARM_MW_SP0      (1ull << 32) /* PSTATE.SP is 0: SP is SP_EL0 */
+#define ARM_MW_FP_EXACT (1ull << 33) /* FPCR.FZ16 or AHP, or FZ while FPSR.IXC is 0 */
+#define ARM_MW_FP_FLUSH (1ull << 34) /* FPCR.FZ alone, FPSR.IXC is 1 */
 
 typedef struct Trans {
     IrBlock *ir;

@@ -229,8 +229,8 @@ static uint64_t gen_fp(uint64_t *seed)
 
 void gen_state(A64State *s, uint64_t scratch, uint64_t end, uint64_t *seed)
 {
-    /* RMode and DN, for which code is inline, more often than FZ, FZ16 and AHP too */
-    static const uint32_t fpcr[4] = { 0, 0x02c00000, 0x02c00000, 0x07c80000 };
+    /* RMode, DN and FZ, for which code is inline, more often than FZ16 and AHP too */
+    static const uint32_t fpcr[4] = { 0, 0x02c00000, 0x03c00000, 0x07c80000 };
 
     for (unsigned i = 0; i < 31; i++) {
         s->x[i] = gen_interesting(seed);
@@ -242,6 +242,7 @@ void gen_state(A64State *s, uint64_t scratch, uint64_t end, uint64_t *seed)
     s->x[REG_END] = end;
     s->sp = scratch + 0x2000;
     s->nzcv = case_random(seed) & 0xf0000000;
+    s->fpsr = case_random(seed) % 2 ? 0 : case_random(seed) & 0x0800009f;
     s->fpcr = fpcr[case_random(seed) % 4] & case_random(seed);
     for (unsigned i = 0; i < 32; i++) {
         s->v[i][0] = gen_fp(seed);

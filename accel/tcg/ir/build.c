@@ -62,7 +62,7 @@ void ir_begin(IrBlock *ir, uint16_t delta)
     ir->start_delta = delta;
     ir->peeked = 0;
     ir->build->sets_flags = false;
-    ir->fp_exact = false;
+    ir->fp_exact = ir->fp_flush = false;
     memset(&ir->insn[0], 0, sizeof(ir->insn[0]));
     ir_forget_state(ir);
 }

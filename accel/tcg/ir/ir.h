@@ -298,6 +298,8 @@ typedef struct IrBlock {
     /* The guest flushes subnormals or has another half format: "fp" rows by reference functions.
      * Else they need not look at FpEnv's modes but for `round` and `default_nan`. */
     bool fp_exact;
+    /* It flushes subnormal singles and doubles, in and out, and its inexact flag stands. */
+    bool fp_flush;
     const IrHelper *helper[IR_MAX_HELPERS];
     IrV128 vconst[IR_MAX_VCONSTS];
     IrGuestInsn guest[IR_MAX_GUEST_INSNS + 1];

@@ -79,13 +79,14 @@ void test_main(void)
     for (unsigned e = 0; e < sizeof(events) / sizeof(events[0]); e++) {
         text(events[e].name);
         text("\r\n");
-        for (unsigned n = 0; n < sizeof(inputs) / sizeof(inputs[0]) * 8; n++) {
-            uint64_t fpcr = (uint64_t)(n & 3) << 22 | (uint64_t)(n >> 2 & 1) << 25;
+        for (unsigned n = 0; n < sizeof(inputs) / sizeof(inputs[0]) * 16; n++) {
+            uint64_t fpcr = (uint64_t)(n & 3) << 22 | (uint64_t)(n >> 2 & 1) << 25 |
+                            (uint64_t)(n >> 3 & 1) << 24;
             Out o = { 0 };
 
             /* three times: the second and third by linked blocks */
             for (unsigned again = 0; again < 3; again++) {
-                events[e].run(&o, fpcr, n & 2 ? 0x08000000 : 0, inputs[n / 8]);
+                events[e].run(&o, fpcr, n & 2 ? 0x08000010 : 0, inputs[n / 16]);
             }
             hex(o.fpsr);
             hex(o.quotient);

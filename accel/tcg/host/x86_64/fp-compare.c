@@ -18,7 +18,7 @@ static uint64_t fp_compare_call(Cpu *cpu, uint64_t esize, uint64_t signalling)
 
 void x64_op_FLAGS_FCMP(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    if (insn->sub >= 2 && !e->ir->fp_exact) {
+    if (insn->sub >= 2 && !x64_fp_calls(e)) {
         unsigned x[2];
         X64Stub *s;
 
@@ -28,6 +28,7 @@ void x64_op_FLAGS_FCMP(X64Emit *e, unsigned id, const IrInsn *insn)
         s = x64_fp_slow(e, insn, 0, x, 2);
         s->type = IR_FLAGS;
         s->addr = insn->sub;
+        x64_fp_check_inputs(e, s, insn->sub, true, x, 2);
         x64_v2(&e->a, XO_UCOMIS | (insn->sub == 3 ? X_66 : 0), x[0], x[1]);
         x64_jcc(&e->a, CC_P, &s->entry);
         x64_bind(&e->a, &s->back);
@@ -55,9 +56,25 @@ void x64_fp_compare_stub(X64Emit *e, X64Stub *s)
                 ir_op_info[s->op].name);
 }
 
+/* eax: NZCV in bits 3..0. Uses rcx. */
 void x64_fp_unordered(X64Emit *e, const X64Stub *s)
 {
+    X64Label unordered = X64_LABEL, end = X64_LABEL;
+
+    if (e->ir->fp_flush) { /* subnormal operands come here too */
+        x64_alu_ri(&e->a, ALU_CMP, false, RAX, 3);
+        x64_jcc(&e->a, CC_E, &unordered);
+        x64_mov_rr(&e->a, false, RCX, RAX);
+        x64_alu_ri(&e->a, ALU_AND, false, RCX, 4); /* Z to bit 6 of AH, N to bit 0 */
+        x64_shift_ri(&e->a, SH_SHL, false, RCX, 12);
+        x64_alu_ri(&e->a, ALU_AND, false, RAX, 8);
+        x64_shift_ri(&e->a, SH_SHL, false, RAX, 5);
+        x64_alu_rr(&e->a, ALU_OR, false, RAX, RCX);
+        x64_jmp(&e->a, &end);
+        x64_bind(&e->a, &unordered);
+    }
     x64_op0(&e->a, 0xb4); /* mov ah, imm8 */
     x64_byte(&e->a, s->unordered ? s->unordered : X64_UNORDERED_GT);
+    x64_bind(&e->a, &end);
     x64_op0(&e->a, 0x9e); /* sahf */
 }

@@ -96,6 +96,7 @@ static bool fp_rint(X64Emit *e, unsigned id, const IrInsn *insn)
     a = fp_source(e, insn);
     d = x64_xdef(e, id);
     s = x64_fp_slow(e, insn, d, &a, 1);
+    x64_fp_check_inputs(e, s, ir_desc_esize(desc), scalar, &a, 1);
     if (away) {
         fp_round_away(e, ir_desc_esize(desc), scalar, a);
         x64_vmov(&e->a, d, 3);
@@ -127,6 +128,9 @@ static bool fp_format(X64Emit *e, unsigned id, const IrInsn *insn)
     a = x64_xreg(e, insn->arg[0], 1);
     d = x64_xdef(e, id);
     s = x64_fp_slow(e, insn, d, &a, 1);
+    if (from >= 2) { /* half is not flushed by what flushes the others */
+        x64_fp_check_inputs(e, s, from, scalar, &a, 1);
+    }
     if (high) {
         x64_v2i(&e->a, XO_PSHUFD, 3, a, 0xee);
         a = 3;
@@ -204,6 +208,7 @@ static void fp_to_int(X64Emit *e, X64Stub *s, IrDesc desc, unsigned r, unsigned 
     bool env = round == IR_ROUND_ENV, given = !env && round != FP_RTZ;
     X64Op op = x64_fp_op(env ? XO_CVTF2SI : XO_CVTTF2SI, esize, true);
 
+    x64_fp_check_inputs(e, s, esize, true, &a, 1);
     if (ir_desc_immediate(desc)) {
         fp_scale_up(e, s, esize, ir_desc_immediate(desc), a);
         from = a = 3;
@@ -246,6 +251,7 @@ static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
     a = x = fp_source(e, insn);
     d = x64_xdef(e, id);
     s = x64_fp_slow(e, insn, d, &a, 1);
+    x64_fp_check_inputs(e, s, 2, false, &a, 1);
     if (!(ir_desc_variant(desc) & 1)) { /* from +0 to below 2^31 */
         x64_fp_opm(e, XO_PMINUD, 0, a, x64_fp_const(e, offsetof(X64FpConst, pos_max)));
         x64_v3(&e->a, XO_PCMPEQD, 0, 0, a);
@@ -351,7 +357,7 @@ static bool fp_itof_is_inline(const X64Emit *e, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
 
-    return !e->ir->fp_exact && ir_desc_esize(desc) >= 2 && ir_desc_immediate(desc) <= 64 &&
+    return !x64_fp_calls(e) && ir_desc_esize(desc) >= 2 && ir_desc_immediate(desc) <= 64 &&
            (ir_desc_variant(desc) >> 1 & 3) >= 2 && ir_desc_round(desc) == IR_ROUND_ENV;
 }
 

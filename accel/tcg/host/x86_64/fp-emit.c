@@ -174,7 +174,78 @@ void x64_fp_check_mask(X64Emit *e, X64Stub *s, unsigned x)
     x64_jcc(&e->a, CC_NE, &s->entry);
 }
 
-enum { FP_CMP_EQ, FP_CMP_LT, FP_CMP_LE, FP_CMP_UNORD, FP_CMP_EQ_UQ = 8 };
+enum {
+    FP_CMP_EQ,
+    FP_CMP_LT,
+    FP_CMP_LE,
+    FP_CMP_UNORD,
+    FP_CMP_NEQ, /* or unordered */
+    FP_CMP_EQ_UQ = 8,
+    FP_CMP_NGT_UQ = 26,
+};
+
+static X64Mem fp_const_min(const X64Emit *e, unsigned esize)
+{
+    return x64_fp_const(e, esize == 3 ? offsetof(X64FpConst, min64) : offsetof(X64FpConst, min32));
+}
+
+static X64Mem fp_const_abs(const X64Emit *e, unsigned esize)
+{
+    return x64_fp_const(e, esize == 3 ? offsetof(X64FpConst, abs64) : offsetof(X64FpConst, abs32));
+}
+
+void x64_fp_check_inputs(X64Emit *e, X64Stub *s, unsigned esize, bool scalar, const unsigned *x,
+                         unsigned n)
+{
+    X64Op cmp = x64_fp_op(XO_CMPPS, esize, false);
+    X64Op ucomis = XO_UCOMIS | (esize == 3 ? X_66 : 0);
+
+    for (unsigned k = 0; k < n && e->ir->fp_flush; k++) {
+        X64Label normal = X64_LABEL;
+
+        x64_fp_opm(e, XO_ANDPS, 0, x[k], fp_const_abs(e, esize));
+        if (scalar) {
+            x64_v2m(&e->a, ucomis, 0, fp_const_min(e, esize));
+            x64_jcc(&e->a, CC_AE, &normal);
+            x64_v3(&e->a, XO_XORPS, 3, 3, 3);
+            x64_v2(&e->a, ucomis, 0, 3);
+            x64_jcc(&e->a, CC_NE, &s->entry); /* neither zero nor a NaN */
+            x64_bind(&e->a, &normal);
+        } else {
+            x64_v3(&e->a, XO_XORPS, 3, 3, 3);
+            x64_v3i(&e->a, cmp, 3, 3, 0, FP_CMP_LT);
+            x64_vex_rmi(&e->a, cmp, 0, 0, fp_const_min(e, esize), FP_CMP_LT);
+            x64_v3(&e->a, XO_ANDPS, 0, 0, 3);
+            x64_fp_check_mask(e, s, 0);
+        }
+    }
+}
+
+/* The same of a result: a NaN, or not zero and up to the least normal number. */
+static void fp_check_flushed(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x)
+{
+    unsigned esize = ir_desc_esize(desc);
+    X64Op cmp = x64_fp_op(XO_CMPPS, esize, false);
+    X64Op ucomis = XO_UCOMIS | (esize == 3 ? X_66 : 0);
+    X64Label normal = X64_LABEL;
+
+    x64_fp_opm(e, XO_ANDPS, 0, x, fp_const_abs(e, esize));
+    if (ir_desc_width(desc) == IR_SCALAR) {
+        x64_v2m(&e->a, ucomis, 0, fp_const_min(e, esize));
+        x64_jcc(&e->a, CC_A, &normal);
+        x64_v3(&e->a, XO_XORPS, 3, 3, 3);
+        x64_v2(&e->a, ucomis, 0, 3);
+        x64_jcc(&e->a, CC_P, &s->entry);
+        x64_jcc(&e->a, CC_NE, &s->entry);
+        x64_bind(&e->a, &normal);
+    } else {
+        x64_v3(&e->a, XO_XORPS, 3, 3, 3);
+        x64_v3i(&e->a, cmp, 3, 3, 0, FP_CMP_NEQ);
+        x64_vex_rmi(&e->a, cmp, 0, 0, fp_const_min(e, esize), FP_CMP_NGT_UQ);
+        x64_v3(&e->a, XO_ANDPS, 0, 0, 3);
+        x64_fp_check_mask(e, s, 0);
+    }
+}
 
 void x64_fp_check_nan(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x, unsigned y)
 {
@@ -192,11 +263,14 @@ void x64_fp_check_nan(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x, unsigned 
 void x64_fp_check_tiny(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x)
 {
     bool dbl = ir_desc_esize(desc) == 3;
-    X64Mem abs = x64_fp_const(e, dbl ? offsetof(X64FpConst, abs64) : offsetof(X64FpConst, abs32));
-    X64Mem min = x64_fp_const(e, dbl ? offsetof(X64FpConst, min64) : offsetof(X64FpConst, min32));
+    X64Mem min = fp_const_min(e, dbl ? 3 : 2);
     X64Op cmp = x64_fp_op(XO_CMPPS, dbl ? 3 : 2, false);
 
-    x64_fp_opm(e, XO_ANDPS, 0, x, abs);
+    if (e->ir->fp_flush) {
+        fp_check_flushed(e, s, desc, x);
+        return;
+    }
+    x64_fp_opm(e, XO_ANDPS, 0, x, fp_const_abs(e, dbl ? 3 : 2));
     if (ir_desc_width(desc) == IR_SCALAR) { /* ZF: equal or unordered */
         x64_v2m(&e->a, XO_UCOMIS | (dbl ? X_66 : 0), 0, min);
         x64_jcc(&e->a, CC_E, &s->entry);
@@ -323,8 +397,9 @@ static void fp_arith(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Op op = x64_fp_op(fp_arith_op(insn->op), ir_desc_esize(desc), scalar);
     X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
 
+    x64_fp_check_inputs(e, s, ir_desc_esize(desc), scalar, x, 2);
     x64_v3(&e->a, op, d, x[swap], x[!swap]);
-    if (insn->op == IR_VFADD || insn->op == IR_VFSUB) {
+    if (!e->ir->fp_flush && (insn->op == IR_VFADD || insn->op == IR_VFSUB)) {
         x64_fp_check_nan(e, s, desc, d, d);
     } else {
         x64_fp_check_tiny(e, s, desc, d);
@@ -344,6 +419,7 @@ static void fp_sqrt(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Op op = x64_fp_op(XO_SQRTPS, ir_desc_esize(desc), scalar);
     X64Stub *s = x64_fp_slow(e, insn, d, &a, 1);
 
+    x64_fp_check_inputs(e, s, ir_desc_esize(desc), scalar, &a, 1);
     if (scalar) {
         x64_v3(&e->a, XO_XORPS, d, d, d);
         x64_v3(&e->a, op, d, d, a);
@@ -368,6 +444,7 @@ static void fp_minmax(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned d = x64_xdef(e, id);
     X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
 
+    x64_fp_check_inputs(e, s, ir_desc_esize(desc), scalar, x, 2);
     x64_fp_check_nan(e, s, desc, x[0], x[1]);
     x64_v3(&e->a, op, 3, x[0], x[1]);
     x64_v3(&e->a, op, d, x[1], x[0]);
@@ -389,10 +466,16 @@ static void fp_fma(X64Emit *e, unsigned id, const IrInsn *insn)
     for (unsigned k = 0; k < 3; k++) {
         x[k] = fp_operand(e, insn, k, false);
     }
+    if (e->ir->fp_flush && x[2] == 3) { /* which the checks use */
+        e->xlocked |= 1u << x[0] | 1u << x[1] | 1u << 3;
+        x[2] = x64_xtmp(e);
+        x64_vmov(&e->a, x[2], 3);
+    }
 
     unsigned d = x64_xdef(e, id);
     X64Stub *s = x64_fp_slow(e, insn, d, x, 3);
 
+    x64_fp_check_inputs(e, s, ir_desc_esize(desc), scalar, x, 3);
     if (scalar && !fp_is_narrow(e, insn, 0)) {
         x64_fp_low(e, dbl ? 8 : 4, d, x[0]);
     } else {
@@ -416,6 +499,7 @@ static void fp_compare(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned d = x64_xdef(e, id);
     X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
 
+    x64_fp_check_inputs(e, s, ir_desc_esize(desc), scalar, x, 2);
     x64_fp_check_nan(e, s, desc, x[0], x[1]);
     if (variant == 0) {
         x64_v3i(&e->a, op, d, x[0], x[1], FP_CMP_EQ);
@@ -446,7 +530,7 @@ bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
         fp_vlow(e, id, insn);
         return true;
     }
-    if (e->ir->fp_exact || !ir_op_info[insn->op].is_vector || ir_desc_esize(insn->imm) < 2) {
+    if (x64_fp_calls(e) || !ir_op_info[insn->op].is_vector || ir_desc_esize(insn->imm) < 2) {
         return false;
     }
     if (ir_desc_esize(insn->imm) == 3 && ir_desc_width(insn->imm) == IR_W64) {

@@ -32,6 +32,7 @@ typedef struct FpRun {
     TcgBlock block;
     IrBlock *ir;
     uint64_t seed;
+    bool flush;
     unsigned wrong, done;
 } FpRun;
 
@@ -92,6 +93,7 @@ static bool fp_emit(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, bool ex
     IrVal a[3], d;
 
     ir_begin(r->ir, 0);
+    r->ir->fp_flush = r->flush;
     ir_insn(r->ir, 0, 4, 0);
     for (unsigned k = 0; k < n_args; k++) {
         a[k] = ir_get(r->ir, IR_V128, v + k * 16, 4);
@@ -163,7 +165,8 @@ static void fp_cross(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, unsign
         r->cpu->v[2].u64[1] = junk;
         r->cpu->fp.env.round = k & 3;
         r->cpu->fp.env.default_nan = k >> 5 & 1;
-        r->cpu->fp.env.flags = (uint8_t)(junk >> 20 & 1 ? FP_INEXACT : 0);
+        r->cpu->fp.env.flags = junk >> 20 & 1 || r->flush ? FP_INEXACT : 0;
+        r->cpu->fp.env.flush_inputs = r->cpu->fp.env.flush_outputs = r->flush;
         r->cpu->x = 0;
         fp_compare(r, op, desc, extract);
     }
@@ -171,7 +174,7 @@ static void fp_cross(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, unsign
 
 /* ---- the test's CPU ---- */
 
-static FpRun *fp_new(const char *tier)
+static FpRun *fp_new(const char *tier, bool flush)
 {
     FpRun *r = g_new0(FpRun, 1);
     char *p = mmap(NULL, sizeof(TcgCpu) + sizeof(FpCpu), PROT_READ | PROT_WRITE,
@@ -179,6 +182,7 @@ static FpRun *fp_new(const char *tier)
     g_autoptr(GError) err = NULL;
 
     r->seed = 11;
+    r->flush = flush;
     r->tc = (TcgCpu *)p;
     r->cpu = (FpCpu *)(p + sizeof(TcgCpu));
     r->ir = ir_block_new();
@@ -225,7 +229,7 @@ static const struct {
     { 3, IR_SCALAR }, { 2, IR_SCALAR }, { 3, IR_W128 }, { 2, IR_W128 }, { 2, IR_W64 }
 };
 
-static void fp_arithmetic(const char *tier)
+static void fp_arithmetic(const char *tier, bool flush)
 {
     static const struct {
         uint16_t op;
@@ -236,7 +240,7 @@ static void fp_arithmetic(const char *tier)
         { IR_VFMAXNM, 2, 1 }, { IR_VFMULX, 2, 1 }, { IR_VFMA, 3, 4 },  { IR_VFSQRT, 1, 1 },
         { IR_VFRINT, 1, 2 },  { IR_VFABS, 1, 1 },  { IR_VFNEG, 1, 1 },
     };
-    FpRun *r = fp_new(tier);
+    FpRun *r = fp_new(tier, flush);
 
     if (!r) {
         test_skip("no executable memory, or an old CPU");
@@ -262,13 +266,13 @@ static void fp_arithmetic(const char *tier)
 
 TEST(x64_fp, arithmetic_as_the_reference)
 {
-    fp_arithmetic(NULL);
+    fp_arithmetic(NULL, false);
 }
 
 /* Without AVX and FMA. */
 TEST(x64_fp, arithmetic_as_the_reference_by_sse)
 {
-    fp_arithmetic("v2");
+    fp_arithmetic("v2", false);
 }
 
 /* To integers: each rounding, both signs, both sizes; to a vector and to a general register. */
@@ -299,7 +303,7 @@ static void fp_from_integers(FpRun *r, unsigned esize, IrWidth width)
     }
 }
 
-static void fp_conversions(const char *tier)
+static void fp_conversions(const char *tier, bool flush)
 {
     static const struct {
         uint8_t to, width, variant;
@@ -307,7 +311,7 @@ static void fp_conversions(const char *tier)
                     { 3, IR_W128, 6 },   { 2, IR_W64, 3 },    { 2, IR_SCALAR, 1 },
                     { 3, IR_SCALAR, 1 }, { 2, IR_W128, 1 },   { 2, IR_W128, 5 },
                     { 1, IR_SCALAR, 2 }, { 1, IR_SCALAR, 3 }, { 1, IR_W64, 2 } };
-    FpRun *r = fp_new(tier);
+    FpRun *r = fp_new(tier, flush);
 
     if (!r) {
         test_skip("no executable memory, or an old CPU");
@@ -332,10 +336,108 @@ static void fp_conversions(const char *tier)
 
 TEST(x64_fp, conversions_as_the_reference)
 {
-    fp_conversions(NULL);
+    fp_conversions(NULL, false);
 }
 
 TEST(x64_fp, conversions_as_the_reference_by_sse)
 {
-    fp_conversions("v2");
+    fp_conversions("v2", false);
+}
+
+/* Subnormals flushed, inexact raised before. */
+TEST(x64_fp, flushes_as_the_reference)
+{
+    fp_arithmetic(NULL, true);
+    fp_conversions(NULL, true);
+}
+
+static bool fp_holds(unsigned nzcv, IrCond cond)
+{
+    bool n = nzcv >> 3 & 1, z = nzcv >> 2 & 1, c = nzcv >> 1 & 1, v = nzcv & 1;
+    bool yes = cond < IR_COND_CS   ? z
+               : cond < IR_COND_MI ? c
+               : cond < IR_COND_VS ? n
+               : cond < IR_COND_HI ? v
+               : cond < IR_COND_GE ? c && !z
+               : cond < IR_COND_GT ? n == v
+                                   : !z && n == v;
+
+    return yes != (cond & 1);
+}
+
+/* x := the conditions of @mask, one a bit; the flags too when @store. */
+static bool fp_emit_compare(FpRun *r, unsigned esize, bool signalling, uint32_t mask, bool store)
+{
+    uint32_t v = offsetof(FpCpu, v);
+    IrVal f, x;
+
+    ir_begin(r->ir, 0);
+    r->ir->fp_flush = r->flush;
+    ir_insn(r->ir, 0, 4, 0);
+    f = ir_flags_fcmp(r->ir, esize, signalling, ir_get(r->ir, IR_V128, v, 4),
+                      ir_get(r->ir, IR_V128, v + 16, 4));
+    if (store) {
+        ir_set_flags(r->ir, f);
+    }
+    x = ir_i32(r->ir, 0);
+    for (unsigned cond = 0; cond < 14; cond++) {
+        if (mask >> cond & 1) {
+            x = ir_or(r->ir, x, ir_shli(r->ir, ir_flags_cond(r->ir, f, (IrCond)cond), cond));
+        }
+    }
+    ir_set(r->ir, offsetof(FpCpu, x), 2, x);
+    ir_exit(r->ir, 4);
+    ir_finish(r->ir);
+    r->chunk.code = r->chunk.code_start;
+    return tcg_host_x86_64.emit(&r->cache, &r->chunk, r->ir, &r->block);
+}
+
+static void fp_compare_pairs(FpRun *r, unsigned esize, bool signalling, uint32_t mask, bool store)
+{
+    unsigned n = fp_n_values(esize);
+
+    for (unsigned k = 0; k < n * n; k++) {
+        IrFpState st = {
+            .env = { .flags = FP_INEXACT, .flush_inputs = r->flush, .flush_outputs = r->flush }
+        };
+        uint32_t want = 0, nzcv;
+
+        r->cpu->v[0].u64[0] = fp_value(r, esize, k / n);
+        r->cpu->v[1].u64[0] = fp_value(r, esize, k % n);
+        r->cpu->v[0].u64[1] = r->cpu->v[1].u64[1] = fp_random(r);
+        r->cpu->fp = st;
+        r->cpu->flags = 0;
+        tcg_host_x86_64.enter(&r->cpu->cpu, r->block.host_entry);
+        nzcv = ir_ref_fcmp(&r->cpu->v[0], &r->cpu->v[1], esize, signalling, &st);
+        for (unsigned cond = 0; cond < 14; cond++) {
+            want |= (mask >> cond & 1 && fp_holds(nzcv, (IrCond)cond)) ? 1u << cond : 0;
+        }
+        r->done++;
+        if (r->cpu->x != want || r->cpu->fp.env.flags != st.env.flags ||
+            (store && ir_flags_unpack(r->cpu->flags) >> 28 != nzcv)) {
+            r->wrong++;
+        }
+    }
+}
+
+/* Every condition alone, and all of them, of which some need the other view of "unordered". */
+TEST(x64_fp, compares_as_the_reference)
+{
+    for (unsigned flush = 0; flush < 2; flush++) {
+        FpRun *r = fp_new(NULL, flush);
+
+        if (!r) {
+            test_skip("no executable memory, or an old CPU");
+            return;
+        }
+        for (unsigned n = 0; n < 15 * 8; n++) {
+            uint32_t mask = n / 8 < 14 ? 1u << n / 8 : 0x3fff;
+
+            EXPECT(fp_emit_compare(r, 2 + (n & 1), n & 2, mask, n & 4));
+            fp_compare_pairs(r, 2 + (n & 1), n & 2, mask, n & 4);
+        }
+        EXPECT_EQ(r->wrong, 0);
+        EXPECT(r->done > 400000);
+        fp_free(r);
+    }
 }

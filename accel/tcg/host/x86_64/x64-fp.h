@@ -77,6 +77,15 @@ X64Stub *x64_fp_slow(X64Emit *e, const IrInsn *insn, unsigned d, const unsigned 
 void x64_fp_check_nan(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x, unsigned y);
 /* To the stub when a lane of @x is a NaN or the least normal number. Uses xmm0, xmm3, rax. */
 void x64_fp_check_tiny(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x);
+/* Where the guest flushes: to the stub when a lane of an operand is subnormal. Uses xmm0, xmm3,
+ * rax. */
+void x64_fp_check_inputs(X64Emit *e, X64Stub *s, unsigned esize, bool scalar, const unsigned *x,
+                         unsigned n);
+/* Whether the block's modes leave nothing but the reference functions. */
+static inline bool x64_fp_calls(const X64Emit *e)
+{
+    return e->ir->fp_exact || (e->ir->fp_flush && !e->a.avx);
+}
 /* To the stub when a top bit of the 32-bit lanes of @x is set. Uses rax. */
 void x64_fp_check_mask(X64Emit *e, X64Stub *s, unsigned x);
 
