@@ -18,6 +18,8 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+enum { CACHE_QUIET = 32 }; /* stores to a page without blocks until it counts as data */
+
 static uint64_t cache_page_key(const RamBlock *ram, uint64_t page_off)
 {
     return (uint64_t)ram->id << 40 | page_off >> GUEST_PAGE_BITS;
@@ -112,7 +114,6 @@ bool tcg_cache_init(Tcg *t, uint64_t bytes, GError **err)
     uint64_t first;
 
     mutex_init(&t->lock);
-    t->pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     t->cache.host = t->host;
     t->cache.priv = t;
     t->epoch = 1;
@@ -142,8 +143,8 @@ void tcg_cache_free(Tcg *t)
         }
     }
     g_free(t->chunks);
-    if (t->pages) {
-        g_hash_table_destroy(t->pages);
+    for (RamBlock *ram = ram_first(t->machine); ram; ram = ram->next) {
+        g_clear_pointer(&ram->code, g_free);
     }
     if (t->cache.rw) {
         munmap(t->cache.rw, t->cache.size);
@@ -204,22 +205,22 @@ TcgBlock *tcg_block_find(Tcg *t, RamBlock *ram, uint64_t page_off, unsigned delt
     return NULL;
 }
 
-static TcgBlock *cache_page_head(Tcg *t, const RamBlock *ram, uint64_t page_off)
+/* NULL: no code was ever there. */
+static TcgPage *cache_page_if(const RamBlock *ram, uint64_t page_off)
 {
-    uint64_t key = cache_page_key(ram, page_off);
+    TcgPage *pages = __atomic_load_n(&ram->code, __ATOMIC_ACQUIRE);
 
-    return g_hash_table_lookup(t->pages, &key);
+    return pages ? &pages[page_off / GUEST_PAGE_SIZE] : NULL;
 }
 
-static void cache_set_page_head(Tcg *t, const RamBlock *ram, uint64_t page_off, TcgBlock *b)
+/* Context: the lock is held. */
+static TcgPage *cache_page(RamBlock *ram, uint64_t page_off)
 {
-    uint64_t key = cache_page_key(ram, page_off);
-
-    if (b) {
-        g_hash_table_insert(t->pages, g_memdup2(&key, sizeof(key)), b);
-    } else {
-        g_hash_table_remove(t->pages, &key);
+    if (!ram->code) {
+        __atomic_store_n(&ram->code, g_new0(TcgPage, ram->size / GUEST_PAGE_SIZE + 1),
+                         __ATOMIC_RELEASE);
     }
+    return cache_page_if(ram, page_off);
 }
 
 enum { GRANULE = 64 };
@@ -245,6 +246,7 @@ TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
 {
     TcgBlock **head = &t->hash[cache_hash(b->ram, b->page_off, b->start_delta, b->mode_word)];
     TcgBlock *other;
+    TcgPage *page;
 
     mutex_lock(&t->lock);
     other = tcg_block_find(t, b->ram, b->page_off, b->start_delta, b->mode_word, b->target);
@@ -257,14 +259,17 @@ TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
     if (!ram_has_code(b->ram, b->page_off, GUEST_PAGE_SIZE)) {
         ram_code_set(b->ram, b->page_off, GUEST_PAGE_SIZE);
     }
+    page = cache_page(b->ram, b->page_off);
+    __atomic_fetch_or(&page->granules, b->granules, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!cache_source_holds(b)) {
         b->dead = true;
         mutex_unlock(&t->lock);
         return NULL;
     }
-    b->page_next = cache_page_head(t, b->ram, b->page_off);
-    cache_set_page_head(t, b->ram, b->page_off, b);
+    page->quiet = 0;
+    b->page_next = page->blocks;
+    page->blocks = b;
     b->chunk_next = b->chunk->blocks;
     b->chunk->blocks = b;
     b->hash_next = *head;
@@ -288,11 +293,15 @@ void tcg_block_link(Tcg *t, TcgExit *exit, TcgBlock *to)
     mutex_unlock(&t->lock);
 }
 
-/* Context: the lock is held. The page's list is the caller's care when @keep_page. */
+/*
+ * Context: the lock is held. The page stays one of code, though it may have no block any more: what
+ * is written once is often code again. Revoking write tags costs more than a few slow stores.
+ */
 static void cache_kill(Tcg *t, TcgBlock *b) REQUIRES(t->lock)
 {
     TcgBlock **p = &t->hash[cache_hash(b->ram, b->page_off, b->start_delta, b->mode_word)];
-    TcgBlock *head = cache_page_head(t, b->ram, b->page_off);
+    TcgPage *page = cache_page(b->ram, b->page_off);
+    TcgBlock **in_page = &page->blocks;
 
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
     for (; *p; p = &(*p)->hash_next) {
@@ -301,18 +310,14 @@ static void cache_kill(Tcg *t, TcgBlock *b) REQUIRES(t->lock)
             break;
         }
     }
-    if (head == b) {
-        cache_set_page_head(t, b->ram, b->page_off, b->page_next);
-        if (!b->page_next) {
-            ram_code_clear(b->ram, b->page_off, GUEST_PAGE_SIZE);
-        }
-    } else {
-        while (head && head->page_next != b) {
-            head = head->page_next;
-        }
-        if (head) {
-            head->page_next = b->page_next;
-        }
+    while (*in_page && *in_page != b) {
+        in_page = &(*in_page)->page_next;
+    }
+    if (*in_page) {
+        *in_page = b->page_next;
+    }
+    if (!page->blocks) {
+        __atomic_store_n(&page->granules, 0, __ATOMIC_SEQ_CST);
     }
     for (TcgExit *e = b->incoming; e; e = e->next_in) {
         t->host->unlink(&t->cache, e);
@@ -358,7 +363,7 @@ static void cache_invalidate(Tcg *t, TcgBlock *b, CacheDead *dead) REQUIRES(t->l
     cache_kill(t, b);
     __atomic_fetch_add(&t->invalidations, 1, __ATOMIC_RELAXED);
     if (dead->n < ARRAY_SIZE(dead->list)) {
-        dead->list[dead->n] = (TcgDead){ b->host_entry, b->start_delta };
+        dead->list[dead->n] = (TcgDead){ b->host_entry, b->mode_word, b->start_delta };
     }
     dead->n++;
 }
@@ -391,20 +396,40 @@ static void cache_fp_resume(const Tcg *t, uint32_t fp)
     }
 }
 
+static uint64_t cache_granules(uint64_t from, uint64_t last) /* offsets in the page */
+{
+    return UINT64_MAX << (from / 64) & UINT64_MAX >> (63 - last / 64);
+}
+
 void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
-    uint32_t fp = cache_fp_suspend(t);
     CacheDead dead = { .n = 0 };
+    uint32_t fp;
+    const TcgPage *near = cache_page_if(ram, off);
+    uint64_t from = off % GUEST_PAGE_SIZE, others;
 
+    /* Data beside code needs no lock: a block that is inserted meanwhile compares its source, and
+     * says where it lies before it does. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    others = near ? __atomic_load_n(&near->granules, __ATOMIC_SEQ_CST) : 0;
+    if (others && from + len <= GUEST_PAGE_SIZE &&
+        !(others & cache_granules(from, from + len - 1))) {
+        return;
+    }
+    fp = cache_fp_suspend(t);
     mutex_lock(&t->lock);
     for (uint64_t page = off & ~(uint64_t)(GUEST_PAGE_SIZE - 1); page < off + len;
          page += GUEST_PAGE_SIZE) {
         uint64_t lo = MAX(off, page) - page;
         uint64_t last = MIN(off + len - page, GUEST_PAGE_SIZE) - 1;
-        uint64_t hit = UINT64_MAX << (lo / 64) & UINT64_MAX >> (63 - last / 64);
-        TcgBlock *b = cache_page_head(t, ram, page), *next;
+        uint64_t hit = cache_granules(lo, last);
+        TcgPage *p = cache_page(ram, page);
 
-        for (; b; b = next) {
+        if (!p->blocks && ++p->quiet >= CACHE_QUIET) {
+            p->quiet = 0;
+            ram_code_clear(ram, page, GUEST_PAGE_SIZE);
+        }
+        for (TcgBlock *b = p->blocks, *next; b; b = next) {
             next = b->page_next;
             if (b->granules & hit) {
                 cache_invalidate(t, b, &dead);
@@ -424,7 +449,7 @@ void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
     mutex_lock(&t->lock);
     for (uint64_t page = off & ~(uint64_t)(GUEST_PAGE_SIZE - 1); page < off + len;
          page += GUEST_PAGE_SIZE) {
-        for (TcgBlock *b = cache_page_head(t, ram, page), *next; b; b = next) {
+        for (TcgBlock *b = cache_page(ram, page)->blocks, *next; b; b = next) {
             next = b->page_next;
             if (!cache_source_holds(b)) {
                 cache_invalidate(t, b, &dead);
@@ -453,6 +478,9 @@ static void cache_retire(Tcg *t) REQUIRES(t->lock)
     for (TcgBlock *b = c->blocks; b; b = b->chunk_next) {
         if (!b->dead) {
             cache_kill(t, b);
+            if (!cache_page(b->ram, b->page_off)->blocks) {
+                ram_code_clear(b->ram, b->page_off, GUEST_PAGE_SIZE);
+            }
         }
     }
     c->retired_at = __atomic_add_fetch(&t->epoch, 1, __ATOMIC_SEQ_CST);

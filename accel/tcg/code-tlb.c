@@ -118,7 +118,10 @@ static void jump_forget(TcgCpu *tc, const TcgDead *dead)
     for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
         TcgJumpTable *t = &tc->jump_table[k];
 
-        for (unsigned i = dead->delta / 4; t->n_used && i < TCG_JUMP_SIZE; i += IN_PAGE) {
+        if (!t->n_used || t->mode_word != (dead->mode_word & TCG_MODE_TARGET)) {
+            continue;
+        }
+        for (unsigned i = dead->delta / 4; i < TCG_JUMP_SIZE; i += IN_PAGE) {
             if (t->entry[i].host == dead->host) {
                 t->entry[i].pc = tcg_empty_pc(i);
                 t->entry[i].host = NULL;

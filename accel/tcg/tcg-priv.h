@@ -28,6 +28,8 @@ enum {
 
 /* TlbResult.code_attr of the page. */
 enum { TCG_MODE_ATTR_SHIFT = 48 };
+/* The target's part of a block's mode word. */
+#define TCG_MODE_TARGET (((uint64_t)1 << TCG_MODE_ATTR_SHIFT) - 1)
 
 /* What to drop: addresses, or with @bytes 0 the pages of @space that are not global. */
 typedef struct TcgFlush {
@@ -46,10 +48,18 @@ typedef struct TcgRevoke {
 /* A block that died, as jump caches name it. */
 typedef struct TcgDead {
     void *host;
+    uint64_t mode_word;
     uint16_t delta; /* of its first instruction in the page */
 } TcgDead;
 
 typedef struct TcgPerf TcgPerf;
+
+/* Of a page of RAM: RamBlock.code is an array of these. Guarded by the translator's lock. */
+typedef struct TcgPage {
+    TcgBlock *blocks;
+    uint64_t granules; /* atomic: 64-byte parts that some block was made of since there was none */
+    unsigned quiet;    /* stores that were seen since it had no block */
+} TcgPage;
 
 /* The translator of a machine. */
 struct Tcg {
@@ -66,7 +76,6 @@ struct Tcg {
     MemListener listener;
     TcgBlock *hash[TCG_HASH_SIZE]; /* heads: atomic; changed under `lock` */
     Mutex lock;                    /* blocks, links, chunks */
-    GHashTable *pages;             /* page of RAM -> first of its blocks */
     TcgChunk *chunks;              /* all, n_chunks */
     uint32_t n_chunks;
     TcgChunk *free_chunks, *full_first, *full_last, *retired;

@@ -203,6 +203,11 @@ TEST(tcg, stale_translation_is_dropped)
         *(uint32_t *)ram->host = 0xd2800020; /* as a direct store that nobody saw */
         tcg_code_check(t, ram, 0, GUEST_PAGE_SIZE);
         EXPECT(t->invalidations >= 1);
+        /* It may soon be code again; after some stores it counts as data. */
+        EXPECT(ram_has_code(ram, 0, 4));
+        for (unsigned i = 0; i < 64; i++) {
+            tcg_code_written(t, ram, 0, 4);
+        }
         EXPECT(!ram_has_code(ram, 0, 4));
     }
     tcg_bench_free(&b);

@@ -47,6 +47,7 @@ struct RamBlock {
     uint32_t flags;
     uint32_t log_clients;           /* atomic; bit per DirtyClient whose log is on */
     uint64_t *dirty[DIRTY_CLIENTS]; /* atomic words, a bit a page; 1: dirty */
+    void *code;                     /* atomic: the translator's pages, which it frees */
 };
 
 /*
