@@ -122,6 +122,30 @@ uboot)
         "$tinamou" system aarch64 -M virt -cpu cortex-a57 -m 256 -nographic -bios $bin \
         -fw_cfg opt/org.test,string=hello \
         -drive "if=none,file=$disk,format=raw,id=d0" -device virtio-blk-device,drive=d0 ;;
+uboot-linux)
+    # U-Boot loads the kernel: through fw_cfg, and from a file system on a virtio disk.
+    bin=/usr/lib/u-boot/qemu_arm64/u-boot.bin
+    [ -f $bin ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
+    fetch
+    go='booti $kernel_addr_r $ramdisk_addr_r:$filesize $fdtcontroladdr'
+    echo "== fw_cfg"
+    expect --timeout 60 "${panic[@]}" --expect 'stop autoboot' --send '' --expect '=> ' \
+        --send "qfw load \$kernel_addr_r \$ramdisk_addr_r; $go" --expect 'tinamou# ' \
+        --send 'poweroff -f' --wait -- "$tinamou" system aarch64 -M virt -cpu cortex-a57 \
+        -bios $bin "${linux[@]}" -append console=ttyAMA0
+    command -v mke2fs >/dev/null || { echo "no mke2fs: not from a disk"; exit 0; }
+    echo "== disk"
+    files=$(mktemp -d) disk=$guest/uboot-linux.img
+    trap 'rm -rf "$files"' EXIT
+    cp "$guest/Image" "$guest/initrd.gz" "$files"
+    rm -f "$disk"
+    mke2fs -q -t ext4 -d "$files" "$disk" 64M
+    expect --timeout 60 "${panic[@]}" --expect 'stop autoboot' --send '' --expect '=> ' \
+        --send 'virtio scan; load virtio 0 $kernel_addr_r Image' --expect 'bytes read' \
+        --send "setenv bootargs console=ttyAMA0; load virtio 0 \$ramdisk_addr_r initrd.gz; $go" \
+        --expect 'tinamou# ' --send 'poweroff -f' --wait -- "$tinamou" system aarch64 -M virt \
+        -cpu cortex-a57 -m 512 -nographic -bios $bin \
+        -drive "if=none,file=$disk,format=raw,id=d0" -device virtio-blk-device,drive=d0 ;;
 migrate)
     fetch
     state=$BUILD/guest/migrate.state
