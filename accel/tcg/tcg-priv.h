@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    TCG_HASH_SIZE = 1 << 16,
+    TCG_HASH_SIZE = 1 << 18,
     TCG_CHUNK_BYTES = 1 << 20,
     TCG_TLB_ENTRIES = 1024,
     REQ_TCG = REQ_ACCEL0,           /* messages of other vCPUs wait */
