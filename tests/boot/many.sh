@@ -40,24 +40,29 @@ boot() {
     return $status
 }
 
-pick() { # one of the arguments
+pick() { # one of the arguments; not in a subshell, whose RANDOM is another
     shift $((RANDOM % $#))
-    echo "$1"
+    picked=$1
 }
 
 # The arguments of a random mode.
 mode() {
-    local accel cpu smp one
-    accel=backend=$(pick x86_64 x86_64 x86_64 x86_64 x86_64 interp)
-    one=$(pick "" "" "" ,one-insn-per-tb=on)
-    accel+=$one
-    accel+=$(pick '' '' ,x-slow=5 ,x-slow=50 ,x-slow=90)
+    local accel cpu smp
+    pick x86_64 x86_64 x86_64 x86_64 x86_64 interp
+    accel=backend=$picked
+    pick '' '' ,x-slow=5 ,x-slow=50 ,x-slow=90
+    accel+=$picked
     # Blocks of one instruction in a small cache do nothing but be translated.
-    [ -n "$one" ] || accel+=$(pick "" "" ,tb-size=8 ,tb-size=8,x-chunk=512)
-    accel+=$(pick '' '' ,exact-flags=on)
-    cpu=$(pick max max,pauth-impdef=off max cortex-a53 cortex-a57 cortex-a72 neoverse-n1)
-    smp=$(pick 1 2 4)
-    echo "-M virt,gic-version=$(pick 2 3) -cpu $cpu -smp $smp -accel tcg,$accel"
+    pick '' '' ,tb-size=8 ,tb-size=8,x-chunk=512 ,one-insn-per-tb=on
+    accel+=$picked
+    pick '' '' ,exact-flags=on
+    accel+=$picked
+    pick max max,pauth-impdef=off max cortex-a53 cortex-a57 cortex-a72 neoverse-n1
+    cpu=$picked
+    pick 1 2 4
+    smp=$picked
+    pick 2 3
+    arguments=(-M "virt,gic-version=$picked" -cpu "$cpu" -smp "$smp" -accel "tcg,$accel")
 }
 
 bad=0
@@ -65,8 +70,8 @@ if $random; then
     RANDOM=${1:-$$}
     ok=0
     for i in $(seq "$times"); do
-        # shellcheck disable=SC2046
-        boot "$build/boots/random-$i.log" 200 $(mode) && ok=$((ok + 1))
+        mode
+        boot "$build/boots/random-$i.log" 200 "${arguments[@]}" && ok=$((ok + 1))
     done
     echo "random modes: $ok of $times boots"
     [ "$ok" -eq "$times" ] || bad=1
