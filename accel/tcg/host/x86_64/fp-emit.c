@@ -90,7 +90,7 @@ unsigned x64_fp_demand(const IrInsn *insn, unsigned n)
     case IR_STP:
         return n ? ir_memop_bytes(d) : 16;
     default:
-        return 16;
+        return x64_vec_demand(insn);
     }
 }
 

@@ -216,8 +216,18 @@ bool x64_vec_rev(X64Vec *v)
 
 bool x64_vec_duplane(X64Vec *v)
 {
+    static const X64Op load[4] = { XV_PBROADCASTB, XV_PBROADCASTW, XV_PBROADCASTD, XV_PBROADCASTQ };
     unsigned d = v->d, a = v->x[0], lane = v->imm;
 
+    if (a == XV_MEM && v->f->avx2) {
+        v->m.disp += (int32_t)(lane << v->esize);
+        x64_v2m(v->a, load[v->esize], d, v->m);
+        return true;
+    }
+    if (a == XV_MEM) {
+        x64_v2m(v->a, XO_MOVDQU_LD, d, v->m);
+        a = d;
+    }
     if (v->esize >= 2) {
         xv2i(v, XO_PSHUFD, d, a, v->esize == 3 ? (lane ? 0xee : 0x44) : lane * 0x55);
     } else if (lane == 0 && v->f->avx2) {

@@ -36,6 +36,8 @@ enum {
     /* AVX2 */
     XV_PBROADCASTB = 0x78 | X_0F38 | X_66,
     XV_PBROADCASTW = 0x79 | X_0F38 | X_66,
+    XV_PBROADCASTD = 0x58 | X_0F38 | X_66,
+    XV_PBROADCASTQ = 0x59 | X_0F38 | X_66,
     XV_PSLLVD = 0x47 | X_0F38 | X_66,
     XV_PSRLVD = 0x45 | X_0F38 | X_66,
     XV_PSRAVD = 0x46 | X_0F38 | X_66,

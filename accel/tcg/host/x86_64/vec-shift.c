@@ -263,11 +263,15 @@ bool x64_vec_widen(X64Vec *v)
     if (!v->esize) {
         return false;
     }
-    if (v->variant & 2) {
-        /* the high half of what the result's width needs */
-        if (v->width != IR_W128) {
-            return false;
-        }
+    if (v->variant & 2 && v->width != IR_W128) {
+        return false;
+    }
+    if (a == XV_MEM) {
+        v->m.disp += v->variant & 2 ? 8 : 0;
+        x64_v2m(v->a, v->variant & 1 ? sx[v->esize] : zx[v->esize], v->d, v->m);
+        return true;
+    }
+    if (v->variant & 2) { /* the high half of what the result's width needs */
         xv2i(v, XO_PSHUFD, v->d, a, 0xee);
         a = v->d;
     }

@@ -323,7 +323,7 @@ typedef struct X64VecRow {
     uint8_t temps;
     bool eflags;  /* destroys EFLAGS, uses rax */
     bool zeros;   /* lanes that are zero in every operand are zero in the result */
-    uint8_t fold; /* bit n: lane size for which the second operand may be memory; 16: a and b may
+    uint8_t fold; /* bit n: lane size for which the last operand may be memory; 16: a and b may
                      be exchanged */
 } X64VecRow;
 
@@ -368,7 +368,7 @@ static const X64VecRow x64_vec_rows[IR_N_OPS] = {
     [IR_VRORI] = { x64_vec_rori, 2, .zeros = true },
     [IR_VSHLV] = { x64_vec_shlv, 4, .zeros = true },
     [IR_VQSHLV] = { x64_vec_qshlv, 2, .eflags = true, .zeros = true },
-    [IR_VWIDEN] = { x64_vec_widen, 0 },
+    [IR_VWIDEN] = { x64_vec_widen, 0, .fold = 15 },
     [IR_VNARROW] = { x64_vec_narrow, 0 },
     [IR_VQADD] = { x64_vec_qadd, 3, .eflags = true, .zeros = true },
     [IR_VQSUB] = { x64_vec_qsub, 3, .eflags = true, .zeros = true },
@@ -383,7 +383,7 @@ static const X64VecRow x64_vec_rows[IR_N_OPS] = {
     [IR_VTRN] = { x64_vec_trn, 1, .zeros = true },
     [IR_VREV] = { x64_vec_rev, 0, .zeros = true },
     [IR_VEXT] = { x64_vec_ext, 0 },
-    [IR_VDUPLANE] = { x64_vec_duplane, 1 },
+    [IR_VDUPLANE] = { x64_vec_duplane, 1, .fold = 15 },
     [IR_VINSLANE] = { x64_vec_inslane, 1 },
     [IR_VTBL] = { x64_vec_tbl, 1 },
     [IR_VTBX] = { x64_vec_tbx, 2 },
@@ -440,11 +440,16 @@ bool x64_vec_is_inline(X64Emit *e, const IrInsn *insn)
     return ok;
 }
 
+unsigned x64_vec_demand(const IrInsn *insn)
+{
+    return x64_vec_rows[insn->op].zeros && ir_desc_width(insn->imm) == IR_W64 ? 8 : 16;
+}
+
 /* Whether the operands have nothing beyond 64 bits. */
 static bool x64_args_low(const X64Emit *e, const IrInsn *insn)
 {
     for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
-        if (!e->val[insn->arg[n]].low64) {
+        if (x64_fp_width(e, insn->arg[n]) > 8) {
             return false;
         }
     }
@@ -458,7 +463,8 @@ static bool x64_vec_is_memory(const X64Vec *v, unsigned n, X64Mem *m)
     unsigned id = v->insn->arg[n];
     X64Opd o;
 
-    if (x64_is_const(e, id) || e->val[id].reg != X64_NO_REG || e->val[id].last > e->i) {
+    if (x64_is_const(e, id) || e->val[id].reg != X64_NO_REG || e->val[id].last > e->i ||
+        e->val[id].demand < 16) {
         return false;
     }
     o = x64_where(e, id);
@@ -473,7 +479,12 @@ static void x64_vec_args(X64Vec *v, const X64VecRow *row)
     unsigned memory = 4;
 
     if (v->a->avx && (row->fold >> v->esize & 1) && insn->arg[0] != insn->arg[1]) {
-        if (x64_vec_is_memory(v, 1, &v->m)) {
+        if (!insn->arg[1]) {
+            if (x64_vec_is_memory(v, 0, &v->m)) {
+                v->x[0] = XV_MEM;
+                return;
+            }
+        } else if (x64_vec_is_memory(v, 1, &v->m)) {
             memory = 1;
         } else if ((row->fold & FOLD_SWAP) && x64_vec_is_memory(v, 0, &v->m)) {
             memory = 0;
@@ -503,7 +514,6 @@ void x64_vector(X64Emit *e, unsigned id, const IrInsn *insn)
         return;
     }
     if (x64_fp_emit(e, id, insn)) {
-        e->val[id].low64 = x64_fp_width(e, id) <= 8;
         return;
     }
     if (!x64_vec_is_inline(e, insn)) {
@@ -524,5 +534,4 @@ void x64_vector(X64Emit *e, unsigned id, const IrInsn *insn)
     if (!v.clean && !(v.width == IR_W64 && row->zeros && x64_args_low(e, insn))) {
         xv_trim(&v, v.d, v.esize);
     }
-    e->val[id].low64 = v.width != IR_W128;
 }

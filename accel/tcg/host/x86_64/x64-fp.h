@@ -57,6 +57,8 @@ void x64_fp_compare_stub(X64Emit *e, X64Stub *s);
 void x64_fp_unordered(X64Emit *e, const X64Stub *s);
 /* How many of the low bytes of operand @n are looked at. */
 unsigned x64_fp_demand(const IrInsn *insn, unsigned n);
+/* The same for rows of vec.c; of any operand. */
+unsigned x64_vec_demand(const IrInsn *insn);
 
 /* Run reference function @op on the vCPU's scratch vectors: 0.. to 4. */
 uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc);

@@ -90,7 +90,6 @@ typedef struct X64Val {
     uint8_t demand; /* of a V128: bytes from the lowest that anything looks at */
     bool zext;      /* an I32 whose register's upper half is known to be 0 */
     bool homed;     /* guest state at `home` holds it */
-    bool low64;     /* a V128 whose upper half is known to be 0 */
     uint8_t cond;   /* of a bundle in a slot: 0: the slot holds its word; else 1 + the even IrCond
                        that is all anybody wants of it: the slot holds that, 0 or 1 */
     int16_t slot;   /* of the frame; -1: none */
