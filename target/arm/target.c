@@ -310,9 +310,10 @@ static DisasIsa target_disas_isa(const Cpu *cpu)
 
 static const uint32_t target_pinned[] = {
     offsetof(ArmCpu, x[0]),  offsetof(ArmCpu, x[1]),  offsetof(ArmCpu, x[2]),
-    offsetof(ArmCpu, sp),    offsetof(ArmCpu, x[19]), offsetof(ArmCpu, x[3]),
-    offsetof(ArmCpu, x[20]), offsetof(ArmCpu, x[4]),  offsetof(ArmCpu, x[29]),
-    offsetof(ArmCpu, x[8]),  offsetof(ArmCpu, x[21]), offsetof(ArmCpu, x[30]),
+    offsetof(ArmCpu, x[3]),  offsetof(ArmCpu, sp),    offsetof(ArmCpu, x[4]),
+    offsetof(ArmCpu, x[19]), offsetof(ArmCpu, x[20]), offsetof(ArmCpu, x[5]),
+    offsetof(ArmCpu, x[29]), offsetof(ArmCpu, x[8]),  offsetof(ArmCpu, x[21]),
+    offsetof(ArmCpu, x[30]),
 };
 
 const Target target_aarch64 = {
