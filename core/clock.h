@@ -69,7 +69,8 @@ void clock_set_mode(Machine *m, ClockMode mode);
 void clock_advance_ns(Machine *m, int64_t delta_ns);
 /* The next deadline of @clock, INT64_MAX for none. */
 int64_t clock_next_deadline_ns(Machine *m, MachineClock clock);
-/* The wall clock goes on with machine time, from now: `-rtc clock=vm`. Before the machine starts. */
+/* The wall clock goes on with machine time, from now: `-rtc clock=vm`. Before the machine starts.
+ */
 void clock_set_rtc_machine(Machine *m);
 /* Set the wall clock the guest sees (`-rtc base=`): ns since 1970. */
 void clock_set_rtc_ns(Machine *m, int64_t rtc_ns);
