@@ -77,15 +77,15 @@ static void bench(void (*run)(Bench *b))
         ok = c && device_realize(&c->cpu.dev, &err);
         b.cpu[i] = c ? &c->cpu : NULL;
     }
+    b.target.tlb_fill = bench_fill;
+    for (unsigned i = 0; ok && i < 2; i++) { /* before their threads look */
+        b.cpu[i]->target = &b.target;
+        b.cpu[i]->target_state = &answers;
+    }
     if (!ok || !accel_attach(b.m, &accel_tcg, "backend=interp", &err) ||
         !machine_start(b.m, &err)) {
         test_fail(__FILE__, __LINE__, "%s", err->message);
         return;
-    }
-    b.target.tlb_fill = bench_fill;
-    for (unsigned i = 0; i < 2; i++) {
-        b.cpu[i]->target = &b.target;
-        b.cpu[i]->target_state = &answers;
     }
     cpu_run_on_wait(b.cpu[0], bench_call, &b);
     for (unsigned i = 0; i < 2; i++) {

@@ -65,7 +65,9 @@ powerkey)
     "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-arm64 ||
         { echo "skipped: no Debian kernel (network?)"; exit 77; }
     # The event: type 1 (key), code 116 (power), value 1 (pressed).
-    read_key='(head -c 24 /dev/input/event0 | od -An -tu2 -j16; echo po""wered; poweroff -f)'
+    # The device is open before the key is pressed: events before that are for nobody.
+    read_key='exec 3</dev/input/event0; echo wai""ting
+(head -c 24 <&3 | od -An -tu2 -j16; echo po""wered; poweroff -f) &'
     linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -m 512 -append console=ttyAMA0)
     for how in hmp qmp; do
         echo "== $how"
@@ -78,7 +80,7 @@ powerkey)
             monitor=(-qmp "unix:$qmp,server=on,wait=off")
         fi
         expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
-            --send "$read_key & sleep 2; echo wai\"\"ting" --expect waiting "${press[@]}" \
+            --send "$read_key" --expect waiting "${press[@]}" \
             --expect '1   116     1' --expect powered --expect 'Power down' --wait -- \
             "$tinamou" system aarch64 -M virt -cpu max "${linux[@]}" -nographic "${monitor[@]}"
     done ;;

@@ -14,7 +14,7 @@ aarch64-linux-gnu-gcc -O1 -DROUNDS="${1:-100}" -ffreestanding -nostdlib -static 
 run() { # name command...
     local name=$1 out
     shift
-    out=$(timeout 120 "$@" -nographic -kernel "$work/litmus.elf" </dev/null 2>&1 | tr -d '\r')
+    out=$(timeout 240 "$@" -nographic -kernel "$work/litmus.elf" </dev/null 2>&1 | tr -d '\r')
     case $out in
     *"LITMUS OK"*) echo "$name: $(grep -c ': ok' <<<"$out") tests, none failed" ;;
     *) echo "$name:"; echo "$out"; exit 1 ;;
