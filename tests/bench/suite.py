@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -73,9 +74,33 @@ class Clock:
         return time.clock_gettime(self.clock), time.monotonic()
 
 
-def run(command, limit):
-    """{row: (cpu, wall, checksum)} of one boot; and the log."""
-    rows, sums, log, begin = {}, {}, [], None
+class Jit:
+    """The counters of x-query-jit, by a QMP socket."""
+
+    def __init__(self, path):
+        self.path, self.file = path, None
+
+    def read(self):
+        if not self.file:
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(self.path)
+            self.file = s.makefile('rw')
+            self.ask('qmp_capabilities')
+        return {(c['group'], c['name']): c['value'] for c in self.ask('x-query-jit')['counters']}
+
+    def ask(self, what):
+        self.file.write(json.dumps({'execute': what}) + '\n')
+        self.file.flush()
+        for line in self.file:
+            message = json.loads(line)
+            if 'return' in message:
+                return message['return']
+        raise SystemExit('the QMP connection ended')
+
+
+def run(command, limit, jit=None):
+    """{row: (cpu, wall, checksum)} of one boot, with @jit also {row: counters}; and the log."""
+    rows, sums, log, begin, counted, before = {}, {}, [], None, {}, {}
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as child:
         clock = Clock(child.pid)
@@ -90,18 +115,21 @@ def run(command, limit):
                 if line.startswith('@BOOT'):
                     rows['boot'] = now[0], now[1] - start[1]
                 elif line.startswith('@B ') and len(word) == 2:
+                    before = jit.read() if jit else {}
                     begin = clock.now()
                 elif line.startswith('@E ') and len(word) == 3 and begin:
                     rows[word[1]] = now[0] - begin[0], now[1] - begin[1]
                     if word[2] != '0':
                         sums[word[1]] = 'status ' + word[2]
                     begin = None
+                    after = jit.read() if jit else {}
+                    counted[word[1]] = {k: v - before.get(k, 0) for k, v in after.items()}
                 elif line.startswith('@S ') and len(word) >= 3:
                     sums.setdefault(word[1], word[2])
         finally:
             killer.kill()
             killer.wait()
-    return {k: (*v, sums.get(k, '')) for k, v in rows.items()}, log
+    return {k: (*v, sums.get(k, '')) for k, v in rows.items()}, counted, log
 
 
 def command(emulator, files, cpu, smp, rows):
@@ -119,7 +147,7 @@ def measure(emulators, files, args, jobs):
     for n in range(args.rounds):
         for cpu, smp, rows in jobs:
             for name, emulator in emulators.items():
-                got, log = run(command(emulator, files, cpu, smp, rows), args.limit)
+                got, _, log = run(command(emulator, files, cpu, smp, rows), args.limit)
                 path = os.path.join(args.build, 'bench', f'suite-{name}.log')
                 with open(path, 'a', encoding='utf-8') as f:
                     f.write('\n'.join(log) + '\n')
@@ -131,6 +159,39 @@ def measure(emulators, files, args, jobs):
                     print(f'{name}, {cpu}: did not finish {" ".join(missing)}', file=sys.stderr)
         print(f'round {n + 1} of {args.rounds} done', file=sys.stderr)
     return found
+
+
+def per(c, what, unit, n):
+    return n * c.get(what, 0) / max(unit, 1)
+
+
+def counts(args, files, jobs):
+    """What each program makes the translator do, counted."""
+    tinamou = os.path.join(args.build, 'tinamou')
+    path = os.path.join(args.build, 'bench', 'suite.qmp')
+    everything = {}
+    print('| | guest M | host/guest | C calls | TLB misses | entries | blocks | translation % | '
+          'C code % |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|')
+    for cpu, smp, rows in jobs:
+        emulator = [tinamou, 'system', 'aarch64', '-accel', 'tcg,count=on', '-qmp',
+                    f'unix:{path},server=on,wait=off']
+        _, counted, _ = run(command(emulator, files, cpu, smp, rows), args.limit * 2, Jit(path))
+        for row, c in counted.items():
+            n = c['executed', 'guest instructions']
+            cycles = sum(v for (g, k), v in c.items() if g == 'cycles' and k != 'C code of these')
+            made = sum(c['cycles', k] for k in ('decode and build', 'emit', 'keep'))
+            calls = sum(v for (g, _), v in c.items() if g == 'calls')
+            print(f'| {row} | {n / 1e6:.1f} | {per(c, ("executed", "host instructions"), n, 1):.2f} | '
+                  f'{1000 * calls / n:.2f} | {per(c, ("slow accesses", "miss"), n, 1000):.3f} | '
+                  f'{per(c, ("run loop", "entries"), n, 1000):.3f} | '
+                  f'{c["translation", "blocks translated"]} | {100 * made / cycles:.1f} | '
+                  f'{per(c, ("cycles", "C code of these"), cycles, 100):.1f} |', flush=True)
+        everything[cpu] = {r: {f'{g}: {k}': v for (g, k), v in c.items() if v}
+                           for r, c in counted.items()}
+    out = os.path.join(args.build, 'bench', 'suite-counts.json')
+    with open(out, 'w', encoding='utf-8') as f:
+        json.dump(everything, f, indent=1)
+    print(f'(calls, misses and entries of the run loop in 1000 guest instructions; all in {out})')
 
 
 def show(found, out):
@@ -166,6 +227,8 @@ def main():
     p.add_argument('--rows', default='', help='these programs alone, comma-separated')
     p.add_argument('--cpu', default='', help='this model alone')
     p.add_argument('--limit', type=int, default=240, help='seconds for one boot and its programs')
+    p.add_argument('--count', action='store_true',
+                   help='no times: what our translator does for each program, counted')
     p.add_argument('--only', default='', help='ours or qemu alone')
     args = p.parse_args()
     args.build = os.path.abspath(args.build)
@@ -185,6 +248,9 @@ def main():
         jobs += [(cpu, 2, two)] if two else []
     if want is None and not args.cpu:
         jobs += [(cpu, 1, []) for cpu in BOOT_CPUS]
+    if args.count:
+        counts(args, files, [j for j in jobs if j[2]])
+        return
     found = measure(emulators, files, args, jobs)
     with open(os.path.join(args.build, 'bench', 'suite.json'), 'w', encoding='utf-8') as f:
         json.dump([[*k, v] for k, v in found.items()], f)

@@ -65,6 +65,7 @@ void x64_count_access(X64Emit *e, bool write)
 void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end)
 {
     X64Mem keep_ax = x64_env(lay->host_data), keep_dx = x64_env(lay->host_data + 8);
+    X64Mem began = x64_env(lay->host_data + 16);
 
     if (!lay->count_on) {
         return;
@@ -75,7 +76,13 @@ void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end)
     x64_byte(a, 0x31);
     x64_shift_ri(a, SH_SHL, true, RDX, 32);
     x64_alu_rr(a, ALU_OR, true, RAX, RDX);
-    x64_alu_mr(a, end ? ALU_ADD : ALU_SUB, true, x64_env(lay->count_cycles), RAX);
+    /* Only the end touches the sum, so that others can read it at any time. */
+    if (end) {
+        x64_alu_rm(a, ALU_SUB, true, RAX, began);
+        x64_alu_mr(a, ALU_ADD, true, x64_env(lay->count_cycles), RAX);
+    } else {
+        x64_rm(a, XO_MOV_RM_R | X_W, RAX, began);
+    }
     x64_rm(a, XO_MOV_R_RM | X_W, RAX, keep_ax);
     x64_rm(a, XO_MOV_R_RM | X_W, RDX, keep_dx);
 }
