@@ -41,6 +41,14 @@ static void mux_flush(Mux *x, unsigned i)
     }
 }
 
+/* Input is for who had the focus when it came, also when that is gone. */
+static void mux_flush_all(Mux *x)
+{
+    for (unsigned i = 0; i < x->n; i++) {
+        mux_flush(x, i);
+    }
+}
+
 static void mux_send_event(Mux *x, unsigned i, CharEvent event)
 {
     MuxFront *f = &x->front[i];
@@ -104,6 +112,7 @@ static void mux_byte(Mux *x, uint8_t b)
     if (x->got_key) {
         x->got_key = false;
         if (b != MUX_KEY) {
+            mux_flush(x, x->focus); /* what was typed before the key */
             mux_command(x, b);
             return;
         }
@@ -121,7 +130,7 @@ static unsigned mux_can_read(void *opaque)
     Mux *x = opaque;
 
     /* The keys must work even when the guest reads nothing. */
-    mux_flush(x, x->focus);
+    mux_flush_all(x);
     return x->front[x->focus].used < MUX_QUEUE ? MUX_QUEUE - x->front[x->focus].used : 1;
 }
 
@@ -132,7 +141,7 @@ static void mux_read(void *opaque, const uint8_t *buf, unsigned len)
     for (unsigned i = 0; i < len; i++) {
         mux_byte(x, buf[i]);
     }
-    mux_flush(x, x->focus);
+    mux_flush_all(x);
 }
 
 static void mux_event(void *opaque, CharEvent event)
@@ -235,7 +244,7 @@ static void mux_accept(Chardev *c)
 {
     Mux *x = c->state;
 
-    mux_flush(x, x->focus);
+    mux_flush_all(x);
     chardev_accept_input(x->base);
 }
 

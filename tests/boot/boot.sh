@@ -17,7 +17,9 @@ panic=(--fail-on 'Kernel panic' --fail-on 'Internal error: Oops')
 case $name in
 tiny)
     [ -f "$BUILD/tests/boot/tiny.elf" ] || { echo "skipped: no AArch64 assembler"; exit 77; }
-    expect --timeout 20 --expect 'q powers off' --raw 'abcq' --expect abc --expect bye --wait -- \
+    # What is typed in one go with the key goes to whom it was for.
+    expect --timeout 20 --expect 'q powers off' --raw '\x01cinfo status\n\x01c' \
+        --expect 'VM status: running' --raw 'abcq' --expect abc --expect bye --wait -- \
         "$tinamou" system aarch64 -M virt -cpu cortex-a57 -m 64 -nographic \
         -kernel "$BUILD/tests/boot/tiny.elf" ;;
 smp)
