@@ -58,6 +58,10 @@ static void bench_call(Cpu *cpu, void *arg)
     b->run(b);
 }
 
+static void bench_settled(Cpu *cpu, void *opaque)
+{
+}
+
 static void bench(void (*run)(Bench *b))
 {
     g_autoptr(GError) err = NULL;
@@ -87,6 +91,7 @@ static void bench(void (*run)(Bench *b))
         test_fail(__FILE__, __LINE__, "%s", err->message);
         return;
     }
+    cpu_run_on_wait(b.cpu[1], bench_settled, NULL); /* its thread has begun and touches nothing */
     cpu_run_on_wait(b.cpu[0], bench_call, &b);
     for (unsigned i = 0; i < 2; i++) {
         b.cpu[i]->target = &target_aarch64;
