@@ -190,28 +190,33 @@ static void slow_wrote(SlowAccess *a, RamBlock *ram, uint64_t off, unsigned len)
     }
 }
 
-/* Bytes to or from host memory, aligned ones in one access. */
-static void slow_copy(void *to, const void *from, unsigned len)
-{
-    uintptr_t host = (uintptr_t)to | (uintptr_t)from;
+/* One unit of a copy, at multiples of its size on both sides. */
+#define COPY_UNIT(type, to, from)                                                           \
+    __atomic_store_n((type *)(to), __atomic_load_n((const type *)(from), __ATOMIC_RELAXED), \
+                     __ATOMIC_RELAXED)
 
-    if (len == 8 && !(host & 7)) {
-        __atomic_store_n((uint64_t *)to, __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED),
-                         __ATOMIC_RELAXED);
-    } else if (len == 4 && !(host & 3)) {
-        __atomic_store_n((uint32_t *)to, __atomic_load_n((const uint32_t *)from, __ATOMIC_RELAXED),
-                         __ATOMIC_RELAXED);
-    } else if (len == 2 && !(host & 1)) {
-        __atomic_store_n((uint16_t *)to, __atomic_load_n((const uint16_t *)from, __ATOMIC_RELAXED),
-                         __ATOMIC_RELAXED);
-    } else if (len == 16 && !(host & 7)) {
-        slow_copy(to, from, 8);
-        slow_copy((uint8_t *)to + 8, (const uint8_t *)from + 8, 8);
+/* In the largest units that the addresses and the length allow. */
+void tcg_copy(void *to, const void *from, unsigned len)
+{
+    uintptr_t all = (uintptr_t)to | (uintptr_t)from | len;
+    uint8_t *d = to;
+    const uint8_t *s = from;
+
+    if (!(all & 7)) {
+        for (unsigned i = 0; i < len; i += 8) {
+            COPY_UNIT(uint64_t, d + i, s + i);
+        }
+    } else if (!(all & 3)) {
+        for (unsigned i = 0; i < len; i += 4) {
+            COPY_UNIT(uint32_t, d + i, s + i);
+        }
+    } else if (!(all & 1)) {
+        for (unsigned i = 0; i < len; i += 2) {
+            COPY_UNIT(uint16_t, d + i, s + i);
+        }
     } else {
         for (unsigned i = 0; i < len; i++) {
-            __atomic_store_n((uint8_t *)to + i,
-                             __atomic_load_n((const uint8_t *)from + i, __ATOMIC_RELAXED),
-                             __ATOMIC_RELAXED);
+            COPY_UNIT(uint8_t, d + i, s + i);
         }
     }
 }
@@ -236,9 +241,9 @@ static bool slow_part(SlowAccess *a, const TcgTlbFull *f, GuestVirt va, uint8_t 
     }
     host = flat_host(r, phys);
     if (a->kind == ACCESS_READ) {
-        slow_copy(buf, host, len);
+        tcg_copy(buf, host, len);
     } else if (r->kind == FLAT_RAM) {
-        slow_copy(host, buf, len);
+        tcg_copy(host, buf, len);
         slow_wrote(a, r->ram, r->offset + (phys - r->start), len);
     }
     return true;
@@ -321,7 +326,7 @@ static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, 
         return false;
     }
     if (host) {
-        slow_copy(buf, host, bytes);
+        tcg_copy(buf, host, bytes);
     } else {
         if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_READ) || !slow_bytes(&a, tmp)) {
             return false;
@@ -346,7 +351,7 @@ static void slow_store(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements,
         return;
     }
     if (host) {
-        slow_copy(host, buf, bytes);
+        tcg_copy(host, buf, bytes);
     } else {
         if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_WRITE)) {
             return;
@@ -747,7 +752,7 @@ bool tcg_phys_read(Cpu *cpu, GuestPhys pa, bool secure, unsigned bytes, uint64_t
     *value = 0;
     tcg_cpu(cpu)->stats.walk_reads += cpu == cpu_current();
     if (r && r->ram && r->len - (pa - r->start) >= bytes && !(pa & (bytes - 1))) {
-        slow_copy(value, flat_host(r, pa), bytes);
+        tcg_copy(value, flat_host(r, pa), bytes);
         return true;
     }
     return aspace_load(secure ? cpu->as_secure : cpu->as, pa, bytes, value,

@@ -174,7 +174,7 @@ static void interp_load(InterpRun *r, const IrInsn *i, uint64_t va, IrV128 *out)
     if (i->type == IR_V128) {
         if (host) {
             memset(out, 0, sizeof(*out));
-            memcpy(out, host, bytes);
+            tcg_copy(out, host, bytes);
         } else {
             tcg_ldv_slow(r->cpu, va, i->imm, out);
         }
@@ -183,7 +183,7 @@ static void interp_load(InterpRun *r, const IrInsn *i, uint64_t va, IrV128 *out)
     if (host) {
         uint64_t v = 0;
 
-        memcpy(&v, host, bytes);
+        tcg_copy(&v, host, bytes);
         if (i->imm & (IR_MO_ACQ | IR_MO_ACQPC)) {
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
         }
@@ -201,7 +201,7 @@ static void interp_store(InterpRun *r, const IrInsn *i, IrType type, uint64_t va
     void *host = interp_direct_host(r->tc, va, i->imm, bytes, true);
 
     if (host) {
-        memcpy(host, v, bytes);
+        tcg_copy(host, v, bytes);
         if (i->imm & IR_MO_REL) {
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
         }
