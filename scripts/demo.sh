@@ -15,6 +15,10 @@ if ./scripts/fetch-guest.sh "$guest"; then
 else
     echo "No network: booting the small guest that is part of the tree." >&2
     args=(-M virt -cpu max -m 64 -nographic -kernel "$build/tests/boot/tiny.elf")
+    if [ ! -t 0 ] || [ ! -t 1 ]; then
+        exec python3 tests/boot/expect.py --timeout 30 --expect 'q powers off' --raw 'hello q' \
+            --expect hello --wait --show -- "$tinamou" system aarch64 "${args[@]}"
+    fi
     exec "$tinamou" system aarch64 "${args[@]}"
 fi
 echo "\$ tinamou system aarch64 ${args[*]}"
