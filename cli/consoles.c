@@ -7,6 +7,7 @@
 
 #include "util/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* "stdio" and "mon:stdio", with or without options. */
@@ -42,6 +43,10 @@ static Chardev *console_add(Build *b, const char *id, Chardev *take_c, GError **
     }
     chardev_mux_on_quit(take_c, console_quit, b);
     g_ptr_array_add(b->chardevs, take_c);
+    if (g_str_has_prefix(chardev_where(take_c), "pty:")) { /* the words that scripts look for */
+        printf("char device redirected to %s (label %s)\n", chardev_where(take_c) + 4, id);
+        fflush(stdout);
+    }
     return take_c;
 }
 

@@ -161,7 +161,7 @@ static bool option_boot(SystemConfig *c, const char *arg, GError **err)
     }
     ok = options_get_bool(&o, "menu", false, &menu, err) &&
          options_get_bool(&o, "strict", false, &strict, err);
-    if (ok && (options_get(&o, "order") || options_get(&o, "once"))) {
+    if (ok && (options_get(&o, "order") || options_get(&o, "once") || strict)) {
         g_ptr_array_add(c->notes, g_strdup("-boot: this machine's firmware chooses the drive by "
                                            "itself, whatever the order of letters says"));
     }

@@ -14,6 +14,9 @@ LATER = 'later'
 # name, options (or why it is skipped), wanted in what is printed, exit status (None: it runs, and
 # is ended by `quit` in a monitor on its standard input)
 ROWS = [
+    ('where a pseudo-terminal is', ['-M', 'virt', '-display', 'none', '-S', '-chardev', 'pty,id=p0',
+                                    '-monitor', 'stdio'],
+     ['char device redirected to /dev/pts/', '(label p0)'], None),
     ('the device tree into a file, and no more', ['-M', 'virt,dumpdtb=DISK.dtb'],
      ['device tree is in'], 0),
     ('machine in capitals', ['-M', 'VIRT', '-cpu', 'cortex-a57', '-display', 'none', '-S',
