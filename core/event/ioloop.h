@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A loop for input and output: fibers, io_uring with a pool of threads behind it, descriptors and
+ * timers. Tools run one on their only thread; a machine has one or more on threads of their own
+ * (the main loop stays a GMainContext). A loop belongs to no machine.
+ */
+#ifndef CORE_EVENT_IOLOOP_H
+#define CORE_EVENT_IOLOOP_H
+
+#include "util/error.h"
+#include "util/fiber.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef struct IoLoop IoLoop;
+
+/* How the file operations of a loop are done: io_uring where the host has it, else threads. */
+typedef enum IoEngine { IO_ENGINE_AUTO, IO_ENGINE_URING, IO_ENGINE_THREADS } IoEngine;
+
+/* Without a thread: runs inside ioloop_run. @name is for messages and thread names. */
+IoLoop *ioloop_new(const char *name, IoEngine engine, GError **err);
+/* With a thread of its own. */
+IoLoop *ioloop_new_thread(const char *name, IoEngine engine, GError **err);
+/* Nothing may be under way on it any more. Ends its thread. */
+void ioloop_free(IoLoop *l);
+const char *ioloop_name(const IoLoop *l);
+/* "io_uring" or "threads". */
+const char *ioloop_engine_name(const IoLoop *l);
+
+/* The loop of the running fiber (or of the thread, for one with a thread); NULL elsewhere. */
+IoLoop *ioloop_self(void);
+
+/* Run @fn on @l, in a fiber of its own, in the order of posting. Context: ANY_THREAD. */
+void ioloop_post(IoLoop *l, FiberFn *fn, void *arg);
+/*
+ * Run @fn in a fiber of @l and return when it has ended. From another thread: waits. On a loop
+ * without a thread and outside of any fiber: runs the loop until then. In a fiber of @l: calls.
+ */
+void ioloop_run(IoLoop *l, FiberFn *fn, void *arg);
+
+/* ---- FIBER: each waits for its end, other fibers run meanwhile. 0 or -errno. ---- */
+
+/* All bytes, or an error; a file's end reads as zeros. @direct: memory and range are aligned. */
+int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off);
+/* @fua: on stable storage when it ends (RWF_DSYNC). */
+int io_write(int fd, const struct iovec *iov, unsigned n, uint64_t off, bool fua);
+int io_fdatasync(int fd);
+int io_fallocate(int fd, int mode, uint64_t off, uint64_t len);
+/* @fn on a thread of the pool: for what blocks or computes (compression, open, fsync, stat). */
+void io_work(FiberFn *fn, void *arg);
+void io_sleep_ns(uint64_t ns);
+/* Until @fd has one of @events (POLLIN, POLLOUT) or an error; the events it has.
+ * @timeout_ns 0: no limit; returns 0 when it has passed. */
+int io_wait_fd(int fd, unsigned events, uint64_t timeout_ns);
+/* Let the others run: for long loops. */
+void io_pause(void);
+
+#endif
