@@ -3,8 +3,9 @@
 # Boot Debian's kernel many times and keep a log of each.
 #
 #   many.sh [BUILD] [TIMES] [VCPUS...]     20 times with 1 and with 4 vCPUs
-#   many.sh --random [BUILD] [TIMES] [SEED]   each in a mode of its own: back end, one instruction
-#                                             a block, slow paths, eviction, vCPUs, CPU, GIC
+#   many.sh --random [BUILD] [TIMES] [SEED]   each in a mode of its own: back end, tier of host
+#                                             instructions, one instruction a block, slow paths,
+#                                             eviction, vCPUs, deterministic mode, CPU, GIC
 #
 # Prints "N of N"; the logs lie in BUILD/boots, and begin with the command.
 set -u
@@ -47,9 +48,13 @@ pick() { # one of the arguments; not in a subshell, whose RANDOM is another
 
 # The arguments of a random mode.
 mode() {
-    local accel cpu smp
+    local accel cpu smp icount=()
     pick x86_64 x86_64 x86_64 x86_64 x86_64 interp
     accel=backend=$picked
+    if [ "$picked" = x86_64 ]; then
+        pick '' '' ,host-cpu=v2 ,host-cpu=v3
+        accel+=$picked
+    fi
     pick '' '' ,x-slow=5 ,x-slow=50 ,x-slow=90
     accel+=$picked
     # Blocks of one instruction in a small cache do nothing but be translated.
@@ -61,8 +66,10 @@ mode() {
     cpu=$picked
     pick 1 2 4
     smp=$picked
+    pick '' '' '' '' shift=0 shift=1,sleep=off shift=auto
+    [ -z "$picked" ] || icount=(-icount "$picked")
     pick 2 3
-    arguments=(-M "virt,gic-version=$picked" -cpu "$cpu" -smp "$smp" -accel "tcg,$accel")
+    arguments=("${icount[@]}" -M "virt,gic-version=$picked" -cpu "$cpu" -smp "$smp" -accel "tcg,$accel")
 }
 
 bad=0

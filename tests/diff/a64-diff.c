@@ -3,11 +3,12 @@
  * Differential test: random A64 instructions by us and by an oracle, which must leave the same
  * registers, flags and memory.
  *
- *   a64-diff [-b BACKEND] [-n INSTRUCTIONS] [-s SEED] [-g GROUP] [-p PATTERN] -- ORACLE COMMAND
+ *   a64-diff [-b BACKEND] [-a OPTIONS] [-n INSTRUCTIONS] [-s SEED] [-g GROUP] [-p PATTERN] --
+ *            ORACLE COMMAND
  *   a64-diff [-b BACKEND] -t      the test rows of the instruction tables
  *
- * Prints how many instructions of each group were executed, and every pattern that was never
- * reached. Status 0: no difference; 1: differences; 77: no oracle.
+ * OPTIONS are further ones of -accel tcg. Prints how many instructions of each group were executed,
+ * and every pattern that was never reached. Status 0: no difference; 1: differences; 77: no oracle.
  */
 #include "tests/diff/a64-run.h"
 
@@ -226,11 +227,11 @@ int main(int argc, char **argv)
 {
     Diff *d = calloc(1, sizeof(*d));
     uint64_t want = 1000000, seed = 1;
-    const char *group = NULL, *pattern = NULL, *backend = NULL;
+    const char *group = NULL, *pattern = NULL, *backend = NULL, *more = NULL;
     bool rows = false;
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:s:g:p:b:t")) != -1) {
+    while ((opt = getopt(argc, argv, "n:s:g:p:b:a:t")) != -1) {
         switch (opt) {
         case 'n':
             want = strtoull(optarg, NULL, 0);
@@ -247,6 +248,9 @@ int main(int argc, char **argv)
         case 'b':
             backend = optarg;
             break;
+        case 'a':
+            more = optarg;
+            break;
         case 't':
             rows = true;
             break;
@@ -255,7 +259,7 @@ int main(int argc, char **argv)
         }
     }
     if (rows) {
-        return a64_run_init(backend) ? a64_rows() : 2;
+        return a64_run_init(backend, more) ? a64_rows() : 2;
     }
     for (unsigned i = 0; i < A64_ID_COUNT; i++) {
         const InsnPattern *p = &a64_patterns[i];
@@ -265,7 +269,7 @@ int main(int argc, char **argv)
             d->pattern[d->n_patterns++] = p;
         }
     }
-    if (!d->n_patterns || optind >= argc || !a64_run_init(backend) ||
+    if (!d->n_patterns || optind >= argc || !a64_run_init(backend, more) ||
         !diff_oracle(d, argv + optind)) {
         return 2;
     }

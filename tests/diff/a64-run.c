@@ -6,6 +6,7 @@
 #include "tests/diff/a64-run.h"
 
 #include "accel/accel.h"
+#include "core/icount.h"
 #include "core/machine.h"
 #include "core/memory/memory.h"
 #include "target/arm/cpu.h"
@@ -19,6 +20,7 @@ enum {
     RUN_RAM_BYTES = 0x30000000,
     RUN_TABLES = 0x40000000,
     RUN_VECTORS = 0x40010000,
+    RUN_SLICE = 1000000, /* instructions, where they are counted */
     WFI = 0xd503207f,
     BRANCH_BACK = 0x17ffffff,        /* b .-4 */
     PTE_PAGE = 1 << 10 | 3 << 8 | 3, /* AF, inner shareable, valid */
@@ -70,10 +72,14 @@ static void run_tables(void)
     }
 }
 
-bool a64_run_init(const char *backend)
+bool a64_run_init(const char *backend, const char *more)
 {
     g_autoptr(GError) err = NULL;
-    g_autofree char *options = backend ? g_strdup_printf("backend=%s", backend) : NULL;
+    g_autofree char *options =
+        backend || more
+            ? g_strdup_printf("%s%s%s%s", backend ? "backend=" : "", backend ? backend : "",
+                              backend && more ? "," : "", more ? more : "")
+            : NULL;
     RamBlock *ram;
 
     run.machine = machine_new(&err);
@@ -173,6 +179,10 @@ static void run_on_cpu(Cpu *cpu, void *arg)
     }
     run_load(a->c);
     for (unsigned tries = 0; tries < 1000; tries++) {
+        cpu->icount_left = cpu->icount_kept = 0;
+        if (icount_is_single(a->machine)) {
+            cpu->icount_left = RUN_SLICE;
+        }
         if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
             break;
         }

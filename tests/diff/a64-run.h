@@ -6,8 +6,9 @@
 
 #include <stdbool.h>
 
-/* Make the machine that runs cases, on @backend of the translator (NULL: its default). */
-bool a64_run_init(const char *backend);
+/* Make the machine that runs cases, on @backend of the translator (NULL: its default), with @more
+ * of -accel tcg's options (or NULL). */
+bool a64_run_init(const char *backend, const char *more);
 void a64_run(const A64Case *c, A64Result *r);
 /* Run the test rows of the instruction tables: 0 when all hold. */
 int a64_rows(void);
