@@ -18,7 +18,17 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { CACHE_QUIET = 32 }; /* stores to a page without blocks until it counts as data */
+enum {
+    CACHE_QUIET = 32, /* stores to a page without blocks until it counts as data */
+    /*
+     * Watched stores to a page cost more than checks from a heat of CACHE_HOT on; one that hits a
+     * block is dearer. While blocks were made CACHE_COLD times elsewhere nothing of the page
+     * changed: what happened before does not count, and a page that is checked is watched again.
+     */
+    CACHE_HOT = 2048,
+    CACHE_HEAT_HIT = 64,
+    CACHE_COLD = 20000,
+};
 
 static uint64_t cache_page_key(const RamBlock *ram, uint64_t page_off)
 {
@@ -225,10 +235,37 @@ static TcgPage *cache_page(RamBlock *ram, uint64_t page_off)
 
 enum { GRANULE = 64 };
 
-static bool cache_source_holds(const TcgBlock *b)
+/* Every byte once; the guest may be writing them. */
+static bool cache_run_holds(const uint8_t *host, const uint8_t *source, unsigned len)
+{
+    for (; len && ((uintptr_t)host & 7 || len < 8); host++, source++, len--) {
+        if (__atomic_load_n(host, __ATOMIC_RELAXED) != *source) {
+            return false;
+        }
+    }
+    for (; len >= 8; host += 8, source += 8, len -= 8) {
+        uint64_t want;
+
+        memcpy(&want, source, 8);
+        if (tcg_guest_word(host) != want) {
+            return false;
+        }
+    }
+    return !len || cache_run_holds(host, source, len);
+}
+
+bool tcg_block_holds(const TcgBlock *b)
 {
     const uint8_t *page = b->ram->host + b->page_off, *source = b->source;
 
+    for (uint32_t i = 0; i < b->n_runs; i++) {
+        if (!cache_run_holds(page + b->runs[i].from, source + b->runs[i].at, b->runs[i].len)) {
+            return false;
+        }
+    }
+    if (b->n_runs) {
+        return true;
+    }
     for (uint64_t g = b->granules; g; g &= g - 1) {
         const uint8_t *host = page + (size_t)__builtin_ctzll(g) * GRANULE;
 
@@ -239,6 +276,47 @@ static bool cache_source_holds(const TcgBlock *b)
         }
         source += GRANULE;
     }
+    return true;
+}
+
+bool tcg_page_is_checked(const RamBlock *ram, uint64_t page_off)
+{
+    const TcgPage *p = cache_page_if(ram, page_off);
+
+    return p && __atomic_load_n(&p->checked, __ATOMIC_RELAXED);
+}
+
+/* From here on stores to the block's source are seen. Context: the lock is held. */
+static void cache_watch(TcgPage *page, const TcgBlock *b)
+{
+    if (page->checked) {
+        return;
+    }
+    /* The last block of the page may have died since the translation began, and stores that were
+     * trapped since have found no block to drop. */
+    if (!ram_has_code(b->ram, b->page_off, GUEST_PAGE_SIZE)) {
+        ram_code_set(b->ram, b->page_off, GUEST_PAGE_SIZE);
+    }
+    __atomic_fetch_or(&page->granules, b->granules, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * Is the page checked though it has not changed for long? Then it is watched from now on; the
+ * blocks that it has still check themselves.
+ */
+static bool cache_page_cools(Tcg *t, TcgPage *page, const TcgBlock *b)
+{
+    if (t->inserted - page->changed < CACHE_COLD) {
+        return false;
+    }
+    page->changed = t->inserted;
+    __atomic_store_n(&page->heat, 0, __ATOMIC_RELAXED);
+    if (!page->checked) {
+        return false;
+    }
+    __atomic_store_n(&page->checked, false, __ATOMIC_RELAXED);
+    t->from_checked++;
     return true;
 }
 
@@ -254,19 +332,18 @@ TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
         mutex_unlock(&t->lock);
         return other;
     }
-    /* The last block of the page may have died since the translation began, and stores that were
-     * trapped since have found no block to drop. */
-    if (!ram_has_code(b->ram, b->page_off, GUEST_PAGE_SIZE)) {
-        ram_code_set(b->ram, b->page_off, GUEST_PAGE_SIZE);
-    }
     page = cache_page(b->ram, b->page_off);
-    __atomic_fetch_or(&page->granules, b->granules, __ATOMIC_SEQ_CST);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!cache_source_holds(b)) {
+    if (!cache_page_cools(t, page, b) && page->checked == (b->n_runs > 0)) {
+        cache_watch(page, b);
+    } else {
+        b->dead = true;
+    }
+    if (b->dead || !tcg_block_holds(b)) {
         b->dead = true;
         mutex_unlock(&t->lock);
         return NULL;
     }
+    t->inserted++;
     page->quiet = 0;
     b->page_next = page->blocks;
     page->blocks = b;
@@ -401,19 +478,76 @@ static uint64_t cache_granules(uint64_t from, uint64_t last) /* offsets in the p
     return UINT64_MAX << (from / 64) & UINT64_MAX >> (63 - last / 64);
 }
 
+/* Data beside code needs no lock: a block that is inserted meanwhile compares its source, and says
+ * where it lies before it does. */
+bool tcg_code_beside(Tcg *t, const RamBlock *ram, uint64_t off, uint64_t len)
+{
+    TcgPage *p = cache_page_if(ram, off);
+    uint64_t from = off % GUEST_PAGE_SIZE, others;
+    uint32_t heat;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    others = p ? __atomic_load_n(&p->granules, __ATOMIC_SEQ_CST) : 0;
+    if (!others || from + len > GUEST_PAGE_SIZE ||
+        (others & cache_granules(from, from + len - 1))) {
+        return false;
+    }
+    heat = __atomic_load_n(&p->heat, __ATOMIC_RELAXED) + 1;
+    __atomic_store_n(&p->heat, heat, __ATOMIC_RELAXED); /* some may be lost */
+    __atomic_store_n(&t->filtered, t->filtered + 1, __ATOMIC_RELAXED);
+    return heat < CACHE_HOT;
+}
+
+/* From now on the page's blocks check themselves. Context: the lock is held. */
+static void cache_check_page(Tcg *t, RamBlock *ram, uint64_t page_off, TcgPage *p, CacheDead *dead)
+    REQUIRES(t->lock)
+{
+    while (p->blocks) {
+        cache_invalidate(t, p->blocks, dead);
+    }
+    __atomic_store_n(&p->checked, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->heat, 0, __ATOMIC_RELAXED);
+    p->changed = t->inserted;
+    p->quiet = 0;
+    t->to_checked++;
+    ram_code_clear(ram, page_off, GUEST_PAGE_SIZE);
+}
+
+/* A store to @hit of a watched page. */
+static void cache_page_written(Tcg *t, RamBlock *ram, uint64_t page_off, uint64_t hit,
+                               CacheDead *dead) REQUIRES(t->lock)
+{
+    TcgPage *p = cache_page(ram, page_off);
+    unsigned before = dead->n;
+
+    if (!p->blocks && ++p->quiet >= CACHE_QUIET) {
+        p->quiet = 0;
+        ram_code_clear(ram, page_off, GUEST_PAGE_SIZE);
+    }
+    for (TcgBlock *b = p->blocks, *next; b; b = next) {
+        next = b->page_next;
+        if (b->granules & hit) {
+            cache_invalidate(t, b, dead);
+        }
+    }
+    if (dead->n > before) {
+        if (t->inserted - p->changed > CACHE_COLD) {
+            __atomic_store_n(&p->heat, 0, __ATOMIC_RELAXED);
+        }
+        p->changed = t->inserted;
+        __atomic_fetch_add(&p->heat, CACHE_HEAT_HIT, __ATOMIC_RELAXED);
+    }
+    if (!p->checked && __atomic_load_n(&p->heat, __ATOMIC_RELAXED) >= CACHE_HOT) {
+        cache_check_page(t, ram, page_off, p, dead);
+    }
+}
+
 void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
     CacheDead dead = { .n = 0 };
     uint32_t fp;
-    const TcgPage *near = cache_page_if(ram, off);
-    uint64_t from = off % GUEST_PAGE_SIZE, others;
 
-    /* Data beside code needs no lock: a block that is inserted meanwhile compares its source, and
-     * says where it lies before it does. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    others = near ? __atomic_load_n(&near->granules, __ATOMIC_SEQ_CST) : 0;
-    if (others && from + len <= GUEST_PAGE_SIZE &&
-        !(others & cache_granules(from, from + len - 1))) {
+    if (tcg_code_beside(t, ram, off, len)) {
         return;
     }
     fp = cache_fp_suspend(t);
@@ -422,19 +556,26 @@ void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
          page += GUEST_PAGE_SIZE) {
         uint64_t lo = MAX(off, page) - page;
         uint64_t last = MIN(off + len - page, GUEST_PAGE_SIZE) - 1;
-        uint64_t hit = cache_granules(lo, last);
-        TcgPage *p = cache_page(ram, page);
 
-        if (!p->blocks && ++p->quiet >= CACHE_QUIET) {
-            p->quiet = 0;
-            ram_code_clear(ram, page, GUEST_PAGE_SIZE);
-        }
-        for (TcgBlock *b = p->blocks, *next; b; b = next) {
-            next = b->page_next;
-            if (b->granules & hit) {
-                cache_invalidate(t, b, &dead);
-            }
-        }
+        cache_page_written(t, ram, page, cache_granules(lo, last), &dead);
+    }
+    mutex_unlock(&t->lock);
+    cache_forget(t, &dead);
+    cache_fp_resume(t, fp);
+}
+
+void tcg_block_stale(Tcg *t, TcgBlock *b)
+{
+    uint32_t fp = cache_fp_suspend(t);
+    CacheDead dead = { .n = 0 };
+
+    mutex_lock(&t->lock);
+    if (!b->dead && !tcg_block_holds(b)) {
+        TcgPage *p = cache_page(b->ram, b->page_off);
+
+        p->changed = t->inserted - p->changed < CACHE_COLD ? t->inserted : p->changed;
+        cache_invalidate(t, b, &dead);
+        t->failed_checks++;
     }
     mutex_unlock(&t->lock);
     cache_forget(t, &dead);
@@ -451,7 +592,7 @@ void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
          page += GUEST_PAGE_SIZE) {
         for (TcgBlock *b = cache_page(ram, page)->blocks, *next; b; b = next) {
             next = b->page_next;
-            if (!cache_source_holds(b)) {
+            if (!tcg_block_holds(b)) {
                 cache_invalidate(t, b, &dead);
             }
         }
@@ -478,7 +619,11 @@ static void cache_retire(Tcg *t) REQUIRES(t->lock)
     for (TcgBlock *b = c->blocks; b; b = b->chunk_next) {
         if (!b->dead) {
             cache_kill(t, b);
-            if (!cache_page(b->ram, b->page_off)->blocks) {
+            TcgPage *p = cache_page(b->ram, b->page_off);
+
+            if (!p->blocks) {
+                __atomic_store_n(&p->checked, false, __ATOMIC_RELAXED);
+                __atomic_store_n(&p->heat, 0, __ATOMIC_RELAXED);
                 ram_code_clear(b->ram, b->page_off, GUEST_PAGE_SIZE);
             }
         }

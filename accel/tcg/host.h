@@ -34,6 +34,12 @@ enum {
     TCG_MARK_DATA, /* constants */
 };
 
+/* Bytes of a page that a block was made of, and where their copy is. */
+typedef struct TcgRun {
+    uint16_t from, len; /* in the page */
+    uint32_t at;        /* in TcgBlock.source */
+} TcgRun;
+
 /* One translation. Allocated from its chunk; lives until the chunk is reused. */
 struct TcgBlock {
     /* Key. */
@@ -62,6 +68,12 @@ struct TcgBlock {
     TcgExit *incoming;
     uint64_t granules; /* 64-byte parts of the page that the block was made from */
     uint8_t *source;   /* copy of those parts, one after another */
+    /*
+     * Stores to the page are not watched: whoever enters the block by any way compares these bytes
+     * with the copy first, and leaves with TCG_LEAVE_REQUEST, nothing done, where they differ.
+     */
+    TcgRun *runs;
+    uint32_t n_runs; /* 0: the page is watched */
 };
 
 /* Where code is put: a piece of the cache that one thread fills. */
@@ -105,6 +117,8 @@ static inline uint8_t *tcg_rw(const TcgCache *c, uint8_t *rx)
 
 /* Zeroed memory that lives as long as the chunk; 16-byte aligned. NULL: a chunk of code is full. */
 void *tcg_chunk_alloc(TcgChunk *chunk, size_t bytes);
+/* Do the bytes that the block was made of still stand where they were? */
+bool tcg_block_holds(const TcgBlock *b);
 
 /*
  * Why enter() came back. Always: pinned registers are in the Cpu, and the target's pc is valid.

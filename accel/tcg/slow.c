@@ -315,6 +315,37 @@ static bool slow_filled(Cpu *cpu, uint64_t va, uint32_t memop, unsigned bytes, M
     return true;
 }
 
+/*
+ * A store to a page of code that hits none, or may not: the whole way at once. False: another case,
+ * nothing is done.
+ */
+static bool slow_beside(Cpu *cpu, uint64_t va, uint32_t memop, unsigned bytes, const void *buf)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    unsigned mode = ir_memop_mode(memop), align = memop & IR_MO_ALIGN;
+    const TcgTlbFull *f = &tc->full[mode][(unsigned)(va >> 8 & tc->size_mask[mode]) >> 4];
+    unsigned unit = align == IR_MO_ALIGN_WHOLE || align == IR_MO_ALIGN_WITHIN_16
+                        ? bytes
+                        : ir_memop_bytes(memop);
+    uint64_t low = va & PAGE_MASK_LOW, off = f->ram_off + low;
+
+    if (f->page != va - low || tc->park[mode].on || !(f->prot & TLB_WRITE) || !f->ram || f->rom ||
+        f->device || (va & (unit - 1)) || (memop & IR_MO_BE) || low + bytes > GUEST_PAGE_SIZE ||
+        f->flat->len - (f->phys - f->flat->start) < GUEST_PAGE_SIZE ||
+        __atomic_load_n(&f->ram->log_clients, __ATOMIC_SEQ_CST) != 1u << DIRTY_CODE ||
+        !ram_has_code(f->ram, off, 1)) {
+        return false;
+    }
+    tc->stats.slow++;
+    tc->stats.slow_why[TCG_SLOW_WATCHED]++;
+    tcg_copy(f->ram->host + off, buf, bytes);
+    if (!tcg_code_beside(tc->tcg, f->ram, off, bytes)) {
+        tc->stats.smc++;
+        tcg_code_written(tc->tcg, f->ram, off, bytes);
+    }
+    return true;
+}
+
 static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, void *buf)
 {
     _Alignas(16) uint8_t tmp[32] = { 0 };
@@ -347,10 +378,11 @@ static void slow_store(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements,
     uint8_t *host;
     SlowAccess a;
 
-    if (!slow_filled(cpu, va, memop, bytes, ACCESS_WRITE, &host)) {
+    if (slow_beside(cpu, va, memop, bytes, buf)) {
+        host = NULL;
+    } else if (!slow_filled(cpu, va, memop, bytes, ACCESS_WRITE, &host)) {
         return;
-    }
-    if (host) {
+    } else if (host) {
         tcg_copy(host, buf, bytes);
     } else {
         if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_WRITE)) {

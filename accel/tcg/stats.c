@@ -127,6 +127,10 @@ void tcg_stats(void *state, GArray *out)
 
     stat_add_rows(t, stat_rows, G_N_ELEMENTS(stat_rows), out);
     stat_add(out, "cache", "blocks invalidated", stat_load(&t->invalidations));
+    stat_add(out, "cache", "stores beside code", stat_load(&t->filtered));
+    stat_add(out, "cache", "pages to be checked", stat_load(&t->to_checked));
+    stat_add(out, "cache", "pages watched again", stat_load(&t->from_checked));
+    stat_add(out, "cache", "failed checks", stat_load(&t->failed_checks));
     stat_add(out, "cache", "chunks evicted", stat_load(&t->evictions));
     if (!t->cache.counters) {
         return;

@@ -59,6 +59,9 @@ typedef struct TcgPage {
     TcgBlock *blocks;
     uint64_t granules; /* atomic: 64-byte parts that some block was made of since there was none */
     unsigned quiet;    /* stores that were seen since it had no block */
+    uint32_t heat;     /* atomic: stores that were seen, those that hit code counting more */
+    bool checked;      /* atomic: its blocks have runs, stores are not watched */
+    uint64_t changed;  /* Tcg.inserted when a block last died */
 } TcgPage;
 
 /* The translator of a machine. */
@@ -79,8 +82,12 @@ struct Tcg {
     TcgChunk *chunks;              /* all, n_chunks */
     uint32_t n_chunks;
     TcgChunk *free_chunks, *full_first, *full_last, *retired;
-    uint64_t epoch; /* atomic: counts retirements */
+    uint64_t epoch;    /* atomic: counts retirements */
+    uint64_t inserted; /* blocks */
     uint64_t evictions, invalidations;
+    uint64_t filtered; /* stores to pages of code that met none; relaxed, may miss some */
+    uint64_t to_checked, from_checked; /* pages */
+    uint64_t failed_checks;
 };
 
 /* Guest memory may change while it is copied or compared: whole words, each as it is at some time.
@@ -116,6 +123,12 @@ TcgChunk *tcg_chunk_new(Cpu *cpu);
 void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
 /* Bytes were written: drop the blocks made of them. */
 void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len);
+/* The same in one page for the usual case that no block is there: true: that is all. */
+bool tcg_code_beside(Tcg *t, const RamBlock *ram, uint64_t off, uint64_t len);
+/* Are blocks of the page to check their source? */
+bool tcg_page_is_checked(const RamBlock *ram, uint64_t page_off);
+/* A check has failed, or may have. */
+void tcg_block_stale(Tcg *t, TcgBlock *b);
 
 /* ---- TLB (tlb.c) ---- */
 

@@ -91,8 +91,11 @@ static void tcg_test_smc(const char *options)
         tcg_bench_run(&b);
         EXPECT_EQ(b.exit, CPU_EXIT_HALTED);
         EXPECT_EQ(b.c->x[0], 99 * 100 / 2);
-        EXPECT(tcg_cpu(&b.c->cpu)->stats.smc >= 99);
         EXPECT(tcg_cpu(&b.c->cpu)->tcg->invalidations >= 99);
+        /* After some of them stores to the page are free and its blocks look at their source. */
+        EXPECT(tcg_cpu(&b.c->cpu)->stats.smc >= 20 && tcg_cpu(&b.c->cpu)->stats.smc < 60);
+        EXPECT(tcg_cpu(&b.c->cpu)->tcg->failed_checks >= 40);
+        EXPECT_EQ(tcg_cpu(&b.c->cpu)->tcg->to_checked, 1);
     }
     tcg_bench_free(&b);
 }
@@ -101,6 +104,67 @@ TEST(tcg, code_that_writes_itself)
 {
     tcg_test_smc(NULL);
     tcg_test_smc("backend=interp");
+}
+
+/* A page whose blocks check themselves: nobody tells of stores; long unchanged, it is watched. */
+static void tcg_test_checked(const char *options)
+{
+    Bench b;
+
+    if (tcg_bench_new(&b, options)) {
+        Tcg *t = machine_accel_state(b.m);
+        RamBlock *ram = ram_first(b.m);
+
+        tcg_bench_load(&b, code_smc, sizeof(code_smc));
+        tcg_bench_run(&b);
+        EXPECT(!ram_has_code(ram, 0, 4) && tcg_page_is_checked(ram, 0));
+        memcpy(ram->host, code_loop, sizeof(code_loop));
+        b.c->pc = BASE;
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.c->x[0], 1000);
+        EXPECT_EQ(t->from_checked, 0);
+        t->inserted += 1 << 20;
+        tcg_bench_load(&b, code_smc, sizeof(code_smc));
+        b.c->x[0] = 0;
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.c->x[0], 99 * 100 / 2);
+        EXPECT_EQ(t->from_checked, 1);
+        EXPECT_EQ(t->to_checked, 2); /* and hot again */
+    }
+    tcg_bench_free(&b);
+}
+
+TEST(tcg, blocks_check_their_source)
+{
+    tcg_test_checked(NULL);
+    tcg_test_checked("backend=interp");
+    tcg_test_checked("host-cpu=v2");
+}
+
+/* Data beside code: no block dies, and in the end nobody looks any more. */
+TEST(tcg, stores_beside_code)
+{
+    Bench b;
+
+    if (tcg_bench_new(&b, NULL)) {
+        Tcg *t = machine_accel_state(b.m);
+        RamBlock *ram = ram_first(b.m);
+
+        tcg_bench_load(&b, code_loop, sizeof(code_loop));
+        tcg_bench_run(&b);
+        EXPECT(tcg_code_beside(t, ram, 2048, 8));
+        EXPECT(!tcg_code_beside(t, ram, 4, 4) && !tcg_code_beside(t, ram, 4092, 8));
+        EXPECT_EQ(t->filtered, 1);
+        tcg_code_written(t, ram, 2048, 8);
+        EXPECT_EQ(t->invalidations, 0);
+        EXPECT(ram_has_code(ram, 0, 4));
+        for (unsigned i = 0; i < 5000; i++) {
+            tcg_code_written(t, ram, 2048, 8);
+        }
+        EXPECT(!ram_has_code(ram, 0, 4) && tcg_page_is_checked(ram, 0));
+        EXPECT(t->invalidations > 0);
+    }
+    tcg_bench_free(&b);
 }
 
 /* Bytes that a device writes are new code too, without a word from the guest. */

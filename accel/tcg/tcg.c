@@ -188,11 +188,39 @@ static uint64_t tcg_granules(const IrBlock *ir)
     return g;
 }
 
+/* The guest instructions' bytes in runs without gaps. False: no room. */
+static bool tcg_keep_runs(TcgChunk *c, TcgBlock *b, const IrBlock *ir)
+{
+    enum { GRANULE = 64 };
+    TcgRun *run = NULL;
+
+    b->runs = tcg_chunk_alloc(c, ir->n_guest * sizeof(TcgRun));
+    if (!b->runs) {
+        return false;
+    }
+    for (uint32_t i = 0; i < ir->n_guest; i++) {
+        unsigned from = ir->guest[i].delta, len = ir->insn[ir->guest[i].ir].sub;
+        uint64_t below = b->granules & ((1ull << from / GRANULE) - 1);
+
+        if (run && run->from + run->len == from) {
+            run->len += (uint16_t)len;
+        } else {
+            run = &b->runs[b->n_runs++];
+            run->from = (uint16_t)from;
+            run->len = (uint16_t)len;
+            run->at = (uint32_t)__builtin_popcountll(below) * GRANULE + from % GRANULE;
+        }
+        CHECK(from + len <= GUEST_PAGE_SIZE);
+    }
+    return true;
+}
+
 /* Keep what the block was made from: its guest instructions and its source. False: no room. */
-static bool tcg_keep(TcgChunk *c, TcgBlock *b, const IrBlock *ir, const uint8_t *page)
+static bool tcg_keep(TcgChunk *c, TcgBlock *b, const IrBlock *ir, const uint8_t *page, bool checked)
 {
     enum { GRANULE = 64 };
     uint8_t *to = tcg_chunk_alloc(c, (size_t)__builtin_popcountll(b->granules) * GRANULE);
+    bool ok = true;
 
     b->guest = tcg_chunk_alloc(c, (ir->n_guest + 1) * sizeof(IrGuestInsn));
     if (!to || !b->guest) {
@@ -203,11 +231,14 @@ static bool tcg_keep(TcgChunk *c, TcgBlock *b, const IrBlock *ir, const uint8_t 
     for (uint64_t g = b->granules; g; g &= g - 1, to += GRANULE) {
         memcpy(to, page + (size_t)__builtin_ctzll(g) * GRANULE, GRANULE);
     }
-    return true;
+    if (checked) {
+        ok = tcg_keep_runs(c, b, ir);
+    }
+    return ok;
 }
 
 static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, const uint8_t *page, unsigned delta,
-                          uint64_t mode)
+                          uint64_t mode, bool checked)
 {
     TcgCpu *tc = tcg_cpu(cpu);
     const IrBlock *ir = tc->ir;
@@ -227,7 +258,7 @@ static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, const uint8_t *page, u
                              .granules = tcg_granules(ir),
                              .want_marks = tc->tcg->perf || tcg_trace_wants_marks(cpu) };
             /* The interpreter's chunks hold no code: they are full by their tables. */
-            if (c->meta_bytes < 4 * tc->tcg->chunk_bytes && tcg_keep(c, b, ir, page) &&
+            if (c->meta_bytes < 4 * tc->tcg->chunk_bytes && tcg_keep(c, b, ir, page, checked) &&
                 tc->tcg->host->emit(&tc->tcg->cache, c, ir, b)) {
                 return b;
             }
@@ -287,11 +318,12 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     TcgCpu *tc = tcg_cpu(cpu);
     TcgCodePage p = *page; /* translating may look other pages up */
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
+    bool checked = tcg_page_is_checked(p.ram, p.ram_off);
     uint64_t start = tcg_clock_ns();
     const uint8_t *bytes;
     TcgBlock *b, *kept;
 
-    if (!ram_has_code(p.ram, p.ram_off, GUEST_PAGE_SIZE)) {
+    if (!checked && !ram_has_code(p.ram, p.ram_off, GUEST_PAGE_SIZE)) {
         ram_code_set(p.ram, p.ram_off, GUEST_PAGE_SIZE);
     }
     bytes = tcg_page_copy(tc, &p, delta, tries > 0);
@@ -299,13 +331,14 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     ir_begin(tc->ir, (uint16_t)delta);
     /* Debuggers and traces look at flags that the guest does not. */
     tc->ir->exact_flags = tc->tcg->exact_flags || mode & (TCG_MODE_DEBUG | TCG_MODE_TRACE);
+    tc->ir->no_peek = checked;
     cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
     ir_finish(tc->ir);
     if (tc->tcg->verify) {
         tcg_verify(tc->ir);
     }
     tcg_phase(tc, TCG_PHASE_EMIT);
-    b = tcg_emit(cpu, &p, bytes, delta, mode);
+    b = tcg_emit(cpu, &p, bytes, delta, mode, checked);
     tcg_phase(tc, TCG_PHASE_KEEP);
     tcg_trace_block(cpu, b, pc, bytes);
     if (tc->tcg->perf) {
@@ -363,6 +396,10 @@ TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
     mode |= (uint64_t)p->code_attr << TCG_MODE_ATTR_SHIFT;
     tc->stats.lookups++;
     b = tcg_block_find(tc->tcg, p->ram, p->ram_off, delta, mode, cpu->target);
+    if (b && b->n_runs && !tcg_block_holds(b)) {
+        tcg_block_stale(tc->tcg, b);
+        b = NULL;
+    }
     if (!b) {
         b = tcg_translate(cpu, p, pc, mode, debug || tc->tcg->one_insn ? 1 : IR_MAX_GUEST_INSNS);
     }

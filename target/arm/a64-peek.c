@@ -138,8 +138,8 @@ void arm_trans_peek(Trans *t, int64_t delta)
 {
     unsigned left = PEEK_INSNS;
 
-    if (t->page && !t->ir->exact_flags && ir_sets_flags(t->ir) && delta >= 0 && delta < PEEK_PAGE &&
-        !(delta & 3) && peek_dead(t, (int32_t)delta, &left)) {
+    if (t->page && !t->ir->exact_flags && !t->ir->no_peek && ir_sets_flags(t->ir) && delta >= 0 &&
+        delta < PEEK_PAGE && !(delta & 3) && peek_dead(t, (int32_t)delta, &left)) {
         ir_exit_flags_dead(t->ir);
     }
 }

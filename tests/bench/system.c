@@ -192,6 +192,34 @@ static uint64_t sys_smc(void)
     return sum;
 }
 
+/* A small compiler at run time: functions in a page with the data that they count in beside them,
+ * one in eight calls of them is to a new one. */
+static uint64_t sys_jit(void)
+{
+    enum { FUNCTIONS = 64, WORDS = 32 };
+    uint64_t sum = 0;
+    uint32_t *code =
+        mmap(NULL, 65536, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    must(code != MAP_FAILED, "mmap");
+    for (unsigned i = 0; i < 40000; i++) {
+        uint32_t *at = code + i % FUNCTIONS * WORDS, made = i / FUNCTIONS + 1;
+
+        at[0] = 0x100000c1 + i % 4 * 0x100;        /* adr x1, a word of data behind the code */
+        at[1] = 0xb9400020;                        /* ldr w0, [x1] */
+        at[2] = 0x11000000 | (made & 0xfff) << 10; /* add w0, w0, #made */
+        at[3] = 0xb9000020;                        /* str w0, [x1] */
+        at[4] = 0xd65f03c0;                        /* ret */
+        __builtin___clear_cache((char *)at, (char *)(at + 5));
+        for (unsigned k = 0; k < 8; k++) {
+            unsigned n = made > 1 || !k ? (i + k * k * 5) % FUNCTIONS : 0;
+
+            sum += ((unsigned (*)(void))(code + n * WORDS))();
+        }
+    }
+    return sum;
+}
+
 /* ---- two CPUs ---- */
 
 static volatile uint64_t turn;
@@ -274,11 +302,11 @@ static const struct {
     const char *name;
     uint64_t (*run)(void);
 } programs[] = {
-    { "syscall", sys_calls },    { "fork", sys_fork },        { "exec", sys_exec },
-    { "pipe", sys_pipe },        { "fault", sys_faults },     { "mmap", sys_mmap },
-    { "signal", sys_signals },   { "file", sys_files },       { "smc", sys_smc },
-    { "turns2", sys_two_turns }, { "locks2", sys_two_locks }, { "work2", sys_two_work },
-    { "pipe2", sys_pipe },       { "nothing", sys_nothing },
+    { "syscall", sys_calls },  { "fork", sys_fork },        { "exec", sys_exec },
+    { "pipe", sys_pipe },      { "fault", sys_faults },     { "mmap", sys_mmap },
+    { "signal", sys_signals }, { "file", sys_files },       { "smc", sys_smc },
+    { "jit", sys_jit },        { "turns2", sys_two_turns }, { "locks2", sys_two_locks },
+    { "work2", sys_two_work }, { "pipe2", sys_pipe },       { "nothing", sys_nothing },
 };
 
 int main(int argc, char **argv)

@@ -134,6 +134,54 @@ static void data(void)
     line("data", sum, 0);
 }
 
+/* Small functions in one page with data between them, also in the 64 bytes of the code. */
+static void jit(void)
+{
+    uint64_t sum = 0, page = CODE + 0x9000;
+
+    for (unsigned i = 0; i < 6000; i++) {
+        unsigned n = i % 16, length = 1 + i % 7;
+        uint64_t at = page + n * 256;
+
+        for (unsigned k = 0; k < length && i % 5 < 2; k++) { /* some of it is what it was */
+            *(volatile uint32_t *)(at + k * 4) = addi(i / 100 + k * k);
+        }
+        if (i % 5 < 2) {
+            *(volatile uint32_t *)(at + length * 4) = RET;
+            sync(at);
+        } else if (i < 16) {
+            poke(at, RET);
+        }
+        *(volatile uint64_t *)(at + 40) = i;
+        *(volatile uint8_t *)(at + 100 + i % 100) += 1;
+        sum = sum * 3 + ((Fn *)at)(i);
+        sum = sum * 5 + ((Fn *)(page + (n + i / 16) % (i < 16 ? 1 : 16) * 256))(sum);
+        sum += *(volatile uint64_t *)(at + 40) + *(volatile uint8_t *)(at + 100 + i % 100);
+    }
+    line("jit", sum, 0);
+}
+
+/* An instruction changes one that stands behind it, in the same run of instructions. */
+static void ahead(void)
+{
+    static const uint32_t code[] = {
+        0xb9000041, /* str w1, [x2] */
+        0xd50b7b22, /* dc cvau, x2 */
+        0xd5033b9f, /* dsb ish */
+        0xd50b7522, /* ic ivau, x2 */
+        0xd5033b9f, 0xd5033fdf /* isb */, 0, RET,
+    };
+    uint64_t sum = 0, at = CODE + 0xb000;
+
+    for (unsigned i = 0; i < 8; i++) {
+        poke(at + i * 4, code[i]);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        sum = sum * 3 + ((uint64_t(*)(uint64_t, uint32_t, uint64_t))at)(i, addi(i), at + 24);
+    }
+    line("ahead", sum, 0);
+}
+
 /* The second page of the window is another one after TLBI, and in another address space. */
 static void remap(void)
 {
@@ -204,6 +252,8 @@ void test_main(void)
     rewrite();
     tails();
     data();
+    jit();
+    ahead();
     remap();
     __asm__ volatile("tlbi vmalle1\n\tdsb sy\n\tisb");
     spaces();

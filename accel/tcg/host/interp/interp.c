@@ -307,6 +307,9 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
     const IrInsn *insn = r->b->insn;
     uint32_t *flags = (uint32_t *)((char *)r->cpu + r->cpu->target->flags_offset);
 
+    if (r->b->block->n_runs && !tcg_block_holds(r->b->block)) {
+        return interp_leave(r, TCG_LEAVE_REQUEST, r->tc->pc_page + r->b->block->start_delta);
+    }
     if (r->tc->icount) {
         int32_t n = r->b->block->n_guest;
 

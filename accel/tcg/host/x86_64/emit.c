@@ -163,6 +163,7 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     if (ir->insn[1].op != IR_INSN) {
         x64_count_open(e, X64_COUNT_LINE); /* what entries by address run first */
     }
+    x64_source_check(e);
     x64_icount_begin(e);
     for (unsigned i = 1; i < ir->n && !e->a.overflow && !e->failed; i++) {
         x64_one(e, i);
@@ -181,6 +182,8 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
             x64_raise_stub(e, &s);
         } else if (s.kind == STUB_FP) {
             x64_fp_stub(e, &s);
+        } else if (s.kind == STUB_STALE) {
+            x64_stale_stub(e, &s);
         } else if (s.kind == STUB_ICOUNT) {
             x64_icount_stub(e, &s);
         } else {

@@ -322,8 +322,9 @@ void x64_raise_stub(X64Emit *e, X64Stub *s)
 
 void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    /* Every entry is counted: chained exits come in by the head (what is here does no harm). */
-    e->linked = e->lay->icount_on ? 0 : x64_pos(&e->a);
+    /* Every entry is counted, or checked: chained exits come in by the head (what is here does no
+     * harm). */
+    e->linked = e->lay->icount_on || (e->block && e->block->n_runs) ? 0 : x64_pos(&e->a);
 }
 
 void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)

@@ -111,6 +111,7 @@ typedef enum X64StubKind {
     STUB_POLL,
     STUB_FP,
     STUB_ICOUNT,
+    STUB_STALE,
 } X64StubKind;
 
 /* EFLAGS as UCOMIS leaves them: Z is ZF, N is CF, C is not CF, V is PF. */
@@ -162,6 +163,7 @@ typedef struct X64PoolRef {
 typedef struct X64Emit {
     X64Asm a;
     const IrBlock *ir;
+    const struct TcgBlock *block; /* that is made of it; NULL in tests */
     const X64Layout *lay;
     const X64Thunks *thunk;
     const X64Features *feat;
@@ -374,6 +376,10 @@ void x64_icount_stub(X64Emit *e, X64Stub *s);
 void x64_icount_exit(X64Emit *e, unsigned guest);
 /* Before a call: tell which instruction it belongs to. */
 void x64_icount_call(X64Emit *e, unsigned guest);
+
+/* The head of a block that looks at its own source, and its stub. Destroys EFLAGS, rax to rdx. */
+void x64_source_check(X64Emit *e);
+void x64_stale_stub(X64Emit *e, X64Stub *s);
 
 /* Out-of-line code of a memory operation or exit. */
 void x64_mem_stub(X64Emit *e, X64Stub *s);
