@@ -89,6 +89,11 @@ typedef struct Target {
     GuestVirt (*jump_pc)(const Cpu *cpu, GuestVirt addr);
     /* Restore what depends on position from the block's restart word (after a fault). */
     void (*restore)(Cpu *cpu, uint32_t restart);
+    /*
+     * Of the load-exclusive at pc, which was to be one operation with a store (IR_MO_LLSC), the
+     * load alone is done: set what it loads, as @memop says, to @value, and pc behind it.
+     */
+    void (*llsc_loaded)(Cpu *cpu, uint32_t memop, const uint64_t value[2]);
     /* Enter the recorded exception; cpu->raised is cleared by the caller. */
     void (*exception_enter)(Cpu *cpu);
     /* If an unmasked interrupt is pending, enter its exception and return true. */

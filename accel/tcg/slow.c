@@ -566,6 +566,41 @@ static uint64_t slow_device_rmw(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t 
     return old;
 }
 
+/*
+ * A load-exclusive and a store-exclusive as one: the load, with its faults and its monitor. True:
+ * the store can be done with it. Else cpu->raised: an exception of the load, or the store has to
+ * be done alone, by its own instruction, since it faults or reaches no RAM.
+ */
+static bool slow_llsc_begin(Cpu *cpu, uint64_t va, uint32_t memop)
+{
+    const TcgTlbFull *f;
+
+    tcg_ll_slow(cpu, va, memop & ~(uint32_t)IR_MO_LLSC);
+    if (cpu->raised) {
+        return false;
+    }
+    f = tcg_tlb_page(cpu, va, ACCESS_WRITE, ir_memop_mode(memop), memop);
+    if (f && f->ram && !f->rom) {
+        return true;
+    }
+    cpu->raised = TCG_RAISED_LOADED;
+    tcg_cpu(cpu)->llsc_memop = memop;
+    return false;
+}
+
+/* The store was done, and the monitor is open; or what was loaded, @lo and @hi, did not suit. */
+static void slow_llsc_end(Cpu *cpu, bool stored, uint64_t lo, uint64_t hi)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    if (stored) {
+        tc->excl_addr = UINT64_MAX;
+    } else {
+        tc->excl_val[0] = lo;
+        tc->excl_val[1] = hi;
+    }
+}
+
 uint64_t tcg_rmw_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t op, uint64_t value)
 {
     unsigned bytes = ir_memop_bytes(memop);
@@ -573,8 +608,12 @@ uint64_t tcg_rmw_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t op, uint64
     RamBlock *ram;
     SlowAccess a;
     bool is_ram;
-    void *host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
+    void *host;
 
+    if (memop & IR_MO_LLSC && !slow_llsc_begin(cpu, va, memop)) {
+        return 0;
+    }
+    host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
     if (!host) {
         return cpu->raised ? 0 : slow_device_rmw(cpu, va, memop, op, value, NULL);
     }
@@ -589,6 +628,9 @@ uint64_t tcg_rmw_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t op, uint64
         old = seen;
     }
     slow_wrote(&a, ram, off, bytes);
+    if (memop & IR_MO_LLSC) {
+        slow_llsc_end(cpu, true, 0, 0);
+    }
     return slow_order(seen, memop);
 }
 
@@ -599,16 +641,24 @@ uint64_t tcg_cas_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t expected, 
     RamBlock *ram;
     SlowAccess a;
     bool is_ram;
-    void *host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
+    void *host;
 
+    expected = slow_extend(expected, memop & IR_MO_SIZE);
+    desired = slow_extend(desired, memop & IR_MO_SIZE);
+    if (memop & IR_MO_LLSC && !slow_llsc_begin(cpu, va, memop)) {
+        return 0;
+    }
+    host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
     if (!host) {
         return cpu->raised ? 0 : slow_device_rmw(cpu, va, memop, 0, desired, &expected);
     }
-    expected = slow_extend(expected, memop & IR_MO_SIZE);
-    desired = slow_extend(desired, memop & IR_MO_SIZE);
     seen = slow_host_cas(host, bytes, slow_order(expected, memop), slow_order(desired, memop));
     slow_wrote(&a, ram, off, bytes);
-    return slow_order(seen, memop);
+    seen = slow_order(seen, memop);
+    if (memop & IR_MO_LLSC) {
+        slow_llsc_end(cpu, seen == expected, seen, 0);
+    }
+    return seen;
 }
 
 static unsigned __int128 slow_u128(const IrV128 *v, uint32_t memop)

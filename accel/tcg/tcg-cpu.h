@@ -59,6 +59,9 @@ static inline uint64_t tcg_empty_pc(unsigned slot)
 /* cpu->raised when it is no exception of the target: run this instruction again, alone in its
  * block (where instructions are counted it reaches a device: its time must be exact). */
 enum { TCG_RAISED_RETRY = 2 };
+/* The same for: of a fused pair of exclusives the load is done (TcgCpu.excl_*, llsc_memop); the
+ * store cannot be done along with it. */
+enum { TCG_RAISED_LOADED = 3 };
 
 /*
  * tag: virtual address of the page (tag bytes and all), or tcg_empty_tag(). addend: what makes host
@@ -260,6 +263,7 @@ typedef struct TcgCpu {
     TcgPageCopy *page_copy; /* TCG_PAGE_COPIES */
     uint64_t mode_word;     /* of `jump` */
     TcgExit *leave_exit;    /* after TCG_LEAVE_LINK */
+    uint32_t llsc_memop;    /* of TCG_RAISED_LOADED */
     uint32_t leave_restart; /* after TCG_LEAVE_RAISED: restart word of the instruction */
     TcgBlock *one_shot;     /* translation that is not kept */
     bool halted;            /* tcg_halt was called */

@@ -468,6 +468,9 @@ static void tcg_after(Cpu *cpu, TcgLeave leave)
         cpu->icount_left += tc->icount ? cpu->icount_rest : 0;
         if (cpu->raised == TCG_RAISED_RETRY) {
             tcg_icount_retry(cpu);
+        } else if (cpu->raised == TCG_RAISED_LOADED) {
+            cpu->raised = 0;
+            cpu->target->llsc_loaded(cpu, tc->llsc_memop, tc->excl_val);
         } else {
             tcg_deliver(cpu);
         }

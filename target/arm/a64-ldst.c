@@ -259,6 +259,9 @@ bool trans_ldxr(Trans *t, const ArgsExcl *a)
 {
     uint32_t extra = IR_MO_ALIGN_NATURAL | (a->ordered ? IR_MO_ACQ : 0);
 
+    if (a64_llsc_fuse(t)) {
+        return true;
+    }
     arm_set_r(t, a->rt, ir_ll(t->ir, IR_I64, arm_memop(t, a->size, extra), arm_base(t, a->rn)));
     return true;
 }

@@ -25,6 +25,12 @@ uint64_t a64_bitmask(unsigned n, unsigned immr, unsigned imms);
 /* ExtendReg: @option as in the instruction (UXTB..SXTX), then shifted left. */
 IrVal a64_extended(Trans *t, bool sf, unsigned rm, unsigned option, unsigned shift);
 
+/* Translate this load-exclusive and what follows, as far as the store-exclusive, as one atomic
+ * operation (a64-llsc.c). False: nothing was done. */
+bool a64_llsc_fuse(Trans *t);
+/* Target.llsc_loaded. */
+void a64_llsc_loaded(Cpu *cpu, uint32_t memop, const uint64_t value[2]);
+
 /* Keys of pointer authentication, as bits of the mode word's PAUTH field and as the helpers'
  * operand. */
 enum { A64_KEY_IA, A64_KEY_IB, A64_KEY_DA, A64_KEY_DB };

@@ -4,6 +4,7 @@
  */
 #include "target/arm/cpu.h"
 
+#include "target/arm/a64.h"
 #include "target/arm/exception.h"
 #include "target/arm/mmu.h"
 #include "target/arm/sysreg.h"
@@ -333,6 +334,7 @@ const Target target_aarch64 = {
     .bus_error = arm_bus_error,
     .jump_pc = target_jump_pc,
     .restore = target_restore,
+    .llsc_loaded = a64_llsc_loaded,
     .exception_enter = arm_exception_enter,
     .interrupt_enter = arm_interrupt_enter,
     .has_work = arm_has_work,

@@ -343,7 +343,7 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
         translate_landing(&t, translate_word(page, t.next));
     }
     for (unsigned n = 0; !t.ended; n++) {
-        if ((n && n >= max_insns) || t.next >= ARM_PAGE_BYTES || !ir_has_room(ir)) {
+        if ((n && ir->n_guest >= max_insns) || t.next >= ARM_PAGE_BYTES || !ir_has_room(ir)) {
             ir_exit(ir, t.next);
             arm_trans_peek(&t, t.next);
             break;

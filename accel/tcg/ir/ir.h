@@ -161,7 +161,9 @@ enum {
     IR_MO_ATOMIC = 1 << 10,  /* single-copy atomic as a whole, 16 bytes too */
     IR_MO_UNPRIV = 1 << 11,  /* unprivileged access (LDTR), for the target */
     IR_MO_MODE_SHIFT = 12,   /* 4 bits: MMU mode, index of the software TLB */
-    IR_MO_TARGET_SHIFT = 16, /* 16 bits for the target (details of the abort's syndrome) */
+    IR_MO_LLSC = 1 << 16,    /* ATOMIC_RMW, ATOMIC_CAS: stands for a load-exclusive and the
+                                store-exclusive behind it; see Target.llsc_loaded */
+    IR_MO_TARGET_SHIFT = 17, /* 15 bits for the target */
 };
 typedef uint32_t IrMemOp;
 

@@ -66,6 +66,65 @@ static void add_excl_busy(Shared *s)
                      : "memory");
 }
 
+/* Compare and exchange by exclusives, which may find another value. */
+static void add_excl_cas(Shared *s)
+{
+    uint64_t seen, want = s->n;
+    uint32_t failed;
+
+    for (;;) {
+        __asm__ volatile("1: ldxr %0, [%2]\n\tcmp %0, %3\n\tb.ne 2f\n\tstlxr %w1, %4, [%2]\n\t"
+                         "cbnz %w1, 1b\n2:"
+                         : "=&r"(seen), "=&r"(failed)
+                         : "r"(&s->n), "r"(want), "r"(want + 1)
+                         : "memory", "cc");
+        if (seen == want) {
+            return;
+        }
+        want = seen;
+    }
+}
+
+static void add_excl_pair_cas(Shared *s)
+{
+    uint64_t a = s->a, b = s->b, seen_a, seen_b;
+    uint32_t failed;
+
+    for (;;) {
+        __asm__ volatile("1: ldxp %0, %1, [%3]\n\tcmp %0, %4\n\tccmp %1, %5, #0, eq\n\tb.ne 2f\n\t"
+                         "stlxp %w2, %6, %7, [%3]\n\tcbnz %w2, 1b\n2:"
+                         : "=&r"(seen_a), "=&r"(seen_b), "=&r"(failed)
+                         : "r"(&s->a), "r"(a), "r"(b), "r"(a + 1), "r"(b + 1)
+                         : "memory", "cc");
+        if (seen_a == a && seen_b == b) {
+            return;
+        }
+        a = seen_a;
+        b = seen_b;
+    }
+}
+
+#define EXCL_OP(op, bit)                                                               \
+    __asm__ volatile("1: ldxr %0, [%2]\n\t" op " %0, %0, %3\n\tstxr %w1, %0, [%2]\n\t" \
+                     "cbnz %w1, 1b"                                                    \
+                     : "=&r"(v), "=&r"(failed)                                         \
+                     : "r"(&s->n), "r"(bit)                                            \
+                     : "memory")
+
+/* Bits of the word above: they may not disturb the counter below. */
+static void add_excl_bits(Shared *s)
+{
+    uint64_t v;
+    uint32_t failed;
+
+    EXCL_OP("orr", 1ull << 40);
+    EXCL_OP("eor", 1ull << 41);
+    EXCL_OP("add", 1ull);
+    EXCL_OP("bic", 1ull << 40);
+    EXCL_OP("eor", 1ull << 41);
+    EXCL_OP("and", ~(1ull << 40));
+}
+
 static void add_lock(Shared *s)
 {
     uint32_t v;
@@ -162,6 +221,9 @@ static const struct {
     { "exclusive 16", add_excl16, 0, 0 },
     { "exclusive pair", add_excl_pair, 0, 1 },
     { "exclusive busy", add_excl_busy, 0, 0 },
+    { "exclusive cas", add_excl_cas, 0, 0 },
+    { "exclusive pair cas", add_excl_pair_cas, 0, 1 },
+    { "exclusive bits", add_excl_bits, 0, 0 },
     { "spinlock", add_lock, 0, 0 },
     { "ticket lock", add_ticket, 0, 0 },
     { "ldadd", add_lse, 1, 0 },

@@ -123,6 +123,9 @@ void x64_op_ATOMIC_RMW(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_tlb(e, addr, mo, 1u << size, true, (1u << size) - 1, &s->entry);
         x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
         x64_rmw_inline(e, (IrRmw)insn->sub, size, v);
+        if (mo & IR_MO_LLSC) {
+            x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+        }
         x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
     }
     x64_bind(&e->a, &s->back);
@@ -144,6 +147,30 @@ static void x64_casv(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_emit_call(e, &c);
     x64_kill_args(e);
     x64_v2m(&e->a, XO_MOVDQU_LD, x64_xdef(e, id), x64_env(e->lay->scratch));
+}
+
+/*
+ * The end of a compare-exchange that stands for a pair of exclusives: ZF tells whether it stored,
+ * rax is what was there, the monitor's address is set already.
+ */
+static void x64_cas_monitor(X64Emit *e, IrMemOp mo, unsigned stub)
+{
+    X64Stub *f = &g_array_index(e->stubs, X64Stub, stub);
+
+    f->memop = mo;
+    x64_jcc(&e->a, CC_NE, &f->entry);
+    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+    x64_bind(&e->a, &f->back);
+}
+
+/* What was loaded did not suit: the monitor stays armed, as the load left it. */
+void x64_cas_fail_stub(X64Emit *e, X64Stub *s)
+{
+    x64_bind(&e->a, &s->entry);
+    x64_count_open(e, X64_COUNT_LINE);
+    x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_env(e->lay->excl_val));
+    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), (int32_t)ir_memop_bytes(s->memop));
+    x64_jmp(&e->a, &s->back);
 }
 
 void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
@@ -168,9 +195,14 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
     }
     x64_kill_args(e);
 
-    unsigned d = x64_def(e, id);
-    X64Stub *s = x64_stub_add(e, STUB_CAS);
+    unsigned d = x64_def(e, id), fail = e->stubs->len;
+    bool monitor = mo & IR_MO_LLSC && !(mo & IR_MO_BE);
+    X64Stub *s;
 
+    if (monitor) {
+        x64_stub_add(e, STUB_CAS_FAIL);
+    }
+    s = x64_stub_add(e, STUB_CAS);
     s->addr = (uint8_t)addr;
     s->dst[0] = (uint8_t)d;
     s->type = insn->type;
@@ -182,13 +214,20 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_jmp(&e->a, &s->entry);
     } else {
         x64_tlb(e, addr, mo, 1u << size, true, (1u << size) - 1, &s->entry);
+        if (monitor) {
+            x64_rm(&e->a, XO_MOV_RM_R | X_W, addr, x64_env(e->lay->excl_addr));
+        }
         x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
         x64_load_opd(e, v[0], size == 3, RAX);
         x64_load_opd(e, v[1], size == 3, RDX);
         x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, x64_mem(RCX, 0));
         x64_zext_rax(e, size);
+        if (monitor) {
+            x64_cas_monitor(e, mo, fail);
+        }
         x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
     }
+    s = &g_array_index(e->stubs, X64Stub, fail + monitor);
     x64_bind(&e->a, &s->back);
 }
 

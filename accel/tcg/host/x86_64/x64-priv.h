@@ -106,6 +106,7 @@ typedef enum X64StubKind {
     STUB_LL,
     STUB_SC,
     STUB_SC_FAIL,
+    STUB_CAS_FAIL,
     STUB_EXIT,
     STUB_RAISE,
     STUB_POLL,
@@ -387,6 +388,7 @@ void x64_exit_stub(X64Emit *e, X64Stub *s);
 void x64_raise_stub(X64Emit *e, X64Stub *s);
 void x64_poll_stub(X64Emit *e, X64Stub *s);
 void x64_sc_fail_stub(X64Emit *e, X64Stub *s);
+void x64_cas_fail_stub(X64Emit *e, X64Stub *s);
 X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
 /* Where the exits lead while they are not linked. */
 void x64_exit_tails(X64Emit *e);
