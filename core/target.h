@@ -69,7 +69,7 @@ typedef struct Target {
     /*
      * Translate from @pc, whose page's bytes are at @page (4 KiB, host memory), into @ir, at most
      * @max_insns guest instructions, never beyond the page. Deltas in the IR are relative to the
-     * page's start. The bytes may change meanwhile; each is read once.
+     * page's start. The bytes may change meanwhile; each is read once. Ends with ir_finish().
      */
     void (*translate)(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,
                       unsigned max_insns);

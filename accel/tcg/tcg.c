@@ -333,7 +333,6 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     tc->ir->exact_flags = tc->tcg->exact_flags || mode & (TCG_MODE_DEBUG | TCG_MODE_TRACE);
     tc->ir->no_peek = checked;
     cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
-    ir_finish(tc->ir);
     if (tc->tcg->verify) {
         tcg_verify(tc->ir);
     }

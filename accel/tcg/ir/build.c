@@ -14,7 +14,7 @@ typedef struct IrSlot {
     uint32_t offset;
     uint8_t size;   /* log2 of bytes */
     uint16_t value; /* its present value, as SET or GET last saw it */
-    uint16_t set;   /* the SET that nothing has observed yet; 0: none */
+    uint16_t set;   /* its last SET, which counts if it is behind the builder's `observed` */
     uint32_t epoch; /* valid when it is the builder's */
 } IrSlot;
 
@@ -25,7 +25,8 @@ struct IrBuildState {
     uint32_t n_slots;
     uint32_t odd_start, odd_end; /* where the places lie that are no aligned words of 8 bytes */
     uint16_t flags;              /* present flags bundle; 0: unknown */
-    uint16_t set_flags;          /* the SET_FLAGS not observed yet */
+    uint16_t set_flags;          /* the last SET_FLAGS, likewise */
+    uint32_t observed;           /* what the operations before this one set may have been seen */
     bool sets_flags;             /* there is a SET_FLAGS */
 };
 
@@ -53,6 +54,7 @@ static void ir_forget_state(IrBlock *ir)
     ir->build->odd_end = 0;
     ir->build->flags = 0;
     ir->build->set_flags = 0;
+    ir->build->observed = ir->n;
 }
 
 void ir_begin(IrBlock *ir, uint16_t delta)
@@ -73,20 +75,6 @@ bool ir_has_room(const IrBlock *ir)
            ir->n_helpers + 16 < IR_MAX_HELPERS && ir->n_vconsts + 16 < IR_MAX_VCONSTS;
 }
 
-IrVal ir_emit(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm)
-{
-    IrInsn *i;
-
-    CHECK(ir->n < IR_MAX_INSNS);
-    i = &ir->insn[ir->n];
-    memset(i, 0, sizeof(*i));
-    i->op = op;
-    i->type = type;
-    i->sub = sub;
-    i->imm = imm;
-    return (IrVal){ (uint16_t)ir->n++ };
-}
-
 IrVal ir_emit_args(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                    const IrVal *arg, unsigned n)
 {
@@ -100,14 +88,10 @@ IrVal ir_emit_args(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t
 }
 
 /* Everything set so far may be observed (fault, exit, helper): no SET may be dropped later. */
-static void ir_observe(IrBlock *ir)
+static inline IrBlock *ir_observe(IrBlock *ir)
 {
-    IrBuildState *b = ir->build;
-
-    for (uint32_t k = 0; k < b->n_slots; k++) {
-        b->slot[b->slots_used[k]].set = 0;
-    }
-    b->set_flags = 0;
+    ir->build->observed = ir->n;
+    return ir;
 }
 
 void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
@@ -183,7 +167,7 @@ IrVal ir_pc(IrBlock *ir, int32_t delta)
 static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
 {
     IrBuildState *b = ir->build;
-    uint32_t h = (offset * 0x9e3779b1u) >> 23;
+    uint32_t h = offset / 8 % IR_SLOTS; /* registers are neighbours */
 
     for (unsigned probe = 0; probe < 8; probe++, h = (h + 1) % IR_SLOTS) {
         IrSlot *s = &b->slot[h];
@@ -266,13 +250,13 @@ void ir_set(IrBlock *ir, uint32_t offset, unsigned size, IrVal v)
     ir_overlaps(ir, offset, size, true);
     s = ir_slot(ir, offset, size, true);
     if (s) {
-        if (s->set) {
+        if (s->set >= ir->build->observed) {
             ir_kill(ir, s->set);
         }
         /* A narrower store does not read back as the value unless its upper bits are 0. */
         s->value = ir_type_size(ir_type(ir, v)) == size ? v.id : 0;
     }
-    v = ir_emit_args(ir, IR_SET, IR_VOID, size, offset, &v, 1);
+    v = ir_emit1(ir, IR_SET, IR_VOID, size, offset, v);
     if (s) {
         s->set = v.id;
     }
@@ -288,10 +272,10 @@ IrVal ir_get_flags(IrBlock *ir)
 
 void ir_set_flags(IrBlock *ir, IrVal f)
 {
-    if (ir->build->set_flags) {
+    if (ir->build->set_flags >= ir->build->observed) {
         ir_kill(ir, ir->build->set_flags);
     }
-    ir->build->set_flags = ir_emit_args(ir, IR_SET_FLAGS, IR_VOID, 0, 0, &f, 1).id;
+    ir->build->set_flags = ir_emit1(ir, IR_SET_FLAGS, IR_VOID, 0, 0, f).id;
     ir->build->flags = f.id;
     ir->build->sets_flags = true;
 }
@@ -303,53 +287,46 @@ bool ir_sets_flags(const IrBlock *ir)
 
 /* ---- memory, calls, exits: what observes state ---- */
 
-static IrVal ir_effect(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
-                       const IrVal *arg, unsigned n)
-{
-    ir_observe(ir);
-    return ir_emit_args(ir, op, type, sub, imm, arg, n);
-}
-
 IrVal ir_ld(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr)
 {
-    return ir_effect(ir, IR_LD, type, 0, mo, &addr, 1);
+    return ir_emit1(ir_observe(ir), IR_LD, type, 0, mo, addr);
 }
 
 void ir_st(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v)
 {
-    ir_effect(ir, IR_ST, IR_VOID, 0, mo, (IrVal[]){ addr, v }, 2);
+    ir_emit2(ir_observe(ir), IR_ST, IR_VOID, 0, mo, addr, v);
 }
 
 void ir_ldp(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, IrVal out[2])
 {
-    out[0] = ir_effect(ir, IR_LDP, type, 0, mo, &addr, 1);
-    out[1] = ir_emit_args(ir, IR_SECOND, type, 0, 0, &out[0], 1);
+    out[0] = ir_emit1(ir_observe(ir), IR_LDP, type, 0, mo, addr);
+    out[1] = ir_emit1(ir, IR_SECOND, type, 0, 0, out[0]);
 }
 
 void ir_stp(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal a, IrVal b)
 {
-    ir_effect(ir, IR_STP, IR_VOID, 0, mo, (IrVal[]){ addr, a, b }, 3);
+    ir_emit3(ir_observe(ir), IR_STP, IR_VOID, 0, mo, addr, a, b);
 }
 
 IrVal ir_rmw(IrBlock *ir, IrRmw op, IrMemOp mo, IrVal addr, IrVal v)
 {
-    return ir_effect(ir, IR_ATOMIC_RMW, ir_type(ir, v), op, mo, (IrVal[]){ addr, v }, 2);
+    return ir_emit2(ir_observe(ir), IR_ATOMIC_RMW, ir_type(ir, v), op, mo, addr, v);
 }
 
 IrVal ir_cas(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal expected, IrVal desired)
 {
-    return ir_effect(ir, IR_ATOMIC_CAS, ir_type(ir, desired), 0, mo,
-                     (IrVal[]){ addr, expected, desired }, 3);
+    return ir_emit3(ir_observe(ir), IR_ATOMIC_CAS, ir_type(ir, desired), 0, mo, addr, expected,
+                    desired);
 }
 
 IrVal ir_ll(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr)
 {
-    return ir_effect(ir, IR_LL, type, 0, mo, &addr, 1);
+    return ir_emit1(ir_observe(ir), IR_LL, type, 0, mo, addr);
 }
 
 IrVal ir_sc(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v)
 {
-    return ir_effect(ir, IR_SC, IR_I32, 0, mo, (IrVal[]){ addr, v }, 2);
+    return ir_emit2(ir_observe(ir), IR_SC, IR_I32, 0, mo, addr, v);
 }
 
 void ir_clrex(IrBlock *ir)
@@ -364,7 +341,7 @@ void ir_fence(IrBlock *ir, unsigned mask)
 
 void ir_zero_block(IrBlock *ir, unsigned log2_bytes, IrMemOp mo, IrVal addr)
 {
-    ir_effect(ir, IR_ZERO_BLOCK, IR_VOID, log2_bytes, mo, &addr, 1);
+    ir_emit1(ir_observe(ir), IR_ZERO_BLOCK, IR_VOID, log2_bytes, mo, addr);
 }
 
 static uint32_t ir_helper_index(IrBlock *ir, const IrHelper *h)
@@ -382,7 +359,7 @@ static uint32_t ir_helper_index(IrBlock *ir, const IrHelper *h)
 
 void ir_raise_if(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, const IrHelper *h)
 {
-    ir_effect(ir, IR_RAISE_IF, IR_VOID, cmp, ir_helper_index(ir, h), (IrVal[]){ a, b }, 2);
+    ir_emit2(ir_observe(ir), IR_RAISE_IF, IR_VOID, cmp, ir_helper_index(ir, h), a, b);
 }
 
 void ir_linked(IrBlock *ir)
@@ -408,7 +385,7 @@ IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d
 
 void ir_exit(IrBlock *ir, int32_t delta)
 {
-    ir_effect(ir, IR_EXIT, IR_VOID, 0, (uint32_t)delta, NULL, 0);
+    ir_emit(ir_observe(ir), IR_EXIT, IR_VOID, 0, (uint32_t)delta);
 }
 
 void ir_exit_flags_dead(IrBlock *ir)
@@ -418,32 +395,32 @@ void ir_exit_flags_dead(IrBlock *ir)
 
 void ir_exit_indirect(IrBlock *ir, IrVal addr)
 {
-    ir_effect(ir, IR_EXIT_INDIRECT, IR_VOID, 0, 0, &addr, 1);
+    ir_emit1(ir_observe(ir), IR_EXIT_INDIRECT, IR_VOID, 0, 0, addr);
 }
 
 void ir_exit_loop(IrBlock *ir, int32_t delta)
 {
-    ir_effect(ir, IR_EXIT_LOOP, IR_VOID, 0, (uint32_t)delta, NULL, 0);
+    ir_emit(ir_observe(ir), IR_EXIT_LOOP, IR_VOID, 0, (uint32_t)delta);
 }
 
 void ir_exit_loop_at(IrBlock *ir, IrVal addr)
 {
-    ir_effect(ir, IR_EXIT_LOOP_AT, IR_VOID, 0, 0, &addr, 1);
+    ir_emit1(ir_observe(ir), IR_EXIT_LOOP_AT, IR_VOID, 0, 0, addr);
 }
 
 void ir_exit_raised(IrBlock *ir)
 {
-    ir_effect(ir, IR_EXIT_RAISED, IR_VOID, 0, 0, NULL, 0);
+    ir_emit(ir_observe(ir), IR_EXIT_RAISED, IR_VOID, 0, 0);
 }
 
 void ir_exit_if(IrBlock *ir, IrVal c, int32_t delta)
 {
-    ir_effect(ir, IR_EXIT_IF, IR_VOID, 0, (uint32_t)delta, &c, 1);
+    ir_emit1(ir_observe(ir), IR_EXIT_IF, IR_VOID, 0, (uint32_t)delta, c);
 }
 
 void ir_exit_cmp(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, int32_t delta)
 {
-    ir_effect(ir, IR_EXIT_CMP, IR_VOID, cmp, (uint32_t)delta, (IrVal[]){ a, b }, 2);
+    ir_emit2(ir_observe(ir), IR_EXIT_CMP, IR_VOID, cmp, (uint32_t)delta, a, b);
 }
 
 void ir_exit_flags(IrBlock *ir, IrVal f, IrCond cond, int32_t delta)
@@ -452,10 +429,10 @@ void ir_exit_flags(IrBlock *ir, IrVal f, IrCond cond, int32_t delta)
         ir_exit_if(ir, ir_i32(ir, 1), delta);
         return;
     }
-    ir_effect(ir, IR_EXIT_FLAGS, IR_VOID, cond, (uint32_t)delta, &f, 1);
+    ir_emit1(ir_observe(ir), IR_EXIT_FLAGS, IR_VOID, cond, (uint32_t)delta, f);
 }
 
 void ir_exit_bit(IrBlock *ir, IrVal a, unsigned bit, bool set, int32_t delta)
 {
-    ir_effect(ir, IR_EXIT_BIT, IR_VOID, bit | (unsigned)set << 6, (uint32_t)delta, &a, 1);
+    ir_emit1(ir_observe(ir), IR_EXIT_BIT, IR_VOID, bit | (unsigned)set << 6, (uint32_t)delta, a);
 }

@@ -116,29 +116,30 @@ static IrVal fold_identity(IrBlock *ir, IrOpcode op, IrType t, IrVal a, IrVal b,
     }
 }
 
-static bool fold_is_flags(IrOpcode op)
-{
-    return ir_op_info[op].result[0] == 'F';
-}
+/* What the rows of ops.def give as the type of the result: beside the types, those of operands. */
+enum {
+    FOLD_VOID = IR_VOID,
+    FOLD_I32 = IR_I32,
+    FOLD_I64 = IR_I64,
+    FOLD_V128 = IR_V128,
+    FOLD_FLAGS = IR_FLAGS,
+    FOLD_INT, /* of the first */
+    FOLD_ANY, /* of the last */
+};
+
+static const uint8_t fold_results[IR_N_OPS] = {
+#define IR_OP(name, result, args, effects, doc)     [IR_##name] = FOLD_##result,
+#define IR_VOP(name, reference, args, effects, doc) [IR_##name] = FOLD_V128,
+#include "accel/tcg/ir/ops.def"
+#undef IR_OP
+#undef IR_VOP
+};
 
 static IrType fold_result(const IrBlock *ir, IrOpcode op, IrVal a, IrVal last)
 {
-    switch (ir_op_info[op].result[0]) {
-    case 'F':
-        return IR_FLAGS;
-    case 'A':
-        return ir_type(ir, last);
-    case 'V':
-        return ir_op_info[op].result[1] == '1' ? IR_V128 : IR_VOID;
-    default:
-        if (!strcmp(ir_op_info[op].result, "I32")) {
-            return IR_I32;
-        }
-        if (!strcmp(ir_op_info[op].result, "I64")) {
-            return IR_I64;
-        }
-        return ir_type(ir, a);
-    }
+    unsigned r = fold_results[op];
+
+    return r < FOLD_INT ? (IrType)r : ir_type(ir, r == FOLD_INT ? a : last);
 }
 
 IrVal ir_op1(IrBlock *ir, IrOpcode op, IrVal a)
@@ -162,7 +163,7 @@ IrVal ir_op1(IrBlock *ir, IrOpcode op, IrVal a)
             break;
         }
     }
-    return ir_emit_args(ir, op, t, 0, 0, &a, 1);
+    return ir_emit1(ir, op, t, 0, 0, a);
 }
 
 IrVal ir_op2(IrBlock *ir, IrOpcode op, IrVal a, IrVal b)
@@ -171,7 +172,7 @@ IrVal ir_op2(IrBlock *ir, IrOpcode op, IrVal a, IrVal b)
     uint64_t ca = 0, cb = 0, r;
     bool ka = ir_is_const(ir, a, &ca), kb = ir_is_const(ir, b, &cb);
 
-    if (!fold_is_flags(op) && (t == IR_I32 || t == IR_I64)) {
+    if ((ka || kb) && (t == IR_I32 || t == IR_I64)) {
         IrVal v = IR_NONE;
 
         if (ka && kb && fold_consts(op, t, ca, cb, &r)) {
@@ -187,15 +188,15 @@ IrVal ir_op2(IrBlock *ir, IrOpcode op, IrVal a, IrVal b)
         }
         /* Constants second, where the order is free: back ends have immediates there. */
         if (ka && !kb && (op == IR_ADD || op == IR_AND || op == IR_OR || op == IR_XOR)) {
-            return ir_emit_args(ir, op, t, 0, 0, (IrVal[]){ b, a }, 2);
+            return ir_emit2(ir, op, t, 0, 0, b, a);
         }
     }
-    return ir_emit_args(ir, op, t, 0, 0, (IrVal[]){ a, b }, 2);
+    return ir_emit2(ir, op, t, 0, 0, a, b);
 }
 
 IrVal ir_op3(IrBlock *ir, IrOpcode op, IrVal a, IrVal b, IrVal c)
 {
-    return ir_emit_args(ir, op, fold_result(ir, op, a, c), 0, 0, (IrVal[]){ a, b, c }, 3);
+    return ir_emit3(ir, op, fold_result(ir, op, a, c), 0, 0, a, b, c);
 }
 
 IrVal ir_add(IrBlock *ir, IrVal a, IrVal b)

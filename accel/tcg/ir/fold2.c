@@ -30,7 +30,7 @@ IrVal ir_zext(IrBlock *ir, IrVal a, unsigned bits)
         (i->op == IR_EXTRACT && i->imm >> 8 <= bits)) {
         return a;
     }
-    return ir_emit_args(ir, IR_ZEXT, t, 0, bits, &a, 1);
+    return ir_emit1(ir, IR_ZEXT, t, 0, bits, a);
 }
 
 IrVal ir_sext(IrBlock *ir, IrVal a, unsigned bits)
@@ -45,7 +45,7 @@ IrVal ir_sext(IrBlock *ir, IrVal a, unsigned bits)
         c = (uint64_t)((int64_t)(c << (64 - bits)) >> (64 - bits));
         return ir_const(ir, t, t == IR_I32 ? (uint32_t)c : c);
     }
-    return ir_emit_args(ir, IR_SEXT, t, 0, bits, &a, 1);
+    return ir_emit1(ir, IR_SEXT, t, 0, bits, a);
 }
 
 IrVal ir_trunc(IrBlock *ir, IrVal a)
@@ -87,7 +87,7 @@ IrVal ir_extract(IrBlock *ir, IrVal a, unsigned pos, unsigned len)
     if (pos + len == w) {
         return ir_shri(ir, a, pos);
     }
-    return ir_emit_args(ir, IR_EXTRACT, t, 0, pos | len << 8, &a, 1);
+    return ir_emit1(ir, IR_EXTRACT, t, 0, pos | len << 8, a);
 }
 
 IrVal ir_sextract(IrBlock *ir, IrVal a, unsigned pos, unsigned len)
@@ -99,7 +99,7 @@ IrVal ir_sextract(IrBlock *ir, IrVal a, unsigned pos, unsigned len)
     if (pos + len == ir_width(ir, a)) {
         return ir_sari(ir, a, pos);
     }
-    return ir_emit_args(ir, IR_SEXTRACT, ir_type(ir, a), 0, pos | len << 8, &a, 1);
+    return ir_emit1(ir, IR_SEXTRACT, ir_type(ir, a), 0, pos | len << 8, a);
 }
 
 IrVal ir_deposit(IrBlock *ir, IrVal a, IrVal b, unsigned pos, unsigned len)
@@ -121,7 +121,7 @@ IrVal ir_deposit(IrBlock *ir, IrVal a, IrVal b, unsigned pos, unsigned len)
             return pos + len == w ? ir_shli(ir, b, pos) : ir_shli(ir, ir_zext(ir, b, len), pos);
         }
     }
-    return ir_emit_args(ir, IR_DEPOSIT, t, 0, pos | len << 8, (IrVal[]){ a, b }, 2);
+    return ir_emit2(ir, IR_DEPOSIT, t, 0, pos | len << 8, a, b);
 }
 
 IrVal ir_extr(IrBlock *ir, IrVal hi, IrVal lo, unsigned count)
@@ -132,12 +132,12 @@ IrVal ir_extr(IrBlock *ir, IrVal hi, IrVal lo, unsigned count)
     if (hi.id == lo.id) {
         return ir_rori(ir, lo, count);
     }
-    return ir_emit_args(ir, IR_EXTR, ir_type(ir, lo), 0, count, (IrVal[]){ hi, lo }, 2);
+    return ir_emit2(ir, IR_EXTR, ir_type(ir, lo), 0, count, hi, lo);
 }
 
 IrVal ir_setcond(IrBlock *ir, IrType type, IrCmp cmp, IrVal a, IrVal b)
 {
-    return ir_emit_args(ir, IR_SETCOND, type, cmp, 0, (IrVal[]){ a, b }, 2);
+    return ir_emit2(ir, IR_SETCOND, type, cmp, 0, a, b);
 }
 
 IrVal ir_select(IrBlock *ir, IrVal c, IrVal a, IrVal b)
@@ -147,7 +147,7 @@ IrVal ir_select(IrBlock *ir, IrVal c, IrVal a, IrVal b)
     if (ir_is_const(ir, c, &k)) {
         return k ? a : b;
     }
-    return ir_emit_args(ir, IR_SELECT, ir_type(ir, a), 0, 0, (IrVal[]){ c, a, b }, 3);
+    return ir_emit3(ir, IR_SELECT, ir_type(ir, a), 0, 0, c, a, b);
 }
 
 IrVal ir_select_flags(IrBlock *ir, IrVal f, IrCond cond, IrVal a, IrVal b)
@@ -155,20 +155,19 @@ IrVal ir_select_flags(IrBlock *ir, IrVal f, IrCond cond, IrVal a, IrVal b)
     if (cond >= IR_COND_AL) {
         return a;
     }
-    return ir_emit_args(ir, IR_SELECT_FLAGS, ir_type(ir, a), cond, 0, (IrVal[]){ f, a, b }, 3);
+    return ir_emit3(ir, IR_SELECT_FLAGS, ir_type(ir, a), cond, 0, f, a, b);
 }
 
 IrVal ir_crc32(IrBlock *ir, bool castagnoli, unsigned size, IrVal acc, IrVal data)
 {
-    return ir_emit_args(ir, castagnoli ? IR_CRC32C : IR_CRC32, IR_I32, size, 0,
-                        (IrVal[]){ acc, data }, 2);
+    return ir_emit2(ir, castagnoli ? IR_CRC32C : IR_CRC32, IR_I32, size, 0, acc, data);
 }
 
 /* ---- flags ---- */
 
 IrVal ir_flags_fcmp(IrBlock *ir, unsigned esize, bool signalling, IrVal a, IrVal b)
 {
-    return ir_emit_args(ir, IR_FLAGS_FCMP, IR_FLAGS, esize, signalling, (IrVal[]){ a, b }, 2);
+    return ir_emit2(ir, IR_FLAGS_FCMP, IR_FLAGS, esize, signalling, a, b);
 }
 
 IrVal ir_flags_const(IrBlock *ir, unsigned nzcv)
@@ -190,7 +189,7 @@ IrVal ir_flags_select(IrBlock *ir, IrVal f, IrCond cond, IrVal a, IrVal b)
     if (cond >= IR_COND_AL) {
         return a;
     }
-    return ir_emit_args(ir, IR_FLAGS_SELECT, IR_FLAGS, cond, 0, (IrVal[]){ f, a, b }, 3);
+    return ir_emit3(ir, IR_FLAGS_SELECT, IR_FLAGS, cond, 0, f, a, b);
 }
 
 IrVal ir_flags_cond(IrBlock *ir, IrVal f, IrCond cond)
@@ -198,7 +197,7 @@ IrVal ir_flags_cond(IrBlock *ir, IrVal f, IrCond cond)
     if (cond >= IR_COND_AL) {
         return ir_i32(ir, 1);
     }
-    return ir_emit_args(ir, IR_FLAGS_COND, IR_I32, cond, 0, &f, 1);
+    return ir_emit1(ir, IR_FLAGS_COND, IR_I32, cond, 0, f);
 }
 
 /* ---- vectors ---- */
@@ -262,26 +261,25 @@ IrVal ir_v4(IrBlock *ir, IrOpcode op, IrDesc desc, IrVal a, IrVal b, IrVal c, Ir
 
 IrVal ir_vpack(IrBlock *ir, IrVal lo, IrVal hi)
 {
-    return ir_emit_args(ir, IR_VPACK, IR_V128, 0, 0, (IrVal[]){ lo, hi }, 2);
+    return ir_emit2(ir, IR_VPACK, IR_V128, 0, 0, lo, hi);
 }
 
 IrVal ir_vfrom(IrBlock *ir, IrVal a)
 {
-    return ir_emit_args(ir, IR_VFROM, IR_V128, 0, 0, &a, 1);
+    return ir_emit1(ir, IR_VFROM, IR_V128, 0, 0, a);
 }
 
 IrVal ir_vdup(IrBlock *ir, unsigned esize, IrWidth width, IrVal a)
 {
-    return ir_emit_args(ir, IR_VDUP, IR_V128, 0, ir_desc(esize, width), &a, 1);
+    return ir_emit1(ir, IR_VDUP, IR_V128, 0, ir_desc(esize, width), a);
 }
 
 IrVal ir_vinsert(IrBlock *ir, unsigned esize, unsigned lane, IrVal v, IrVal a)
 {
-    return ir_emit_args(ir, IR_VINSERT, IR_V128, 0, ir_desc_imm(esize, IR_W128, lane),
-                        (IrVal[]){ v, a }, 2);
+    return ir_emit2(ir, IR_VINSERT, IR_V128, 0, ir_desc_imm(esize, IR_W128, lane), v, a);
 }
 
 IrVal ir_vextract(IrBlock *ir, IrType type, unsigned esize, unsigned lane, bool sign, IrVal v)
 {
-    return ir_emit_args(ir, IR_VEXTRACT, type, sign, ir_desc_imm(esize, IR_W128, lane), &v, 1);
+    return ir_emit1(ir, IR_VEXTRACT, type, sign, ir_desc_imm(esize, IR_W128, lane), v);
 }

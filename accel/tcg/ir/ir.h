@@ -319,6 +319,7 @@ typedef struct IrOpInfo {
 } IrOpInfo;
 
 extern const IrOpInfo ir_op_info[IR_N_OPS];
+extern const uint16_t ir_op_effects[IR_N_OPS]; /* the same as in the rows, close together */
 
 /* ---- the builder ---- */
 

@@ -28,12 +28,20 @@ const IrOpInfo ir_op_info[IR_N_OPS] = {
 #undef IR_VOP
 };
 
-/* Operations that may be dropped when nobody uses their value. */
-static bool ir_is_droppable(const IrInsn *i)
-{
-    uint16_t e = ir_op_info[i->op].effects;
+const uint16_t ir_op_effects[IR_N_OPS] = {
+    [IR_NOP] = PINNED,
+#define IR_OP(name, result, args, effects, doc)     [IR_##name] = effects,
+#define IR_VOP(name, reference, args, effects, doc) [IR_##name] = effects,
+#include "accel/tcg/ir/ops.def"
+#undef IR_OP
+#undef IR_VOP
+};
 
-    return i->op != IR_NOP && !(e & ~IR_EFF_STATE_RD);
+/* Operations that may be dropped when nobody uses their value. */
+static bool ir_is_droppable(const IrBlock *ir, const IrInsn *i)
+{
+    return !(ir_op_effects[i->op] & ~IR_EFF_STATE_RD) ||
+           (i->op == IR_CALL && ir->helper[i->imm]->flags & IR_HELPER_PURE);
 }
 
 void ir_finish(IrBlock *ir)
@@ -42,16 +50,12 @@ void ir_finish(IrBlock *ir)
     for (uint32_t k = ir->n; k-- > 1;) {
         IrInsn *i = &ir->insn[k];
 
-        if (i->op == IR_CALL && (ir->helper[i->imm]->flags & IR_HELPER_PURE) && !ir->uses[k]) {
-            i->op = IR_NOP;
-        } else if (ir_is_droppable(i) && !ir->uses[k]) {
-            i->op = IR_NOP;
-        }
-        if (i->op == IR_NOP || i->op == IR_CONST) {
-            if (i->op == IR_NOP) {
-                memset(i, 0, sizeof(*i));
-            }
+        if (!ir->uses[k] && ir_is_droppable(ir, i)) {
+            memset(i, 0, sizeof(*i)); /* IR_NOP */
             continue;
+        }
+        if (i->op == IR_CONST) {
+            continue; /* its operand fields hold its value */
         }
         for (unsigned a = 0; a < 4 && i->arg[a]; a++) {
             if (ir->uses[i->arg[a]] < 255) {
