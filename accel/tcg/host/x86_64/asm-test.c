@@ -22,7 +22,7 @@ static void expect_bytes(X64Asm *a, const char *text, const char *hex)
 
 TEST(x64_asm, integers)
 {
-    uint8_t buf[32];
+    uint8_t buf[X64_MARGIN + 32];
     X64Asm asm_ = { .start = buf, .p = buf, .end = buf + sizeof(buf), .avx = false }, *a = &asm_;
 
     x64_mov_imm(a, RAX, 0x12345678);
@@ -103,7 +103,7 @@ TEST(x64_asm, integers)
 
 TEST(x64_asm, vex)
 {
-    uint8_t buf[32];
+    uint8_t buf[X64_MARGIN + 32];
     X64Asm asm_ = { .start = buf, .p = buf, .end = buf + sizeof(buf), .avx = true }, *a = &asm_;
 
     x64_vex_rri(a, XO_RORX | X_W, RAX, 0, R12, 8);
@@ -136,7 +136,7 @@ TEST(x64_asm, vex)
 
 TEST(x64_asm, sse)
 {
-    uint8_t buf[32];
+    uint8_t buf[X64_MARGIN + 32];
     X64Asm asm_ = { .start = buf, .p = buf, .end = buf + sizeof(buf), .avx = false }, *a = &asm_;
 
     x64_rr(a, XO_PSHUFB, 9, 10);
@@ -149,7 +149,7 @@ TEST(x64_asm, sse)
 
 TEST(x64_asm, labels_and_overflow)
 {
-    uint8_t buf[16];
+    uint8_t buf[16 + X64_MARGIN];
     X64Asm a = { .start = buf, .p = buf, .end = buf + sizeof(buf) };
     X64Label l = X64_LABEL;
 
@@ -159,7 +159,10 @@ TEST(x64_asm, labels_and_overflow)
     EXPECT_EQ(buf[1], 6);
     EXPECT_EQ(buf[7], 0);
     EXPECT(!a.overflow);
-    x64_u64(&a, 0);
+    for (unsigned n = 0; n < 100; n++) {
+        x64_mov_imm(&a, R12, UINT64_MAX - 1 - (1ull << 40));
+        x64_u32(&a, 0);
+        EXPECT(a.p <= a.end);
+    }
     EXPECT(a.overflow);
-    EXPECT(a.p <= a.end);
 }

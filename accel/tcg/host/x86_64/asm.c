@@ -3,116 +3,95 @@
 
 #include <string.h>
 
-void x64_byte(X64Asm *a, unsigned b)
+void x64_no_room(X64Asm *a)
 {
-    if (a->p < a->end) {
-        *a->p++ = (uint8_t)b;
-    } else {
-        a->overflow = true;
-    }
+    a->overflow = true;
+    a->p = a->start;
 }
 
-void x64_op0(X64Asm *a, unsigned b)
-{
-    a->n_insns++;
-    x64_byte(a, b);
-}
-
-void x64_u32(X64Asm *a, uint32_t v)
-{
-    if (a->end - a->p < 4) {
-        a->overflow = true;
-        return;
-    }
-    memcpy(a->p, &v, 4);
-    a->p += 4;
-}
-
-void x64_u64(X64Asm *a, uint64_t v)
-{
-    x64_u32(a, (uint32_t)v);
-    x64_u32(a, (uint32_t)(v >> 32));
-}
+/*
+ * The pieces of an instruction are written at @p without branches: each is stored, and the pointer
+ * goes on by its length, which may be none.
+ */
 
 /* ---- ModRM ---- */
 
-static void x64_modrm_mem(X64Asm *a, unsigned reg, X64Mem m)
+static inline uint8_t *x64_put32(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+    return p + 4;
+}
+
+static inline uint8_t *x64_modrm_mem(uint8_t *p, unsigned reg, X64Mem m)
 {
     unsigned base = m.base & 7, r = (reg & 7) << 3;
 
     if (m.base == X64_RIP) {
-        x64_byte(a, r | 5);
-        x64_u32(a, 0);
-        return;
+        *p++ = (uint8_t)(r | 5);
+        return x64_put32(p, 0);
     }
 
-    bool sib = m.index != X64_NO_REG || base == 4;
-    unsigned mod = m.disp == 0 && base != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
+    bool indexed = m.index != X64_NO_REG, sib = indexed || base == 4;
+    unsigned is_byte = m.disp == (int8_t)m.disp;
+    unsigned mod = is_byte ? m.disp != 0 || base == 5 : 2;
+    unsigned index = indexed ? m.index & 7 : 4;
 
-    x64_byte(a, mod << 6 | r | (sib ? 4 : base));
-    if (sib) {
-        unsigned index = m.index == X64_NO_REG ? 4 : m.index & 7;
-
-        x64_byte(a, (unsigned)m.scale << 6 | index << 3 | base);
-    }
-    if (mod == 1) {
-        x64_byte(a, (uint8_t)m.disp);
-    } else if (mod == 2) {
-        x64_u32(a, (uint32_t)m.disp);
-    }
+    *p++ = (uint8_t)(mod << 6 | r | (sib ? 4 : base));
+    *p = (uint8_t)((unsigned)m.scale << 6 | index << 3 | base);
+    p += sib;
+    x64_put32(p, (uint32_t)m.disp);
+    return p + (is_byte ? mod : 4);
 }
 
-static void x64_modrm_reg(X64Asm *a, unsigned reg, unsigned rm)
+static inline uint8_t *x64_modrm_reg(uint8_t *p, unsigned reg, unsigned rm)
 {
-    x64_byte(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    *p = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
+    return p + 1;
 }
 
 /* ---- legacy ---- */
 
-static void x64_head(X64Asm *a, X64Op op, unsigned reg, unsigned index, unsigned base,
-                     bool need_rex)
+static inline uint8_t *x64_head(X64Asm *a, X64Op op, unsigned reg, unsigned index, unsigned base,
+                                bool need_rex)
 {
-    static const uint8_t pp[4] = { 0, 0x66, 0xf3, 0xf2 };
-    unsigned rex =
-        (op & X_W ? 8 : 0) | (reg & 8 ? 4 : 0) | (index & 8 ? 2 : 0) | (base & 8 ? 1 : 0);
+    static const uint8_t pp[4] = { 0, 0x66, 0xf3, 0xf2 }, map[4] = { 0, 0, 0x38, 0x3a };
+    unsigned rex = (op & X_W ? 8 : 0) | (reg & 8) >> 1 | (index & 8) >> 2 | (base & 8) >> 3;
+    uint8_t *p;
 
-    a->n_insns++;
-    if (op & X_PP) {
-        x64_byte(a, pp[(op & X_PP) / X_66]);
-    }
-    if (op & X_LOCK) {
-        x64_byte(a, 0xf0);
-    }
-    if (rex || need_rex) {
-        x64_byte(a, 0x40 | rex);
-    }
-    if (op & X_MAP) {
-        x64_byte(a, 0x0f);
-        if ((op & X_MAP) == X_0F38) {
-            x64_byte(a, 0x38);
-        } else if ((op & X_MAP) == X_0F3A) {
-            x64_byte(a, 0x3a);
-        }
-    }
-    x64_byte(a, op & 0xff);
+    x64_begin(a);
+    p = a->p;
+    *p = pp[(op & X_PP) / X_66];
+    p += (op & X_PP) != 0;
+    *p = 0xf0;
+    p += (op & X_LOCK) != 0;
+    *p = (uint8_t)(0x40 | rex);
+    p += (rex | need_rex) != 0;
+    *p = 0x0f;
+    p += (op & X_MAP) != 0;
+    *p = map[(op & X_MAP) / X_0F];
+    p += (op & X_MAP) > X_0F;
+    *p = (uint8_t)op;
+    return p + 1;
 }
 
-static bool x64_byte_rex(unsigned r)
+static inline bool x64_byte_rex(unsigned r)
 {
-    return r >= RSP && r <= RDI;
+    return r - RSP <= RDI - RSP;
 }
 
 void x64_rr(X64Asm *a, X64Op op, unsigned reg, unsigned rm)
 {
-    x64_head(a, op, reg, 0, rm, op & X_BYTE && (x64_byte_rex(reg) || x64_byte_rex(rm)));
-    x64_modrm_reg(a, reg, rm);
+    bool need_rex = op & X_BYTE && (x64_byte_rex(reg) || x64_byte_rex(rm));
+
+    a->p = x64_modrm_reg(x64_head(a, op, reg, 0, rm, need_rex), reg, rm);
 }
 
 void x64_rm(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 {
-    x64_head(a, op, reg, m.index == X64_NO_REG ? 0 : (unsigned)m.index, (unsigned)m.base,
-             op & X_BYTE && x64_byte_rex(reg));
-    x64_modrm_mem(a, reg, m);
+    uint8_t *p =
+        x64_head(a, op, reg, (unsigned)m.index, (unsigned)m.base, op & X_BYTE && x64_byte_rex(reg));
+
+    a->p = x64_modrm_mem(p, reg, m);
 }
 
 void x64_rri(X64Asm *a, X64Op op, unsigned reg, unsigned rm, uint8_t imm)
@@ -129,34 +108,36 @@ void x64_rmi(X64Asm *a, X64Op op, unsigned reg, X64Mem m, uint8_t imm)
 
 /* ---- VEX ---- */
 
-static void x64_vex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned index, unsigned base)
+static inline uint8_t *x64_vex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned index,
+                               unsigned base)
 {
     unsigned map = (op & X_MAP) / X_0F, pp = (op & X_PP) / X_66;
     unsigned r = reg & 8 ? 0 : 0x80, x = index & 8 ? 0 : 0x40, b = base & 8 ? 0 : 0x20;
     unsigned tail = (~vvvv & 15) << 3 | (op & X_L256 ? 4 : 0) | pp;
+    uint8_t *p;
 
-    a->n_insns++;
+    x64_begin(a);
+    p = a->p;
     if (map == 1 && x && b && !(op & X_W)) {
-        x64_byte(a, 0xc5);
-        x64_byte(a, r | tail);
+        *p++ = 0xc5;
+        *p++ = (uint8_t)(r | tail);
     } else {
-        x64_byte(a, 0xc4);
-        x64_byte(a, r | x | b | map);
-        x64_byte(a, (op & X_W ? 0x80 : 0) | tail);
+        *p++ = 0xc4;
+        *p++ = (uint8_t)(r | x | b | map);
+        *p++ = (uint8_t)((op & X_W ? 0x80 : 0) | tail);
     }
-    x64_byte(a, op & 0xff);
+    *p = (uint8_t)op;
+    return p + 1;
 }
 
 void x64_vex_rr(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned rm)
 {
-    x64_vex(a, op, reg, vvvv, 0, rm);
-    x64_modrm_reg(a, reg, rm);
+    a->p = x64_modrm_reg(x64_vex(a, op, reg, vvvv, 0, rm), reg, rm);
 }
 
 void x64_vex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m)
 {
-    x64_vex(a, op, reg, vvvv, m.index == X64_NO_REG ? 0 : (unsigned)m.index, (unsigned)m.base);
-    x64_modrm_mem(a, reg, m);
+    a->p = x64_modrm_mem(x64_vex(a, op, reg, vvvv, (unsigned)m.index, (unsigned)m.base), reg, m);
 }
 
 void x64_vex_rri(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned rm, uint8_t imm)
@@ -177,7 +158,7 @@ static void x64_evex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned 
 {
     unsigned map = (op & X_MAP) / X_0F, pp = (op & X_PP) / X_66;
 
-    a->n_insns++;
+    x64_begin(a);
     x64_byte(a, 0x62);
     x64_byte(a,
              (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | map);
@@ -189,7 +170,7 @@ static void x64_evex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned 
 void x64_evex_rr(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned rm)
 {
     x64_evex(a, op, reg, vvvv, rm & 16, rm & 8);
-    x64_modrm_reg(a, reg, rm);
+    a->p = x64_modrm_reg(a->p, reg, rm);
 }
 
 /* An 8-bit displacement would count in units of the operand: only the 32-bit form is used. */
@@ -199,7 +180,7 @@ void x64_evex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m)
 
     x64_evex(a, op, reg, vvvv, index & 8, m.base & 8);
     if (m.base == X64_RIP) {
-        x64_modrm_mem(a, reg, m);
+        a->p = x64_modrm_mem(a->p, reg, m);
         return;
     }
     x64_byte(a, 0x80 | (reg & 7) << 3 | 4);
@@ -212,7 +193,7 @@ void x64_evex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m)
 void x64_mov_imm(X64Asm *a, unsigned reg, uint64_t imm)
 {
     if (imm == (uint32_t)imm) {
-        a->n_insns++;
+        x64_begin(a);
         if (reg & 8) {
             x64_byte(a, 0x41);
         }
@@ -292,8 +273,7 @@ void x64_shift_cl(X64Asm *a, X64Shift op, bool w, unsigned d)
 void x64_test_ri(X64Asm *a, unsigned d, uint32_t imm)
 {
     if (imm < 256) {
-        x64_head(a, 0xf6, 0, 0, d, x64_byte_rex(d));
-        x64_modrm_reg(a, 0, d);
+        a->p = x64_modrm_reg(x64_head(a, 0xf6, 0, 0, d, x64_byte_rex(d)), 0, d);
         x64_byte(a, imm);
     } else {
         x64_rr(a, 0xf7, 0, d);
@@ -314,23 +294,22 @@ void x64_imul_rri(X64Asm *a, bool w, unsigned d, unsigned s, int32_t imm)
 
 void x64_setcc(X64Asm *a, X64Cc cc, unsigned d)
 {
-    x64_head(a, (0x90 + cc) | X_0F, 0, 0, d, x64_byte_rex(d));
-    x64_modrm_reg(a, 0, d);
+    a->p = x64_modrm_reg(x64_head(a, (0x90 + cc) | X_0F, 0, 0, d, x64_byte_rex(d)), 0, d);
 }
 
 void x64_bswap(X64Asm *a, bool w, unsigned d)
 {
-    x64_head(a, (0xc8 | (d & 7)) | X_0F | X_W_IF(w), 0, 0, d, false);
+    a->p = x64_head(a, (0xc8 | (d & 7)) | X_0F | X_W_IF(w), 0, 0, d, false);
 }
 
 void x64_push(X64Asm *a, unsigned r)
 {
-    x64_head(a, 0x50 | (r & 7), 0, 0, r, false);
+    a->p = x64_head(a, 0x50 | (r & 7), 0, 0, r, false);
 }
 
 void x64_pop(X64Asm *a, unsigned r)
 {
-    x64_head(a, 0x58 | (r & 7), 0, 0, r, false);
+    a->p = x64_head(a, 0x58 | (r & 7), 0, 0, r, false);
 }
 
 /* ---- vectors ---- */
@@ -518,7 +497,8 @@ void x64_call_to(X64Asm *a, int64_t pos)
 
 void x64_align_patch(X64Asm *a, unsigned ahead)
 {
-    while (((uintptr_t)a->p + ahead) % 8 > 4 && !a->overflow) {
+    x64_room(a);
+    while (((uintptr_t)a->p + ahead) % 8 > 4) {
         x64_byte(a, 0x90);
     }
 }

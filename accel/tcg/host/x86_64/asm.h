@@ -268,7 +268,13 @@ enum {
     XO_MXCSR = 0xae | X_0F,             /* group: 2 load, 3 store */
 };
 
-/* Where code is written. When the room runs out, bytes are dropped and `overflow` is set. */
+/*
+ * Where code is written, X64_MARGIN bytes at least. Each instruction looks once whether there is
+ * room; when it runs out `overflow` is set and what follows is written over the code, from the
+ * start on.
+ */
+enum { X64_MARGIN = 64 }; /* an instruction, and bytes or words that are put behind it */
+
 typedef struct X64Asm {
     uint8_t *start, *p, *end;
     bool overflow;
@@ -289,11 +295,47 @@ static inline uint32_t x64_pos(const X64Asm *a)
     return (uint32_t)(a->p - a->start);
 }
 
-void x64_byte(X64Asm *a, unsigned b);
-/* An instruction of the bytes given to x64_byte: counts it. */
-void x64_op0(X64Asm *a, unsigned b);
-void x64_u32(X64Asm *a, uint32_t v);
-void x64_u64(X64Asm *a, uint64_t v);
+void x64_no_room(X64Asm *a);
+
+/* Look for room for what is no instruction. */
+static inline void x64_room(X64Asm *a)
+{
+    if (__builtin_expect(a->end - a->p < X64_MARGIN, 0)) {
+        x64_no_room(a);
+    }
+}
+
+/* More bytes of an instruction, or data for which x64_room() was called. */
+static inline void x64_byte(X64Asm *a, unsigned b)
+{
+    *a->p++ = (uint8_t)b;
+}
+
+static inline void x64_u32(X64Asm *a, uint32_t v)
+{
+    __builtin_memcpy(a->p, &v, 4);
+    a->p += 4;
+}
+
+static inline void x64_u64(X64Asm *a, uint64_t v)
+{
+    __builtin_memcpy(a->p, &v, 8);
+    a->p += 8;
+}
+
+/* An instruction begins. */
+static inline void x64_begin(X64Asm *a)
+{
+    a->n_insns++;
+    x64_room(a);
+}
+
+/* An instruction of this byte and those given to x64_byte: counts it. */
+static inline void x64_op0(X64Asm *a, unsigned b)
+{
+    x64_begin(a);
+    x64_byte(a, b);
+}
 
 /* Legacy encodings: @reg in ModRM.reg (or the group's number), @rm a register or memory. */
 void x64_rr(X64Asm *a, X64Op op, unsigned reg, unsigned rm);

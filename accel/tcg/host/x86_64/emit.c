@@ -146,6 +146,9 @@ void x64_mark(X64Emit *e, unsigned kind, unsigned guest)
 
 bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, int64_t base)
 {
+    if (room < X64_MARGIN) {
+        return false;
+    }
     e->ir = ir;
     e->a = (X64Asm){ .start = buf, .p = buf, .end = buf + room, .avx = e->feat->avx };
     e->count_at = 0;

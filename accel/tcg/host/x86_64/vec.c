@@ -68,13 +68,15 @@ void x64_pool_emit(X64Emit *e)
     if (!e->pool->len) {
         return;
     }
-    while ((uintptr_t)e->a.p % 16 && !e->a.overflow) {
+    x64_room(&e->a);
+    while ((uintptr_t)e->a.p % 16) {
         x64_byte(&e->a, 0xcc);
     }
     start = x64_pos(&e->a);
     for (unsigned n = 0; n < e->pool->len; n++) {
         const IrV128 *c = &g_array_index(e->pool, IrV128, n);
 
+        x64_room(&e->a);
         x64_u64(&e->a, c->u64[0]);
         x64_u64(&e->a, c->u64[1]);
     }
@@ -160,8 +162,7 @@ void xv_trim(X64Vec *v, unsigned r, unsigned esize)
 /* A short jump ahead; the byte to give its distance to. */
 static uint8_t *xv_skip(X64Asm *a, X64Cc cc)
 {
-    a->n_insns++;
-    x64_byte(a, 0x70 | cc);
+    x64_op0(a, 0x70 | cc);
     x64_byte(a, 0);
     return a->overflow ? NULL : a->p - 1;
 }
@@ -417,12 +418,13 @@ static void x64_vec_init(X64Vec *v, X64Emit *e, const IrInsn *insn)
     };
 }
 
-/* Whether there is a sequence: tried with made-up registers on an assembler without room. */
+/* Whether there is a sequence: tried with made-up registers, the code put aside. */
 bool x64_vec_is_inline(X64Emit *e, const IrInsn *insn)
 {
     X64VecFn *fn = x64_vec_rows[insn->op].fn;
     X64Asm keep = e->a;
     guint n_pool = e->pool->len, n_refs = e->pool_refs->len;
+    uint8_t aside[2 * X64_MARGIN];
     X64Vec v;
     bool ok;
 
@@ -432,7 +434,8 @@ bool x64_vec_is_inline(X64Emit *e, const IrInsn *insn)
         v.x[n] = 5 + n;
         v.t[n] = 9 + n;
     }
-    e->a.end = e->a.p;
+    e->a.start = e->a.p = aside;
+    e->a.end = aside + sizeof(aside);
     ok = fn && fn(&v);
     e->a = keep;
     g_array_set_size(e->pool, n_pool);
