@@ -315,23 +315,39 @@ static bool slow_filled(Cpu *cpu, uint64_t va, uint32_t memop, unsigned bytes, M
     return true;
 }
 
+/* What the slot of the fast tables knows of the page, if it is that page; NULL: a miss. */
+static const TcgTlbFull *slow_known(Cpu *cpu, uint64_t va, unsigned mode, unsigned need)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    const TcgTlbFull *f = &tc->full[mode][(unsigned)(va >> 8 & tc->size_mask[mode]) >> 4];
+
+    return f->page == (va & ~(uint64_t)PAGE_MASK_LOW) && !tc->park[mode].on && (f->prot & need)
+               ? f
+               : NULL;
+}
+
+/* An access in one page that needs nothing but to be done. */
+static bool slow_is_plain(uint64_t va, uint32_t memop, unsigned bytes)
+{
+    unsigned align = memop & IR_MO_ALIGN;
+    unsigned unit = align == IR_MO_ALIGN_WHOLE || align == IR_MO_ALIGN_WITHIN_16
+                        ? bytes
+                        : ir_memop_bytes(memop);
+
+    return !(va & (unit - 1)) && !(memop & IR_MO_BE) &&
+           (va & PAGE_MASK_LOW) + bytes <= GUEST_PAGE_SIZE;
+}
+
 /*
  * A store to a page of code that hits none, or may not: the whole way at once. False: another case,
  * nothing is done.
  */
-static bool slow_beside(Cpu *cpu, uint64_t va, uint32_t memop, unsigned bytes, const void *buf)
+static bool slow_beside(Cpu *cpu, const TcgTlbFull *f, uint64_t va, unsigned bytes, const void *buf)
 {
     TcgCpu *tc = tcg_cpu(cpu);
-    unsigned mode = ir_memop_mode(memop), align = memop & IR_MO_ALIGN;
-    const TcgTlbFull *f = &tc->full[mode][(unsigned)(va >> 8 & tc->size_mask[mode]) >> 4];
-    unsigned unit = align == IR_MO_ALIGN_WHOLE || align == IR_MO_ALIGN_WITHIN_16
-                        ? bytes
-                        : ir_memop_bytes(memop);
-    uint64_t low = va & PAGE_MASK_LOW, off = f->ram_off + low;
+    uint64_t off = f->ram_off + (va & PAGE_MASK_LOW);
 
-    if (f->page != va - low || tc->park[mode].on || !(f->prot & TLB_WRITE) || !f->ram || f->rom ||
-        f->device || (va & (unit - 1)) || (memop & IR_MO_BE) || low + bytes > GUEST_PAGE_SIZE ||
-        f->flat->len - (f->phys - f->flat->start) < GUEST_PAGE_SIZE ||
+    if (f->rom || f->device || f->flat->len - (f->phys - f->flat->start) < GUEST_PAGE_SIZE ||
         __atomic_load_n(&f->ram->log_clients, __ATOMIC_SEQ_CST) != 1u << DIRTY_CODE ||
         !ram_has_code(f->ram, off, 1)) {
         return false;
@@ -346,6 +362,61 @@ static bool slow_beside(Cpu *cpu, uint64_t va, uint32_t memop, unsigned bytes, c
     return true;
 }
 
+/*
+ * One register of a device whose page and range were found before. False: another case, nothing is
+ * done; else the access was, or cpu->raised.
+ */
+static bool slow_register(Cpu *cpu, const TcgTlbFull *f, uint64_t va, uint32_t memop,
+                          MemAccess kind, uint64_t *v)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    unsigned bytes = ir_memop_bytes(memop);
+    SlowAccess a = { cpu, va, memop, ir_memop_mode(memop), bytes, bytes, kind };
+    GuestPhys phys = f->phys + (va & PAGE_MASK_LOW);
+    const FlatRange *r = f->flat;
+
+    if (!r || r->kind != FLAT_MMIO || phys < r->start || r->len < bytes ||
+        phys - r->start > r->len - bytes || (va & (bytes - 1)) || (tc->icount && !tc->alone)) {
+        return false;
+    }
+    tc->stats.slow++;
+    tc->stats.slow_why[TCG_SLOW_DEVICE]++;
+    tc->stats.mmio++;
+    if (slow_device(&a, f, r, phys, bytes, v) != MEM_OK) {
+        slow_bus_error(&a, phys, va);
+    }
+    return true;
+}
+
+/* An access to a page that is known, in one of the cases that come again and again; else false. */
+static bool slow_short(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, MemAccess kind,
+                       void *buf)
+{
+    unsigned bytes = ir_memop_bytes(memop) * elements;
+    const TcgTlbFull *f =
+        slow_known(cpu, va, ir_memop_mode(memop), kind == ACCESS_WRITE ? TLB_WRITE : TLB_READ);
+    uint64_t v = 0;
+
+    if (!f || !slow_is_plain(va, memop, bytes)) {
+        return false;
+    }
+    if (f->ram) {
+        return kind == ACCESS_WRITE && slow_beside(cpu, f, va, bytes, buf);
+    }
+    if (bytes > 8 || elements > 1) {
+        return false;
+    }
+    if (kind == ACCESS_WRITE) {
+        memcpy(&v, buf, bytes);
+        return slow_register(cpu, f, va, memop, kind, &v);
+    }
+    if (!slow_register(cpu, f, va, memop, kind, &v)) {
+        return false;
+    }
+    memcpy(buf, &v, bytes);
+    return true;
+}
+
 static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, void *buf)
 {
     _Alignas(16) uint8_t tmp[32] = { 0 };
@@ -353,10 +424,11 @@ static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, 
     uint8_t *host;
     SlowAccess a;
 
-    if (!slow_filled(cpu, va, memop, bytes, ACCESS_READ, &host)) {
+    if (slow_short(cpu, va, memop, elements, ACCESS_READ, buf)) {
+        host = NULL;
+    } else if (!slow_filled(cpu, va, memop, bytes, ACCESS_READ, &host)) {
         return false;
-    }
-    if (host) {
+    } else if (host) {
         tcg_copy(buf, host, bytes);
     } else {
         if (!slow_begin(&a, cpu, va, memop, elements, ACCESS_READ) || !slow_bytes(&a, tmp)) {
@@ -378,7 +450,7 @@ static void slow_store(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements,
     uint8_t *host;
     SlowAccess a;
 
-    if (slow_beside(cpu, va, memop, bytes, buf)) {
+    if (slow_short(cpu, va, memop, elements, ACCESS_WRITE, (void *)(uintptr_t)buf)) {
         host = NULL;
     } else if (!slow_filled(cpu, va, memop, bytes, ACCESS_WRITE, &host)) {
         return;

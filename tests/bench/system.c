@@ -220,6 +220,23 @@ static uint64_t sys_jit(void)
     return sum;
 }
 
+/* Registers of a device: the PL031's, which no driver of this guest has claimed. */
+static uint64_t sys_mmio(void)
+{
+    enum { RTC = 0x9010000, MATCH = 4 / 4, ID = 0xfe0 / 4 };
+    uint64_t sum = 0;
+    int fd = open("/dev/mem", O_RDWR | O_SYNC);
+    volatile uint32_t *rtc =
+        fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, RTC);
+
+    must(rtc != MAP_FAILED, "/dev/mem");
+    for (uint32_t i = 0; i < 400000; i++) {
+        rtc[MATCH] = i;
+        sum = sum * 3 + rtc[MATCH] + rtc[ID + 4 + i % 4] + rtc[ID];
+    }
+    return sum;
+}
+
 /* ---- two CPUs ---- */
 
 static volatile uint64_t turn;
@@ -302,11 +319,12 @@ static const struct {
     const char *name;
     uint64_t (*run)(void);
 } programs[] = {
-    { "syscall", sys_calls },  { "fork", sys_fork },        { "exec", sys_exec },
-    { "pipe", sys_pipe },      { "fault", sys_faults },     { "mmap", sys_mmap },
-    { "signal", sys_signals }, { "file", sys_files },       { "smc", sys_smc },
-    { "jit", sys_jit },        { "turns2", sys_two_turns }, { "locks2", sys_two_locks },
-    { "work2", sys_two_work }, { "pipe2", sys_pipe },       { "nothing", sys_nothing },
+    { "syscall", sys_calls },    { "fork", sys_fork },      { "exec", sys_exec },
+    { "pipe", sys_pipe },        { "fault", sys_faults },   { "mmap", sys_mmap },
+    { "signal", sys_signals },   { "file", sys_files },     { "smc", sys_smc },
+    { "jit", sys_jit },          { "mmio", sys_mmio },      { "turns2", sys_two_turns },
+    { "locks2", sys_two_locks }, { "work2", sys_two_work }, { "pipe2", sys_pipe },
+    { "nothing", sys_nothing },
 };
 
 int main(int argc, char **argv)
