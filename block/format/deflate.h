@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * zlib's compression of units of an image. -ENOTSUP in a build without the library.
+ */
+#ifndef BLOCK_FORMAT_DEFLATE_H
+#define BLOCK_FORMAT_DEFLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Unpack until @out is full or the stream ends: @got bytes. @raw: without zlib's header; the stream
+ * may be followed by padding. -EIO: it is damaged. Any thread. */
+int deflate_unpack(bool raw, const void *in, size_t in_len, void *out, size_t out_len, size_t *got);
+/* With zlib's header, default level; -ENOMEM or -ENOSPC (@out is too small). Any thread. */
+int deflate_pack(const void *in, size_t in_len, void *out, size_t out_len, size_t *got);
+/* The same on the pool of threads. FIBER */
+int deflate_unpack_work(bool raw, const void *in, size_t in_len, void *out, size_t out_len,
+                        size_t *got);
+int deflate_pack_work(const void *in, size_t in_len, void *out, size_t out_len, size_t *got);
+
+#endif
