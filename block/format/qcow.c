@@ -66,7 +66,7 @@ static bool qcow_check_header(BlockNode *n, Qcow *s, const uint8_t *h, GError **
     }
     if (size > BLOCK_SIZE_MAX) {
         return block_error(err, n, "qcow size %" PRIu64 " is above the limit of %" PRIu64, size,
-                           BLOCK_SIZE_MAX);
+                           (uint64_t)BLOCK_SIZE_MAX);
     }
     if (get_be32(h + QCOW_CRYPT) > 1) {
         return block_error(err, n, "qcow crypt_method %" PRIu32 " is not 0 (none) or 1 (AES)",
