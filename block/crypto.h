@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secrets and the encryption of images: LUKS (version 1) and the old AES of qcow and qcow2.
+ * The encryption of images: LUKS (version 1) and the old AES of qcow and qcow2.
  *
  * With nettle. Without it images open as far as their metadata goes; a key is an error that says
  * why. A BlockCipher is immutable after it was made and may be used on any thread.
@@ -9,17 +9,7 @@
 #define BLOCK_CRYPTO_H
 
 #include "block/core/driver.h"
-
-/* ---- Secrets: the objects "secret" of a graph ---- */
-
-enum { BLOCK_SECRET_MAX = 8 << 20 }; /* bytes */
-
-/* -object secret,id=ID,data=TEXT|file=PATH[,format=raw|base64]. @o: the options without "secret".
- * Errors: no id, a second one of that name, both or none of data and file, bad base64. */
-NODISCARD bool block_secret_add(BlockGraph *g, Options *o, GError **err);
-NODISCARD bool block_secret_remove(BlockGraph *g, const char *id, GError **err);
-/* The bytes, which live as long as the secret; NULL with *err set. */
-const uint8_t *block_secret_find(BlockGraph *g, const char *id, size_t *len, GError **err);
+#include "block/core/secret.h"
 
 /* ---- Ciphers for sectors ---- */
 
