@@ -124,6 +124,7 @@ bool tcg_cache_init(Tcg *t, uint64_t bytes, GError **err)
     uint64_t first;
 
     mutex_init(&t->lock);
+    tcg_entries_init(t);
     t->cache.host = t->host;
     t->cache.priv = t;
     t->epoch = 1;
@@ -153,6 +154,7 @@ void tcg_cache_free(Tcg *t)
         }
     }
     g_free(t->chunks);
+    tcg_entries_free(t);
     for (RamBlock *ram = ram_first(t->machine); ram; ram = ram->next) {
         g_clear_pointer(&ram->code, g_free);
     }
@@ -231,6 +233,11 @@ static TcgPage *cache_page(RamBlock *ram, uint64_t page_off)
                          __ATOMIC_RELEASE);
     }
     return cache_page_if(ram, page_off);
+}
+
+TcgBlock *tcg_page_blocks(RamBlock *ram, uint64_t page_off)
+{
+    return cache_page(ram, page_off)->blocks;
 }
 
 enum { GRANULE = 64 };
@@ -351,6 +358,7 @@ TcgBlock *tcg_block_insert(Tcg *t, TcgBlock *b)
     b->chunk->blocks = b;
     b->hash_next = *head;
     __atomic_store_n(head, b, __ATOMIC_RELEASE);
+    tcg_entries_add(t, b);
     mutex_unlock(&t->lock);
     return b;
 }
@@ -381,6 +389,7 @@ static void cache_kill(Tcg *t, TcgBlock *b) REQUIRES(t->lock)
     TcgBlock **in_page = &page->blocks;
 
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
+    tcg_entries_remove(t, b);
     for (; *p; p = &(*p)->hash_next) {
         if (*p == b) {
             __atomic_store_n(p, b->hash_next, __ATOMIC_RELEASE); /* readers may still pass b */
@@ -414,47 +423,34 @@ static void cache_kill(Tcg *t, TcgBlock *b) REQUIRES(t->lock)
     }
 }
 
-/* Jump caches may still name dead blocks: forget everything. */
-static void cache_forget_jumps(Tcg *t)
+void tcg_pass(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t epoch = __atomic_load_n(&tc->tcg->epoch, __ATOMIC_SEQ_CST);
+
+    if (epoch != tc->view_epoch) {
+        tcg_views_flush(cpu); /* no name of a table that was taken away may stay */
+        tc->view_epoch = epoch;
+    }
+    __atomic_store_n(&tc->passed, epoch, __ATOMIC_SEQ_CST);
+}
+
+void tcg_call_others(Tcg *t)
 {
     for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
         Cpu *cpu = machine_cpu(t->machine, i);
 
-        if (cpu == cpu_current()) {
-            tcg_jump_flush(cpu);
-        } else {
-            cpu_request(cpu, REQ_TCG_JUMP);
+        if (cpu != cpu_current()) {
+            cpu_request(cpu, REQ_TCG_VIEWS);
         }
     }
 }
 
-/* Blocks that died in one go, or that there were too many to list. */
-typedef struct CacheDead {
-    TcgDead list[32];
-    unsigned n;
-} CacheDead;
-
 /* Context: the lock is held. */
-static void cache_invalidate(Tcg *t, TcgBlock *b, CacheDead *dead) REQUIRES(t->lock)
+static void cache_invalidate(Tcg *t, TcgBlock *b) REQUIRES(t->lock)
 {
     cache_kill(t, b);
     __atomic_fetch_add(&t->invalidations, 1, __ATOMIC_RELAXED);
-    if (dead->n < ARRAY_SIZE(dead->list)) {
-        dead->list[dead->n] = (TcgDead){ b->host_entry, b->mode_word, b->start_delta };
-    }
-    dead->n++;
-}
-
-/* Jump caches may still name these. */
-static void cache_forget(Tcg *t, const CacheDead *dead)
-{
-    if (dead->n > ARRAY_SIZE(dead->list)) {
-        cache_forget_jumps(t);
-        return;
-    }
-    for (unsigned i = 0; dead->n && i < machine_n_cpus(t->machine); i++) {
-        tcg_jump_post(machine_cpu(t->machine, i), dead->list, dead->n);
-    }
 }
 
 /*
@@ -499,11 +495,10 @@ bool tcg_code_beside(Tcg *t, const RamBlock *ram, uint64_t off, uint64_t len)
 }
 
 /* From now on the page's blocks check themselves. Context: the lock is held. */
-static void cache_check_page(Tcg *t, RamBlock *ram, uint64_t page_off, TcgPage *p, CacheDead *dead)
-    REQUIRES(t->lock)
+static void cache_check_page(Tcg *t, RamBlock *ram, uint64_t page_off, TcgPage *p) REQUIRES(t->lock)
 {
     while (p->blocks) {
-        cache_invalidate(t, p->blocks, dead);
+        cache_invalidate(t, p->blocks);
     }
     __atomic_store_n(&p->checked, true, __ATOMIC_RELAXED);
     __atomic_store_n(&p->heat, 0, __ATOMIC_RELAXED);
@@ -514,11 +509,11 @@ static void cache_check_page(Tcg *t, RamBlock *ram, uint64_t page_off, TcgPage *
 }
 
 /* A store to @hit of a watched page. */
-static void cache_page_written(Tcg *t, RamBlock *ram, uint64_t page_off, uint64_t hit,
-                               CacheDead *dead) REQUIRES(t->lock)
+static void cache_page_written(Tcg *t, RamBlock *ram, uint64_t page_off, uint64_t hit)
+    REQUIRES(t->lock)
 {
     TcgPage *p = cache_page(ram, page_off);
-    unsigned before = dead->n;
+    bool any = false;
 
     if (!p->blocks && ++p->quiet >= CACHE_QUIET) {
         p->quiet = 0;
@@ -527,10 +522,11 @@ static void cache_page_written(Tcg *t, RamBlock *ram, uint64_t page_off, uint64_
     for (TcgBlock *b = p->blocks, *next; b; b = next) {
         next = b->page_next;
         if (b->granules & hit) {
-            cache_invalidate(t, b, dead);
+            cache_invalidate(t, b);
+            any = true;
         }
     }
-    if (dead->n > before) {
+    if (any) {
         if (t->inserted - p->changed > CACHE_COLD) {
             __atomic_store_n(&p->heat, 0, __ATOMIC_RELAXED);
         }
@@ -538,13 +534,12 @@ static void cache_page_written(Tcg *t, RamBlock *ram, uint64_t page_off, uint64_
         __atomic_fetch_add(&p->heat, CACHE_HEAT_HIT, __ATOMIC_RELAXED);
     }
     if (!p->checked && __atomic_load_n(&p->heat, __ATOMIC_RELAXED) >= CACHE_HOT) {
-        cache_check_page(t, ram, page_off, p, dead);
+        cache_check_page(t, ram, page_off, p);
     }
 }
 
 void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
-    CacheDead dead = { .n = 0 };
     uint32_t fp;
 
     if (tcg_code_beside(t, ram, off, len)) {
@@ -557,35 +552,31 @@ void tcg_code_written(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
         uint64_t lo = MAX(off, page) - page;
         uint64_t last = MIN(off + len - page, GUEST_PAGE_SIZE) - 1;
 
-        cache_page_written(t, ram, page, cache_granules(lo, last), &dead);
+        cache_page_written(t, ram, page, cache_granules(lo, last));
     }
     mutex_unlock(&t->lock);
-    cache_forget(t, &dead);
     cache_fp_resume(t, fp);
 }
 
 void tcg_block_stale(Tcg *t, TcgBlock *b)
 {
     uint32_t fp = cache_fp_suspend(t);
-    CacheDead dead = { .n = 0 };
 
     mutex_lock(&t->lock);
     if (!b->dead && !tcg_block_holds(b)) {
         TcgPage *p = cache_page(b->ram, b->page_off);
 
         p->changed = t->inserted - p->changed < CACHE_COLD ? t->inserted : p->changed;
-        cache_invalidate(t, b, &dead);
+        cache_invalidate(t, b);
         t->failed_checks++;
     }
     mutex_unlock(&t->lock);
-    cache_forget(t, &dead);
     cache_fp_resume(t, fp);
 }
 
 void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
 {
     uint32_t fp = cache_fp_suspend(t);
-    CacheDead dead = { .n = 0 };
 
     mutex_lock(&t->lock);
     for (uint64_t page = off & ~(uint64_t)(GUEST_PAGE_SIZE - 1); page < off + len;
@@ -593,12 +584,11 @@ void tcg_code_check(Tcg *t, RamBlock *ram, uint64_t off, uint64_t len)
         for (TcgBlock *b = cache_page(ram, page)->blocks, *next; b; b = next) {
             next = b->page_next;
             if (!tcg_block_holds(b)) {
-                cache_invalidate(t, b, &dead);
+                cache_invalidate(t, b);
             }
         }
     }
     mutex_unlock(&t->lock);
-    cache_forget(t, &dead);
     cache_fp_resume(t, fp);
 }
 
@@ -634,7 +624,7 @@ static void cache_retire(Tcg *t) REQUIRES(t->lock)
     t->evictions++;
 }
 
-static bool cache_all_passed(Tcg *t, uint64_t epoch)
+bool tcg_all_passed(Tcg *t, uint64_t epoch)
 {
     for (unsigned i = 0; i < machine_n_cpus(t->machine); i++) {
         uint64_t p =
@@ -655,7 +645,7 @@ static void cache_reclaim(Tcg *t) REQUIRES(t->lock)
     while (*p) {
         TcgChunk *c = *p;
 
-        if (!cache_all_passed(t, c->retired_at)) {
+        if (!tcg_all_passed(t, c->retired_at)) {
             p = &c->next;
             continue;
         }
@@ -696,7 +686,7 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
         cache_reclaim(t);
         if (!t->free_chunks) {
             mutex_unlock(&t->lock);
-            cache_forget_jumps(t);
+            tcg_call_others(t);
             if (cpu_take_requests(cpu, REQ_TCG)) {
                 tcg_messages(cpu); /* those whom we wait for may wait for this */
             }
@@ -718,8 +708,8 @@ TcgChunk *tcg_chunk_new(Cpu *cpu)
         (void)madvise(tcg_rx(&t->cache, c->code), t->chunk_bytes, MADV_POPULATE_READ);
     }
     if (retired) {
-        cache_forget_jumps(t);
+        tcg_call_others(t);
     }
-    __atomic_store_n(&tc->passed, __atomic_load_n(&t->epoch, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+    tcg_pass(cpu);
     return c;
 }

@@ -1,195 +1,138 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a vCPU finds code: its code TLB (pages of code by virtual address) and its jump caches
- * (blocks by virtual address).
+ * How a vCPU finds code: its code TLB (pages of code by virtual address) and its views (the same
+ * pages as generated code looks for them: with the table of where their blocks begin).
  *
  * Both outlive changes of the address space. A code page counts while it carries the number of its
- * space (space.c). A jump table belongs to one mode word and to the spaces it was filled in: with
- * global pages alone it serves every space, so a kernel keeps its table while processes come and
- * go, and each of those has one of its own.
+ * space (space.c). A view belongs to one mode word and to the spaces it was filled in: with global
+ * pages alone it serves every space, so a kernel keeps its view while processes come and go, and
+ * each of those has one of its own.
  */
 #include "accel/tcg/tcg-priv.h"
 
 enum { PAGE_MASK_LOW = GUEST_PAGE_SIZE - 1 };
 
-/* ---- jump tables ---- */
+/* ---- views ---- */
 
-static void jump_clear(TcgJumpTable *t)
+static unsigned view_slot(GuestVirt va)
 {
-    if (t->n_used > TCG_JUMP_USED_MAX) {
-        for (unsigned i = 0; i < TCG_JUMP_SIZE; i++) {
-            t->entry[i].pc = tcg_empty_pc(i);
-        }
-    } else {
-        for (unsigned i = 0; i < t->n_used; i++) {
-            t->entry[t->used[i]].pc = tcg_empty_pc(t->used[i]);
-        }
-    }
-    t->n_used = 0;
-    t->has_local = false;
+    return (unsigned)(va >> GUEST_PAGE_BITS) % TCG_FAST_SIZE;
 }
 
-void tcg_jump_flush(Cpu *cpu)
+static void view_empty(TcgCpu *tc, unsigned k)
 {
-    TcgCpu *tc = tcg_cpu(cpu);
+    TcgView *v = &tc->view[k];
 
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        jump_clear(&tc->jump_table[k]);
-    }
-}
+    for (unsigned w = 0; w < TCG_FAST_SIZE / 64; w++) {
+        for (uint64_t bits = v->used[w]; bits; bits &= bits - 1) {
+            unsigned i = w * 64 + (unsigned)__builtin_ctzll(bits);
 
-static bool jump_table_fits(const TcgCpu *tc, const TcgJumpTable *t, unsigned mode)
-{
-    return t->global_id == tc->global_id[mode] &&
-           (!t->has_local || t->space_id == tc->space_id[mode]);
-}
-
-static void jump_choose(TcgCpu *tc, uint64_t mode_word, unsigned mode)
-{
-    TcgJumpTable *oldest = &tc->jump_table[0], *found = NULL;
-
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        TcgJumpTable *t = &tc->jump_table[k];
-
-        if (t->mode_word == mode_word && t->mode == mode && jump_table_fits(tc, t, mode)) {
-            found = t;
-            break;
+            tc->view_fast[k][i].page = tcg_empty_tag(i);
         }
-        if (t->last_use < oldest->last_use) {
-            oldest = t;
-        }
+        v->used[w] = 0;
     }
-    if (!found) {
-        found = oldest;
-        jump_clear(found);
-        found->mode_word = mode_word;
-        found->mode = (uint8_t)mode;
-        found->global_id = tc->global_id[mode];
-        tc->stats.jump_clears++;
-    }
-    found->space_id = tc->space_id[mode];
-    found->last_use = ++tc->jump_clock;
-    tc->jump_table_now = found;
-    tc->jump = found->entry;
+    v->has_local = false;
 }
 
-void tcg_jump_select(Cpu *cpu, uint64_t mode_word)
+void tcg_views_flush(Cpu *cpu)
+{
+    for (unsigned k = 0; k < TCG_VIEWS; k++) {
+        view_empty(tcg_cpu(cpu), k);
+    }
+}
+
+static bool view_fits(const TcgCpu *tc, const TcgView *v, unsigned mode)
+{
+    return v->mode == mode && v->global_id == tc->global_id[mode] &&
+           (!v->has_local || v->space_id == tc->space_id[mode]);
+}
+
+static void view_choose(TcgCpu *tc, uint64_t mode_word, unsigned mode)
+{
+    unsigned k = 0, oldest = 0;
+    TcgView *v;
+
+    while (k < TCG_VIEWS &&
+           (tc->view_mode_word[k] != mode_word || !view_fits(tc, &tc->view[k], mode))) {
+        k++;
+    }
+    if (k == TCG_VIEWS) {
+        for (k = 1; k < TCG_VIEWS; k++) {
+            if (tc->view[k].last_use < tc->view[oldest].last_use) {
+                oldest = k;
+            }
+        }
+        k = oldest;
+        view_empty(tc, k);
+        tc->view_mode_word[k] = mode_word;
+        tc->view[k].mode = (uint8_t)mode;
+        tc->view[k].global_id = tc->global_id[mode];
+        tc->stats.view_clears++;
+    }
+    v = &tc->view[k];
+    v->space_id = tc->space_id[mode];
+    v->last_use = ++tc->view_clock;
+    tc->view_now = k;
+    tc->fast = tc->view_fast[k];
+}
+
+void tcg_view_select(Cpu *cpu, uint64_t mode_word)
 {
     TcgCpu *tc = tcg_cpu(cpu);
 
     tc->mode_word = mode_word;
-    jump_choose(tc, mode_word, cpu->target->fetch_mode(cpu));
+    view_choose(tc, mode_word, cpu->target->fetch_mode(cpu));
 }
 
 /*
  * The numbers of spaces have changed. We may be in generated code, which goes on in the mode of its
- * table, whatever the Cpu's is by now.
+ * view, whatever the Cpu's is by now.
  */
-static void jump_choose_again(TcgCpu *tc)
+static void view_choose_again(TcgCpu *tc)
 {
-    const TcgJumpTable *t = tc->jump_table_now;
+    const TcgView *v = &tc->view[tc->view_now];
 
-    if (t && t->mode < TCG_MODES && /* none: a Cpu that never runs */
-        (!jump_table_fits(tc, t, t->mode) || t->space_id != tc->space_id[t->mode])) {
-        jump_choose(tc, t->mode_word, t->mode);
+    if (v->mode < TCG_MODES && /* none: a Cpu that never runs */
+        (!view_fits(tc, v, v->mode) || v->space_id != tc->space_id[v->mode])) {
+        view_choose(tc, tc->view_mode_word[tc->view_now], v->mode);
     }
 }
 
-void tcg_jump_add(Cpu *cpu, GuestVirt pc, void *host, bool global)
+void tcg_view_add(Cpu *cpu, GuestVirt pc, void **entry, bool global)
 {
-    TcgJumpTable *t = tcg_cpu(cpu)->jump_table_now;
-    unsigned i = pc >> 2 & (TCG_JUMP_SIZE - 1);
+    TcgCpu *tc = tcg_cpu(cpu);
+    TcgView *v = &tc->view[tc->view_now];
+    unsigned i = view_slot(pc);
+    uint64_t page = pc & ~(uint64_t)PAGE_MASK_LOW;
 
-    if (t->entry[i].pc == tcg_empty_pc(i)) {
-        if (t->n_used < TCG_JUMP_USED_MAX) {
-            t->used[t->n_used++] = (uint16_t)i;
-        } else {
-            t->n_used = TCG_JUMP_USED_MAX + 1;
-        }
-    }
-    t->has_local |= !global;
-    t->entry[i] = (TcgJump){ pc, host };
+    v->has_local |= !global;
+    v->used[i / 64] |= 1ull << i % 64;
+    tc->fast[i] = (TcgCodeFast){ page, (uintptr_t)entry - (page << (3 - TCG_ENTRY_SHIFT)) };
 }
 
-static void jump_forget(TcgCpu *tc, const TcgDead *dead)
+static void view_drop_slot(TcgCpu *tc, unsigned k, unsigned i, const TcgFlush *f)
 {
-    enum { IN_PAGE = GUEST_PAGE_SIZE / 4 };
+    TcgCodeFast *e = &tc->view_fast[k][i];
 
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        TcgJumpTable *t = &tc->jump_table[k];
+    if ((tc->view[k].used[i / 64] >> i % 64 & 1) && tcg_flush_hits(f, e->page, GUEST_PAGE_SIZE)) {
+        e->page = tcg_empty_tag(i);
+        tc->view[k].used[i / 64] &= ~(1ull << i % 64);
+    }
+}
 
-        if (!t->n_used || t->mode_word != (dead->mode_word & TCG_MODE_TARGET)) {
+/* Pages of the flushed addresses, where no mapping is greater than a page. */
+static void view_drop(TcgCpu *tc, const TcgFlush *f)
+{
+    for (unsigned k = 0; k < TCG_VIEWS; k++) {
+        if (tc->view[k].mode >= TCG_MODES || !(f->modes >> tc->view[k].mode & 1)) {
             continue;
         }
-        for (unsigned i = dead->delta / 4; i < TCG_JUMP_SIZE; i += IN_PAGE) {
-            if (t->entry[i].host == dead->host) {
-                t->entry[i].pc = tcg_empty_pc(i);
-                t->entry[i].host = NULL;
-            }
+        if (f->bytes <= GUEST_PAGE_SIZE) {
+            view_drop_slot(tc, k, view_slot(f->va), f);
+            continue;
         }
-    }
-}
-
-void tcg_jump_post(Cpu *cpu, const TcgDead *dead, unsigned n)
-{
-    TcgCpu *tc = tcg_cpu(cpu);
-
-    if (cpu == cpu_current()) {
-        for (unsigned i = 0; i < n; i++) {
-            jump_forget(tc, &dead[i]);
-        }
-    } else if (cpu->accel) {
-        mutex_lock(&tc->lock);
-        g_array_append_vals(tc->dead, dead, n);
-        mutex_unlock(&tc->lock);
-        cpu_request(cpu, REQ_TCG_DEAD);
-    }
-}
-
-void tcg_jump_messages(Cpu *cpu)
-{
-    enum { MANY = 256 };
-    TcgCpu *tc = tcg_cpu(cpu);
-    bool many;
-
-    mutex_lock(&tc->lock);
-    many = tc->dead->len > MANY;
-    for (unsigned i = 0; !many && i < tc->dead->len; i++) {
-        jump_forget(tc, &g_array_index(tc->dead, TcgDead, i));
-    }
-    g_array_set_size(tc->dead, 0);
-    mutex_unlock(&tc->lock);
-    if (many) {
-        tcg_jump_flush(cpu);
-    }
-}
-
-static void jump_drop_slot(TcgJumpTable *t, unsigned i, const TcgFlush *f)
-{
-    if (t->entry[i].pc != tcg_empty_pc(i) &&
-        tcg_flush_hits(f, t->entry[i].pc & ~(uint64_t)PAGE_MASK_LOW, GUEST_PAGE_SIZE)) {
-        t->entry[i].pc = tcg_empty_pc(i);
-    }
-}
-
-/* Blocks at the flushed addresses, where no mapping is greater than a page. */
-static void jump_drop(TcgCpu *tc, const TcgFlush *f)
-{
-    /* The blocks of one page share a part of the table. */
-    unsigned first = f->bytes > GUEST_PAGE_SIZE ? 0 : f->va >> 2 & (TCG_JUMP_SIZE - 1);
-    unsigned n = f->bytes > GUEST_PAGE_SIZE ? TCG_JUMP_SIZE : GUEST_PAGE_SIZE / 4;
-
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        TcgJumpTable *t = &tc->jump_table[k];
-
-        if (t->n_used > TCG_JUMP_USED_MAX) {
-            for (unsigned i = first; i < first + n; i++) {
-                jump_drop_slot(t, i, f);
-            }
-        } else {
-            for (unsigned i = 0; i < t->n_used; i++) {
-                jump_drop_slot(t, t->used[i], f);
-            }
+        for (unsigned i = 0; i < TCG_FAST_SIZE; i++) {
+            view_drop_slot(tc, k, i, f);
         }
     }
 }
@@ -203,14 +146,15 @@ void tcg_code_tlb_init(Cpu *cpu)
     for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
         tc->code_tlb[i].page = TCG_NO_TAG;
     }
-    for (unsigned k = 0; k < TCG_JUMP_TABLES; k++) {
-        tc->jump_table[k].mode_word = UINT64_MAX;
-        tc->jump_table[k].mode = TCG_MODES;
-        tc->jump_table[k].n_used = TCG_JUMP_USED_MAX + 1;
-        jump_clear(&tc->jump_table[k]);
+    for (unsigned k = 0; k < TCG_VIEWS; k++) {
+        tc->view_mode_word[k] = UINT64_MAX;
+        tc->view[k].mode = TCG_MODES;
+        for (unsigned i = 0; i < TCG_FAST_SIZE; i++) {
+            tc->view_fast[k][i].page = tcg_empty_tag(i);
+        }
     }
-    tc->jump_table_now = &tc->jump_table[0];
-    tc->jump = tc->jump_table[0].entry;
+    tc->view_now = 0;
+    tc->fast = tc->view_fast[0];
     tc->mode_word = UINT64_MAX - 1;
 }
 
@@ -230,7 +174,7 @@ void tcg_code_flush_modes(Cpu *cpu, uint32_t modes)
         tc->code_seen_modes = 0;
         tc->n_code_large = 0;
     }
-    jump_choose_again(tc);
+    view_choose_again(tc);
 }
 
 static bool code_drop(TcgCodePage *p, const TcgFlush *f)
@@ -309,7 +253,7 @@ static void code_flush_pages(Cpu *cpu, const TcgFlush *f)
         for (unsigned m = 0; m < cpu->target->n_mmu_modes; m++) {
             code_drop(&tc->code_tlb[code_index(one.va, m)], &one);
         }
-        jump_drop(tc, &one);
+        view_drop(tc, &one);
         tc->stats.code_flushes++;
     }
 }
@@ -328,9 +272,9 @@ void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f)
         code_drop(&tc->code_tlb[i], f);
     }
     if (large) {
-        tcg_jump_flush(cpu);
+        tcg_views_flush(cpu);
     } else {
-        jump_drop(tc, f);
+        view_drop(tc, f);
     }
     tc->stats.code_flushes++;
 }
@@ -338,12 +282,12 @@ void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f)
 /* The numbers have changed: what is kept with others does not count. */
 void tcg_code_space_switch(Cpu *cpu, uint32_t modes, uint64_t space)
 {
-    jump_choose_again(tcg_cpu(cpu));
+    view_choose_again(tcg_cpu(cpu));
 }
 
 void tcg_code_flush_space(Cpu *cpu, uint32_t modes, uint64_t space)
 {
-    jump_choose_again(tcg_cpu(cpu));
+    view_choose_again(tcg_cpu(cpu));
 }
 
 static bool code_counts(const TcgCpu *tc, const TcgCodePage *p)

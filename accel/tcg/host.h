@@ -97,6 +97,10 @@ struct TcgCache {
     uint8_t *rw, *rx; /* the same memory, to be written and to be executed; NULL: none wanted */
     size_t size;
     size_t n_prologue; /* bytes at the start that init() used */
+    /* What stands for no block in a table of entries, for its first place and each further one:
+     * leaves with TCG_LEAVE_NEXT. Set by init(). */
+    uintptr_t entry_none;
+    size_t entry_none_step;
     const struct TcgHost *host;
     void *host_state;      /* the host's, made by init() */
     char *host_cpu;        /* option host-cpu for init(); NULL: all that the host CPU has */
@@ -104,6 +108,11 @@ struct TcgCache {
     bool icount;           /* see TcgHost.enter */
     void *priv;            /* of cache.c */
 };
+
+static inline void *tcg_entry_none(const TcgCache *c, unsigned i)
+{
+    return (void *)(c->entry_none + i * c->entry_none_step);
+}
 
 static inline uint8_t *tcg_rx(const TcgCache *c, uint8_t *rw)
 {
@@ -124,7 +133,7 @@ bool tcg_block_holds(const TcgBlock *b);
  * Why enter() came back. Always: pinned registers are in the Cpu, and the target's pc is valid.
  */
 typedef enum TcgLeave {
-    TCG_LEAVE_NEXT,    /* look pc up and go on (jump cache miss) */
+    TCG_LEAVE_NEXT,    /* look pc up and go on */
     TCG_LEAVE_LINK,    /* the same by a direct exit that may be linked: tc->leave_exit */
     TCG_LEAVE_REQUEST, /* a poll saw poll_counter or the request word */
     TCG_LEAVE_RAISED,  /* cpu->raised; pc is that of the instruction, tc->leave_restart its word;
@@ -148,12 +157,12 @@ typedef struct TcgHost {
      */
     bool (*emit)(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block);
     /*
-     * Run from @host_entry; tc->pc_page and tc->jump are set. A poll happens at backward direct
+     * Run from @host_entry; tc->pc_page and tc->fast are set. A poll happens at backward direct
      * exits and at indirect ones: poll_counter goes down by one (or more) and below zero, or
      * cpu->request is not 0: TCG_LEAVE_REQUEST with pc the target of the exit.
      * A direct exit inside the page goes to what it is linked to, else TCG_LEAVE_LINK. A direct
-     * exit to another page and EXIT_INDIRECT set tc->pc_page and probe tc->jump, else
-     * TCG_LEAVE_NEXT.
+     * exit to another page and EXIT_INDIRECT look the page up in tc->fast, set tc->pc_page and go
+     * where the page's table says, else TCG_LEAVE_NEXT.
      *
      * Where cache->icount is set each block begins by taking its number of guest instructions off
      * cpu->icount_left; if that is then below zero it puts them back and leaves with

@@ -29,7 +29,7 @@ static const StatRow stat_rows[] = {
     STAT("run loop", "left: mode", left[TCG_LEAVE_LOOP]),
     STAT("run loop", "lookups", lookups),
     STAT("run loop", "links made", links),
-    STAT("run loop", "jump tables cleared", jump_clears),
+    STAT("run loop", "views emptied", view_clears),
     STAT("run loop", "code pages found", code_fills),
     STAT("run loop", "code pages flushed", code_flushes),
     STAT("run loop", "exceptions", exceptions),

@@ -21,10 +21,10 @@ enum {
     TCG_TLB_MAX = 4096, /* entries reserved for each MMU mode and kind */
     TCG_MODES = 16,
     TCG_USED_MAX = 512,
-    TCG_JUMP_BITS = 14,
-    TCG_JUMP_USED_MAX = 2048,
-    TCG_JUMP_SIZE = 1 << TCG_JUMP_BITS,
-    TCG_JUMP_TABLES = 16,
+    TCG_ENTRY_SHIFT = 2, /* log2 of the distance between places where instructions can begin */
+    TCG_ENTRIES = GUEST_PAGE_SIZE >> TCG_ENTRY_SHIFT,
+    TCG_VIEWS = 32,
+    TCG_FAST_SIZE = 1024, /* pages of a view */
     TCG_CODE_SEEN_BITS = 1 << 16,
     TCG_CODE_LARGE = 16,
     TCG_PAGE_COPIES = 16,
@@ -49,11 +49,6 @@ enum {
 static inline uint64_t tcg_empty_tag(unsigned slot)
 {
     return (uint64_t)(slot ^ 1) << 12;
-}
-
-static inline uint64_t tcg_empty_pc(unsigned slot)
-{
-    return (uint64_t)(slot ^ 1) << 2;
 }
 
 /* cpu->raised when it is no exception of the target: run this instruction again, alone in its
@@ -139,21 +134,28 @@ typedef struct TcgSpace {
     uint32_t modes; /* 0: free */
 } TcgSpace;
 
-typedef struct TcgJump {
-    uint64_t pc; /* tcg_empty_pc(): empty */
-    void *host;  /* TcgBlock.host_entry */
-} TcgJump;
+/*
+ * A page of code as generated code finds it: the table of where its blocks begin, by place in the
+ * page (TCG_ENTRIES; what is no block leads out of generated code).
+ */
+typedef struct TcgCodeFast {
+    uint64_t page;    /* virtual, or tcg_empty_tag() */
+    uintptr_t addend; /* what makes places in the table of addresses: tcg_fast_entry() */
+} TcgCodeFast;
 
-typedef struct TcgJumpTable {
-    uint64_t mode_word;
+static inline void **tcg_fast_entry(const TcgCodeFast *f, uint64_t pc)
+{
+    return (void **)(f->addend + (pc << (3 - TCG_ENTRY_SHIFT)));
+}
+
+/* The pages of code found in one mode word and address space. */
+typedef struct TcgView {
     uint64_t global_id, space_id; /* of `mode`, when it was filled; space_id counts if has_local */
     uint64_t last_use;
+    uint64_t used[TCG_FAST_SIZE / 64];
     uint8_t mode;   /* of fetches */
-    bool has_local; /* an entry's page is not global */
-    uint32_t n_used;
-    uint16_t used[TCG_JUMP_USED_MAX];
-    TcgJump entry[TCG_JUMP_SIZE];
-} TcgJumpTable;
+    bool has_local; /* a page is not global */
+} TcgView;
 
 /* A mapping greater than a page, of which code was found in some part. */
 typedef struct TcgCodeLarge {
@@ -194,7 +196,7 @@ typedef struct TcgStats {
     uint64_t translations, guest_insns, host_bytes, translate_ns;
     uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
     uint64_t interrupts, exceptions, enters, space_switches;
-    uint64_t code_fills, code_flushes, jump_clears;
+    uint64_t code_fills, code_flushes, view_clears;
     uint64_t left[8]; /* by TcgLeave */
     uint64_t tlb_kept_hits, tlb_large_hits, tlb_settles, tlb_unparks, tlb_resizes;
     uint64_t tlb_scans, walk_reads;
@@ -251,17 +253,19 @@ typedef struct TcgCpu {
     unsigned n_code_large; /* TCG_CODE_LARGE + 1: too many to list */
     uint64_t code_seen[TCG_CODE_SEEN_BITS / 64];
     uint32_t code_seen_modes;
-    TcgJumpTable jump_table[TCG_JUMP_TABLES];
-    TcgJumpTable *jump_table_now; /* that `jump` is part of */
-    uint64_t jump_clock;
-    uint64_t jump_epoch; /* of the cache, when the jump caches were last emptied for it */
+    uint64_t view_mode_word[TCG_VIEWS];
+    TcgView view[TCG_VIEWS];
+    TcgCodeFast view_fast[TCG_VIEWS][TCG_FAST_SIZE];
+    unsigned view_now; /* whose `fast` is */
+    uint64_t view_clock;
+    uint64_t view_epoch; /* of the cache, when the views were last emptied for it */
 
     /* The run loop's. */
     Tcg *tcg;
     TcgChunk *chunk;        /* this thread emits here */
     IrBlock *ir;            /* scratch of translation */
     TcgPageCopy *page_copy; /* TCG_PAGE_COPIES */
-    uint64_t mode_word;     /* of `jump` */
+    uint64_t mode_word;     /* of `fast` */
     TcgExit *leave_exit;    /* after TCG_LEAVE_LINK */
     uint32_t llsc_memop;    /* of TCG_RAISED_LOADED */
     uint32_t leave_restart; /* after TCG_LEAVE_RAISED: restart word of the instruction */
@@ -282,7 +286,6 @@ typedef struct TcgCpu {
     Mutex lock;
     GArray *revoked;      /* of TcgRevoke: write tags to drop */
     GArray *page_flushes; /* of TcgFlush */
-    GArray *dead;         /* of TcgDead: blocks to forget */
     uint32_t mode_flushes;
     uint64_t flush_asked; /* counts requests; flush_done follows (atomic) */
     uint64_t flush_done;
@@ -293,10 +296,10 @@ typedef struct TcgCpu {
     _Alignas(64) uint8_t host_const[384]; /* the host back end's: constants of generated code */
     _Alignas(64) IrV128 scratch[8];       /* arguments and results of slow paths and references */
     uint64_t tlb_mask[TCG_MODES];         /* (entries - 1) << 4 */
-    TcgJump *jump;      /* the table of the current mode word: TCG_JUMP_SIZE entries,
-                           index (pc >> 2) & (TCG_JUMP_SIZE - 1) */
-    uint64_t pc_page;   /* virtual address of the page of the block that runs */
-    uint64_t excl_addr; /* virtual; UINT64_MAX: monitor open */
+    TcgCodeFast *fast;                    /* of the current view: TCG_FAST_SIZE pages,
+                                             index (pc >> 12) & (TCG_FAST_SIZE - 1) */
+    uint64_t pc_page;                     /* virtual address of the page of the block that runs */
+    uint64_t excl_addr;                   /* virtual; UINT64_MAX: monitor open */
     uint64_t excl_val[2];
     uint64_t excl_size;       /* bytes */
     uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */

@@ -16,9 +16,10 @@ enum {
     TCG_HASH_SIZE = 1 << 18,
     TCG_CHUNK_BYTES = 1 << 20,
     TCG_TLB_ENTRIES = 1024,
-    REQ_TCG = REQ_ACCEL0,           /* messages of other vCPUs wait */
-    REQ_TCG_JUMP = REQ_ACCEL0 << 1, /* blocks died: forget the jump caches */
-    REQ_TCG_DEAD = REQ_ACCEL0 << 2, /* some blocks died: forget these */
+    REQ_TCG = REQ_ACCEL0,            /* messages of other vCPUs wait */
+    REQ_TCG_VIEWS = REQ_ACCEL0 << 1, /* forget the code that was found */
+    TCG_ENTRY_TABLES = 8192,
+    TCG_ENTRY_HASH = 8192,
 };
 
 /* Blocks of a page that is debugged: one instruction each, never linked. */
@@ -45,12 +46,25 @@ typedef struct TcgRevoke {
     uint64_t off, len;
 } TcgRevoke;
 
-/* A block that died, as jump caches name it. */
-typedef struct TcgDead {
-    void *host;
-    uint64_t mode_word;
-    uint16_t delta; /* of its first instruction in the page */
-} TcgDead;
+/* The blocks of one page and mode word by place (entries.c). */
+typedef struct TcgEntries {
+    RamBlock *ram;
+    uint64_t page_off, mode_word;
+    const Target *target;
+    void **host; /* atomic: TCG_ENTRIES host entries */
+    struct TcgEntries *hash_next;
+} TcgEntries;
+
+/* Changed under the translator's lock. */
+typedef struct TcgEntryPool {
+    void *map; /* NULL: there are none */
+    size_t map_bytes;
+    void **tables;
+    TcgEntries *list;
+    TcgEntries *hash[TCG_ENTRY_HASH]; /* atomic */
+    unsigned n;
+    uint64_t drained_at; /* epoch in which all were taken away; 0: they are in use */
+} TcgEntryPool;
 
 typedef struct TcgPerf TcgPerf;
 
@@ -78,11 +92,12 @@ struct Tcg {
     uint64_t chunk_bytes; /* of each chunk that are used */
     MemListener listener;
     TcgBlock *hash[TCG_HASH_SIZE]; /* heads: atomic; changed under `lock` */
-    Mutex lock;                    /* blocks, links, chunks */
-    TcgChunk *chunks;              /* all, n_chunks */
+    TcgEntryPool entries;
+    Mutex lock;       /* blocks, links, chunks */
+    TcgChunk *chunks; /* all, n_chunks */
     uint32_t n_chunks;
     TcgChunk *free_chunks, *full_first, *full_last, *retired;
-    uint64_t epoch;    /* atomic: counts retirements */
+    uint64_t epoch;    /* atomic: counts retirements of chunks and of tables */
     uint64_t inserted; /* blocks */
     uint64_t evictions, invalidations;
     uint64_t filtered; /* stores to pages of code that met none; relaxed, may miss some */
@@ -129,6 +144,26 @@ bool tcg_code_beside(Tcg *t, const RamBlock *ram, uint64_t off, uint64_t len);
 bool tcg_page_is_checked(const RamBlock *ram, uint64_t page_off);
 /* A check has failed, or may have. */
 void tcg_block_stale(Tcg *t, TcgBlock *b);
+
+/* This vCPU is out of generated code: it forgets what was retired. */
+void tcg_pass(Cpu *cpu);
+/* Make the others do so soon. */
+void tcg_call_others(Tcg *t);
+/* Has every vCPU been out of generated code since, and forgotten what it had found? */
+bool tcg_all_passed(Tcg *t, uint64_t epoch);
+/* The blocks of a page, by page_next. Context: the lock is held. */
+TcgBlock *tcg_page_blocks(RamBlock *ram, uint64_t page_off);
+
+/* ---- where blocks begin (entries.c) ---- */
+
+void tcg_entries_init(Tcg *t);
+void tcg_entries_free(Tcg *t);
+/* The table of a page; NULL: there is none at present. Until the vCPU's next poll. */
+void **tcg_entries_get(Tcg *t, RamBlock *ram, uint64_t page_off, uint64_t mode,
+                       const Target *target);
+/* Context: the lock is held; the block is in the registry (still). */
+void tcg_entries_add(Tcg *t, const TcgBlock *b);
+void tcg_entries_remove(Tcg *t, const TcgBlock *b);
 
 /* ---- TLB (tlb.c) ---- */
 
@@ -178,16 +213,12 @@ void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f);
 void tcg_code_space_switch(Cpu *cpu, uint32_t modes, uint64_t space);
 /* Pages of @space that are not global have changed; current or not. Its id is another already. */
 void tcg_code_flush_space(Cpu *cpu, uint32_t modes, uint64_t space);
-/* Forget every block found by address. */
-void tcg_jump_flush(Cpu *cpu);
-/* Forget blocks that died: now on the vCPU's own thread, else at its next poll. */
-void tcg_jump_post(Cpu *cpu, const TcgDead *dead, unsigned n);
-/* Act on what was posted. */
-void tcg_jump_messages(Cpu *cpu);
-/* Make tc->jump the table of @mode_word and the present spaces. */
-void tcg_jump_select(Cpu *cpu, uint64_t mode_word);
-/* @host is the block at @pc; @global: its page is. */
-void tcg_jump_add(Cpu *cpu, GuestVirt pc, void *host, bool global);
+/* Forget all code that was found by address. */
+void tcg_views_flush(Cpu *cpu);
+/* Make tc->fast the view of @mode_word and the present spaces. */
+void tcg_view_select(Cpu *cpu, uint64_t mode_word);
+/* @entry is the table of the page at @pc; @global: the page is. */
+void tcg_view_add(Cpu *cpu, GuestVirt pc, void **entry, bool global);
 
 /* ---- the run loop (tcg.c) ---- */
 

@@ -168,7 +168,6 @@ static void tcg_cpu_free(Cpu *cpu)
     ir_block_free(tc->ir);
     g_free(tc->page_copy);
     g_array_free(tc->revoked, TRUE);
-    g_array_free(tc->dead, TRUE);
     g_array_free(tc->page_flushes, TRUE);
     mutex_deinit(&tc->lock);
     tc->tcg = NULL;
@@ -384,14 +383,18 @@ TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
         tc->mode_word | (debug ? TCG_MODE_DEBUG : 0) | (tc->traced ? TCG_MODE_TRACE : 0);
     const TcgCodePage *p = tcg_code_page(cpu, pc);
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
-    uint64_t flushed = tc->flush_done;
+    uint64_t flushed = tc->flush_done, ram_off;
+    RamBlock *ram;
     bool global;
+    void **entry;
     TcgBlock *b;
 
     if (!p) {
         return NULL;
     }
-    global = p->global;
+    global = p->global; /* translating may look other pages up */
+    ram = p->ram;
+    ram_off = p->ram_off;
     mode |= (uint64_t)p->code_attr << TCG_MODE_ATTR_SHIFT;
     tc->stats.lookups++;
     b = tcg_block_find(tc->tcg, p->ram, p->ram_off, delta, mode, cpu->target);
@@ -403,9 +406,11 @@ TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
         b = tcg_translate(cpu, p, pc, mode, debug || tc->tcg->one_insn ? 1 : IR_MAX_GUEST_INSNS);
     }
     /* An address that was flushed while we translated must not be found without a walk. */
-    if (!debug && !tc->traced && !b->dead &&
-        flushed == __atomic_load_n(&tc->flush_done, __ATOMIC_RELAXED)) {
-        tcg_jump_add(cpu, pc, b->host_entry, global);
+    if (!debug && !tc->traced && flushed == __atomic_load_n(&tc->flush_done, __ATOMIC_RELAXED)) {
+        entry = tcg_entries_get(tc->tcg, ram, ram_off, mode, cpu->target);
+        if (entry) {
+            tcg_view_add(cpu, pc, entry, global);
+        }
     }
     return b;
 }
@@ -414,9 +419,8 @@ TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
 static bool tcg_requests(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
-    uint64_t epoch;
-    uint32_t r = cpu_take_requests(cpu, REQ_TLB_FLUSH | REQ_TCG | REQ_TCG_JUMP | REQ_TCG_DEAD |
-                                            REQ_INTERRUPT | REQ_DEBUG);
+    uint32_t r =
+        cpu_take_requests(cpu, REQ_TLB_FLUSH | REQ_TCG | REQ_TCG_VIEWS | REQ_INTERRUPT | REQ_DEBUG);
 
     if (r & REQ_TCG) {
         tcg_messages(cpu);
@@ -424,20 +428,14 @@ static bool tcg_requests(Cpu *cpu)
     if (r & REQ_TLB_FLUSH) {
         tcg_tlb_flush_all(cpu);
     }
-    if (r & REQ_TCG_DEAD) {
-        tcg_jump_messages(cpu);
-    }
-    if (r & (REQ_TCG_JUMP | REQ_DEBUG)) {
-        tcg_jump_flush(cpu);
+    if (r & REQ_DEBUG) {
+        tcg_views_flush(cpu);
     }
     cpu_quiescent(cpu);
-    epoch = __atomic_load_n(&tc->tcg->epoch, __ATOMIC_SEQ_CST);
-    if (epoch != tc->jump_epoch) {
-        tcg_jump_flush(cpu); /* no name of a block in a retired chunk may stay */
-        tc->leave_exit = NULL;
-        tc->jump_epoch = epoch;
+    if (tc->view_epoch != __atomic_load_n(&tc->tcg->epoch, __ATOMIC_SEQ_CST)) {
+        tc->leave_exit = NULL; /* its chunk may be retired */
     }
-    __atomic_store_n(&tc->passed, epoch, __ATOMIC_SEQ_CST);
+    tcg_pass(cpu);
     return cpu_requests(cpu) & (REQ_EXIT | REQ_PAUSE | REQ_RESET | REQ_WORK | REQ_QUIT);
 }
 
@@ -522,7 +520,7 @@ static AccelExit tcg_run_loop(Cpu *cpu)
         }
         mode = cpu->target->mode_word(cpu);
         if (mode != tc->mode_word) {
-            tcg_jump_select(cpu, mode);
+            tcg_view_select(cpu, mode);
             tc->leave_exit = NULL;
         }
         pc = *tcg_pc(cpu);
@@ -536,7 +534,7 @@ static AccelExit tcg_run_loop(Cpu *cpu)
         if (tcg_trace_each_block(cpu) != tc->traced) {
             tc->traced = !tc->traced;
             tc->leave_exit = NULL;
-            tcg_jump_flush(cpu);
+            tcg_views_flush(cpu);
         }
         b = tc->icount ? tcg_icount_find(cpu, pc, &debug) : tcg_find(cpu, pc, debug);
         if (!b) {
@@ -594,7 +592,7 @@ static void tcg_state_changed(Cpu *cpu)
 static void tcg_breakpoints_changed(Cpu *cpu)
 {
     tcg_cpu(cpu)->skip_breakpoint = UINT64_MAX;
-    tcg_jump_flush(cpu);
+    tcg_views_flush(cpu);
 }
 
 void tcg_exit_soon(Cpu *cpu)

@@ -97,16 +97,21 @@ static InterpBlock *interp_leave(InterpRun *r, TcgLeave why, uint64_t pc)
     return NULL;
 }
 
-/* Go on at @pc by the jump cache. */
+/* Go on at @pc by the view. */
 static InterpBlock *interp_jump(InterpRun *r, uint64_t pc, bool poll)
 {
-    const TcgJump *j = &r->tc->jump[pc >> 2 & (TCG_JUMP_SIZE - 1)];
+    const TcgCodeFast *f = &r->tc->fast[pc >> GUEST_PAGE_BITS & (TCG_FAST_SIZE - 1)];
+    unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
+    InterpBlock *to = NULL;
 
     if (poll && interp_poll(r)) {
         return interp_leave(r, TCG_LEAVE_REQUEST, pc);
     }
-    r->tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
-    return j->pc == pc ? j->host : interp_leave(r, TCG_LEAVE_NEXT, pc);
+    r->tc->pc_page = pc - delta;
+    if (f->page == pc - delta && !(delta & ((1u << TCG_ENTRY_SHIFT) - 1))) {
+        to = __atomic_load_n(tcg_fast_entry(f, pc), __ATOMIC_ACQUIRE);
+    }
+    return to ? to : interp_leave(r, TCG_LEAVE_NEXT, pc);
 }
 
 static InterpBlock *interp_direct(InterpRun *r, const IrInsn *i)

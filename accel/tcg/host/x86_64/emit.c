@@ -175,7 +175,7 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
         X64Stub s = g_array_index(e->stubs, X64Stub, n);
 
         x64_mark(e, TCG_MARK_STUB, s.guest);
-        if (s.kind == STUB_POLL) {
+        if (s.kind == STUB_POLL || s.kind == STUB_NEXT) {
             x64_poll_stub(e, &s);
         } else if (s.kind == STUB_EXIT) {
             x64_exit_stub(e, &s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leaving a block: chained jumps, the jump cache, polls. */
+/* Leaving a block: chained jumps, other pages, polls. */
 #include "accel/tcg/host.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 #include "accel/tcg/tcg-cpu.h"
@@ -40,21 +40,57 @@ static void x64_poll_test(X64Emit *e)
     x64_alu_mi(&e->a, ALU_CMP, true, x64_env(e->lay->poll), INT32_MAX);
 }
 
-/* Go on at the address in rax, through the jump cache. */
+/* rcx := the place in the current view of the page of the address in rax. */
+static void x64_view_slot(X64Emit *e)
+{
+    if (e->feat->bmi2) {
+        x64_vex_rri(&e->a, XO_RORX, RCX, 0, RAX, 8);
+    } else {
+        x64_mov_rr(&e->a, false, RCX, RAX);
+        x64_shift_ri(&e->a, SH_SHR, false, RCX, 8);
+    }
+    x64_alu_ri(&e->a, ALU_AND, false, RCX, (TCG_FAST_SIZE - 1) << 4);
+    x64_alu_rm(&e->a, ALU_ADD, true, RCX, x64_env(e->lay->fast));
+}
+
+/* To @place behind the address in rax; @page: register of the page; rcx: its place in the view. */
+static void x64_enter_page(X64Emit *e, unsigned page, int32_t place)
+{
+    x64_rm(&e->a, XO_MOV_RM_R | X_W, page, x64_env(e->lay->pc_page));
+    x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_mem(RCX, 8));
+    x64_rm(&e->a, 0xff, 4, /* jmp */
+           x64_mem_index(RCX, RAX, 3 - TCG_ENTRY_SHIFT, place << (3 - TCG_ENTRY_SHIFT)));
+}
+
+/* Go on at the address in rax. The low bits that make it no place of an instruction are compared
+ * with those of the page. */
 static void x64_probe(X64Emit *e)
 {
     if (!e->lay->icount_on) { /* else the next block looks (x64_icount_begin) */
         x64_poll_test(e);
         x64_thunk_jcc(e, CC_A, e->thunk->exit_request_at);
     }
-    x64_mov_rr(&e->a, false, RCX, RAX);
-    x64_alu_ri(&e->a, ALU_AND, false, RCX, (TCG_JUMP_SIZE - 1) << 2);
-    x64_rm(&e->a, XO_MOV_R_RM | X_W, RDX, x64_env(e->lay->jump));
-    x64_alu_rm(&e->a, ALU_CMP, true, RAX, x64_mem_index(RDX, RCX, 2, 0));
+    x64_view_slot(e);
+    x64_mov_rr(&e->a, true, RDX, RAX);
+    x64_alu_ri(&e->a, ALU_AND, true, RDX, ~(X64_GUEST_PAGE - (1 << TCG_ENTRY_SHIFT)));
+    x64_alu_rm(&e->a, ALU_CMP, true, RDX, x64_mem(RCX, 0));
     x64_thunk_jcc(e, CC_NE, e->thunk->exit_next_at);
-    x64_alu_ri(&e->a, ALU_AND, true, RAX, -X64_GUEST_PAGE);
-    x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_env(e->lay->pc_page));
-    x64_rm(&e->a, 0xff, 4, x64_mem_index(RDX, RCX, 2, 8)); /* jmp */
+    x64_enter_page(e, RDX, 0);
+}
+
+/* To @delta, of another page. */
+static void x64_leave_page(X64Emit *e, int32_t delta)
+{
+    int32_t place = delta & (X64_GUEST_PAGE - 1);
+    X64Stub *s = x64_stub_add(e, STUB_NEXT);
+
+    s->delta = delta;
+    x64_rm(&e->a, XO_MOV_R_RM | X_W, RAX, x64_env(e->lay->pc_page));
+    x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta - place);
+    x64_view_slot(e);
+    x64_alu_rm(&e->a, ALU_CMP, true, RAX, x64_mem(RCX, 0));
+    x64_jcc(&e->a, CC_NE, &s->entry);
+    x64_enter_page(e, RAX, place);
 }
 
 /* To @delta of this page: rel32 that the run time patches, leading to a tail out of line. */
@@ -93,7 +129,7 @@ void x64_poll_stub(X64Emit *e, X64Stub *s)
 
     x64_bind(&e->a, &s->entry);
     x64_mov_imm(&e->a, RCX, (uint32_t)s->delta);
-    x64_thunk_jmp(e, e->thunk->exit_request);
+    x64_thunk_jmp(e, s->kind == STUB_NEXT ? e->thunk->exit_next : e->thunk->exit_request);
     e->a.n_insns = n; /* rarely run */
 }
 
@@ -147,16 +183,14 @@ void x64_icount_call(X64Emit *e, unsigned guest)
 static void x64_leave(X64Emit *e, unsigned guest, int32_t delta)
 {
     x64_icount_exit(e, guest);
-    if (!x64_in_page(delta)) {
-        x64_rm(&e->a, XO_MOV_R_RM | X_W, RAX, x64_env(e->lay->pc_page));
-        x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta);
-        x64_probe(e);
-        return;
-    }
     if (x64_is_backward(e, guest, delta)) {
         x64_poll(e, delta);
     }
-    x64_chain(e, delta, -1);
+    if (x64_in_page(delta)) {
+        x64_chain(e, delta, -1);
+    } else {
+        x64_leave_page(e, delta);
+    }
 }
 
 /* Leave for @delta when EFLAGS say @cc. */

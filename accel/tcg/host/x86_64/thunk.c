@@ -129,10 +129,22 @@ static void x64_thunks_exits(X64Asm *a, X64Thunks *t, const X64Layout *lay, X64L
     x64_thunk_exit(a, lay, true, TCG_LEAVE_REQUEST, leave);
     t->exit_next_at = x64_thunk_begin(a);
     x64_thunk_exit(a, lay, true, TCG_LEAVE_NEXT, leave);
+    t->exit_next = x64_thunk_begin(a);
+    x64_thunk_exit(a, lay, false, TCG_LEAVE_NEXT, leave);
     t->exit_loop = x64_thunk_begin(a);
     x64_thunk_exit(a, lay, false, TCG_LEAVE_LOOP, leave);
     t->exit_loop_at = x64_thunk_begin(a);
     x64_thunk_exit(a, lay, true, TCG_LEAVE_LOOP, leave);
+}
+
+/* What stands in tables of entries where no block begins: pc_page is that of the table. */
+static void x64_thunks_none(X64Asm *a, X64Thunks *t)
+{
+    t->none = x64_thunk_begin(a);
+    for (unsigned i = 0; i < TCG_ENTRIES; i++) {
+        x64_mov_imm(a, RCX, i << TCG_ENTRY_SHIFT);
+        x64_jmp_to(a, t->exit_next);
+    }
 }
 
 size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room)
@@ -168,6 +180,7 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_mov_imm(&a, RAX, TCG_LEAVE_RAISED);
     x64_bind(&a, &leave);
     x64_thunk_leave(&a, lay);
+    x64_thunks_none(&a, t);
     t->end = x64_thunk_begin(&a);
     return a.overflow ? 0 : t->end;
 }

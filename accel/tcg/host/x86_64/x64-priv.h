@@ -23,6 +23,7 @@ enum {
     X64_SLOTS = 512,  /* of 8 bytes, for integers and flags */
     X64_VSLOTS = 192, /* of 16 bytes */
     X64_MODES = 16,
+    X64_NONE_BYTES = 10, /* of each piece of X64Thunks.none */
     /* the frame, from rsp */
     X64_FRAME_ARG = 0,    /* 5 vectors: operands and result of reference functions */
     X64_FRAME_MXCSR = 80, /* the host's; then 4 bytes of scratch */
@@ -51,7 +52,7 @@ typedef struct X64Layout {
     int32_t excl_addr, excl_size, excl_val;
     int32_t consts; /* X64FpConst */
     int32_t tlb_mask[X64_MODES], tlb_read[X64_MODES], tlb_write[X64_MODES];
-    int32_t jump; /* pointer to 4096 entries of {pc, host address} */
+    int32_t fast; /* pointer to TCG_FAST_SIZE entries of {page, table of host addresses} */
     unsigned n_pins;
     uint32_t pin_base;          /* offset from the Cpu of the first word that pin_at speaks of */
     uint8_t pin_at[X64_PIN_AT]; /* by words of 8 bytes: number of the pin + 1; 0: none */
@@ -73,7 +74,9 @@ typedef struct X64Thunks {
     uint32_t exit_link;       /* rax TcgExit, ecx delta */
     uint32_t exit_request;    /* ecx delta */
     uint32_t exit_request_at; /* rax pc */
-    uint32_t exit_next_at;    /* rax pc: not in the jump cache */
+    uint32_t exit_next_at;    /* rax pc: not found */
+    uint32_t exit_next;       /* ecx delta: the same */
+    uint32_t none;            /* for each place of a page: exit_next with that delta */
     uint32_t exit_loop;       /* ecx delta */
     uint32_t exit_loop_at;    /* rax pc */
     uint32_t raise_here;      /* called: spill, then exit_raised for the NOPs behind the call */
@@ -110,6 +113,7 @@ typedef enum X64StubKind {
     STUB_EXIT,
     STUB_RAISE,
     STUB_POLL,
+    STUB_NEXT, /* a direct exit whose page is not in the view */
     STUB_FP,
     STUB_ICOUNT,
     STUB_STALE,

@@ -40,7 +40,7 @@ typedef struct Rand {
     Machine *machine;
     uint8_t *mem, before[MEM_BYTES];
     RandCpu start;
-    TcgJump *jump;
+    TcgCodeFast *fast;
 } Rand;
 
 static uint64_t rnd(Rand *r)
@@ -475,11 +475,11 @@ static Rand *rand_new(void)
         r->tc->full[MODE][n].page = TCG_NO_TAG;
     }
     r->tc->tlb_mask[MODE] = 15 << 4;
-    r->jump = g_new0(TcgJump, TCG_JUMP_SIZE);
-    for (unsigned n = 0; n < TCG_JUMP_SIZE; n++) {
-        r->jump[n].pc = tcg_empty_pc(n);
+    r->fast = g_new0(TcgCodeFast, TCG_FAST_SIZE);
+    for (unsigned n = 0; n < TCG_FAST_SIZE; n++) {
+        r->fast[n].page = tcg_empty_tag(n);
     }
-    r->tc->jump = r->jump;
+    r->tc->fast = r->fast;
     return r;
 }
 
@@ -488,7 +488,7 @@ static void rand_free(Rand *r)
     g_free(r->tc->tcg);
     munmap(r->tc, sizeof(TcgCpu) + sizeof(RandCpu));
     machine_free(r->machine);
-    g_free(r->jump);
+    g_free(r->fast);
     ir_block_free(r->ir);
     g_free(r);
 }

@@ -47,7 +47,7 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         .excl_size = x64_tc_disp(cpu, offsetof(TcgCpu, excl_size)),
         .excl_val = x64_tc_disp(cpu, offsetof(TcgCpu, excl_val)),
         .consts = x64_tc_disp(cpu, offsetof(TcgCpu, host_const)),
-        .jump = x64_tc_disp(cpu, offsetof(TcgCpu, jump)),
+        .fast = x64_tc_disp(cpu, offsetof(TcgCpu, fast)),
         .n_pins = MIN(t->n_pinned, (unsigned)X64_MAX_PINS),
     };
     l->icount_left = cpu + (int32_t)offsetof(Cpu, icount_left);
@@ -103,6 +103,8 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
     }
     mutex_init(&h->lock);
     cache->n_prologue = n;
+    cache->entry_none = (uintptr_t)cache->rx + h->thunk.none;
+    cache->entry_none_step = X64_NONE_BYTES;
     h->enter = (TcgLeave(*)(Cpu *, void *))(uintptr_t)(cache->rx + h->thunk.enter);
     cache->host_state = g_steal_pointer(&h);
     return true;
