@@ -331,11 +331,11 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
     ir->fp_flush = mw & ARM_MW_FP_FLUSH;
     if (t.mode_word & ARM_MW_IL) {
         t.delta = t.next;
-        ir_insn(ir, (uint16_t)t.delta, 4, 0);
+        ir_insn(ir, (uint16_t)t.delta, 1, 0); /* whatever is there */
         arm_trans_exception(&t, ARM_SYNDROME_ILLEGAL, t.el ? t.el : 1, false);
     } else if (pc & 3) {
         t.delta = t.next;
-        ir_insn(ir, (uint16_t)t.delta, 4, 0);
+        ir_insn(ir, (uint16_t)t.delta, 1, 0); /* 4 bytes may go beyond the page */
         ir_call(ir, &translate_pc_unaligned, arm_pc(&t, 0), IR_NONE, IR_NONE, IR_NONE);
         ir_exit_raised(ir);
         t.ended = true;

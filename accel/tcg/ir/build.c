@@ -104,30 +104,13 @@ void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
 
 /* ---- constants ---- */
 
-uint64_t ir_const_value(const IrInsn *insn)
-{
-    return insn->imm | (uint64_t)insn->arg[2] << 32 | (uint64_t)insn->arg[3] << 48;
-}
-
-bool ir_is_const(const IrBlock *ir, IrVal v, uint64_t *value)
-{
-    const IrInsn *i = &ir->insn[v.id];
-
-    if (i->op != IR_CONST) {
-        return false;
-    }
-    *value = ir_const_value(i);
-    return true;
-}
-
 IrVal ir_const(IrBlock *ir, IrType type, uint64_t value)
 {
     IrVal v = ir_emit(ir, IR_CONST, type, 0, (uint32_t)value);
+    uint64_t high = type == IR_I64 ? value >> 32 : 0;
 
-    if (type == IR_I64) {
-        ir->insn[v.id].arg[2] = (uint16_t)(value >> 32);
-        ir->insn[v.id].arg[3] = (uint16_t)(value >> 48);
-    }
+    ir->insn[v.id].arg[2] = (uint16_t)high;
+    ir->insn[v.id].arg[3] = (uint16_t)(high >> 16);
     return v;
 }
 

@@ -339,8 +339,23 @@ static inline IrType ir_type(const IrBlock *ir, IrVal v)
     return (IrType)ir->insn[v.id].type;
 }
 
-bool ir_is_const(const IrBlock *ir, IrVal v, uint64_t *value);
-uint64_t ir_const_value(const IrInsn *insn); /* of a CONST */
+/* Of a CONST. */
+static inline uint64_t ir_const_value(const IrInsn *insn)
+{
+    return insn->imm | (uint64_t)insn->arg[2] << 32 | (uint64_t)insn->arg[3] << 48;
+}
+
+static inline bool ir_is_const(const IrBlock *ir, IrVal v, uint64_t *value)
+{
+    const IrInsn *i = &ir->insn[v.id];
+
+    if (i->op != IR_CONST) {
+        return false;
+    }
+    *value = ir_const_value(i);
+    return true;
+}
+
 IrVal ir_const(IrBlock *ir, IrType type, uint64_t value);
 IrVal ir_i32(IrBlock *ir, uint32_t value);
 IrVal ir_i64(IrBlock *ir, uint64_t value);
@@ -420,7 +435,7 @@ void ir_exit_if(IrBlock *ir, IrVal c, int32_t delta);
 void ir_exit_cmp(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, int32_t delta);
 void ir_exit_flags(IrBlock *ir, IrVal f, IrCond cond, int32_t delta);
 void ir_exit_bit(IrBlock *ir, IrVal a, unsigned bit, bool set, int32_t delta);
-/* Whether the block has set the flags so far. */
+/* Whether the block has set the flags so far (a SET_FLAGS of it may be dropped since). */
 bool ir_sets_flags(const IrBlock *ir);
 /* Mark the direct exit that was just built: IR_EXIT_FLAGS_DEAD. */
 void ir_exit_flags_dead(IrBlock *ir);

@@ -25,7 +25,6 @@ X64Emit *x64_emit_new(void)
 {
     X64Emit *e = g_new0(X64Emit, 1);
 
-    e->homes = g_array_new(false, false, sizeof(uint16_t));
     e->stubs = g_array_new(false, false, sizeof(X64Stub));
     e->exits = g_array_new(false, false, sizeof(X64ExitRec));
     e->pool = g_array_new(false, false, sizeof(IrV128));
@@ -36,7 +35,6 @@ X64Emit *x64_emit_new(void)
 void x64_emit_free(X64Emit *e)
 {
     if (e) {
-        g_array_free(e->homes, true);
         g_array_free(e->stubs, true);
         g_array_free(e->exits, true);
         g_array_free(e->pool, true);
@@ -72,18 +70,37 @@ static void x64_hint(X64Emit *e, const X64Hints *h, unsigned v, int pin)
     }
 }
 
+static void x64_prepare_state(X64Emit *e, X64Hints *h, unsigned i, const IrInsn *insn)
+{
+    int pin = x64_pin_index(e, insn->imm);
+
+    if (pin < 0) {
+        return;
+    }
+    if (insn->op == IR_GET) {
+        h->last_get[pin] = i;
+        return;
+    }
+    if (insn->sub == 3) {
+        x64_hint(e, h, insn->arg[0], pin);
+    }
+    h->last_set[pin] = i;
+}
+
 static void x64_prepare(X64Emit *e)
 {
+    unsigned n_insns = e->ir->n;
     X64Hints h = { 0 };
 
-    for (unsigned i = 1; i < e->ir->n; i++) {
+    memset(e->done, 0, n_insns);
+    memset(e->folded, 0, n_insns);
+    for (unsigned i = 1; i < n_insns; i++) {
         const IrInsn *insn = x64_insn(e, i);
-        uint16_t effects = ir_op_info[insn->op].effects;
+        unsigned op = insn->op;
 
-        e->done[i] = e->folded[i] = false;
         e->val[i] = (X64Val){ .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
-        if (insn->op == IR_CONST || insn->op == IR_NOP) {
-            continue; /* a constant's operand fields hold its value */
+        if (op == IR_CONST) {
+            continue; /* its operand fields hold its value */
         }
         for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
             X64Val *v = &e->val[insn->arg[n]];
@@ -93,20 +110,12 @@ static void x64_prepare(X64Emit *e)
                 v->demand = MAX(v->demand, (uint8_t)x64_fp_demand(insn, n));
             }
         }
-        x64_peep(e, i);
-        if (insn->op == IR_GET || insn->op == IR_SET) {
-            int pin = x64_pin_index(e, insn->imm);
-
-            if (pin >= 0 && insn->op == IR_GET) {
-                h.last_get[pin] = i;
-            } else if (pin >= 0) {
-                if (insn->sub == 3) {
-                    x64_hint(e, &h, insn->arg[0], pin);
-                }
-                h.last_set[pin] = i;
-            }
+        if (op == IR_GET || op == IR_SET) {
+            x64_prepare_state(e, &h, i, insn);
+            continue;
         }
-        if (effects & (IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS)) {
+        x64_peep(e, i, insn);
+        if (ir_op_effects[op] & (IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS)) {
             h.barrier = i;
         }
     }
@@ -128,11 +137,15 @@ static void x64_one(X64Emit *e, unsigned i)
     if (!e->done[i]) {
         x64_emit_table[insn->op](e, i, insn);
     }
-    x64_kill_args(e);
-    if (e->val[i].last <= i) {
+    if (e->killed != i) {
+        x64_kill_args(e);
+    }
+    if (e->val[i].last <= i && insn->type != IR_VOID) {
         x64_release(e, i);
     }
-    x64_slots_sweep(e);
+    if (e->slots_dying) {
+        x64_slots_sweep(e);
+    }
 }
 
 void x64_mark(X64Emit *e, unsigned kind, unsigned guest)
@@ -154,13 +167,11 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     e->count_at = 0;
     e->base = base;
     e->guest = 0;
+    e->killed = 0;
     e->failed = false;
     e->linked = 0;
     e->flags_id = e->flags_pending = e->logic_id = 0;
-    g_array_set_size(e->stubs, 0);
-    g_array_set_size(e->exits, 0);
-    g_array_set_size(e->pool, 0);
-    g_array_set_size(e->pool_refs, 0);
+    e->stubs->len = e->exits->len = e->pool->len = e->pool_refs->len = 0;
     x64_regs_begin(e);
     x64_prepare(e);
     if (ir->insn[1].op != IR_INSN) {

@@ -76,10 +76,8 @@ static void x64_flags_set_home(X64Emit *e, unsigned id)
     e->flags_pending = 0;
 }
 
-static bool x64_flags_read_by(const X64Emit *e, const IrInsn *insn, bool live)
+static bool x64_flags_read_by(const X64Emit *e, const IrInsn *insn, unsigned effects, bool live)
 {
-    uint16_t effects = ir_op_info[insn->op].effects;
-
     if (insn->op == IR_CALL) {
         unsigned sees = IR_HELPER_RAISES | IR_HELPER_READS | IR_HELPER_WRITES;
 
@@ -98,15 +96,29 @@ _Static_assert(IR_EXIT_BIT == IR_EXIT + 4, "the direct exits are adjacent rows")
 
 void x64_flags_liveness(X64Emit *e)
 {
+    enum { LOOK = IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS };
+    uint64_t bits = 0;
     bool live = true;
 
-    memset(e->flags_live, 0, (e->ir->n / 64 + 1) * sizeof(uint64_t));
+    if (!ir_sets_flags(e->ir)) {
+        return; /* nobody asks */
+    }
     for (unsigned i = e->ir->n; i-- > 1;) {
         const IrInsn *insn = x64_insn(e, i);
+        unsigned effects = ir_op_effects[insn->op];
 
-        live = insn->op != IR_SET_FLAGS && x64_flags_read_by(e, insn, live);
-        e->flags_live[i / 64] |= (uint64_t)live << i % 64;
+        if (insn->op == IR_SET_FLAGS) {
+            live = false;
+        } else if (effects & LOOK || insn->op == IR_GET_FLAGS) {
+            live = x64_flags_read_by(e, insn, effects, live);
+        }
+        bits |= (uint64_t)live << i % 64;
+        if (i % 64 == 0) {
+            e->flags_live[i / 64] = bits;
+            bits = 0;
+        }
     }
+    e->flags_live[0] = bits;
 }
 
 static bool x64_flags_live(const X64Emit *e, unsigned i)

@@ -67,10 +67,8 @@ static bool peep_has_flags(const X64Emit *e, unsigned i)
     return false;
 }
 
-void x64_peep(X64Emit *e, unsigned i)
+void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn)
 {
-    const IrInsn *insn = x64_insn(e, i);
-
     switch (insn->op) {
     case IR_ADD:
         for (unsigned n = 2; n-- > 0;) {

@@ -2,6 +2,8 @@
 /* Where values are: registers, frame slots, guest state. */
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
+#include "util/error.h"
+
 #include <string.h>
 
 const uint8_t x64_pin_reg[X64_MAX_PINS] = { RSI, RDI, R8, R9, R10, R11 };
@@ -20,21 +22,7 @@ void x64_regs_begin(X64Emit *e)
     memset(e->slot_dying, 0, sizeof(e->slot_dying));
     memset(e->vslot_dying, 0, sizeof(e->vslot_dying));
     e->slots_dying = false;
-    g_array_set_size(e->homes, 0);
-}
-
-int x64_pin_index(const X64Emit *e, uint32_t offset)
-{
-    uint32_t at = offset - e->lay->pin_base;
-
-    return at % 8 || at / 8 >= X64_PIN_AT ? -1 : e->lay->pin_at[at / 8] - 1;
-}
-
-unsigned x64_pin_of(const X64Emit *e, uint32_t offset)
-{
-    int n = x64_pin_index(e, offset);
-
-    return n < 0 ? X64_NO_REG : x64_pin_reg[n];
+    e->n_homes = 0;
 }
 
 /* ---- slots ---- */
@@ -65,17 +53,15 @@ static void x64_slot_free(X64Emit *e, int slot, bool vec)
 
 void x64_slots_sweep(X64Emit *e)
 {
-    if (e->slots_dying) {
-        for (unsigned w = 0; w < X64_SLOTS / 64; w++) {
-            e->slot_used[w] &= ~e->slot_dying[w];
-        }
-        for (unsigned w = 0; w < X64_VSLOTS / 64; w++) {
-            e->vslot_used[w] &= ~e->vslot_dying[w];
-        }
-        memset(e->slot_dying, 0, sizeof(e->slot_dying));
-        memset(e->vslot_dying, 0, sizeof(e->vslot_dying));
-        e->slots_dying = false;
+    for (unsigned w = 0; w < X64_SLOTS / 64; w++) {
+        e->slot_used[w] &= ~e->slot_dying[w];
     }
+    for (unsigned w = 0; w < X64_VSLOTS / 64; w++) {
+        e->vslot_used[w] &= ~e->vslot_dying[w];
+    }
+    memset(e->slot_dying, 0, sizeof(e->slot_dying));
+    memset(e->vslot_dying, 0, sizeof(e->vslot_dying));
+    e->slots_dying = false;
 }
 
 X64Mem x64_slot_mem(int slot, bool vec)
@@ -138,6 +124,7 @@ void x64_release(X64Emit *e, unsigned id)
 
 void x64_kill_args(X64Emit *e)
 {
+    e->killed = e->i;
     x64_release_args(e, x64_insn(e, e->i));
 }
 
@@ -148,9 +135,9 @@ void x64_release_args(X64Emit *e, const IrInsn *insn)
 
         if (e->val[id].last <= e->i) {
             x64_release(e, id);
-        }
-        if (e->folded[id]) {
-            x64_release_args(e, x64_insn(e, id));
+            if (e->folded[id]) { /* its operands end with it */
+                x64_release_args(e, x64_insn(e, id));
+            }
         }
     }
 }
@@ -160,24 +147,18 @@ void x64_release_args(X64Emit *e, const IrInsn *insn)
 X64Opd x64_where(X64Emit *e, unsigned id)
 {
     const X64Val *v = &e->val[id];
-    X64Opd o = { 0 };
 
     if (v->reg != X64_NO_REG) {
-        o.kind = OPD_REG;
-        o.reg = v->reg;
-    } else if (x64_is_const(e, id)) {
-        o.kind = OPD_IMM;
-        o.imm = (int64_t)ir_const_value(x64_insn(e, id));
-    } else if (v->homed) {
-        o.kind = OPD_MEM;
-        o.m = x64_env(v->home);
-    } else if (v->slot >= 0) {
-        o.kind = OPD_MEM;
-        o.m = x64_slot_mem(v->slot, x64_is_vec(e, id));
-    } else {
-        g_assert_not_reached();
+        return (X64Opd){ .kind = OPD_REG, .reg = v->reg };
     }
-    return o;
+    if (x64_is_const(e, id)) {
+        return (X64Opd){ .kind = OPD_IMM, .imm = (int64_t)ir_const_value(x64_insn(e, id)) };
+    }
+    if (v->homed) {
+        return (X64Opd){ .kind = OPD_MEM, .m = x64_env(v->home) };
+    }
+    g_assert(v->slot >= 0);
+    return (X64Opd){ .kind = OPD_MEM, .m = x64_slot_mem(v->slot, x64_is_vec(e, id)) };
 }
 
 void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg)
@@ -331,18 +312,18 @@ static bool x64_is_alloc(unsigned r)
 
 unsigned x64_def(X64Emit *e, unsigned id)
 {
-    return x64_def_near(e, id, (X64Opd){ .kind = OPD_IMM });
+    return x64_def_in(e, id, X64_NO_REG);
 }
 
-unsigned x64_def_near(X64Emit *e, unsigned id, X64Opd near)
+unsigned x64_def_in(X64Emit *e, unsigned id, unsigned near)
 {
     X64Val *v = &e->val[id];
     unsigned r = v->hint;
 
     if (r == X64_NO_REG || e->head[r]) {
-        bool free = near.kind == OPD_REG && x64_is_alloc(near.reg) && !e->head[near.reg];
+        bool free = x64_is_alloc(near) && !e->head[near];
 
-        r = free ? near.reg : x64_alloc(e);
+        r = free ? near : x64_alloc(e);
     }
     x64_assign(e, id, r);
     v->zext = true;
@@ -406,8 +387,8 @@ void x64_home_clobber(X64Emit *e, int32_t disp, unsigned bytes)
 {
     unsigned n = 0;
 
-    for (unsigned k = 0; k < e->homes->len; k++) {
-        uint16_t id = g_array_index(e->homes, uint16_t, k);
+    for (unsigned k = 0; k < e->n_homes; k++) {
+        uint16_t id = e->homes[k];
         X64Val *v = &e->val[id];
 
         if (!v->homed) {
@@ -422,18 +403,18 @@ void x64_home_clobber(X64Emit *e, int32_t disp, unsigned bytes)
             x64_home_leave(e, id); /* the current operation may still want it */
             continue;
         }
-        g_array_index(e->homes, uint16_t, n++) = id;
+        e->homes[n++] = id;
     }
-    g_array_set_size(e->homes, n);
+    e->n_homes = n;
 }
 
 void x64_home_set(X64Emit *e, unsigned id, int32_t disp)
 {
     X64Val *v = &e->val[id];
-    uint16_t id16 = (uint16_t)id;
 
     if (!v->homed) {
-        g_array_append_val(e->homes, id16);
+        DCHECK(e->n_homes < G_N_ELEMENTS(e->homes));
+        e->homes[e->n_homes++] = (uint16_t)id;
     }
     v->homed = true;
     v->home = disp;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The code that all blocks share: entry, exits, calls into C. */
 #include "accel/tcg/host.h"
+#include "accel/tcg/host/x86_64/slow-path.h"
 #include "accel/tcg/host/x86_64/x64-fp.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
@@ -110,6 +111,40 @@ static void x64_thunk_call_c(X64Asm *a, const X64Layout *lay, bool full, X64Labe
     x64_ret(a);
 }
 
+static void x64_thunk_regs(X64Asm *a, bool store, bool xmm, int32_t frame)
+{
+    for (unsigned r = RAX; r <= R15; r++) {
+        if (r != RSP && r != RBP) {
+            x64_rm(a, (store ? XO_MOV_RM_R : XO_MOV_R_RM) | X_W, r,
+                   x64_mem(RSP, frame + X64_FRAME_REGS + (int32_t)r * 8));
+        }
+    }
+    for (unsigned r = 4; xmm && r < 16; r++) {
+        x64_rm(a, store ? XO_MOVDQU_ST : XO_MOVDQU_LD, r,
+               x64_mem(RSP, frame + X64_FRAME_XSAVE + (int32_t)(r - 4) * 16));
+    }
+}
+
+static void x64_thunk_slow(X64Asm *a, const X64Layout *lay, bool xmm, X64Label *raised)
+{
+    x64_thunk_regs(a, true, xmm, 8);
+    x64_pins_spill(a, lay);
+    x64_rm(a, XO_LEA | X_W, RDI, x64_env(lay->cpu));
+    x64_rm(a, XO_MOV_R_RM | X_W, RSI, x64_mem(RSP, 0));
+    x64_rm(a, XO_LEA | X_W, RDX, x64_mem(RSP, 8));
+    x64_mov_rr(a, true, RCX, RBP);
+    x64_mov_imm(a, RAX, (uintptr_t)x64_slow_run);
+    x64_alu_ri(a, ALU_SUB, true, RSP, 8);
+    x64_count_cycles(a, lay, false);
+    x64_rr(a, 0xff, 2, RAX); /* call rax */
+    x64_count_cycles(a, lay, true);
+    x64_alu_ri(a, ALU_ADD, true, RSP, 8);
+    x64_test_ri(a, RAX, 0xff);
+    x64_jcc(a, CC_NE, raised);
+    x64_thunk_regs(a, false, xmm, 8);
+    x64_ret(a);
+}
+
 static uint32_t x64_thunk_begin(X64Asm *a)
 {
     while (x64_pos(a) % 16) {
@@ -150,7 +185,7 @@ static void x64_thunks_none(X64Asm *a, X64Thunks *t)
 size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room)
 {
     X64Asm a = { .start = buf, .p = buf, .end = buf + room };
-    X64Label leave = X64_LABEL, raised = X64_LABEL;
+    X64Label leave = X64_LABEL, raised = X64_LABEL, slow_raised = X64_LABEL;
 
     t->enter = x64_thunk_begin(&a);
     x64_thunk_enter(&a, lay);
@@ -165,6 +200,14 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_thunk_call_c(&a, lay, true, NULL);
     t->full_raises = x64_thunk_begin(&a);
     x64_thunk_call_c(&a, lay, true, &raised);
+    t->slow = x64_thunk_begin(&a);
+    x64_thunk_slow(&a, lay, false, &slow_raised);
+    t->slow_xmm = x64_thunk_begin(&a);
+    x64_thunk_slow(&a, lay, true, &slow_raised);
+    x64_bind(&a, &slow_raised); /* pins and pc are in the Cpu */
+    x64_pop(&a, RAX);
+    x64_mov_imm(&a, RAX, TCG_LEAVE_RAISED);
+    x64_jmp(&a, &leave);
     x64_thunks_exits(&a, t, lay, &leave);
     t->raise_here = x64_thunk_begin(&a);
     x64_pins_spill(&a, lay);

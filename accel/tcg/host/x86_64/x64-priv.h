@@ -28,7 +28,8 @@ enum {
     X64_FRAME_ARG = 0,    /* 5 vectors: operands and result of reference functions */
     X64_FRAME_MXCSR = 80, /* the host's; then 4 bytes of scratch */
     X64_FRAME_XSAVE = 96, /* 12 vectors: xmm4-15 around slow paths */
-    X64_FRAME_VSLOT = X64_FRAME_XSAVE + 12 * 16,
+    X64_FRAME_REGS = X64_FRAME_XSAVE + 12 * 16, /* 16 general registers around slow paths */
+    X64_FRAME_VSLOT = X64_FRAME_REGS + 16 * 8,
     X64_FRAME_SLOT = X64_FRAME_VSLOT + X64_VSLOTS * 16,
     X64_FRAME_BYTES = X64_FRAME_SLOT + X64_SLOTS * 8 + 8, /* keeps rsp aligned after 6 pushes */
 };
@@ -71,6 +72,9 @@ typedef struct X64Thunks {
     uint32_t call_raises;     /* the same; leaves the block when cpu->raised is set */
     uint32_t full;            /* call and call_raises for C code that may use floating point or */
     uint32_t full_raises;     /* look at the guest's: the host's MXCSR is loaded meanwhile */
+    uint32_t slow;            /* x64_slow_run() of the record behind the jump at the return address;
+                                 every register is kept or a result */
+    uint32_t slow_xmm;        /* the same with xmm4-15 */
     uint32_t exit_link;       /* rax TcgExit, ecx delta */
     uint32_t exit_request;    /* ecx delta */
     uint32_t exit_request_at; /* rax pc */
@@ -122,14 +126,17 @@ typedef enum X64StubKind {
 /* EFLAGS as UCOMIS leaves them: Z is ZF, N is CF, C is not CF, V is PF. */
 enum { X64_FLAGS_FCMP = 2 };
 
-typedef enum X64OpdKind { OPD_REG, OPD_MEM, OPD_IMM } X64OpdKind;
+enum { OPD_REG, OPD_MEM, OPD_IMM };
 
-/* An operand as an instruction can take it; OPD_REG of a V128 is an xmm. */
+/* An operand as an instruction can take it; OPD_REG of a V128 is an xmm. Small enough to be passed
+ * in registers. */
 typedef struct X64Opd {
-    X64OpdKind kind;
+    uint8_t kind; /* OPD_* */
     uint8_t reg;
-    X64Mem m;
-    int64_t imm;
+    union {
+        X64Mem m;
+        int64_t imm;
+    };
 } X64Opd;
 
 /* Code out of line, emitted after the block. */
@@ -174,6 +181,7 @@ typedef struct X64Emit {
     const X64Features *feat;
     int64_t base;    /* offset of a.start in the code cache */
     unsigned i;      /* current instruction */
+    unsigned killed; /* the last instruction whose operands were released */
     unsigned guest;  /* current guest instruction */
     uint32_t locked; /* registers of the current operands: not evicted */
     uint32_t xlocked;
@@ -184,7 +192,6 @@ typedef struct X64Emit {
     uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
     uint16_t head[16];      /* first value in each general register */
     uint16_t xhead[16];
-    GArray *homes;     /* uint16_t: values with a home */
     GArray *stubs;     /* X64Stub */
     GArray *exits;     /* X64ExitRec */
     GArray *pool;      /* IrV128: constants behind the block's code */
@@ -205,6 +212,8 @@ typedef struct X64Emit {
     /* bit n: the state's flag word, as the operations before n set it, may be read at n or later */
     uint64_t flags_live[IR_MAX_INSNS / 64];
     X64Val val[IR_MAX_INSNS];
+    uint32_t n_homes;
+    uint16_t homes[2 * IR_MAX_INSNS]; /* values with a home; an operation gives at most two */
 } X64Emit;
 
 extern const uint8_t x64_pin_reg[X64_MAX_PINS];
@@ -237,10 +246,22 @@ static inline bool x64_is_const(const X64Emit *e, unsigned id)
 /* ---- regs.c: values and registers ---- */
 
 void x64_regs_begin(X64Emit *e);
-/* The register pinned to state at @offset (from the Cpu), or X64_NO_REG. */
-unsigned x64_pin_of(const X64Emit *e, uint32_t offset);
-/* Its number in x64_pin_reg, or -1. */
-int x64_pin_index(const X64Emit *e, uint32_t offset);
+/* The number in x64_pin_reg of the register pinned to state at @offset (from the Cpu), or -1. */
+static inline int x64_pin_index(const X64Emit *e, uint32_t offset)
+{
+    uint32_t at = offset - e->lay->pin_base;
+
+    return at % 8 || at / 8 >= X64_PIN_AT ? -1 : e->lay->pin_at[at / 8] - 1;
+}
+
+/* That register, or X64_NO_REG. */
+static inline unsigned x64_pin_of(const X64Emit *e, uint32_t offset)
+{
+    int n = x64_pin_index(e, offset);
+
+    return n < 0 ? X64_NO_REG : x64_pin_reg[n];
+}
+
 /* The value in a register: where it is, else loaded to a free register or to @tmp. */
 unsigned x64_reg(X64Emit *e, unsigned id, unsigned tmp);
 /* As an operand: imm32 if @imm, register, or memory. A constant that is no imm32 goes to @tmp. */
@@ -257,12 +278,17 @@ void x64_release_args(X64Emit *e, const IrInsn *insn);
 /* A register for the result; its old contents may still be an operand if x64_kill_args was
  * called before, else it differs from all operands. */
 unsigned x64_def(X64Emit *e, unsigned id);
-/* The same; the register of operand @near, once it is free, comes first. */
-unsigned x64_def_near(X64Emit *e, unsigned id, X64Opd near);
+/* The same; register @near (of an operand, or X64_NO_REG), once it is free, comes first. */
+unsigned x64_def_in(X64Emit *e, unsigned id, unsigned near);
+
+static inline unsigned x64_def_near(X64Emit *e, unsigned id, X64Opd near)
+{
+    return x64_def_in(e, id, near.kind == OPD_REG ? near.reg : X64_NO_REG);
+}
 /* The value lives in @reg from now on (as well as others). */
 void x64_assign(X64Emit *e, unsigned id, unsigned reg);
 void x64_release(X64Emit *e, unsigned id);
-/* End of an operation: slots of dead values can be used again. */
+/* End of an operation: slots of dead values (slots_dying) can be used again. */
 void x64_slots_sweep(X64Emit *e);
 /* Copy values that outlive the current instruction out of pinned register @reg. */
 void x64_vacate(X64Emit *e, unsigned reg);
@@ -323,7 +349,7 @@ void x64_pool_emit(X64Emit *e);
 /* ---- peep.c ---- */
 
 /* Before the walk, in order: what operation @i takes over from those before it. */
-void x64_peep(X64Emit *e, unsigned i);
+void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn);
 /* SF and ZF of the value, CF = OF = 0. Destroys EFLAGS. Uses rcx, rdx. */
 void x64_test(X64Emit *e, unsigned id);
 /* ADD of a folded shift; false: there is none. */
