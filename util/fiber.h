@@ -7,6 +7,7 @@
 #define UTIL_FIBER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct Fiber Fiber;
@@ -23,6 +24,13 @@ Fiber *fiber_self(void);
 void fiber_yield(void);
 /* Run @f on until it yields or ends. On its thread only; @f has yielded. */
 void fiber_resume(Fiber *f);
+/* Of the running fiber, 0 at its start: how deep it is in what must not be held up (requests
+ * within requests, sections of block_node_drain). FIBER */
+unsigned *fiber_nesting(void);
+/* Bytes of stack below the caller: what recurses by a file's word looks. SIZE_MAX in no fiber. */
+size_t fiber_stack_left(void);
+/* Free the stacks kept for later on this thread: before it ends. */
+void fiber_pool_clear(void);
 
 /* Those who wait, first come first served. Zero-initialised. One thread. */
 typedef struct FiberWaiter FiberWaiter;

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files in fibers: by io_uring, else on the pool of threads. */
+#include "core/event/ioloop-priv.h"
+#include "util/bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    IO_BATCH = IOV_MAX < 1024 ? IOV_MAX : 1024,
+    IO_NOWAIT_MAX = 256 << 10, /* larger reads of the page cache go to a thread all the same */
+    IO_LOCAL_IOV = 16,
+};
+
+typedef struct IoTransfer {
+    int fd;
+    const struct iovec *iov;
+    unsigned n;
+    uint64_t off;
+    bool write, fua;
+    int result;
+} IoTransfer;
+
+/* The ranges of an iovec from a byte on, in batches. */
+typedef struct IoCursor {
+    const struct iovec *iov;
+    unsigned n;
+    size_t skip; /* in iov[0] */
+} IoCursor;
+
+static void iofile_advance(IoCursor *c, size_t n)
+{
+    while (c->n && n >= c->iov->iov_len - c->skip) {
+        n -= c->iov->iov_len - c->skip;
+        c->skip = 0;
+        c->iov++;
+        c->n--;
+    }
+    c->skip += n;
+}
+
+/* One call; the whole rest where the first range is untouched, else the first range alone. */
+static ssize_t iofile_call(const IoTransfer *t, const IoCursor *c, uint64_t off, int flags)
+{
+    struct iovec first;
+    const struct iovec *iov = c->iov;
+    int n = (int)min_u64(c->n, IO_BATCH);
+
+    if (c->skip) {
+        first.iov_base = (char *)iov->iov_base + c->skip;
+        first.iov_len = iov->iov_len - c->skip;
+        iov = &first;
+        n = 1;
+    }
+    if (t->write) {
+        return flags ? pwritev2(t->fd, iov, n, (off_t)off, flags)
+                     : pwritev(t->fd, iov, n, (off_t)off);
+    }
+    return flags ? preadv2(t->fd, iov, n, (off_t)off, flags) : preadv(t->fd, iov, n, (off_t)off);
+}
+
+static void iofile_zero_rest(IoCursor *c)
+{
+    for (; c->n; c->n--, c->iov++, c->skip = 0) {
+        memset((char *)c->iov->iov_base + c->skip, 0, c->iov->iov_len - c->skip);
+    }
+}
+
+/* Blocks, on a thread of the pool. */
+static void iofile_transfer(void *arg)
+{
+    IoTransfer *t = arg;
+    IoCursor c = { t->iov, t->n, 0 };
+    uint64_t off = t->off;
+    int flags = t->write && t->fua ? RWF_DSYNC : 0;
+
+    iofile_advance(&c, 0);
+    while (c.n) {
+        ssize_t got = iofile_call(t, &c, off, flags);
+
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 && flags && errno == EOPNOTSUPP) {
+            flags = 0; /* fdatasync at the end instead */
+            continue;
+        }
+        if (got < 0 || (got == 0 && t->write)) {
+            t->result = got ? -errno : -ENOSPC;
+            return;
+        }
+        if (got == 0) {
+            iofile_zero_rest(&c);
+            break;
+        }
+        off += (uint64_t)got;
+        iofile_advance(&c, (size_t)got);
+    }
+    if (t->write && t->fua && !flags && fdatasync(t->fd)) {
+        t->result = -errno;
+    }
+}
+
+/* What the page cache has needs no thread. True where it is done. */
+static bool iofile_read_now(const IoTransfer *t)
+{
+    size_t len = 0;
+    IoCursor c = { t->iov, t->n, 0 };
+    ssize_t got;
+
+    for (unsigned i = 0; i < t->n; i++) {
+        len += t->iov[i].iov_len;
+    }
+    if (len > IO_NOWAIT_MAX || t->n > IO_BATCH) {
+        return false;
+    }
+    got = iofile_call(t, &c, t->off, RWF_NOWAIT);
+    return got >= 0 && (size_t)got == len;
+}
+
+int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off)
+{
+    IoLoop *l = ioloop_self();
+    IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off };
+
+    if (l->uring) {
+        return iouring_rw(l, fd, iov, n, off, false, false);
+    }
+    if (!iofile_read_now(&t)) {
+        iopool_run(l, iofile_transfer, &t);
+    }
+    return t.result;
+}
+
+int io_write(int fd, const struct iovec *iov, unsigned n, uint64_t off, bool fua)
+{
+    IoLoop *l = ioloop_self();
+    IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off, .write = true, .fua = fua };
+
+    if (l->uring) {
+        return iouring_rw(l, fd, iov, n, off, true, fua);
+    }
+    iopool_run(l, iofile_transfer, &t);
+    return t.result;
+}
+
+typedef struct IoCall {
+    int fd, mode, result;
+    uint64_t off, len;
+} IoCall;
+
+static void iofile_sync(void *arg)
+{
+    IoCall *c = arg;
+
+    c->result = fdatasync(c->fd) ? -errno : 0;
+}
+
+int io_fdatasync(int fd)
+{
+    IoLoop *l = ioloop_self();
+    IoCall c = { .fd = fd };
+
+    if (l->uring) {
+        return iouring_fdatasync(l, fd);
+    }
+    iopool_run(l, iofile_sync, &c);
+    return c.result;
+}
+
+static void iofile_fallocate(void *arg)
+{
+    IoCall *c = arg;
+    int ret;
+
+    do {
+        ret = fallocate(c->fd, c->mode, (off_t)c->off, (off_t)c->len);
+    } while (ret && errno == EINTR);
+    c->result = ret ? -errno : 0;
+}
+
+int io_fallocate(int fd, int mode, uint64_t off, uint64_t len)
+{
+    IoCall c = { .fd = fd, .mode = mode, .off = off, .len = len };
+
+    iopool_run(ioloop_self(), iofile_fallocate, &c);
+    return c.result;
+}
