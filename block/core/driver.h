@@ -15,6 +15,8 @@
 
 #include "block/core/node.h"
 
+#include <inttypes.h>
+
 typedef enum BlockKind { BLOCK_FORMAT, BLOCK_PROTOCOL, BLOCK_FILTER } BlockKind;
 
 /* One row of a table of options: parsing, -o help, docs and the QMP schema come from it. */
@@ -151,6 +153,16 @@ bool block_error(GError **err, const BlockNode *n, const char *fmt, ...) G_GNUC_
 /* The event BLOCK_IMAGE_CORRUPTED, once; from then on the node takes no writes (-EIO). */
 void block_corrupt(BlockNode *n, bool fatal, int64_t off, int64_t len, const char *fmt, ...)
     G_GNUC_PRINTF(5, 6);
+
+/* Something worth telling that fails nothing. */
+void block_say(BlockNode *n, BlockEvent event, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* In open: the file turned out to be for reading alone (see auto-read-only). */
+void block_set_read_only(BlockNode *n);
+bool block_auto_read_only(const BlockNode *n);
+/* The create option preallocation=. */
+NODISCARD bool block_prealloc_option(Options *o, BlockPrealloc *out, GError **err);
+/* In open, protocols: the name that block_node_filename gives. */
+void block_set_filename(BlockNode *n, const char *filename);
 
 /* In open: @unit is the granularity of alloc (the cluster), a power of two; map may answer smaller
  * ones. Errors: beyond BLOCK_SIZE_MAX. */

@@ -27,7 +27,7 @@ enum {
     BLOCK_DEPTH_MAX = 1000,      /* of a chain of backing images */
     BLOCK_REQUEST_MAX = 1 << 30, /* larger ones are split by the core before a driver sees them */
 };
-#define BLOCK_SIZE_MAX ((uint64_t)INT64_MAX - (1ull << 30))
+#define BLOCK_SIZE_MAX ((uint64_t)INT64_MAX - ((uint64_t)1 << 30))
 
 /* ---- Graphs ---- */
 
@@ -39,6 +39,15 @@ IoLoop *block_graph_loop(BlockGraph *g);
 BlockNode *block_graph_find(BlockGraph *g, const char *node_name);
 /* All, in the order of opening; NULL after the last. */
 BlockNode *block_graph_next(BlockGraph *g, BlockNode *after);
+
+typedef enum BlockEvent {
+    BLOCK_EVENT_WARNING,
+    BLOCK_EVENT_CORRUPTED, /* a node's image is damaged: BLOCK_IMAGE_CORRUPTED */
+} BlockEvent;
+/* @text is a sentence for people. On the graph's loop. */
+typedef void BlockEventFn(void *opaque, BlockNode *n, BlockEvent event, const char *text);
+/* Who hears what happens beside requests; nobody at first. */
+void block_graph_on_event(BlockGraph *g, BlockEventFn *fn, void *opaque);
 
 /* ---- Opening ---- */
 

@@ -56,10 +56,10 @@ void stack_prepare(StackContext *c, StackFn *fn, void *arg)
     uint64_t *sp = (uint64_t *)(uintptr_t)top - 9;
 
     /* In the order of the pops; at the call of @fn the stack is aligned to 16. */
-    sp[0] = sp[1] = 0;                 /* r15, r14 */
-    sp[2] = (uint64_t)(uintptr_t)arg;  /* r13 */
-    sp[3] = (uint64_t)(uintptr_t)fn;   /* r12 */
-    sp[4] = sp[5] = 0;                 /* rbx, rbp: the end of the chain of frames */
+    sp[0] = sp[1] = 0;                /* r15, r14 */
+    sp[2] = (uint64_t)(uintptr_t)arg; /* r13 */
+    sp[3] = (uint64_t)(uintptr_t)fn;  /* r12 */
+    sp[4] = sp[5] = 0;                /* rbx, rbp: the end of the chain of frames */
     sp[6] = (uint64_t)(uintptr_t)stack_begin_asm;
     sp[7] = sp[8] = 0;
     c->sp = sp;

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* raw over a file, and over nothing: opening, requests, sizes, copies. */
+#include "block/core/driver.h"
+#include "tests/unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct RawTest {
+    BlockGraph *g;
+    int fd[2]; /* memory files */
+    char path[2][64];
+} RawTest;
+
+static void with_graph(void (*fn)(void *))
+{
+    GError *err = NULL;
+    IoLoop *l = ioloop_new("t", IO_ENGINE_AUTO, &err);
+    RawTest t = { 0 };
+
+    t.g = block_graph_new(l);
+    for (int i = 0; i < 2; i++) {
+        t.fd[i] = memfd_create("raw", MFD_CLOEXEC);
+        snprintf(t.path[i], sizeof(t.path[i]), "/proc/self/fd/%d", t.fd[i]);
+        EXPECT(!ftruncate(t.fd[i], 1 << 20));
+    }
+    ioloop_run(l, fn, &t);
+    block_graph_free(t.g);
+    ioloop_free(l);
+    close(t.fd[0]);
+    close(t.fd[1]);
+}
+
+static BlockNode *open_text(RawTest *t, const char *text, unsigned flags, GError **err)
+{
+    Options o;
+    BlockNode *n;
+
+    if (!options_parse(&o, text, NULL, err)) {
+        return NULL;
+    }
+    n = block_node_open(t->g, &o, flags, err);
+    options_deinit(&o);
+    return n;
+}
+
+static void reads_and_writes(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    BlockNode *n = block_node_open_name(t->g, t->path[0], NULL, BLOCK_OPEN_WRITE, &err);
+    uint8_t buf[8192], back[8192];
+    struct iovec iov[3] = { { back, 100 }, { back + 100, 0 }, { back + 100, 8092 } };
+
+    EXPECT(n && !err);
+    EXPECT_STR(block_node_format(n), "raw");
+    EXPECT(block_node_flags(n) & BLOCK_OPEN_PROBED);
+    EXPECT_EQ(block_node_size(n), 1 << 20);
+    memset(buf, 0x5a, sizeof(buf));
+    EXPECT_EQ(block_node_write(n, 1000, buf, sizeof(buf), 0), 0);
+    EXPECT_EQ(block_node_readv(n, 1000, iov, 3, 0), 0);
+    EXPECT(!memcmp(buf, back, sizeof(buf)));
+    EXPECT_EQ(block_node_read(n, 990, back, 20), 0);
+    EXPECT(!memcmp(back, "\0\0\0\0\0\0\0\0\0\0ZZZZZZZZZZ", 20));
+    EXPECT_EQ(block_node_read(n, (1 << 20) - 10, back, 11), (uint64_t)-EIO);
+    EXPECT_EQ(block_node_write(n, (1 << 20) - 10, back, 11, 0), (uint64_t)-EIO);
+    EXPECT_EQ(block_node_write(n, 1000, buf, 100, BLOCK_REQ_FUA), 0);
+    EXPECT_EQ(block_node_flush(n), 0);
+    EXPECT_EQ(block_node_write_zeroes(n, 1100, 300, 0), 0);
+    EXPECT_EQ(block_node_read(n, 1099, back, 302), 0);
+    EXPECT(back[0] == 0x5a && !back[1] && !back[300] && back[301] == 0x5a);
+    block_node_unref(n);
+    n = block_node_open_name(t->g, t->path[0], "raw", 0, &err);
+    EXPECT(n != NULL);
+    EXPECT_EQ(block_node_write(n, 0, buf, 512, 0), (uint64_t)-EROFS);
+    block_node_unref(n);
+}
+
+TEST(blockraw, reads_and_writes)
+{
+    with_graph(reads_and_writes);
+}
+
+static void part_of_a_file(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    g_autofree char *text = g_strdup_printf(
+        "driver=raw,offset=64k,size=128k,node-name=p,file.driver=file,file.filename=%s",
+        t->path[0]);
+    BlockNode *n = open_text(t, text, BLOCK_OPEN_WRITE, &err);
+    BlockStatus s;
+    char c;
+
+    EXPECT(n && !err);
+    EXPECT(block_graph_find(t->g, "p") == n);
+    EXPECT_EQ(block_node_size(n), 128 << 10);
+    EXPECT_EQ(block_node_write(n, 5, "x", 1, 0), 0);
+    EXPECT(pread(t->fd[0], &c, 1, (64 << 10) + 5) == 1 && c == 'x');
+    EXPECT_EQ(block_node_write(n, 128 << 10, "x", 1, 0), (uint64_t)-EIO);
+    EXPECT_EQ(block_node_status(n, 0, UINT64_MAX, &s), 0);
+    EXPECT_EQ(s.offset, 64 << 10);
+    EXPECT(s.file == block_node_child(n, "file"));
+    EXPECT(!block_node_resize(n, 4096, true, BLOCK_PREALLOC_OFF, &err) && err);
+    g_clear_error(&err);
+    block_node_unref(n);
+    EXPECT(!block_graph_find(t->g, "p"));
+}
+
+TEST(blockraw, part_of_a_file)
+{
+    with_graph(part_of_a_file);
+}
+
+static void says_what_is_wrong(void *arg)
+{
+    static const struct {
+        const char *text, *error;
+    } bad[] = {
+        { "filename=/nonexistent/x", "/nonexistent/x: cannot open it for reading: No such file or "
+                                     "directory" },
+        { "driver=rwa,filename=/x", "driver 'rwa' is not known, did you mean raw?" },
+        { "driver=raw", "a file is missing: file.filename=, or file=NODE-NAME" },
+        { "driver=raw,file=nobody", "file=nobody: there is no node of this name" },
+        { "driver=null-co,sise=3",
+          "driver=null-co: 'sise' is not a known option here, did you mean size?" },
+        { "driver=null-co,node-name=1x",
+          "node-name=1x is no name for a node: a letter, then letters, digits and -._, at most 31 "
+          "in all" },
+        { "driver=raw,file.driver=null-co,file.size=1M,size=2M",
+          "#block001: size=2097152 from offset=0 on is beyond its end at 1048576" },
+        { "filename=nosuch:x",
+          "nosuch:x: 'nosuch' is not a protocol that is known (a path with a colon: ./nosuch:x)" },
+        { "driver=null-co,detect-zeroes=unmap",
+          "detect-zeroes=unmap works with discard=unmap only" },
+        { "driver=file,filename=/", "/: it is a directory" },
+    };
+    RawTest *t = arg;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        GError *err = NULL;
+
+        EXPECT(!open_text(t, bad[i].text, 0, &err));
+        EXPECT(err != NULL);
+        if (strstr(bad[i].error, "#block")) {
+            EXPECT(err && !strcmp(strchr(err->message, ':'), strchr(bad[i].error, ':')));
+        } else {
+            EXPECT_STR(err ? err->message : NULL, bad[i].error);
+        }
+        g_clear_error(&err);
+        EXPECT(!block_graph_next(t->g, NULL));
+    }
+}
+
+TEST(blockraw, says_what_is_wrong)
+{
+    with_graph(says_what_is_wrong);
+}
+
+static void a_guessed_raw_stays_raw(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    BlockNode *n = block_node_open_name(t->g, t->path[0], NULL, BLOCK_OPEN_WRITE, &err);
+    bool known = block_driver_find("qcow2") != NULL;
+    uint8_t sector[512] = "QFI\xfb\0\0\0\3";
+
+    EXPECT_EQ(block_node_write(n, 0, sector, 512, 0), (uint64_t)(known ? -EPERM : 0));
+    block_node_unref(n);
+}
+
+TEST(blockraw, a_guessed_raw_stays_raw)
+{
+    with_graph(a_guessed_raw_stays_raw);
+}
+
+static void resizes_and_copies(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    BlockNode *a = block_node_open_name(t->g, t->path[0], "raw", BLOCK_OPEN_WRITE, &err);
+    BlockNode *b = block_node_open_name(t->g, t->path[1], "raw", BLOCK_OPEN_WRITE, &err);
+    g_autofree uint8_t *x = g_malloc(300000), *y = g_malloc(300000);
+
+    for (int i = 0; i < 300000; i++) {
+        x[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    EXPECT_EQ(block_node_write(a, 123, x, 300000, 0), 0);
+    EXPECT_EQ(block_node_copy(a, 123, b, 4567, 300000, 0), 0);
+    EXPECT_EQ(block_node_read(b, 4567, y, 300000), 0);
+    EXPECT(!memcmp(x, y, 300000));
+    EXPECT(block_node_resize(b, 8 << 20, true, BLOCK_PREALLOC_OFF, &err));
+    EXPECT_EQ(block_node_size(b), 8 << 20);
+    EXPECT_EQ(block_node_write(b, (8 << 20) - 1, x, 1, 0), 0);
+    EXPECT(block_node_resize(b, 10000, true, BLOCK_PREALLOC_OFF, &err));
+    EXPECT_EQ(block_node_read(b, 9999, y, 2), (uint64_t)-EIO);
+    EXPECT_EQ(block_node_copy(a, 0, b, 9999, 2, 0), (uint64_t)-EIO);
+    EXPECT(block_node_allocated(b) > 0);
+    block_node_unref(a);
+    block_node_unref(b);
+}
+
+TEST(blockraw, resizes_and_copies)
+{
+    with_graph(resizes_and_copies);
+}
+
+static void creates_images(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    Options o;
+
+    EXPECT(options_parse(&o, "preallocation=full", NULL, &err));
+    EXPECT(block_image_create(t->g, block_driver_find("raw"), t->path[1], 100000, &o, 0, &err));
+    options_deinit(&o);
+    EXPECT_EQ(lseek(t->fd[1], 0, SEEK_END), 100000);
+    EXPECT(options_parse(&o, "nonsense=1", NULL, &err));
+    EXPECT(!block_image_create(t->g, block_driver_find("raw"), t->path[1], 1, &o, 0, &err));
+    EXPECT_STR(err->message, "format raw: 'nonsense' is not a known option here, valid: size, "
+                             "preallocation, nocow, extent_size_hint");
+    g_clear_error(&err);
+    options_deinit(&o);
+    EXPECT(!block_image_create(t->g, block_driver_find("raw"), "/nonexistent/x", 1, &(Options){ 0 },
+                               0, &err));
+    EXPECT_STR(err->message, "/nonexistent/x: cannot create it: No such file or directory");
+    g_clear_error(&err);
+}
+
+TEST(blockraw, creates_images)
+{
+    with_graph(creates_images);
+}
+
+static void drain_one(void *arg)
+{
+    BlockNode *n = ((void **)arg)[0];
+    unsigned *ended = ((void **)arg)[1];
+    char c;
+
+    EXPECT_EQ(block_node_read(n, 0, &c, 1), 0);
+    ++*ended;
+}
+
+static void drains(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    BlockNode *n = open_text(t, "driver=raw,file.driver=null-co,file.latency-ns=2000000", 0, &err);
+    BlockNode *file = block_node_child(n, "file");
+    unsigned ended = 0;
+    void *args[2] = { n, &ended };
+
+    for (int i = 0; i < 10; i++) {
+        fiber_start(drain_one, args);
+    }
+    EXPECT_EQ(ended, 0);
+    block_node_drain(file); /* waits for what is under way above too */
+    io_pause();             /* the last one has left the node, not yet its fiber */
+    EXPECT_EQ(ended, 10);
+    fiber_start(drain_one, args);
+    io_sleep_ns(5000000);
+    EXPECT_EQ(ended, 10);
+    drain_one(args); /* in the drained section */
+    EXPECT_EQ(ended, 11);
+    block_node_undrain(file);
+    io_sleep_ns(5000000);
+    EXPECT_EQ(ended, 12);
+    block_node_unref(n);
+}
+
+TEST(blockraw, drains)
+{
+    with_graph(drains);
+}

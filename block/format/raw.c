@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes as they are, or a part of them (offset=, size=). */
+#include "block/core/driver.h"
+#include "util/bits.h"
+
+#include <errno.h>
+
+typedef struct Raw {
+    uint64_t offset, size; /* the part */
+    bool part, sized;      /* offset= or size= was given; size= was given */
+} Raw;
+
+/* Whole sectors, as devices see them; what the file lacks of the last reads as zeros. */
+static bool raw_open(BlockNode *n, Options *o, GError **err)
+{
+    Raw *r = block_priv(n);
+    uint64_t below = block_node_size(block_file(n));
+
+    if (!options_get_size(o, "offset", 0, &r->offset, err) ||
+        !options_get_size(o, "size", UINT64_MAX, &r->size, err)) {
+        return false;
+    }
+    r->sized = options_get(o, "size") != NULL;
+    r->part = r->sized || r->offset;
+    if (r->offset > below) {
+        return block_error(err, n, "offset=%" PRIu64 " is beyond its end at %" PRIu64, r->offset,
+                           below);
+    }
+    if (r->sized && r->size > below - r->offset) {
+        return block_error(err, n,
+                           "size=%" PRIu64 " from offset=%" PRIu64 " on is beyond its end "
+                           "at %" PRIu64,
+                           r->size, r->offset, below);
+    }
+    if (!r->sized) {
+        r->size = below - r->offset;
+    }
+    block_set_zero_limits(n, 1, 0);
+    return block_set_size(n, r->size, err);
+}
+
+static int raw_probe(const uint8_t *buf, size_t len, const char *filename)
+{
+    return 1; /* everything is raw to some degree */
+}
+
+static int raw_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
+                     unsigned flags)
+{
+    const Raw *r = block_priv(n);
+
+    return block_node_readv(block_file(n), r->offset + off, iov, n_iov,
+                            flags & ~(unsigned)BLOCK_REQ_SERIALISE);
+}
+
+static int raw_check_magic(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov)
+{
+    uint8_t first[512];
+    size_t have = 0;
+
+    for (unsigned i = 0; i < n_iov && have < sizeof(first); i++) {
+        size_t here = min_u64(iov[i].iov_len, sizeof(first) - have);
+
+        __builtin_memcpy(first + have, iov[i].iov_base, here);
+        have += here;
+    }
+    if (have < sizeof(first)) {
+        return 0;
+    }
+    for (const BlockDriver *const *d = block_drivers; *d; d++) {
+        if ((*d)->probe && (*d)->probe != raw_probe &&
+            (*d)->probe(first, sizeof(first), block_node_filename(n)) > 1) {
+            block_say(n, BLOCK_EVENT_WARNING,
+                      "%s: it is raw by guess alone, so the header of format %s is not written "
+                      "to it: name its format to allow this",
+                      block_node_filename(n), (*d)->name);
+            return -EPERM;
+        }
+    }
+    return 0;
+}
+
+static int raw_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
+                      unsigned flags)
+{
+    const Raw *r = block_priv(n);
+
+    if (!off && (block_node_flags(n) & BLOCK_OPEN_PROBED)) {
+        int ret = raw_check_magic(n, off, iov, n_iov);
+
+        if (ret) {
+            return ret;
+        }
+    }
+    if (flags & BLOCK_REQ_COMPRESSED) {
+        return -ENOTSUP;
+    }
+    return block_node_writev(block_file(n), r->offset + off, iov, n_iov,
+                             flags & ~(unsigned)BLOCK_REQ_SERIALISE);
+}
+
+static int raw_zero(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
+{
+    const Raw *r = block_priv(n);
+
+    return block_node_write_zeroes(block_file(n), r->offset + off, len,
+                                   flags & ~(unsigned)BLOCK_REQ_SERIALISE);
+}
+
+static int raw_discard(BlockNode *n, uint64_t off, uint64_t len)
+{
+    const Raw *r = block_priv(n);
+
+    return block_node_discard(block_file(n), r->offset + off, len);
+}
+
+static int raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
+{
+    const Raw *r = block_priv(n);
+
+    return block_node_status(block_file(n), r->offset + off, len, out);
+}
+
+static int raw_copy_from(BlockNode *to, uint64_t to_off, BlockNode *from, uint64_t from_off,
+                         uint64_t len)
+{
+    const Raw *r = block_priv(to);
+
+    return block_node_copy(from, from_off, block_file(to), r->offset + to_off, len, 0);
+}
+
+static bool raw_resize(BlockNode *n, uint64_t size, bool exact, BlockPrealloc prealloc,
+                       GError **err)
+{
+    Raw *r = block_priv(n);
+
+    if (r->sized) {
+        return block_error(err, n, "it has a fixed size: size= was given");
+    }
+    if (size > BLOCK_SIZE_MAX - r->offset) {
+        return block_error(err, n, "a size of %" PRIu64 " bytes is too large", size);
+    }
+    if (!block_node_resize(block_file(n), r->offset + size, exact, prealloc, err)) {
+        return false;
+    }
+    r->size = size;
+    return true;
+}
+
+static bool raw_create(BlockGraph *g, const char *filename, BlockNode *file, uint64_t size,
+                       Options *o, GError **err)
+{
+    BlockPrealloc how;
+
+    return block_prealloc_option(o, &how, err) && block_node_resize(file, size, true, how, err);
+}
+
+static const BlockOption raw_options[] = {
+    { "offset", BLOCK_OPT_SIZE, "where the disk begins in the file", "0" },
+    { "size", BLOCK_OPT_SIZE, "how many bytes of the file it has" },
+    { NULL },
+};
+
+static const BlockOption raw_create_options[] = {
+    { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
+    { "preallocation", BLOCK_OPT_STR, "Preallocation mode (allowed values: off, falloc, full)" },
+    { NULL },
+};
+
+const BlockDriver block_raw_driver = {
+    .name = "raw",
+    .doc = "the bytes of a file as they are",
+    .kind = BLOCK_FORMAT,
+    .size = sizeof(Raw),
+    .options = raw_options,
+    .create_options = raw_create_options,
+    .grows = true,
+    .probe = raw_probe,
+    .open = raw_open,
+    .create = raw_create,
+    .readv = raw_readv,
+    .writev = raw_writev,
+    .status = raw_status,
+    .copy_from = raw_copy_from,
+    .zero = raw_zero,
+    .discard = raw_discard,
+    .resize = raw_resize,
+};

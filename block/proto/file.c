@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files and block devices of the host. */
+#include "block/core/driver.h"
+#include "util/bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct File {
+    int fd;
+    uint32_t mem_align; /* of buffers: above 1 for O_DIRECT */
+    bool no_punch, no_zero, no_holes, no_copy;
+    bool failed; /* a flush has failed: what it was for may be gone, so every later one fails */
+} File;
+
+static const char *file_path(const char *filename)
+{
+    static const char *const prefixes[] = { "file:", "host_device:" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+        if (g_str_has_prefix(filename, prefixes[i])) {
+            return filename + strlen(prefixes[i]);
+        }
+    }
+    return filename;
+}
+
+/* ---- Calls that block, on a thread ---- */
+
+typedef struct FileCall {
+    const char *path;
+    int fd, other, flags, result;
+    uint64_t off, other_off, len;
+    struct stat st;
+} FileCall;
+
+static void file_do_open(void *arg)
+{
+    FileCall *c = arg;
+
+    c->fd = open(c->path, c->flags | O_CLOEXEC | O_NONBLOCK, 0666);
+    c->result = c->fd < 0 ? -errno : 0;
+    if (!c->result && fstat(c->fd, &c->st)) {
+        c->result = -errno;
+        close(c->fd);
+    }
+}
+
+static void file_do_truncate(void *arg)
+{
+    FileCall *c = arg;
+
+    c->result = ftruncate(c->fd, (off_t)c->len) ? -errno : 0;
+}
+
+static void file_do_copy(void *arg)
+{
+    FileCall *c = arg;
+
+    while (c->len && !c->result) {
+        off_t from = (off_t)c->other_off, to = (off_t)c->off;
+        ssize_t n = copy_file_range(c->other, &from, c->fd, &to, (size_t)c->len, 0);
+
+        if (n > 0) {
+            c->off += (uint64_t)n;
+            c->other_off += (uint64_t)n;
+            c->len -= (uint64_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            c->result =
+                n && errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS
+                    ? -errno
+                    : -ENOTSUP;
+        }
+    }
+}
+
+static int file_truncate(int fd, uint64_t size)
+{
+    FileCall c = { .fd = fd, .len = size };
+
+    io_work(file_do_truncate, &c);
+    return c.result;
+}
+
+/* ---- Opening ---- */
+
+static bool file_open_error(BlockNode *n, int error, bool write, GError **err)
+{
+    bool hint = write && (error == EACCES || error == EROFS || error == EPERM);
+
+    return block_error(err, n, "cannot open it for %s: %s%s",
+                       write ? "reading and writing" : "reading", g_strerror(error),
+                       hint ? " (read-only=on opens it for reading alone)" : "");
+}
+
+/* The size of a file, or of a device; -errno. */
+static int64_t file_size(int fd)
+{
+    off_t end = lseek(fd, 0, SEEK_END);
+
+    return end < 0 ? -errno : end;
+}
+
+static bool file_check_kind(BlockNode *n, const FileCall *c, GError **err)
+{
+    bool device = block_node_driver(n)->host_block;
+
+    if (device && !S_ISBLK(c->st.st_mode)) {
+        return block_error(err, n, "it is no block device (driver=file is for files)");
+    }
+    if (!device && S_ISDIR(c->st.st_mode)) {
+        return block_error(err, n, "it is a directory");
+    }
+    if (!device && !S_ISREG(c->st.st_mode)) {
+        return block_error(err, n, "it is no regular file%s",
+                           S_ISBLK(c->st.st_mode) ? " (driver=host_device is for devices)" : "");
+    }
+    return true;
+}
+
+/* O_DIRECT wants the device's blocks, and aligned memory; a page is right for all. */
+static void file_set_alignment(BlockNode *n, File *f)
+{
+    bool direct = block_node_flags(n) & BLOCK_OPEN_DIRECT;
+    uint32_t align = direct ? 4096 : 1;
+
+    f->mem_align = align;
+    block_set_align(n, align);
+    block_set_zero_limits(n, block_node_driver(n)->host_block ? 512 : align, 0);
+}
+
+static bool file_open(BlockNode *n, Options *o, GError **err)
+{
+    File *f = block_priv(n);
+    unsigned flags = block_node_flags(n);
+    const char *name = options_get(o, "filename");
+    FileCall c = { 0 };
+    int64_t size;
+
+    f->fd = -1;
+    if (!name || !*file_path(name)) {
+        return error_set(err, "driver=%s: filename= is missing", block_node_format(n));
+    }
+    block_set_filename(n, file_path(name));
+    options_get(o, "aio");
+    options_get(o, "locking");
+    c.path = file_path(name);
+    c.flags =
+        (flags & BLOCK_OPEN_WRITE ? O_RDWR : O_RDONLY) | (flags & BLOCK_OPEN_DIRECT ? O_DIRECT : 0);
+    io_work(file_do_open, &c);
+    if ((c.result == -EACCES || c.result == -EROFS || c.result == -EPERM) &&
+        (flags & BLOCK_OPEN_WRITE) && block_auto_read_only(n)) {
+        block_set_read_only(n);
+        flags = block_node_flags(n);
+        c.flags &= ~O_ACCMODE;
+        c.result = 0;
+        io_work(file_do_open, &c);
+    }
+    if (c.result) {
+        if (c.result == -EINVAL && (flags & BLOCK_OPEN_DIRECT)) {
+            return block_error(err, n, "its file system has no O_DIRECT (cache.direct=off)");
+        }
+        return file_open_error(n, -c.result, flags & BLOCK_OPEN_WRITE, err);
+    }
+    f->fd = c.fd;
+    size = file_size(f->fd);
+    if (!file_check_kind(n, &c, err) ||
+        (size < 0 && !block_error(err, n, "its size: %s", g_strerror((int)-size))) ||
+        !block_set_size(n, (uint64_t)size, err)) {
+        close(f->fd);
+        return false;
+    }
+    file_set_alignment(n, f);
+    return true;
+}
+
+static void file_close(BlockNode *n)
+{
+    File *f = block_priv(n);
+
+    close(f->fd);
+}
+
+/* ---- Requests ---- */
+
+static bool file_aligned(const File *f, const struct iovec *iov, unsigned n_iov)
+{
+    if (f->mem_align > 1) {
+        for (unsigned i = 0; i < n_iov; i++) {
+            if (((uintptr_t)iov[i].iov_base | iov[i].iov_len) & (f->mem_align - 1)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Through one aligned buffer. */
+static int file_bounce(const File *f, uint64_t off, const struct iovec *iov, unsigned n_iov,
+                       bool write, bool fua)
+{
+    struct iovec one = { 0 };
+    uint8_t *at;
+    int ret;
+
+    for (unsigned i = 0; i < n_iov; i++) {
+        one.iov_len += iov[i].iov_len;
+    }
+    if (posix_memalign(&one.iov_base, f->mem_align, one.iov_len)) {
+        return -ENOMEM;
+    }
+    at = one.iov_base;
+    for (unsigned i = 0; write && i < n_iov; at += iov[i++].iov_len) {
+        memcpy(at, iov[i].iov_base, iov[i].iov_len);
+    }
+    ret = write ? io_write(f->fd, &one, 1, off, fua) : io_read(f->fd, &one, 1, off);
+    for (unsigned i = 0; !write && !ret && i < n_iov; at += iov[i++].iov_len) {
+        memcpy(iov[i].iov_base, at, iov[i].iov_len);
+    }
+    free(one.iov_base);
+    return ret;
+}
+
+static int file_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
+                      unsigned flags)
+{
+    File *f = block_priv(n);
+
+    if (!file_aligned(f, iov, n_iov)) {
+        return file_bounce(f, off, iov, n_iov, false, false);
+    }
+    return io_read(f->fd, iov, n_iov, off);
+}
+
+static int file_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
+                       unsigned flags)
+{
+    File *f = block_priv(n);
+
+    if (!file_aligned(f, iov, n_iov)) {
+        return file_bounce(f, off, iov, n_iov, true, flags & BLOCK_REQ_FUA);
+    }
+    return io_write(f->fd, iov, n_iov, off, flags & BLOCK_REQ_FUA);
+}
+
+static int file_flush(BlockNode *n)
+{
+    File *f = block_priv(n);
+    int ret;
+
+    if (f->failed) {
+        return -EIO;
+    }
+    ret = io_fdatasync(f->fd);
+    f->failed = ret && ret != -EINTR;
+    return ret;
+}
+
+static bool file_unsupported(int ret)
+{
+    return ret == -EOPNOTSUPP || ret == -ENOSYS || ret == -ENOTTY || ret == -ENODEV ||
+           ret == -EINVAL;
+}
+
+static int file_punch(File *f, uint64_t off, uint64_t len)
+{
+    int ret;
+
+    if (f->no_punch) {
+        return -ENOTSUP;
+    }
+    ret = io_fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
+    if (file_unsupported(ret)) {
+        f->no_punch = ret != -EINVAL;
+        return -ENOTSUP;
+    }
+    return ret;
+}
+
+static int file_zero(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
+{
+    File *f = block_priv(n);
+    uint64_t size = block_node_size(n);
+    int ret = -ENOTSUP;
+
+    if (off + len > size && !block_node_driver(n)->host_block) {
+        ret = file_truncate(f->fd, off + len);
+        if (ret || off >= size) {
+            return ret;
+        }
+        len = size - off;
+    }
+    if (flags & BLOCK_REQ_UNMAP) {
+        ret = file_punch(f, off, len);
+    }
+    if (ret == -ENOTSUP && !f->no_zero) {
+        ret = io_fallocate(f->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, off, len);
+        if (file_unsupported(ret)) {
+            f->no_zero = ret != -EINVAL;
+            ret = -ENOTSUP;
+        }
+    }
+    return ret;
+}
+
+static int file_discard(BlockNode *n, uint64_t off, uint64_t len)
+{
+    return file_punch(block_priv(n), off, len);
+}
+
+static int file_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
+{
+    File *f = block_priv(n);
+    off_t data, hole;
+
+    *out = (BlockStatus){ .bits = BLOCK_STATUS_DATA | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET,
+                          .len = len,
+                          .file = n,
+                          .offset = off };
+    if (f->no_holes) {
+        return 0;
+    }
+    data = lseek(f->fd, (off_t)off, SEEK_DATA);
+    if (data < 0 && errno != ENXIO) {
+        f->no_holes = errno == EINVAL;
+        return 0;
+    }
+    if (data < 0 || (uint64_t)data > off) { /* ENXIO: a hole up to the end */
+        out->bits ^= BLOCK_STATUS_DATA | BLOCK_STATUS_ZERO;
+        out->len = data < 0 ? len : min_u64(len, (uint64_t)data - off);
+        return 0;
+    }
+    hole = lseek(f->fd, (off_t)off, SEEK_HOLE);
+    if (hole > (off_t)off) {
+        out->len = min_u64(len, (uint64_t)hole - off);
+    }
+    return 0;
+}
+
+static int file_copy_from(BlockNode *to, uint64_t to_off, BlockNode *from, uint64_t from_off,
+                          uint64_t len)
+{
+    File *f = block_priv(to);
+    FileCall c = { .fd = f->fd, .off = to_off };
+    BlockStatus s;
+    int ret;
+
+    if (f->no_copy || f->mem_align > 1) {
+        return -ENOTSUP;
+    }
+    ret = block_node_status(from, from_off, len, &s);
+    if (ret || s.len != len || !(s.bits & BLOCK_STATUS_DATA) || !(s.bits & BLOCK_STATUS_OFFSET) ||
+        block_node_driver(s.file)->copy_from != file_copy_from) {
+        return ret ? ret : -ENOTSUP;
+    }
+    c.other = ((File *)block_priv(s.file))->fd;
+    c.other_off = s.offset;
+    c.len = len;
+    io_work(file_do_copy, &c);
+    f->no_copy = c.result == -ENOTSUP;
+    return c.result;
+}
+
+static int64_t file_allocated(BlockNode *n)
+{
+    File *f = block_priv(n);
+    struct stat st;
+
+    return fstat(f->fd, &st) ? -errno : (int64_t)st.st_blocks * 512;
+}
+
+/* ---- Sizes ---- */
+
+static int file_write_zero_bytes(int fd, uint64_t off, uint64_t end)
+{
+    static const uint8_t zeros[64 << 10];
+    int ret = 0;
+
+    for (; off < end && !ret; off += sizeof(zeros)) {
+        struct iovec v = { (void *)zeros, min_u64(sizeof(zeros), end - off) };
+
+        ret = io_write(fd, &v, 1, off, false);
+    }
+    return ret ? ret : io_fdatasync(fd);
+}
+
+/* From @old to @size. */
+static bool file_set_size(int fd, const char *path, uint64_t old, uint64_t size, BlockPrealloc how,
+                          GError **err)
+{
+    int ret = 0;
+
+    if (how == BLOCK_PREALLOC_METADATA) {
+        return error_set(err,
+                         "%s: preallocation=metadata is of formats; valid for a file: off, "
+                         "falloc, full",
+                         path);
+    }
+    if (how != BLOCK_PREALLOC_OFF && size < old) {
+        return error_set(err, "%s: preallocation is for a file that grows", path);
+    }
+    if (how == BLOCK_PREALLOC_FALLOC && size > old) {
+        ret = io_fallocate(fd, 0, old, size - old);
+        ret = ret ? ret : file_truncate(fd, size);
+    } else {
+        ret = file_truncate(fd, size);
+    }
+    if (!ret && how == BLOCK_PREALLOC_FULL) {
+        ret = file_write_zero_bytes(fd, old, size);
+    }
+    if (ret) {
+        int ignored = file_truncate(fd, old);
+
+        (void)ignored;
+        return error_set(err, "%s: a size of %" PRIu64 " bytes: %s", path, size, g_strerror(-ret));
+    }
+    return true;
+}
+
+static bool file_resize(BlockNode *n, uint64_t size, bool exact, BlockPrealloc how, GError **err)
+{
+    File *f = block_priv(n);
+
+    if (block_node_driver(n)->host_block) {
+        int64_t real = file_size(f->fd);
+
+        if (real >= 0 && (exact ? size != (uint64_t)real : size > (uint64_t)real)) {
+            return block_error(err, n, "a device of %" PRId64 " bytes cannot have %" PRIu64, real,
+                               size);
+        }
+        return true;
+    }
+    return file_set_size(f->fd, block_node_filename(n), block_node_size(n), size, how, err);
+}
+
+static bool file_create(BlockGraph *g, const char *filename, BlockNode *file, uint64_t size,
+                        Options *o, GError **err)
+{
+    FileCall c = { .path = file_path(filename), .flags = O_RDWR | O_CREAT };
+    BlockPrealloc how = BLOCK_PREALLOC_OFF;
+    bool nocow, ok;
+    int attr;
+
+    if (!options_get_bool(o, "nocow", false, &nocow, err) ||
+        (!file && size && !block_prealloc_option(o, &how, err))) {
+        return false;
+    }
+    options_get(o, "extent_size_hint");
+    io_work(file_do_open, &c);
+    if (c.result) {
+        return error_set(err, "%s: cannot create it: %s", c.path, g_strerror(-c.result));
+    }
+    ok = S_ISBLK(c.st.st_mode) || file_set_size(c.fd, c.path, 0, 0, BLOCK_PREALLOC_OFF, err);
+    if (ok && nocow && !ioctl(c.fd, FS_IOC_GETFLAGS, &attr)) {
+        attr |= FS_NOCOW_FL;
+        ioctl(c.fd, FS_IOC_SETFLAGS, &attr); /* where the file system has none, it needs none */
+    }
+    ok = ok && (S_ISBLK(c.st.st_mode) || file_set_size(c.fd, c.path, 0, size, how, err));
+    close(c.fd);
+    return ok;
+}
+
+static const BlockOption file_options[] = {
+    { "filename", BLOCK_OPT_STR, "path of the file" },
+    { "aio", BLOCK_OPT_STR, "threads, native or io_uring: how requests are done", "auto" },
+    { "locking", BLOCK_OPT_STR, "on, off or auto: lock the image against other processes", "auto" },
+    { NULL },
+};
+
+static const BlockOption file_create_options[] = {
+    { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
+    { "nocow", BLOCK_OPT_BOOL, "Turn off copy-on-write (valid only on btrfs)" },
+    { "preallocation", BLOCK_OPT_STR, "Preallocation mode (allowed values: off, falloc, full)" },
+    { "extent_size_hint", BLOCK_OPT_SIZE, "Extent size hint for the image file, 0 to disable" },
+    { NULL },
+};
+
+static const char *const file_prefixes[] = { "file", NULL };
+static const char *const device_prefixes[] = { "host_device", NULL };
+
+const BlockDriver block_file_driver = {
+    .name = "file",
+    .doc = "a file of the host",
+    .kind = BLOCK_PROTOCOL,
+    .size = sizeof(File),
+    .options = file_options,
+    .create_options = file_create_options,
+    .prefixes = file_prefixes,
+    .grows = true,
+    .open = file_open,
+    .close = file_close,
+    .create = file_create,
+    .readv = file_readv,
+    .writev = file_writev,
+    .status = file_status,
+    .copy_from = file_copy_from,
+    .zero = file_zero,
+    .discard = file_discard,
+    .flush = file_flush,
+    .resize = file_resize,
+    .allocated = file_allocated,
+};
+
+const BlockDriver block_host_device_driver = {
+    .name = "host_device",
+    .doc = "a block device of the host",
+    .kind = BLOCK_PROTOCOL,
+    .size = sizeof(File),
+    .options = file_options,
+    .create_options = file_create_options,
+    .prefixes = device_prefixes,
+    .host_block = true,
+    .open = file_open,
+    .close = file_close,
+    .create = file_create,
+    .readv = file_readv,
+    .writev = file_writev,
+    .zero = file_zero,
+    .discard = file_discard,
+    .flush = file_flush,
+    .resize = file_resize,
+    .allocated = file_allocated,
+};
