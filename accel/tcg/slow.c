@@ -646,8 +646,13 @@ static uint64_t slow_device_rmw(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t 
 static bool slow_llsc_begin(Cpu *cpu, uint64_t va, uint32_t memop)
 {
     const TcgTlbFull *f;
+    IrV128 none;
 
-    tcg_ll_slow(cpu, va, memop & ~(uint32_t)IR_MO_LLSC);
+    if (ir_memop_bytes(memop) == 16) {
+        tcg_llv_slow(cpu, va, memop & ~(uint32_t)IR_MO_LLSC, &none);
+    } else {
+        tcg_ll_slow(cpu, va, memop & ~(uint32_t)IR_MO_LLSC);
+    }
     if (cpu->raised) {
         return false;
     }
@@ -752,23 +757,30 @@ static void slow_to_v128(IrV128 *out, unsigned __int128 v, uint32_t memop)
 
 void tcg_casv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *expected, const IrV128 *desired)
 {
+    unsigned __int128 seen, wanted = slow_u128(expected, memop);
     RamBlock *ram;
     uint64_t off;
     SlowAccess a;
     bool is_ram;
-    void *host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
-    unsigned __int128 seen;
+    void *host;
 
+    if (memop & IR_MO_LLSC && !slow_llsc_begin(cpu, va, memop)) {
+        return;
+    }
+    host = slow_atomic_host(&a, cpu, va, memop, &is_ram, &ram, &off);
     if (!host || ((uintptr_t)host & 15)) {
         if (!cpu->raised) {
             cpu->target->unaligned(cpu, va, ACCESS_WRITE, ir_memop_mode(memop), memop);
         }
         return;
     }
-    seen = __sync_val_compare_and_swap((unsigned __int128 *)host, slow_u128(expected, memop),
-                                       slow_u128(desired, memop));
+    seen =
+        __sync_val_compare_and_swap((unsigned __int128 *)host, wanted, slow_u128(desired, memop));
     slow_wrote(&a, ram, off, 16);
     slow_to_v128(expected, seen, memop);
+    if (memop & IR_MO_LLSC) {
+        slow_llsc_end(cpu, seen == wanted, expected->u64[0], expected->u64[1]);
+    }
 }
 
 /* ---- the exclusive monitor ---- */

@@ -225,34 +225,25 @@ bool trans_stlur(Trans *t, const ArgsRcpc2 *a)
 /* ---- exclusives ---- */
 
 /* The first register of a pair lies at the lower address, in either endianness. */
-static IrVal ldst_join32(Trans *t, IrVal first, IrVal second)
+IrVal a64_join(Trans *t, unsigned size, IrVal first, IrVal second)
 {
     bool be = t->mode_word & ARM_MW_BE;
+    IrVal lo = be ? second : first, hi = be ? first : second;
 
-    return ir_deposit(t->ir, be ? second : first, be ? first : second, 32, 32);
+    return size == 2 ? ir_deposit(t->ir, lo, hi, 32, 32) : ir_vpack(t->ir, lo, hi);
 }
 
-static void ldst_split32(Trans *t, IrVal v, IrVal out[2])
+void a64_split(Trans *t, unsigned size, IrVal v, IrVal out[2])
 {
     bool be = t->mode_word & ARM_MW_BE;
 
-    out[be] = ir_zext(t->ir, v, 32);
-    out[!be] = ir_shri(t->ir, v, 32);
-}
-
-static IrVal ldst_join64(Trans *t, IrVal first, IrVal second)
-{
-    bool be = t->mode_word & ARM_MW_BE;
-
-    return ir_vpack(t->ir, be ? second : first, be ? first : second);
-}
-
-static void ldst_split64(Trans *t, IrVal v, IrVal out[2])
-{
-    bool be = t->mode_word & ARM_MW_BE;
-
-    out[be] = ir_vextract(t->ir, IR_I64, 3, 0, false, v);
-    out[!be] = ir_vextract(t->ir, IR_I64, 3, 1, false, v);
+    if (size == 2) {
+        out[be] = ir_zext(t->ir, v, 32);
+        out[!be] = ir_shri(t->ir, v, 32);
+    } else {
+        out[be] = ir_vextract(t->ir, IR_I64, 3, 0, false, v);
+        out[!be] = ir_vextract(t->ir, IR_I64, 3, 1, false, v);
+    }
 }
 
 bool trans_ldxr(Trans *t, const ArgsExcl *a)
@@ -270,14 +261,13 @@ bool trans_ldxp(Trans *t, const ArgsExcl *a)
 {
     uint32_t extra = IR_MO_ALIGN_NATURAL | (a->ordered ? IR_MO_ACQ : 0);
     IrType type = a->size == 2 ? IR_I64 : IR_V128;
-    IrVal out[2];
-    IrVal v = ir_ll(t->ir, type, arm_memop(t, a->size + 1, extra), arm_base(t, a->rn));
+    IrVal v, out[2];
 
-    if (a->size == 2) {
-        ldst_split32(t, v, out);
-    } else {
-        ldst_split64(t, v, out);
+    if (a64_llsc_fuse(t)) {
+        return true;
     }
+    v = ir_ll(t->ir, type, arm_memop(t, a->size + 1, extra), arm_base(t, a->rn));
+    a64_split(t, a->size, v, out);
     arm_set_r(t, a->rt, out[0]);
     arm_set_r(t, a->rt2, out[1]);
     return true;
@@ -295,8 +285,7 @@ bool trans_stxr(Trans *t, const ArgsExcl *a)
 bool trans_stxp(Trans *t, const ArgsExcl *a)
 {
     uint32_t extra = IR_MO_ALIGN_NATURAL | (a->ordered ? IR_MO_REL : 0);
-    IrVal first = arm_x(t, a->rt), second = arm_x(t, a->rt2);
-    IrVal v = a->size == 2 ? ldst_join32(t, first, second) : ldst_join64(t, first, second);
+    IrVal v = a64_join(t, a->size, arm_x(t, a->rt), arm_x(t, a->rt2));
 
     arm_set_r(t, a->rs, ir_sc(t->ir, arm_memop(t, a->size + 1, extra), arm_base(t, a->rn), v));
     return true;
@@ -332,13 +321,9 @@ bool trans_casp(Trans *t, const ArgsCas *a)
     IrVal t0 = arm_x(t, a->rt), t1 = arm_x(t, a->rt + 1);
     IrVal addr = arm_base(t, a->rn), out[2];
 
-    if (a->size == 2) {
-        ldst_split32(t, ir_cas(t->ir, mo, addr, ldst_join32(t, s0, s1), ldst_join32(t, t0, t1)),
-                     out);
-    } else {
-        ldst_split64(t, ir_cas(t->ir, mo, addr, ldst_join64(t, s0, s1), ldst_join64(t, t0, t1)),
-                     out);
-    }
+    a64_split(t, a->size,
+              ir_cas(t->ir, mo, addr, a64_join(t, a->size, s0, s1), a64_join(t, a->size, t0, t1)),
+              out);
     arm_set_r(t, a->rs, out[0]);
     arm_set_r(t, a->rs + 1, out[1]);
     return true;

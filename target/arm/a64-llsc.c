@@ -293,7 +293,57 @@ static bool llsc_cas(Trans *t, Llsc *s, IrVal *expected)
     return false;
 }
 
+/*
+ * Pairs: CMP and CCMP #0, EQ, then B.NE; or two EORs into registers of their own, ORR, then CBNZ.
+ * expected[]: of the lower and the higher address.
+ */
+static bool llsc_pair_cas(Trans *t, Llsc *s, IrVal expected[2])
+{
+    bool wide = s->bits == 64;
+    uint32_t *w = s->word, sf = (uint32_t)wide << 31;
+    unsigned a = llsc_rd(w[0]), b = llsc_rd(w[1]), c = llsc_rd(w[2]);
+
+    if (llsc_ends(s, 3)) {
+        if ((w[0] & 0xffe0fc1f) != (sf | 0x6b00001f) || llsc_rn(w[0]) != s->rt ||
+            (w[1] & 0xffe0fc1f) != (sf | 0x7a400000) || llsc_rn(w[1]) != s->rt2 ||
+            !llsc_is_bne(w[2])) {
+            return false;
+        }
+    } else if (llsc_ends(s, 4)) {
+        if ((w[0] & 0xffe0fc00) != (sf | 0x4a000000) || llsc_rn(w[0]) != s->rt || a == 31 ||
+            (w[1] & 0xffe0fc00) != (sf | 0x4a000000) || llsc_rn(w[1]) != s->rt2 || b == 31 ||
+            (w[2] & 0xffe0fc00) != (sf | 0x2a000000) || a == b || a == s->rt2 ||
+            a == llsc_rm(w[1]) || c == 31 || !llsc_is_cbnz(w[3], c, wide) || !llsc_keeps(s, a) ||
+            !llsc_keeps(s, b) || !llsc_keeps(s, c) ||
+            !((llsc_rn(w[2]) == a && llsc_rm(w[2]) == b) ||
+              (llsc_rn(w[2]) == b && llsc_rm(w[2]) == a))) {
+            return false;
+        }
+    } else {
+        return false;
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        unsigned rm = llsc_rm(w[k]);
+
+        if (rm == s->rt || rm == s->rt2) {
+            return false;
+        }
+        expected[k] = arm_x(t, rm);
+    }
+    return true;
+}
+
 /* ---- the whole ---- */
+
+static IrMemOp llsc_memop(Trans *t, const Llsc *s)
+{
+    uint32_t regs = s->rt | s->rt2 << 5 | (uint32_t)s->is_pair << 10;
+
+    return arm_memop(t, s->size + s->is_pair,
+                     IR_MO_LLSC | IR_MO_ALIGN_NATURAL | regs << IR_MO_TARGET_SHIFT |
+                         (t->insn >> 15 & 1 ? IR_MO_ACQ : 0) |
+                         (s->store >> 15 & 1 ? IR_MO_REL : 0));
+}
 
 /* The instructions behind the load, but for the store as they stand; and the branch that would
  * begin again. */
@@ -314,32 +364,50 @@ static void llsc_rest(Trans *t, const Llsc *s)
     }
 }
 
+static bool llsc_fuse_pair(Trans *t, Llsc *s)
+{
+    IrVal expected[2], desired[2], old;
+
+    if (s->rt2 == 31 || s->rt2 == s->rn || s->rt2 == s->rt || !llsc_pair_cas(t, s, expected)) {
+        return false;
+    }
+    desired[0] = arm_x(t, llsc_rd(s->store));
+    desired[1] = arm_x(t, llsc_field(s->store, 10, 5));
+    old = ir_cas(t->ir, llsc_memop(t, s), arm_base(t, s->rn),
+                 a64_join(t, s->size, expected[0], expected[1]),
+                 a64_join(t, s->size, desired[0], desired[1]));
+    a64_split(t, s->size, old, desired);
+    arm_set_r(t, s->rt, desired[0]);
+    arm_set_r(t, s->rt2, desired[1]);
+    return true;
+}
+
+static bool llsc_fuse_one(Trans *t, Llsc *s)
+{
+    bool wide = s->bits == 64;
+    IrVal expected, old;
+    LlscOp o;
+
+    if (llsc_rmw(t, s, &o)) {
+        old = ir_rmw(t->ir, o.op, llsc_memop(t, s), arm_base(t, s->rn),
+                     wide ? ir_zext64(t->ir, o.operand) : ir_trunc(t->ir, o.operand));
+    } else if (llsc_cas(t, s, &expected)) {
+        old = ir_cas(t->ir, llsc_memop(t, s), arm_base(t, s->rn), expected,
+                     arm_r(t, wide, llsc_rd(s->store)));
+    } else {
+        return false;
+    }
+    arm_set_r(t, s->rt, old);
+    return true;
+}
+
 bool a64_llsc_fuse(Trans *t)
 {
-    IrVal expected, old;
-    IrMemOp mo;
-    LlscOp o;
     Llsc s;
 
-    if (!llsc_begin(&s, t)) {
+    if (!llsc_begin(&s, t) || !(s.is_pair ? llsc_fuse_pair(t, &s) : llsc_fuse_one(t, &s))) {
         return false;
     }
-
-    bool wide = s.bits == 64, is_rmw = llsc_rmw(t, &s, &o);
-
-    if (!is_rmw && !llsc_cas(t, &s, &expected)) {
-        return false;
-    }
-    mo = arm_memop(t, s.size,
-                   IR_MO_LLSC | IR_MO_ALIGN_NATURAL | s.rt << IR_MO_TARGET_SHIFT |
-                       (t->insn >> 15 & 1 ? IR_MO_ACQ : 0) | (s.store >> 15 & 1 ? IR_MO_REL : 0));
-    if (is_rmw) {
-        old = ir_rmw(t->ir, o.op, mo, arm_base(t, s.rn),
-                     wide ? ir_zext64(t->ir, o.operand) : ir_trunc(t->ir, o.operand));
-    } else {
-        old = ir_cas(t->ir, mo, arm_base(t, s.rn), expected, arm_r(t, wide, llsc_rd(s.store)));
-    }
-    arm_set_r(t, s.rt, old);
     llsc_rest(t, &s);
     return true;
 }
@@ -350,7 +418,17 @@ bool a64_llsc_fuse(Trans *t)
 void a64_llsc_loaded(Cpu *cpu, uint32_t memop, const uint64_t value[2])
 {
     ArmCpu *c = arm_cpu(cpu);
+    unsigned regs = memop >> IR_MO_TARGET_SHIFT, rt = regs & 31, rt2 = regs >> 5 & 31;
+    bool be = memop & IR_MO_BE;
 
-    c->x[memop >> IR_MO_TARGET_SHIFT & 31] = value[0];
+    if (!(regs >> 10 & 1)) {
+        c->x[rt] = value[0];
+    } else if (ir_memop_bytes(memop) == 16) {
+        c->x[rt] = value[be];
+        c->x[rt2] = value[!be];
+    } else {
+        c->x[be ? rt2 : rt] = (uint32_t)value[0];
+        c->x[be ? rt : rt2] = value[0] >> 32;
+    }
     c->pc += 4;
 }

@@ -25,6 +25,10 @@ uint64_t a64_bitmask(unsigned n, unsigned immr, unsigned imms);
 /* ExtendReg: @option as in the instruction (UXTB..SXTX), then shifted left. */
 IrVal a64_extended(Trans *t, bool sf, unsigned rm, unsigned option, unsigned shift);
 
+/* The registers of a pair of 1 << @size bytes each (2, 3) as one value, and back. */
+IrVal a64_join(Trans *t, unsigned size, IrVal first, IrVal second);
+void a64_split(Trans *t, unsigned size, IrVal v, IrVal out[2]);
+
 /* Translate this load-exclusive and what follows, as far as the store-exclusive, as one atomic
  * operation (a64-llsc.c). False: nothing was done. */
 bool a64_llsc_fuse(Trans *t);

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-FUSED = 56  # sequences of llsc.c that are meant to be
+FUSED = 61  # sequences of llsc.c that are meant to be
 GUEST = re.compile(r"0x[0-9a-f]+:  [0-9a-f]{8}  (\S+)\s*(.*)")
 HOST = re.compile(r"0x[0-9a-f]+:  (.+)")
 LOCKED = re.compile(r"lock |xchg .*\[")

@@ -134,6 +134,7 @@ enum {
     XO_TZCNT = 0xbc | X_0F | X_F3,
     XO_POPCNT = 0xb8 | X_0F | X_F3,
     XO_CMPXCHG = 0xb1 | X_0F,
+    XO_CMPXCHG16 = 0xc7 | X_0F | X_W, /* group: 1 */
     XO_CMPXCHG8 = 0xb0 | X_0F | X_BYTE,
     XO_XADD = 0xc1 | X_0F,
     XO_XADD8 = 0xc0 | X_0F | X_BYTE,

@@ -131,27 +131,38 @@ void x64_op_ATOMIC_RMW(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_bind(&e->a, &s->back);
 }
 
-static void x64_casv(X64Emit *e, unsigned id, const IrInsn *insn)
+/* rax, rdx := 16 bytes. */
+static void x64_load16(X64Emit *e, X64Opd v, unsigned lo, unsigned hi)
 {
-    X64Call c = { .fn = (const void *)(uintptr_t)tcg_casv_slow, .n_args = 4, .raises = true };
+    if (v.kind == OPD_MEM) {
+        X64Mem m = v.m;
 
-    x64_to_scratch(e, insn->arg[1], 0);
-    x64_to_scratch(e, insn->arg[2], 1);
-    c.arg[0].id = insn->arg[0];
-    c.arg[1].is_imm = true;
-    c.arg[1].imm = insn->imm;
-    for (unsigned n = 0; n < 2; n++) {
-        c.arg[2 + n].is_env = true;
-        c.arg[2 + n].imm = (uint64_t)(int64_t)(e->lay->scratch + (int32_t)n * 16);
+        x64_rm(&e->a, XO_MOV_R_RM | X_W, lo, m);
+        m.disp += 8;
+        x64_rm(&e->a, XO_MOV_R_RM | X_W, hi, m);
+    } else {
+        x64_v2(&e->a, XO_MOVD_ST | X_W, v.reg, lo);
+        x64_v2i(&e->a, XO_PEXTRD | X_W, v.reg, hi, 1);
     }
-    x64_emit_call(e, &c);
-    x64_kill_args(e);
-    x64_v2m(&e->a, XO_MOVDQU_LD, x64_xdef(e, id), x64_env(e->lay->scratch));
+}
+
+void x64_cmpxchg16(X64Emit *e, unsigned addr, X64Opd expected, X64Opd desired)
+{
+    X64Mem rbx = x64_mem(RSP, X64_FRAME_ARG), rdi = x64_mem(RSP, X64_FRAME_ARG + 8);
+
+    x64_rm(&e->a, XO_MOV_RM_R | X_W, RBX, rbx);
+    x64_rm(&e->a, XO_MOV_RM_R | X_W, RDI, rdi);
+    x64_rm(&e->a, XO_LEA | X_W, RDI, x64_mem_index(RCX, addr, 0, 0));
+    x64_load16(e, expected, RAX, RDX);
+    x64_load16(e, desired, RBX, RCX);
+    x64_rm(&e->a, XO_CMPXCHG16 | X_LOCK, 1, x64_mem(RDI, 0));
+    x64_rm(&e->a, XO_MOV_R_RM | X_W, RDI, rdi);
+    x64_rm(&e->a, XO_MOV_R_RM | X_W, RBX, rbx);
 }
 
 /*
  * The end of a compare-exchange that stands for a pair of exclusives: ZF tells whether it stored,
- * rax is what was there, the monitor's address is set already.
+ * rax (and rdx) is what was there, the monitor's address is set already.
  */
 static void x64_cas_monitor(X64Emit *e, IrMemOp mo, unsigned stub)
 {
@@ -169,34 +180,41 @@ void x64_cas_fail_stub(X64Emit *e, X64Stub *s)
     x64_bind(&e->a, &s->entry);
     x64_count_open(e, X64_COUNT_LINE);
     x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_env(e->lay->excl_val));
+    if (ir_memop_bytes(s->memop) == 16) {
+        x64_rm(&e->a, XO_MOV_RM_R | X_W, RDX, x64_env(e->lay->excl_val + 8));
+    }
     x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), (int32_t)ir_memop_bytes(s->memop));
     x64_jmp(&e->a, &s->back);
+}
+
+/* The exchange itself; rcx: as x64_tlb leaves it. ZF: stored; rax (and rdx): what was there. */
+static void x64_cas_exchange(X64Emit *e, unsigned addr, unsigned size, const X64Opd v[2])
+{
+    if (size == 4) {
+        x64_cmpxchg16(e, addr, v[0], v[1]);
+        return;
+    }
+    x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
+    x64_load_opd(e, v[0], size == 3, RAX);
+    x64_load_opd(e, v[1], size == 3, RDX);
+    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, x64_mem(RCX, 0));
+    x64_zext_rax(e, size);
 }
 
 void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrMemOp mo = insn->imm;
     unsigned size = mo & IR_MO_SIZE, addr;
-
-    if (insn->type == IR_V128) {
-        x64_casv(e, id, insn);
-        return;
-    }
-    x64_flags_save(e);
-    addr = x64_reg(e, insn->arg[0], RDX);
-
+    bool monitor = mo & IR_MO_LLSC && !(mo & IR_MO_BE), vec = insn->type == IR_V128;
     X64Opd v[2];
 
-    for (unsigned n = 0; n < 2; n++) {
-        v[n] = x64_where(e, insn->arg[1 + n]);
-        if (v[n].kind == OPD_REG) {
-            e->locked |= 1u << v[n].reg;
-        }
-    }
+    x64_flags_save(e);
+    addr = x64_reg(e, insn->arg[0], RDX);
+    v[0] = x64_where_locked(e, insn->arg[1]);
+    v[1] = x64_where_locked(e, insn->arg[2]);
     x64_kill_args(e);
 
-    unsigned d = x64_def(e, id), fail = e->stubs->len;
-    bool monitor = mo & IR_MO_LLSC && !(mo & IR_MO_BE);
+    unsigned d = vec ? x64_xdef(e, id) : x64_def(e, id), fail = e->stubs->len;
     X64Stub *s;
 
     if (monitor) {
@@ -217,15 +235,16 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
         if (monitor) {
             x64_rm(&e->a, XO_MOV_RM_R | X_W, addr, x64_env(e->lay->excl_addr));
         }
-        x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
-        x64_load_opd(e, v[0], size == 3, RAX);
-        x64_load_opd(e, v[1], size == 3, RDX);
-        x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, x64_mem(RCX, 0));
-        x64_zext_rax(e, size);
+        x64_cas_exchange(e, addr, size, v);
         if (monitor) {
             x64_cas_monitor(e, mo, fail);
         }
-        x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
+        if (vec) {
+            x64_v2(&e->a, XO_MOVD_LD | X_W, d, RAX);
+            x64_vins(&e->a, XO_PINSRD | X_W, d, d, RDX, 1);
+        } else {
+            x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
+        }
     }
     s = &g_array_index(e->stubs, X64Stub, fail + monitor);
     x64_bind(&e->a, &s->back);

@@ -348,6 +348,18 @@ static void x64_st_vec(X64Emit *e, IrMemOp mo, X64Opd v, X64Mem m)
     }
 }
 
+X64Opd x64_where_locked(X64Emit *e, unsigned id)
+{
+    X64Opd o = x64_where(e, id);
+
+    if (o.kind == OPD_REG && x64_is_vec(e, id)) {
+        e->xlocked |= 1u << o.reg;
+    } else if (o.kind == OPD_REG) {
+        e->locked |= 1u << o.reg;
+    }
+    return o;
+}
+
 /* The operand of a store, without a scratch register. */
 static X64Opd x64_st_opd(X64Emit *e, unsigned id)
 {
@@ -358,12 +370,7 @@ static X64Opd x64_st_opd(X64Emit *e, unsigned id)
         return o;
     }
 
-    X64Opd o = x64_where(e, id);
-
-    if (o.kind == OPD_REG) {
-        e->xlocked |= 1u << o.reg;
-    }
-    return o;
+    return x64_where_locked(e, id);
 }
 
 static void x64_barrier(X64Emit *e)

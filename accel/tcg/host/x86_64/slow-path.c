@@ -230,6 +230,30 @@ static void slow_load_pair(SlowRun *r, unsigned dst)
     }
 }
 
+/* The same of 16 bytes; what a store-exclusive gives is no vector. */
+static void slow_exchange_vec(SlowRun *r, X64StubKind kind, unsigned dst)
+{
+    IrV128 v[2];
+
+    slow_vector(r, &v[0]);
+    if (kind == STUB_SC) {
+        slow_result(r, dst, tcg_scv_slow(r->cpu, r->va, r->memop, &v[0]));
+    } else {
+        slow_vector(r, &v[1]);
+        tcg_casv_slow(r->cpu, r->va, r->memop, &v[0], &v[1]);
+        *slow_xmm(r, dst) = v[0];
+    }
+}
+
+static void slow_load_exclusive(SlowRun *r, unsigned dst)
+{
+    if (r->vec) {
+        tcg_llv_slow(r->cpu, r->va, r->memop, slow_xmm(r, dst));
+    } else {
+        slow_result(r, dst, tcg_ll_slow(r->cpu, r->va, r->memop));
+    }
+}
+
 /* Those with a value to store and a result. */
 static void slow_exchange(SlowRun *r, X64StubKind kind, unsigned dst)
 {
@@ -278,10 +302,10 @@ bool x64_slow_run(Cpu *cpu, const uint8_t *back, uint8_t *frame, const uint8_t *
         slow_store(&r, (what & SLOW_KIND) == STUB_STP);
         break;
     case STUB_LL:
-        slow_result(&r, regs >> 4, tcg_ll_slow(cpu, r.va, r.memop));
+        slow_load_exclusive(&r, regs >> 4);
         break;
     default:
-        slow_exchange(&r, (X64StubKind)(what & SLOW_KIND), regs >> 4);
+        (r.vec ? slow_exchange_vec : slow_exchange)(&r, (X64StubKind)(what & SLOW_KIND), regs >> 4);
         break;
     }
     if (!cpu->raised) {

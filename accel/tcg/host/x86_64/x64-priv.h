@@ -268,6 +268,8 @@ unsigned x64_reg(X64Emit *e, unsigned id, unsigned tmp);
 X64Opd x64_opd(X64Emit *e, unsigned id, unsigned tmp, bool imm);
 /* Where the value is now, with no code emitted (constants: any 64-bit OPD_IMM). */
 X64Opd x64_where(X64Emit *e, unsigned id);
+/* The same; a register is not evicted during the operation. */
+X64Opd x64_where_locked(X64Emit *e, unsigned id);
 /* Load into the given register. EFLAGS are left alone. */
 void x64_load(X64Emit *e, unsigned id, unsigned reg);
 void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg);
@@ -390,6 +392,11 @@ X64Op x64_sized(X64Op op8, X64Op op, unsigned size);
 void x64_load_sized(X64Emit *e, unsigned size, unsigned reg, X64Mem m);
 void x64_zext_rax(X64Emit *e, unsigned size);
 
+/*
+ * Compare and exchange 16 bytes at the guest's address in @addr; rcx is as x64_tlb leaves it. The
+ * operands are vectors in registers or memory. ZF: stored; rax, rdx: what was there.
+ */
+void x64_cmpxchg16(X64Emit *e, unsigned addr, X64Opd expected, X64Opd desired);
 /* Put a V128 value into scratch[n] of the vCPU. */
 void x64_to_scratch(X64Emit *e, unsigned id, unsigned n);
 /*
