@@ -106,6 +106,7 @@ struct TcgCache {
     char *host_cpu;        /* option host-cpu for init(); NULL: all that the host CPU has */
     TcgCounters *counters; /* generated code counts what it does; NULL: it does not */
     bool icount;           /* see TcgHost.enter */
+    bool single;           /* all guest code runs on one host thread */
     void *priv;            /* of cache.c */
 };
 
@@ -215,7 +216,7 @@ uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value
 void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes);
 
 /*
- * Copy an access of 1 to 16 bytes, each aligned element of up to 8 bytes once and as a whole: where
+ * Copy an access of 1 to 16 bytes, each aligned element of up to 16 bytes once and as a whole: where
  * another vCPU takes a lock that a store frees, the C library's memcpy may store twice.
  */
 void tcg_copy(void *to, const void *from, unsigned len);

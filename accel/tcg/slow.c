@@ -198,11 +198,16 @@ static void slow_wrote(SlowAccess *a, RamBlock *ram, uint64_t off, unsigned len)
 /* In the largest units that the addresses and the length allow. */
 void tcg_copy(void *to, const void *from, unsigned len)
 {
+    typedef uint64_t Whole __attribute__((vector_size(16), may_alias));
     uintptr_t all = (uintptr_t)to | (uintptr_t)from | len;
     uint8_t *d = to;
     const uint8_t *s = from;
 
-    if (!(all & 7)) {
+    if (!(all & 15)) {
+        for (unsigned i = 0; i < len; i += 16) {
+            *(volatile Whole *)(void *)(d + i) = *(const volatile Whole *)(const void *)(s + i);
+        }
+    } else if (!(all & 7)) {
         for (unsigned i = 0; i < len; i += 8) {
             COPY_UNIT(uint64_t, d + i, s + i);
         }

@@ -55,12 +55,21 @@ static void ldst_pair_writeback(Trans *t, const ArgsPair *a, IrVal base, int64_t
     }
 }
 
+/*
+ * With FEAT_LSE2 a pair inside 16 aligned bytes is one access (B2.2.1.1). Pairs on the stack are
+ * nearly all loads and stores of a thread's own: these are left as two.
+ */
+static uint32_t ldst_pair_order(const Trans *t, const ArgsPair *a)
+{
+    return trans_has(t, ARM_FEAT_LSE2) && a->rn != 31 ? IR_MO_ATOMIC : 0;
+}
+
 bool trans_ldp(Trans *t, const ArgsPair *a)
 {
     int64_t offset = (int64_t)a->imm * (1 << a->size);
     IrVal base = arm_base(t, a->rn), out[2];
 
-    ir_ldp(t->ir, IR_I64, arm_memop(t, a->size, a->ext ? IR_MO_SIGN : 0),
+    ir_ldp(t->ir, IR_I64, arm_memop(t, a->size, ldst_pair_order(t, a) | (a->ext ? IR_MO_SIGN : 0)),
            ldst_pair_addr(t, a, base, offset), out);
     ldst_pair_writeback(t, a, base, offset);
     arm_set_r(t, a->rt, out[0]);
@@ -73,8 +82,8 @@ bool trans_stp(Trans *t, const ArgsPair *a)
     int64_t offset = (int64_t)a->imm * (1 << a->size);
     IrVal base = arm_base(t, a->rn);
 
-    ir_stp(t->ir, arm_memop(t, a->size, 0), ldst_pair_addr(t, a, base, offset), arm_x(t, a->rt),
-           arm_x(t, a->rt2));
+    ir_stp(t->ir, arm_memop(t, a->size, ldst_pair_order(t, a)), ldst_pair_addr(t, a, base, offset),
+           arm_x(t, a->rt), arm_x(t, a->rt2));
     ldst_pair_writeback(t, a, base, offset);
     return true;
 }

@@ -158,7 +158,7 @@ enum {
     IR_MO_ACQ = 1 << 7,      /* load-acquire, RCsc */
     IR_MO_REL = 1 << 8,      /* store-release */
     IR_MO_ACQPC = 1 << 9,    /* load-acquire, RCpc */
-    IR_MO_ATOMIC = 1 << 10,  /* single-copy atomic as a whole, 16 bytes too */
+    IR_MO_ATOMIC = 1 << 10,  /* single-copy atomic as a whole, 16 bytes and aligned pairs too */
     IR_MO_UNPRIV = 1 << 11,  /* unprivileged access (LDTR), for the target */
     IR_MO_MODE_SHIFT = 12,   /* 4 bits: MMU mode, index of the software TLB */
     IR_MO_LLSC = 1 << 16,    /* ATOMIC_RMW, ATOMIC_CAS: stands for a load-exclusive and the

@@ -15,7 +15,7 @@
 enum { CPUS = 4, CELLS = 1024, COUNTS = 20000 };
 
 typedef struct Cell {
-    volatile uint64_t x, pad0[7], y, pad1[7], r[8];
+    _Alignas(16) volatile uint64_t x, pad0[7], y, pad1[7], r[8];
 } Cell;
 
 typedef struct Litmus {
@@ -216,7 +216,34 @@ static int iriw_bad(const Cell *c)
     return c->r[0] == 1 && c->r[1] == 0 && c->r[2] == 1 && c->r[3] == 0;
 }
 
+/* FEAT_LSE2: an aligned pair is one access. */
+static void pair_once(unsigned thread, Cell *c)
+{
+    uint64_t mmfr2, a, b;
+
+    __asm__ volatile("mrs %0, s3_0_c0_c7_2" : "=r"(mmfr2));
+    if (!(mmfr2 >> 32 & 15)) {
+        return;
+    }
+    for (uint64_t k = 1; k <= 8; k++) {
+        if (thread == 0) {
+            __asm__ volatile("stp %1, %1, [%0]" : : "r"(&c->x), "r"(k << 32 | k) : "memory");
+            continue;
+        }
+        __asm__ volatile("ldp %0, %1, [%2]" : "=&r"(a), "=&r"(b) : "r"(&c->x) : "memory");
+        c->r[0] |= a != b;
+        __asm__ volatile("ldp %w0, %w1, [%2]" : "=&r"(a), "=&r"(b) : "r"(&c->x) : "memory");
+        c->r[0] |= a != b;
+    }
+}
+
+static int pair_torn(const Cell *c)
+{
+    return c->r[0] != 0;
+}
+
 static const Litmus tests[] = {
+    { "LDP", 2, pair_once, pair_torn, 0 },
     { "MP+dmb", 2, mp_dmb, both_new_old, 0 },
     { "MP+dmb.st+dmb.ld", 2, mp_st_ld, both_new_old, 0 },
     { "MP+rel+acq", 2, mp_rel_acq, both_new_old, 0 },

@@ -59,15 +59,33 @@ static void x64_rmw_combine(X64Emit *e, IrRmw op, bool w, X64Opd v)
     }
 }
 
+/* The same where no other thread may come between. */
+static void x64_rmw_alone(X64Emit *e, IrRmw op, unsigned size, X64Opd v)
+{
+    static const X64Op store[4] = { XO_MOV8_RM_R, XO_MOV16_RM_R, XO_MOV_RM_R, XO_MOV_RM_R | X_W };
+
+    x64_load_sized(e, size, RAX, x64_mem(RCX, 0));
+    if (op == IR_RMW_SWAP) {
+        x64_load_opd(e, v, size == 3, RDX);
+    } else {
+        x64_rmw_combine(e, op, size == 3, v);
+    }
+    x64_rm(&e->a, store[size], RDX, x64_mem(RCX, 0));
+}
+
 /* rax := old value at [rcx], memory := combined. */
 static void x64_rmw_inline(X64Emit *e, IrRmw op, unsigned size, X64Opd v)
 {
     X64Mem m = x64_mem(RCX, 0);
 
+    if (!e->lock && op != IR_RMW_ADD) {
+        x64_rmw_alone(e, op, size, v);
+        return;
+    }
     if (op == IR_RMW_ADD || op == IR_RMW_SWAP) {
         x64_load_opd(e, v, size == 3, RAX);
         if (op == IR_RMW_ADD) {
-            x64_rm(&e->a, x64_sized(XO_XADD8, XO_XADD, size) | X_LOCK, RAX, m);
+            x64_rm(&e->a, x64_sized(XO_XADD8, XO_XADD, size) | e->lock, RAX, m);
         } else {
             x64_rm(&e->a, x64_sized(XO_XCHG8, XO_XCHG, size), RAX, m);
         }
@@ -80,7 +98,7 @@ static void x64_rmw_inline(X64Emit *e, IrRmw op, unsigned size, X64Opd v)
     x64_load_sized(e, size, RAX, m);
     x64_bind(&e->a, &again);
     x64_rmw_combine(e, op, size == 3, v);
-    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, m);
+    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | e->lock, RDX, m);
     x64_jcc(&e->a, CC_NE, &again);
     x64_zext_rax(e, size);
 }
@@ -155,7 +173,7 @@ void x64_cmpxchg16(X64Emit *e, unsigned addr, X64Opd expected, X64Opd desired)
     x64_rm(&e->a, XO_LEA | X_W, RDI, x64_mem_index(RCX, addr, 0, 0));
     x64_load16(e, expected, RAX, RDX);
     x64_load16(e, desired, RBX, RCX);
-    x64_rm(&e->a, XO_CMPXCHG16 | X_LOCK, 1, x64_mem(RDI, 0));
+    x64_rm(&e->a, XO_CMPXCHG16 | e->lock, 1, x64_mem(RDI, 0));
     x64_rm(&e->a, XO_MOV_R_RM | X_W, RDI, rdi);
     x64_rm(&e->a, XO_MOV_R_RM | X_W, RBX, rbx);
 }
@@ -197,7 +215,7 @@ static void x64_cas_exchange(X64Emit *e, unsigned addr, unsigned size, const X64
     x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
     x64_load_opd(e, v[0], size == 3, RAX);
     x64_load_opd(e, v[1], size == 3, RDX);
-    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, x64_mem(RCX, 0));
+    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | e->lock, RDX, x64_mem(RCX, 0));
     x64_zext_rax(e, size);
 }
 

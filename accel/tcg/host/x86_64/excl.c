@@ -75,7 +75,7 @@ static void x64_sc_exchange(X64Emit *e, unsigned addr, unsigned size, X64Opd v)
     x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
     x64_load_opd(e, expected, true, RAX);
     x64_load_opd(e, v, size == 3, RDX);
-    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | X_LOCK, RDX, x64_mem(RCX, 0));
+    x64_rm(&e->a, x64_sized(XO_CMPXCHG8, XO_CMPXCHG, size) | e->lock, RDX, x64_mem(RCX, 0));
 }
 
 void x64_op_SC(X64Emit *e, unsigned id, const IrInsn *insn)

@@ -256,6 +256,46 @@ void x64_op_LD(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_bind(&e->a, &s->back);
 }
 
+/*
+ * Two general registers that other threads must see as one, when they lie in 16 aligned bytes
+ * (FEAT_LSE2): hosts with AVX load and store 16 aligned bytes at once.
+ */
+static bool x64_pair_at_once(const X64Emit *e, IrMemOp mo)
+{
+    return mo & IR_MO_ATOMIC && e->lock && e->feat->avx && (mo & IR_MO_SIZE) >= 2 &&
+           !(mo & IR_MO_BE);
+}
+
+static void x64_ldp_at_once(X64Emit *e, IrMemOp mo, bool w, const unsigned d[2], X64Mem m)
+{
+    X64Op wide = X_W_IF((mo & IR_MO_SIZE) == 3);
+
+    x64_v2m(&e->a, wide ? XO_MOVDQU_LD : XO_MOVQ_LD, 0, m);
+    x64_v2(&e->a, XO_MOVD_ST | wide, 0, d[0]);
+    x64_v2i(&e->a, XO_PEXTRD | wide, 0, d[1], 1);
+    for (unsigned n = 0; mo & IR_MO_SIGN && w && !wide && n < 2; n++) {
+        x64_rr(&e->a, XO_MOVSXD, d[n], d[n]);
+    }
+}
+
+static unsigned x64_in_reg(X64Emit *e, X64Opd v, unsigned tmp)
+{
+    if (v.kind == OPD_REG) {
+        return v.reg;
+    }
+    x64_load_opd(e, v, true, tmp);
+    return tmp;
+}
+
+static void x64_stp_at_once(X64Emit *e, IrMemOp mo, X64Opd v0, X64Opd v1, X64Mem m)
+{
+    X64Op wide = X_W_IF((mo & IR_MO_SIZE) == 3);
+
+    x64_v2(&e->a, XO_MOVD_LD | wide, 0, x64_in_reg(e, v0, RAX));
+    x64_vins(&e->a, XO_PINSRD | wide, 0, 0, x64_in_reg(e, v1, RAX), 1);
+    x64_v2m(&e->a, wide ? XO_MOVDQU_ST : XO_MOVQ_ST, 0, m);
+}
+
 void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrMemOp mo = insn->imm;
@@ -284,6 +324,9 @@ void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
         if (vec) {
             x64_ld_vec(e, mo, d0, x64_mem_index(RCX, addr, 0, 0));
             x64_ld_vec(e, mo, d1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
+        } else if (x64_pair_at_once(e, mo)) {
+            x64_ldp_at_once(e, mo, x64_wide(insn), (unsigned[]){ d0, d1 },
+                            x64_mem_index(RCX, addr, 0, 0));
         } else {
             bool last = d0 == addr; /* the address's register is overwritten last */
 
@@ -405,7 +448,7 @@ void x64_op_ST(X64Emit *e, unsigned id, const IrInsn *insn)
         } else {
             x64_st_int(e, mo, v, x64_mem_index(RCX, addr, 0, 0));
         }
-        if (mo & IR_MO_REL) {
+        if (mo & IR_MO_REL && e->lock) {
             x64_barrier(e);
         }
     }
@@ -437,6 +480,8 @@ void x64_op_STP(X64Emit *e, unsigned id, const IrInsn *insn)
         if (vec) {
             x64_st_vec(e, mo, v0, x64_mem_index(RCX, addr, 0, 0));
             x64_st_vec(e, mo, v1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
+        } else if (x64_pair_at_once(e, mo)) {
+            x64_stp_at_once(e, mo, v0, v1, x64_mem_index(RCX, addr, 0, 0));
         } else {
             x64_st_int(e, mo, v0, x64_mem_index(RCX, addr, 0, 0));
             x64_st_int(e, mo, v1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));

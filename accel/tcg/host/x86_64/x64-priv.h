@@ -206,6 +206,10 @@ typedef struct X64Emit {
     uint32_t count_at;         /* offset of the immediate that waits for the length of its piece */
     uint32_t count_from;       /* a.n_insns where the piece began */
     uint32_t linked;           /* offset where chained exits enter */
+    /* X_LOCK; 0 where no other thread runs guest code: devices load and store, so atomics need not
+     * be locked, and what x86 orders anyway is enough for STLR. DMB and DSB stay barriers: drivers
+     * and devices tell each other by them. */
+    X64Op lock;
     bool failed;               /* cannot be emitted (slots ran out) */
     bool done[IR_MAX_INSNS];   /* emitted early together with another */
     bool folded[IR_MAX_INSNS]; /* taken into the operation that uses it (peep.c); it has no place */

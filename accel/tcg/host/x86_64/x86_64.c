@@ -203,6 +203,7 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlo
     chunk->code = start;
     e = x64_emitter_take(cache);
     e->block = block;
+    e->lock = cache->single ? 0 : X_LOCK;
     e->marks = block->want_marks ? g_array_new(false, false, sizeof(TcgHostMark)) : NULL;
     ok = x64_emit_block(e, ir, start, (size_t)(chunk->code_end - start), start - cache->rw);
     if (ok) {
