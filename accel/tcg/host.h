@@ -216,8 +216,8 @@ uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value
 void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes);
 
 /*
- * Copy an access of 1 to 16 bytes, each aligned element of up to 16 bytes once and as a whole: where
- * another vCPU takes a lock that a store frees, the C library's memcpy may store twice.
+ * Copy an access of 1 to 16 bytes, each aligned element of up to 16 bytes once and as a whole:
+ * where another vCPU takes a lock that a store frees, the C library's memcpy may store twice.
  */
 void tcg_copy(void *to, const void *from, unsigned len);
 

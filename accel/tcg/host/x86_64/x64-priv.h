@@ -201,11 +201,11 @@ typedef struct X64Emit {
     uint64_t slot_dying[X64_SLOTS / 64]; /* free after the current operation */
     uint64_t vslot_dying[X64_VSLOTS / 64];
     bool slots_dying;
-    GArray *marks;             /* TcgHostMark; NULL: not wanted */
-    TcgCounters *counters;     /* by name; NULL: nothing is counted */
-    uint32_t count_at;         /* offset of the immediate that waits for the length of its piece */
-    uint32_t count_from;       /* a.n_insns where the piece began */
-    uint32_t linked;           /* offset where chained exits enter */
+    GArray *marks;         /* TcgHostMark; NULL: not wanted */
+    TcgCounters *counters; /* by name; NULL: nothing is counted */
+    uint32_t count_at;     /* offset of the immediate that waits for the length of its piece */
+    uint32_t count_from;   /* a.n_insns where the piece began */
+    uint32_t linked;       /* offset where chained exits enter */
     /* X_LOCK; 0 where no other thread runs guest code: devices load and store, so atomics need not
      * be locked, and what x86 orders anyway is enough for STLR. DMB and DSB stay barriers: drivers
      * and devices tell each other by them. */
