@@ -36,8 +36,13 @@ static void view_empty(TcgCpu *tc, unsigned k)
 
 void tcg_views_flush(Cpu *cpu)
 {
+    TcgCpu *tc = tcg_cpu(cpu);
+
     for (unsigned k = 0; k < TCG_VIEWS; k++) {
-        view_empty(tcg_cpu(cpu), k);
+        view_empty(tc, k);
+    }
+    for (unsigned i = 0; i < TCG_CODE_TLB_SIZE; i++) {
+        memset(tc->code_tlb[i].entry, 0, sizeof(tc->code_tlb[i].entry));
     }
 }
 
@@ -316,18 +321,19 @@ TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc)
         }
         return NULL;
     }
-    *p = (TcgCodePage){
-        .page = page,
-        .span = 1ull << f.span_bits,
-        .ram = f.ram,
-        .ram_off = f.ram_off,
-        .phys = f.phys,
-        .id = (f.global ? tc->global_id : tc->space_id)[mode],
-        .mode = (uint8_t)mode,
-        .code_attr = f.code_attr,
-        .global = f.global,
-        .secure = f.secure,
-    };
+    if (p->ram != f.ram || p->ram_off != f.ram_off) {
+        memset(p->entry, 0, sizeof(p->entry)); /* else it is the same page in another space */
+    }
+    p->page = page;
+    p->span = 1ull << f.span_bits;
+    p->ram = f.ram;
+    p->ram_off = f.ram_off;
+    p->phys = f.phys;
+    p->id = (f.global ? tc->global_id : tc->space_id)[mode];
+    p->mode = (uint8_t)mode;
+    p->code_attr = f.code_attr;
+    p->global = f.global;
+    p->secure = f.secure;
     tc->code_seen[bit / 64] |= 1ull << bit % 64;
     tc->code_seen_modes |= 1u << mode;
     if (p->span > GUEST_PAGE_SIZE) {
@@ -335,4 +341,17 @@ TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc)
     }
     tc->stats.code_fills++;
     return p;
+}
+
+void **tcg_code_entries(Cpu *cpu, TcgCodePage *p)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t mode = tc->mode_word | (uint64_t)p->code_attr << TCG_MODE_ATTR_SHIFT;
+    unsigned i = (unsigned)(mode * 0x9e3779b97f4a7c15 >> 32) % TCG_CODE_ENTRIES;
+
+    if (!p->entry[i] || p->entry_mode[i] != mode) {
+        p->entry[i] = tcg_entries_get(tc->tcg, p->ram, p->ram_off, mode, cpu->target);
+        p->entry_mode[i] = mode;
+    }
+    return p->entry[i];
 }

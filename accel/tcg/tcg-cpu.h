@@ -29,6 +29,7 @@ enum {
     TCG_CODE_LARGE = 16,
     TCG_PAGE_COPIES = 16,
     TCG_CODE_TLB_SIZE = 1024,
+    TCG_CODE_ENTRIES = 2,
     TCG_IO_SIZE = 64,
     TCG_KEPT_SETS = 512,
     TCG_KEPT_WAYS = 8,
@@ -87,15 +88,6 @@ typedef struct TcgTlbFull {
     bool secure, device, global, rom;
 } TcgTlbFull;
 
-/*
- * The second level: pages of all spaces and modes, set-associative by address. An entry counts in
- * its mode while @id is the mode's space_id or global_id.
- */
-typedef struct TcgTlbKept {
-    TcgTlbFull full;
-    uint64_t id;
-} TcgTlbKept;
-
 /* A mapping of more than 64 KiB, to fill pages from without a walk. */
 typedef struct TcgTlbLarge {
     uint64_t base, id; /* @id 0: free */
@@ -126,6 +118,9 @@ typedef struct TcgCodePage {
     uint8_t mode;
     uint8_t code_attr;
     bool global, secure;
+    /* Tables of entries of this page of RAM, by mode word; until tables are taken away. */
+    uint64_t entry_mode[TCG_CODE_ENTRIES];
+    void **entry[TCG_CODE_ENTRIES]; /* NULL: not known */
 } TcgCodePage;
 
 /* A space that was current; see TcgCpu.space_id. */
@@ -227,9 +222,14 @@ typedef struct TcgCpu {
     uint64_t size_mask[TCG_MODES]; /* what tlb_mask is while the mode is not parked */
     TcgTlbPark park[TCG_MODES];
     uint32_t n_conflicts[TCG_MODES], n_misses[TCG_MODES]; /* since the size was looked at */
-    /* The second level; key: page | TCG_KEY_FETCH | mode. */
+    /*
+     * The second level: pages of all spaces and modes, set-associative by address; key: page |
+     * TCG_KEY_FETCH | mode. An entry counts in its mode while the id is the mode's space_id or
+     * global_id.
+     */
     _Alignas(64) uint64_t kept_key[TCG_KEPT_SETS][TCG_KEPT_WAYS];
-    TcgTlbKept kept[TCG_KEPT_SETS][TCG_KEPT_WAYS];
+    uint64_t kept_id[TCG_KEPT_SETS][TCG_KEPT_WAYS];
+    TcgTlbFull kept[TCG_KEPT_SETS][TCG_KEPT_WAYS];
     uint8_t kept_next[TCG_KEPT_SETS];
     TcgTlbLarge large[TCG_LARGE_SETS][TCG_LARGE_WAYS];
     uint8_t large_next[TCG_LARGE_SETS];

@@ -207,6 +207,8 @@ static inline bool tcg_flush_hits(const TcgFlush *f, uint64_t page, uint64_t spa
 void tcg_code_tlb_init(Cpu *cpu);
 /* The code page of @pc; NULL: cpu->raised. */
 TcgCodePage *tcg_code_page(Cpu *cpu, GuestVirt pc);
+/* Where the page's blocks of the present mode word begin (tcg_entries_get). */
+void **tcg_code_entries(Cpu *cpu, TcgCodePage *p);
 void tcg_code_flush_modes(Cpu *cpu, uint32_t modes);
 void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f);
 /* These modes are in another space now: tcg_cpu(cpu)->space_id says in which. */

@@ -416,6 +416,39 @@ TcgBlock *tcg_find(Cpu *cpu, GuestVirt pc, bool debug)
     return b;
 }
 
+/*
+ * The host entry of the block at @pc by its page's table alone; *@host NULL: cpu->raised. False:
+ * tcg_find must look. Not for blocks that are debugged, linked or counted, nor after one that found
+ * its source changed.
+ */
+static bool tcg_find_entry(Cpu *cpu, GuestVirt pc, void **host)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    const TcgCodeFast *f = &tc->fast[pc >> GUEST_PAGE_BITS & (TCG_FAST_SIZE - 1)];
+    unsigned i = pc % GUEST_PAGE_SIZE >> TCG_ENTRY_SHIFT;
+
+    *host = NULL;
+    if (f->page != (pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1))) {
+        TcgCodePage *p = tcg_code_page(cpu, pc);
+        void **entry;
+
+        if (!p) {
+            return true;
+        }
+        tc->stats.lookups++;
+        entry = tcg_code_entries(cpu, p);
+        if (!entry) {
+            return false;
+        }
+        tcg_view_add(cpu, pc, entry, p->global);
+    }
+    if (pc & ((1u << TCG_ENTRY_SHIFT) - 1)) {
+        return false;
+    }
+    *host = __atomic_load_n(tcg_fast_entry(f, pc), __ATOMIC_ACQUIRE);
+    return *host != tcg_entry_none(&tc->tcg->cache, i);
+}
+
 /* The accelerator's requests; true: the core has something to do. */
 static bool tcg_requests(Cpu *cpu)
 {
@@ -486,15 +519,43 @@ static AccelExit tcg_run_debug_exit(Cpu *cpu, DebugReason why)
     return ACCEL_EXIT_DEBUG;
 }
 
+/* Where to enter for @pc; NULL: cpu->raised. @last: how generated code was left. */
+static void *tcg_next(Cpu *cpu, GuestVirt pc, bool debug, TcgLeave last)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    TcgBlock *b;
+    void *host;
+
+    if (!debug && !tc->icount && !tc->traced && !tc->leave_exit && last != TCG_LEAVE_REQUEST &&
+        tcg_find_entry(cpu, pc, &host)) {
+        return host;
+    }
+    b = tc->icount ? tcg_icount_find(cpu, pc, &debug) : tcg_find(cpu, pc, debug);
+    if (!b) {
+        tc->leave_exit = NULL;
+        return NULL;
+    }
+    if (tc->leave_exit && !debug) {
+        tcg_block_link(tc->tcg, tc->leave_exit, b);
+        tc->stats.links++;
+    }
+    if (tc->traced) {
+        tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+        tcg_trace_enter(cpu, b, pc);
+    }
+    return b->host_entry;
+}
+
 static AccelExit tcg_run_loop(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
+    TcgLeave leave = TCG_LEAVE_REQUEST;
 
     tc->leave_exit = NULL;
     for (;;) {
         bool debug = false;
-        TcgBlock *b;
         uint64_t pc, mode;
+        void *host;
 
         if (cpu_requests(cpu) || cpu->poll_counter < 0) {
             cpu->poll_counter = 100000;
@@ -537,24 +598,14 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             tc->leave_exit = NULL;
             tcg_views_flush(cpu);
         }
-        b = tc->icount ? tcg_icount_find(cpu, pc, &debug) : tcg_find(cpu, pc, debug);
-        if (!b) {
-            tc->leave_exit = NULL;
+        host = tcg_next(cpu, pc, debug, leave);
+        if (!host) {
             cpu->icount_left -= tc->icount; /* an instruction, so that time goes on */
             tcg_deliver(cpu);
         } else {
-            if (tc->leave_exit && !debug) {
-                tcg_block_link(tc->tcg, tc->leave_exit, b);
-                tc->stats.links++;
-            }
             tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
-            if (tc->traced) {
-                tcg_trace_enter(cpu, b, pc);
-            }
             tcg_phase(tc, TCG_PHASE_CODE);
-
-            TcgLeave leave = tc->tcg->host->enter(cpu, b->host_entry);
-
+            leave = tc->tcg->host->enter(cpu, host);
             tcg_phase(tc, TCG_PHASE_LOOP);
             tcg_after(cpu, leave);
         }

@@ -30,13 +30,13 @@ static bool kept_counts(const TcgCpu *tc, unsigned mode, uint64_t id)
     return id == tc->space_id[mode] || id == tc->global_id[mode];
 }
 
-static TcgTlbKept *kept_find(TcgCpu *tc, unsigned how, uint64_t page, unsigned *way)
+static TcgTlbFull *kept_find(TcgCpu *tc, unsigned how, uint64_t page, unsigned *way)
 {
     unsigned s = kept_set(page);
-    const uint64_t *key = tc->kept_key[s];
+    const uint64_t *key = tc->kept_key[s], *id = tc->kept_id[s];
 
     for (unsigned w = 0; w < TCG_KEPT_WAYS; w++) {
-        if (key[w] == (page | how) && kept_counts(tc, how & 15, tc->kept[s][w].id)) {
+        if (key[w] == (page | how) && kept_counts(tc, how & 15, id[w])) {
             *way = w;
             return &tc->kept[s][w];
         }
@@ -47,9 +47,8 @@ static TcgTlbKept *kept_find(TcgCpu *tc, unsigned how, uint64_t page, unsigned *
 const TcgTlbFull *tlb_kept_find(TcgCpu *tc, unsigned how, uint64_t page)
 {
     unsigned way;
-    const TcgTlbKept *k = kept_find(tc, how, page, &way);
 
-    return k ? &k->full : NULL;
+    return kept_find(tc, how, page, &way);
 }
 
 void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f, const TcgTlbFull *old)
@@ -64,8 +63,8 @@ void tlb_kept_put(TcgCpu *tc, unsigned how, const TcgTlbFull *f, const TcgTlbFul
         }
     }
     tc->kept_key[s][w] = f->page | how;
-    tc->kept[s][w].full = *f;
-    tc->kept[s][w].id = (f->global ? tc->global_id : tc->space_id)[how & 15];
+    tc->kept[s][w] = *f;
+    tc->kept_id[s][w] = (f->global ? tc->global_id : tc->space_id)[how & 15];
 }
 
 /* ---- large mappings ---- */
@@ -203,7 +202,8 @@ static void kept_flush_set(TcgCpu *tc, const TcgFlush *f, unsigned s)
         uint64_t key = tc->kept_key[s][w];
 
         if (key != TCG_NO_TAG && (f->modes >> (key & 15) & 1) &&
-            tcg_flush_hits(f, key & ~(uint64_t)TLB_LOW, 1ull << tc->kept[s][w].full.span_bits)) {
+            tcg_flush_hits(f, key & ~(uint64_t)TLB_LOW, 1ull << tc->small_span_bits) &&
+            tcg_flush_hits(f, key & ~(uint64_t)TLB_LOW, 1ull << tc->kept[s][w].span_bits)) {
             tc->kept_key[s][w] = TCG_NO_TAG;
         }
     }
