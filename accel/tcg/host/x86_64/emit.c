@@ -94,6 +94,7 @@ static void x64_prepare(X64Emit *e)
 
     memset(e->done, 0, n_insns);
     memset(e->folded, 0, n_insns);
+    memset(e->span_of, 0, n_insns);
     for (unsigned i = 1; i < n_insns; i++) {
         const IrInsn *insn = x64_insn(e, i);
         unsigned op = insn->op;
@@ -115,6 +116,7 @@ static void x64_prepare(X64Emit *e)
             continue;
         }
         x64_peep(e, i, insn);
+        x64_span_note(e, i, insn);
         if (ir_op_effects[op] & (IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS)) {
             h.barrier = i;
         }
@@ -172,6 +174,7 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     e->linked = 0;
     e->flags_id = e->flags_pending = e->logic_id = 0;
     e->stubs->len = e->exits->len = e->pool->len = e->pool_refs->len = 0;
+    e->n_spans = e->spans_closed = 0;
     x64_regs_begin(e);
     x64_prepare(e);
     if (ir->insn[1].op != IR_INSN) {

@@ -8,6 +8,7 @@ X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind)
     X64Stub s = { .kind = kind,
                   .entry = X64_LABEL,
                   .back = X64_LABEL,
+                  .direct = X64_LABEL,
                   .guest = (uint16_t)e->guest,
                   .dst = { X64_NO_REG, X64_NO_REG } };
 
@@ -225,32 +226,46 @@ static bool x64_vec_slow(IrMemOp mo)
     return mo & IR_MO_BE;
 }
 
+static void x64_slow_only(X64Emit *e, X64Stub *s, X64Addr at)
+{
+    s->addr = (uint8_t)at.reg;
+    s->disp = at.disp;
+    x64_jmp(&e->a, &s->entry);
+}
+
+static X64Mem x64_behind(X64Mem m, unsigned bytes)
+{
+    m.disp += (int32_t)bytes;
+    return m;
+}
+
 void x64_op_LD(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrMemOp mo = insn->imm;
     bool vec = insn->type == IR_V128;
-    unsigned addr, total = ir_memop_bytes(mo);
+    unsigned total = ir_memop_bytes(mo);
+    X64Addr addr;
+    X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_reg(e, insn->arg[0], RDX);
+    addr = x64_addr(e, insn->arg[0]);
     x64_kill_args(e);
 
     unsigned d = vec ? x64_xdef(e, id) : x64_def(e, id);
     X64Stub *s = x64_stub_add(e, STUB_LD);
 
-    s->addr = (uint8_t)addr;
     s->dst[0] = (uint8_t)d;
     s->type = insn->type;
     s->memop = mo;
     s->xmm_live = x64_xmm_live(e);
     if (vec && x64_vec_slow(mo)) {
-        x64_jmp(&e->a, &s->entry);
+        x64_slow_only(e, s, addr);
     } else {
-        x64_tlb(e, addr, mo, total, false, x64_align_mask(mo, total), &s->entry);
+        m = x64_span_check(e, s, id, addr, total, false, x64_align_mask(mo, total));
         if (vec) {
-            x64_ld_vec(e, mo, d, x64_mem_index(RCX, addr, 0, 0));
+            x64_ld_vec(e, mo, d, m);
         } else {
-            x64_ld_int(e, mo, x64_wide(insn), d, x64_mem_index(RCX, addr, 0, 0));
+            x64_ld_int(e, mo, x64_wide(insn), d, m);
         }
     }
     x64_bind(&e->a, &s->back);
@@ -300,10 +315,12 @@ void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrMemOp mo = insn->imm;
     bool vec = insn->type == IR_V128;
-    unsigned addr, bytes = ir_memop_bytes(mo);
+    unsigned bytes = ir_memop_bytes(mo);
+    X64Addr addr;
+    X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_reg(e, insn->arg[0], RDX);
+    addr = x64_addr(e, insn->arg[0]);
     x64_kill_args(e);
 
     unsigned d0 = vec ? x64_xdef(e, id) : x64_def(e, id);
@@ -311,28 +328,25 @@ void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Stub *s = x64_stub_add(e, STUB_LDP);
 
     e->done[id + 1] = true;
-    s->addr = (uint8_t)addr;
     s->dst[0] = (uint8_t)d0;
     s->dst[1] = (uint8_t)d1;
     s->type = insn->type;
     s->memop = mo;
     s->xmm_live = x64_xmm_live(e);
     if (vec && x64_vec_slow(mo)) {
-        x64_jmp(&e->a, &s->entry);
+        x64_slow_only(e, s, addr);
     } else {
-        x64_tlb(e, addr, mo, bytes * 2, false, x64_align_mask(mo, bytes * 2), &s->entry);
+        m = x64_span_check(e, s, id, addr, bytes * 2, false, x64_align_mask(mo, bytes * 2));
         if (vec) {
-            x64_ld_vec(e, mo, d0, x64_mem_index(RCX, addr, 0, 0));
-            x64_ld_vec(e, mo, d1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
+            x64_ld_vec(e, mo, d0, m);
+            x64_ld_vec(e, mo, d1, x64_behind(m, bytes));
         } else if (x64_pair_at_once(e, mo)) {
-            x64_ldp_at_once(e, mo, x64_wide(insn), (unsigned[]){ d0, d1 },
-                            x64_mem_index(RCX, addr, 0, 0));
+            x64_ldp_at_once(e, mo, x64_wide(insn), (unsigned[]){ d0, d1 }, m);
         } else {
-            bool last = d0 == addr; /* the address's register is overwritten last */
+            bool last = d0 == (unsigned)m.index; /* the address is overwritten last */
 
             for (unsigned n = 0; n < 2; n++, last = !last) {
-                x64_ld_int(e, mo, x64_wide(insn), last ? d1 : d0,
-                           x64_mem_index(RCX, addr, 0, last ? (int32_t)bytes : 0));
+                x64_ld_int(e, mo, x64_wide(insn), last ? d1 : d0, last ? x64_behind(m, bytes) : m);
             }
         }
     }
@@ -426,27 +440,28 @@ void x64_op_ST(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrMemOp mo = insn->imm;
     bool vec = x64_is_vec(e, insn->arg[1]);
-    unsigned addr, total = ir_memop_bytes(mo);
+    unsigned total = ir_memop_bytes(mo);
+    X64Addr addr;
+    X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_reg(e, insn->arg[0], RDX);
+    addr = x64_addr(e, insn->arg[0]);
 
     X64Opd v = x64_st_opd(e, insn->arg[1]);
     X64Stub *s = x64_stub_add(e, STUB_ST);
 
-    s->addr = (uint8_t)addr;
     s->type = x64_insn(e, insn->arg[1])->type;
     s->memop = mo;
     s->val[0] = v;
     s->xmm_live = x64_xmm_live(e);
     if (vec && x64_vec_slow(mo)) {
-        x64_jmp(&e->a, &s->entry);
+        x64_slow_only(e, s, addr);
     } else {
-        x64_tlb(e, addr, mo, total, true, x64_align_mask(mo, total), &s->entry);
+        m = x64_span_check(e, s, id, addr, total, true, x64_align_mask(mo, total));
         if (vec) {
-            x64_st_vec(e, mo, v, x64_mem_index(RCX, addr, 0, 0));
+            x64_st_vec(e, mo, v, m);
         } else {
-            x64_st_int(e, mo, v, x64_mem_index(RCX, addr, 0, 0));
+            x64_st_int(e, mo, v, m);
         }
         if (mo & IR_MO_REL && e->lock) {
             x64_barrier(e);
@@ -459,32 +474,33 @@ void x64_op_STP(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrMemOp mo = insn->imm;
     bool vec = x64_is_vec(e, insn->arg[1]);
-    unsigned addr, bytes = ir_memop_bytes(mo);
+    unsigned bytes = ir_memop_bytes(mo);
+    X64Addr addr;
+    X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_reg(e, insn->arg[0], RDX);
+    addr = x64_addr(e, insn->arg[0]);
 
     X64Opd v0 = x64_st_opd(e, insn->arg[1]), v1 = x64_st_opd(e, insn->arg[2]);
     X64Stub *s = x64_stub_add(e, STUB_STP);
 
-    s->addr = (uint8_t)addr;
     s->type = x64_insn(e, insn->arg[1])->type;
     s->memop = mo;
     s->val[0] = v0;
     s->val[1] = v1;
     s->xmm_live = x64_xmm_live(e);
     if (vec && x64_vec_slow(mo)) {
-        x64_jmp(&e->a, &s->entry);
+        x64_slow_only(e, s, addr);
     } else {
-        x64_tlb(e, addr, mo, bytes * 2, true, x64_align_mask(mo, bytes * 2), &s->entry);
+        m = x64_span_check(e, s, id, addr, bytes * 2, true, x64_align_mask(mo, bytes * 2));
         if (vec) {
-            x64_st_vec(e, mo, v0, x64_mem_index(RCX, addr, 0, 0));
-            x64_st_vec(e, mo, v1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
+            x64_st_vec(e, mo, v0, m);
+            x64_st_vec(e, mo, v1, x64_behind(m, bytes));
         } else if (x64_pair_at_once(e, mo)) {
-            x64_stp_at_once(e, mo, v0, v1, x64_mem_index(RCX, addr, 0, 0));
+            x64_stp_at_once(e, mo, v0, v1, m);
         } else {
-            x64_st_int(e, mo, v0, x64_mem_index(RCX, addr, 0, 0));
-            x64_st_int(e, mo, v1, x64_mem_index(RCX, addr, 0, (int32_t)bytes));
+            x64_st_int(e, mo, v0, m);
+            x64_st_int(e, mo, v1, x64_behind(m, bytes));
         }
     }
     x64_bind(&e->a, &s->back);

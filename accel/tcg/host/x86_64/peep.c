@@ -67,6 +67,17 @@ static bool peep_has_flags(const X64Emit *e, unsigned i)
     return false;
 }
 
+/* A sum with a constant that is an address alone. */
+static bool peep_is_offset(const X64Emit *e, unsigned id)
+{
+    const IrInsn *insn = x64_insn(e, id);
+    uint64_t n;
+
+    return (insn->op == IR_ADD || insn->op == IR_SUB) && insn->type == IR_I64 &&
+           e->ir->uses[id] == 1 && !e->folded[id] && peep_const(e, insn->arg[1], &n) &&
+           n + (1 << 20) <= 2 << 20 && !x64_is_const(e, insn->arg[0]) && !peep_has_flags(e, id);
+}
+
 void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn)
 {
     switch (insn->op) {
@@ -86,6 +97,14 @@ void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn)
             peep_take(e, insn->arg[0], i);
         }
         break;
+    case IR_LD:
+    case IR_LDP:
+    case IR_ST:
+    case IR_STP:
+        if (peep_is_offset(e, insn->arg[0])) {
+            peep_take(e, insn->arg[0], i);
+        }
+        break;
     case IR_EXIT_IF:
     case IR_FLAGS_LOGIC:
         if (peep_is_mask(e, insn->arg[0])) {
@@ -95,6 +114,19 @@ void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn)
     default:
         break;
     }
+}
+
+X64Addr x64_addr(X64Emit *e, unsigned id)
+{
+    const IrInsn *insn = x64_insn(e, id);
+    int32_t disp = 0;
+
+    if (e->folded[id]) {
+        disp = (int32_t)ir_const_value(x64_insn(e, insn->arg[1]));
+        disp = insn->op == IR_SUB ? -disp : disp;
+        id = insn->arg[0];
+    }
+    return (X64Addr){ x64_reg(e, id, RDX), disp };
 }
 
 void x64_test(X64Emit *e, unsigned id)

@@ -15,15 +15,17 @@
 
 /*
  * The record: 4 bytes IrMemOp; 2 the instruction's distance from the start of the page, with
- * SLOW_RESTART; 1 X64StubKind with SLOW_WIDE and SLOW_VEC; 1 address and first result, 4 bits each.
- * Then, each where it is needed: 4 bytes restart word; 1 second result; 1 IrRmw; the operands, each
- * a register's number or one of the following with 4 or 8 bytes.
+ * SLOW_RESTART; 1 X64StubKind with SLOW_DISP, SLOW_WIDE and SLOW_VEC; 1 address and first result, 4
+ * bits each. Then, each where it is needed: 4 bytes restart word; 4 what to add to the address; 1
+ * second result; 1 IrRmw; the operands, each a register's number or one of the following with 4 or
+ * 8 bytes.
  */
 enum {
     SLOW_RESTART = 1 << 15,
+    SLOW_DISP = 1 << 5,
     SLOW_WIDE = 1 << 6,
     SLOW_VEC = 1 << 7,
-    SLOW_KIND = SLOW_WIDE - 1,
+    SLOW_KIND = SLOW_DISP - 1,
     SLOW_OPD_ENV = 16, /* displacement from rbp */
     SLOW_OPD_FRAME,    /* from rsp */
     SLOW_OPD_IMM32,
@@ -71,10 +73,13 @@ static void slow_put(X64Asm *a, const X64Stub *s, const IrGuestInsn *guest)
     x64_u32(a, s->memop);
     x64_byte(a, delta);
     x64_byte(a, delta >> 8);
-    x64_byte(a, s->kind | wide | vec);
+    x64_byte(a, s->kind | wide | vec | (s->disp ? SLOW_DISP : 0));
     x64_byte(a, s->addr | (s->dst[0] & 15u) << 4);
     if (guest->restart) {
         x64_u32(a, guest->restart);
+    }
+    if (s->disp) {
+        x64_u32(a, (uint32_t)s->disp);
     }
     if (s->kind == STUB_LDP) {
         x64_byte(a, s->dst[1]);
@@ -92,6 +97,7 @@ void x64_mem_stub(X64Emit *e, X64Stub *s)
 
     x64_bind(&e->a, &s->entry);
     x64_count_open(e, X64_COUNT_STUB);
+    x64_span_stub(e, s);
     x64_count_event(e, "calls", slow_name[s->kind]);
     x64_icount_call(e, s->guest);
     x64_thunk_call(e, xmm ? e->thunk->slow_xmm : e->thunk->slow);
@@ -290,6 +296,9 @@ bool x64_slow_run(Cpu *cpu, const uint8_t *back, uint8_t *frame, const uint8_t *
     r.wide = what & SLOW_WIDE;
     r.vec = what & SLOW_VEC;
     r.va = *slow_reg(&r, regs);
+    if (what & SLOW_DISP) {
+        r.va += (uint64_t)(int64_t)(int32_t)slow_u32(&r);
+    }
     switch (what & SLOW_KIND) {
     case STUB_LD:
         slow_load(&r, regs >> 4);

@@ -224,6 +224,12 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_bind(&a, &leave);
     x64_thunk_leave(&a, lay);
     x64_thunks_none(&a, t);
+    for (unsigned m = 0; m < X64_MODES; m++) {
+        x64_thunk_begin(&a);
+        t->tlb_read[m] = x64_span_thunk(&a, lay, m, false);
+        x64_thunk_begin(&a);
+        t->tlb_write[m] = x64_span_thunk(&a, lay, m, true);
+    }
     t->end = x64_thunk_begin(&a);
     return a.overflow ? 0 : t->end;
 }

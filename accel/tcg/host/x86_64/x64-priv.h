@@ -20,6 +20,7 @@
 enum {
     X64_MAX_PINS = 6,
     X64_PIN_AT = 64,
+    X64_SPANS = 32,
     X64_SLOTS = 512,  /* of 8 bytes, for integers and flags */
     X64_VSLOTS = 192, /* of 16 bytes */
     X64_MODES = 16,
@@ -85,6 +86,8 @@ typedef struct X64Thunks {
     uint32_t exit_loop_at;    /* rax pc */
     uint32_t raise_here;      /* called: spill, then exit_raised for the NOPs behind the call */
     uint32_t exit_raised;     /* rax: address of the NOPs of x64_fault_here */
+    uint32_t tlb_read[X64_MODES], tlb_write[X64_MODES]; /* rdx address: rcx as x64_tlb's, BE: found;
+                                                            uses rax */
     uint32_t end;
 } X64Thunks;
 
@@ -145,8 +148,13 @@ typedef struct X64Stub {
     X64Label entry, back;
     uint16_t guest; /* index of the guest instruction */
     uint8_t type, op, sub;
-    uint8_t addr;           /* register of the address */
-    uint8_t dst[2];         /* registers of results; X64_NO_REG: none */
+    uint8_t addr;   /* register of the address */
+    uint8_t dst[2]; /* registers of results; X64_NO_REG: none */
+    uint8_t span;   /* X64_SPAN_*, of a group of accesses (span.c) */
+    bool write;
+    int16_t slot;           /* of the group */
+    X64Label direct;        /* the access itself */
+    int32_t disp;           /* added to `addr` */
     bool save_flags;        /* EFLAGS hold flags that the state word still needs */
     uint8_t flags_inverted; /* as in X64Emit */
     uint8_t unordered;      /* of STUB_FP: EFLAGS afterwards, or 0: nobody cares */
@@ -156,6 +164,25 @@ typedef struct X64Stub {
     const IrHelper *helper; /* of STUB_RAISE */
     X64Opd val[3];
 } X64Stub;
+
+/* X64Stub.span: no group, its first access, another. */
+enum { X64_SPAN_NONE, X64_SPAN_FIRST, X64_SPAN_NEXT };
+
+/* Accesses of a block at [min, max) from one value. */
+typedef struct X64Span {
+    uint16_t root;
+    uint8_t mode;
+    bool write; /* the check is that of a store */
+    uint8_t n;  /* accesses */
+    int16_t slot;
+    int32_t min, max;
+} X64Span;
+
+/* An address: register plus displacement. */
+typedef struct X64Addr {
+    unsigned reg;
+    int32_t disp;
+} X64Addr;
 
 typedef struct X64ExitRec {
     uint32_t patch; /* offset in the block of the rel32 */
@@ -210,8 +237,12 @@ typedef struct X64Emit {
      * be locked, and what x86 orders anyway is enough for STLR. DMB and DSB stay barriers: drivers
      * and devices tell each other by them. */
     X64Op lock;
-    bool failed;               /* cannot be emitted (slots ran out) */
-    bool done[IR_MAX_INSNS];   /* emitted early together with another */
+    bool failed; /* cannot be emitted (slots ran out) */
+    X64Span span[X64_SPANS];
+    unsigned n_spans, spans_closed; /* those before take no more accesses */
+    uint8_t span_of[IR_MAX_INSNS];  /* group of the access + 1; 0: none */
+    int32_t span_off[IR_MAX_INSNS]; /* of it from the group's root */
+    bool done[IR_MAX_INSNS];        /* emitted early together with another */
     bool folded[IR_MAX_INSNS]; /* taken into the operation that uses it (peep.c); it has no place */
     /* bit n: the state's flag word, as the operations before n set it, may be read at n or later */
     uint64_t flags_live[IR_MAX_INSNS / 64];
@@ -358,6 +389,8 @@ void x64_pool_emit(X64Emit *e);
 void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn);
 /* SF and ZF of the value, CF = OF = 0. Destroys EFLAGS. Uses rcx, rdx. */
 void x64_test(X64Emit *e, unsigned id);
+/* The operand of an access. Uses rdx. */
+X64Addr x64_addr(X64Emit *e, unsigned id);
 /* ADD of a folded shift; false: there is none. */
 bool x64_add_index(X64Emit *e, unsigned id, const IrInsn *insn);
 
@@ -410,6 +443,21 @@ void x64_to_scratch(X64Emit *e, unsigned id, unsigned n);
  */
 void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, unsigned align,
              X64Label *slow);
+
+/* ---- span.c: one check for several accesses ---- */
+
+/* Before the walk, in order. */
+void x64_span_note(X64Emit *e, unsigned i, const IrInsn *insn);
+/*
+ * The check for access @id of @total bytes at @at (not rax, rcx), whose stub @s has its memop: the
+ * operand of the access. Uses rax, rcx, rdx; destroys EFLAGS; fills in s->addr and s->disp.
+ */
+X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned total, bool write,
+                      unsigned align);
+/* The beginning of the stub: look again, for this access alone. */
+void x64_span_stub(X64Emit *e, X64Stub *s);
+/* Emit the thunk that does. */
+uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool write);
 
 /* The block's head, its stub, and an exit behind instruction @guest, where executed instructions
  * are taken off a counter. They destroy EFLAGS. */

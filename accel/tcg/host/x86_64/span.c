@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One look at the TLB for several accesses: those of a block whose addresses are one value plus
+ * constants. The first of a group checks that all of the bytes which any of them wants lie in one
+ * page, and keeps what makes host addresses of that page in a slot of the frame; the others take it
+ * from there. When the bytes cross a page the slot is 0, and each access looks for itself, out of
+ * line.
+ *
+ * What was found holds as long as nothing flushes: other vCPUs' requests wait for a poll, and so
+ * for the end of the block; helpers that are not pure end the groups. Entries that other accesses
+ * push out of the table meanwhile do not matter.
+ */
+#include "accel/tcg/host/x86_64/x64-priv.h"
+
+enum { SPAN_MAX = 256, SPAN_DEPTH = 8, SPAN_DISP = 1 << 20 };
+
+typedef struct SpanAddr {
+    unsigned root;
+    int64_t off;
+} SpanAddr;
+
+static bool span_step(const X64Emit *e, unsigned id, int64_t *add)
+{
+    const IrInsn *insn = x64_insn(e, id);
+
+    if (insn->type != IR_I64 || (insn->op != IR_ADD && insn->op != IR_SUB) ||
+        !x64_is_const(e, insn->arg[1])) {
+        return false;
+    }
+    *add = (int64_t)ir_const_value(x64_insn(e, insn->arg[1]));
+    if (*add < -SPAN_DISP || *add > SPAN_DISP) {
+        return false;
+    }
+    *add = insn->op == IR_SUB ? -*add : *add;
+    return true;
+}
+
+static SpanAddr span_addr(const X64Emit *e, unsigned id)
+{
+    SpanAddr a = { id, 0 };
+    int64_t add;
+
+    for (unsigned n = 0; n < SPAN_DEPTH && span_step(e, a.root, &add); n++) {
+        a.root = x64_insn(e, a.root)->arg[0];
+        a.off += add;
+    }
+    return a;
+}
+
+/* Join group @g; false: it would be too long. */
+static bool span_join(X64Span *g, int64_t off, unsigned bytes)
+{
+    int64_t min = MIN(g->min, off), max = MAX(g->max, off + bytes);
+
+    if (max - min > SPAN_MAX) {
+        return false;
+    }
+    g->min = (int32_t)min;
+    g->max = (int32_t)max;
+    g->n++;
+    return true;
+}
+
+/* The newest group that may take an access; 0: none, else its number + 1. */
+static unsigned span_find(X64Emit *e, SpanAddr a, unsigned mode, bool write, unsigned bytes)
+{
+    for (unsigned k = e->n_spans; k-- > e->spans_closed;) {
+        X64Span *g = &e->span[k];
+
+        if (g->root == a.root && g->mode == mode && (g->write || !write) &&
+            span_join(g, a.off, bytes)) {
+            return k + 1;
+        }
+    }
+    return 0;
+}
+
+static void span_access(X64Emit *e, unsigned i, unsigned bytes, bool write)
+{
+    const IrInsn *insn = x64_insn(e, i);
+    IrMemOp mo = insn->imm;
+    SpanAddr a = span_addr(e, insn->arg[0]);
+    unsigned k;
+
+    if (mo & (IR_MO_BE | IR_MO_ALIGN | IR_MO_ACQ | IR_MO_ACQPC | IR_MO_REL) ||
+        a.off != (int32_t)a.off) {
+        return;
+    }
+    k = span_find(e, a, ir_memop_mode(mo), write, bytes);
+    if (!k && e->n_spans < X64_SPANS) {
+        e->span[e->n_spans] = (X64Span){ .root = (uint16_t)a.root,
+                                         .mode = (uint8_t)ir_memop_mode(mo),
+                                         .write = write,
+                                         .n = 1,
+                                         .slot = -1,
+                                         .min = (int32_t)a.off,
+                                         .max = (int32_t)a.off + (int32_t)bytes };
+        k = ++e->n_spans;
+    }
+    e->span_of[i] = (uint8_t)k;
+    e->span_off[i] = (int32_t)a.off;
+}
+
+void x64_span_note(X64Emit *e, unsigned i, const IrInsn *insn)
+{
+    switch (insn->op) {
+    case IR_LD:
+        span_access(e, i, ir_memop_bytes(insn->imm), false);
+        break;
+    case IR_LDP:
+        span_access(e, i, ir_memop_bytes(insn->imm) * 2, false);
+        break;
+    case IR_ST:
+        span_access(e, i, ir_memop_bytes(insn->imm), true);
+        break;
+    case IR_STP:
+        span_access(e, i, ir_memop_bytes(insn->imm) * 2, true);
+        break;
+    case IR_CALL:
+        if (!(e->ir->helper[insn->imm]->flags & IR_HELPER_PURE)) {
+            e->spans_closed = e->n_spans;
+        }
+        break;
+    case IR_LINKED: /* chained exits have not run what stands before */
+        e->spans_closed = e->n_spans;
+        break;
+    default:
+        break;
+    }
+}
+
+X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned total, bool write,
+                      unsigned align)
+{
+    X64Span *g = e->span_of[id] ? &e->span[e->span_of[id] - 1] : NULL;
+    unsigned page = at.reg;
+    int32_t ahead;
+
+    if (!g || g->n < 2) {
+        if (at.disp) {
+            x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem((X64Reg)at.reg, at.disp));
+            at.reg = RDX;
+        }
+        s->addr = (uint8_t)at.reg;
+        x64_tlb(e, at.reg, s->memop, total, write, align, &s->entry);
+        return x64_mem_index(RCX, (X64Reg)at.reg, 0, 0);
+    }
+    s->write = write;
+    if (g->slot >= 0) {
+        s->span = X64_SPAN_NEXT;
+        s->slot = g->slot;
+        x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_slot_mem(g->slot, false));
+        x64_rr(&e->a, XO_TEST | X_W, RCX, RCX);
+        x64_jcc(&e->a, CC_E, &s->entry);
+    } else {
+        g->slot = (int16_t)x64_slot_new(e, false);
+        s->span = X64_SPAN_FIRST;
+        s->slot = g->slot;
+        ahead = at.disp + g->min - e->span_off[id];
+        if (ahead) {
+            x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem((X64Reg)at.reg, ahead));
+            at.disp -= at.reg == RDX ? ahead : 0;
+            page = RDX;
+        }
+        s->disp = at.disp;
+        x64_tlb(e, page, s->memop, (unsigned)(g->max - g->min), write, 0, &s->entry);
+        x64_rm(&e->a, XO_MOV_RM_R | X_W, RCX, x64_slot_mem(g->slot, false));
+    }
+    s->addr = (uint8_t)at.reg;
+    s->disp = at.disp;
+    x64_bind(&e->a, &s->direct);
+    return x64_mem_index(RCX, (X64Reg)at.reg, 0, at.disp);
+}
+
+void x64_span_stub(X64Emit *e, X64Stub *s)
+{
+    const X64Thunks *t = e->thunk;
+    bool moved = s->addr == RDX && s->disp;
+
+    if (!s->span) {
+        return;
+    }
+    if (s->span == X64_SPAN_FIRST) {
+        x64_mov_mi(&e->a, true, x64_slot_mem(s->slot, false), 0);
+    }
+    x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem((X64Reg)s->addr, s->disp));
+    x64_thunk_call(e, (s->write ? t->tlb_write : t->tlb_read)[ir_memop_mode(s->memop)]);
+    if (moved) {
+        x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem(RDX, -s->disp));
+    }
+    x64_jcc(&e->a, CC_BE, &s->direct);
+}
+
+uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool write)
+{
+    int32_t tlb = write ? lay->tlb_write[mode] : lay->tlb_read[mode];
+    uint32_t at = x64_pos(a);
+
+    x64_mov_rr(a, true, RAX, RDX);
+    x64_shift_ri(a, SH_SHR, true, RAX, 8);
+    x64_alu_rm(a, ALU_AND, false, RAX, x64_env(lay->tlb_mask[mode]));
+    x64_rm(a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb));
+    x64_alu_rr(a, ALU_XOR, true, RCX, RDX);
+    x64_alu_ri(a, ALU_CMP, true, RCX, 4096 - 32); /* no access is longer */
+    x64_rm(a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
+    x64_op0(a, 0xc3);
+    return at;
+}
