@@ -28,6 +28,9 @@ typedef struct Options {
  * "virt,accel=tcg" into type=virt accel=tcg); NULL where there is none.
  */
 NODISCARD bool options_parse(Options *o, const char *text, const char *first_key, GError **err);
+/* Of a JSON object: {"a":{"b":true},"c":["x"]} is a.b=on, c.0=x; null is "". */
+NODISCARD bool options_parse_json(Options *o, const char *text, GError **err);
+void options_add(Options *o, const char *key, const char *value);
 void options_deinit(Options *o);
 
 /* The value, or NULL; marks it used. '_' and '-' in keys are the same. */

@@ -65,7 +65,8 @@ struct BlockNode {
     void *priv;
     char *name, *filename;
     unsigned refs, flags;
-    bool opened; /* .open has succeeded: .close is called */
+    bool backing_done; /* opened, or there is to be none */
+    bool opened;       /* .open has succeeded: .close is called */
 
     uint64_t size, unit, zero_align, zero_max;
     uint32_t align;

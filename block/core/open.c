@@ -61,12 +61,6 @@ char *block_relative(const char *image, const char *name)
 
 /* ---- Options ---- */
 
-static void open_add(Options *o, const char *key, const char *value)
-{
-    o->list = g_renew(Option, o->list, o->n + 1);
-    o->list[o->n++] = (Option){ .key = g_strdup(key), .value = g_strdup(value) };
-}
-
 static bool open_has_prefix(const char *key, const char *role, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -87,7 +81,7 @@ bool block_options_sub(Options *o, const char *role, Options *sub)
 
         if (strlen(opt->key) > len + 1 && open_has_prefix(opt->key, role, len)) {
             opt->used = true;
-            open_add(sub, opt->key + len + 1, opt->value);
+            options_add(sub, opt->key + len + 1, opt->value);
         }
     }
     return sub->n;
@@ -258,7 +252,7 @@ static BlockNode *open_file_child(BlockGraph *g, Options *o, const char *filenam
         error_set(err, "a file is missing: file.filename=, or file=NODE-NAME");
         return NULL;
     }
-    open_add(&sub, "filename", filename);
+    options_add(&sub, "filename", filename);
     n = block_node_open(g, &sub, child_flags, err);
     options_deinit(&sub);
     return n;
@@ -345,6 +339,33 @@ static const BlockDriver *open_path_driver(const char *filename, GError **err)
     return block_driver_find("file");
 }
 
+static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **err);
+
+/* filename=json:{...}: what it says, and the other options beside it. */
+static BlockNode *open_json(BlockGraph *g, Options *o, const char *filename, unsigned flags,
+                            GError **err)
+{
+    BlockNode *n = NULL;
+    Options in;
+
+    if (!options_parse_json(&in, filename + strlen("json:"), err)) {
+        g_prefix_error(err, "%s: ", filename);
+        return NULL;
+    }
+    for (unsigned i = 0; i < o->n; i++) {
+        if (strcmp(o->list[i].key, "filename")) {
+            /* The name of a format beside a name that says it too. */
+            if (strcmp(o->list[i].key, "driver") || !options_get(&in, "driver")) {
+                options_add(&in, o->list[i].key, o->list[i].value);
+            }
+            o->list[i].used = true;
+        }
+    }
+    n = block_node_open(g, &in, flags, err);
+    options_deinit(&in);
+    return n;
+}
+
 /* All but the backing image. */
 static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **err)
 {
@@ -357,10 +378,14 @@ static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **e
         error_set(err, "nodes are nested too deep");
         return NULL;
     }
+    filename = options_get(o, "filename");
+    if (filename && g_str_has_prefix(filename, "json:")) {
+        return open_json(g, o, filename, flags, err);
+    }
     if ((name && !(drv = open_driver(name, err))) || !open_common(o, &flags, &zeroes, err)) {
         return NULL;
     }
-    filename = !drv || drv->kind != BLOCK_PROTOCOL ? options_get(o, "filename") : NULL;
+    filename = !drv || drv->kind != BLOCK_PROTOCOL ? filename : NULL;
     if (!drv && filename && (flags & BLOCK_OPEN_PROTOCOL)) {
         drv = open_path_driver(filename, err);
         if (!drv) {
@@ -422,9 +447,9 @@ static BlockNode *open_named_backing(BlockNode *top, BlockNode *n, Options *extr
     } else if (open_is_above(top, n, name)) {
         block_error(err, n, "its chain of backing images comes back to %s", name);
     } else {
-        open_add(o, "filename", name);
+        options_add(o, "filename", name);
         if (n->backing_format && !options_get(o, "driver")) {
-            open_add(o, "driver", n->backing_format);
+            options_add(o, "driver", n->backing_format);
         }
         b = open_one(n->graph, o, open_backing_flags(n->flags), err);
         if (b && !open_all_used(o, b->drv, err)) {
@@ -490,6 +515,10 @@ bool block_open_backing(BlockNode *n, Options *o, GError **err)
     BlockNode *at = n;
     bool done = false;
 
+    if (n->backing_done) {
+        return true;
+    }
+    n->backing_done = true;
     if (!n->drv->backing || (n->flags & BLOCK_OPEN_NO_BACKING)) {
         Options sub;
 
@@ -506,7 +535,7 @@ bool block_open_backing(BlockNode *n, Options *o, GError **err)
         BlockNode *b = at->backing;
 
         if (!b) {
-            if (!at->drv->backing || !at->backing_name) {
+            if (!at->drv->backing || !at->backing_name || (at != n && at->backing_done)) {
                 return true;
             }
             if (depth >= BLOCK_DEPTH_MAX) {
@@ -517,6 +546,7 @@ bool block_open_backing(BlockNode *n, Options *o, GError **err)
                 return false;
             }
             block_node_attach(at, "backing", b);
+            at->backing_done = true;
         }
         at = block_node_skip_filters(b);
     }
@@ -541,9 +571,9 @@ BlockNode *block_node_open_name(BlockGraph *g, const char *filename, const char 
     Options o = { 0 };
     BlockNode *n;
 
-    open_add(&o, "filename", filename);
+    options_add(&o, "filename", filename);
     if (format) {
-        open_add(&o, "driver", format);
+        options_add(&o, "driver", format);
     }
     n = block_node_open(g, &o, flags, err);
     options_deinit(&o);
@@ -566,9 +596,9 @@ BlockNode *block_open_child(BlockNode *n, const char *role, Options *o, const ch
     child = open_role(n->graph, role, o, flags, &found, err);
     if (!found && filename) {
         path = block_relative(block_node_filename(n), filename);
-        open_add(&sub, "filename", path ? path : filename);
+        options_add(&sub, "filename", path ? path : filename);
         if (driver) {
-            open_add(&sub, "driver", driver);
+            options_add(&sub, "driver", driver);
         }
         child = open_one(n->graph, &sub, flags, err);
         options_deinit(&sub);

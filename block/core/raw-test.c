@@ -116,6 +116,27 @@ TEST(blockraw, part_of_a_file)
     with_graph(part_of_a_file);
 }
 
+static void opens_json(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    g_autofree char *name = g_strdup_printf("json:{\"driver\":\"raw\",\"size\":4096,\"file\":{"
+                                            "\"driver\":\"file\",\"filename\":\"%s\"}}",
+                                            t->path[0]);
+    BlockNode *n = block_node_open_name(t->g, name, NULL, 0, &err);
+
+    EXPECT(n && block_node_size(n) == 4096);
+    block_node_unref(n);
+    EXPECT(!block_node_open_name(t->g, "json:{\"driver\":\"raw\",\"x\":1}", NULL, 0, &err));
+    EXPECT_STR(err->message, "a file is missing: file.filename=, or file=NODE-NAME");
+    g_clear_error(&err);
+}
+
+TEST(blockraw, opens_json)
+{
+    with_graph(opens_json);
+}
+
 static void says_what_is_wrong(void *arg)
 {
     static const struct {
