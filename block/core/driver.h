@@ -158,6 +158,8 @@ void block_corrupt(BlockNode *n, bool fatal, int64_t off, int64_t len, const cha
 void block_say(BlockNode *n, BlockEvent event, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 /* In open: the file turned out to be for reading alone (see auto-read-only). */
 void block_set_read_only(BlockNode *n);
+/* In open: writes beyond the end extend it, as in a file below a format. */
+void block_set_grows(BlockNode *n);
 bool block_auto_read_only(const BlockNode *n);
 /* The create option preallocation=. */
 NODISCARD bool block_prealloc_option(Options *o, BlockPrealloc *out, GError **err);

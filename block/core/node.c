@@ -398,6 +398,11 @@ void block_set_read_only(BlockNode *n)
     n->flags &= ~(unsigned)BLOCK_OPEN_WRITE;
 }
 
+void block_set_grows(BlockNode *n)
+{
+    n->grows = true;
+}
+
 bool block_auto_read_only(const BlockNode *n)
 {
     return n->flags & BLOCK_OPEN_AUTO_RO;

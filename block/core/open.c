@@ -234,7 +234,9 @@ static BlockNode *open_role(BlockGraph *g, const char *role, Options *o, unsigne
 static BlockNode *open_file_child(BlockGraph *g, Options *o, const char *filename, unsigned flags,
                                   bool below_filter, GError **err)
 {
-    unsigned child_flags = open_child_flags(flags) | (below_filter ? 0 : BLOCK_OPEN_PROTOCOL);
+    unsigned child_flags =
+        open_child_flags(flags) |
+        (below_filter && !(flags & BLOCK_OPEN_PROTOCOL) ? 0 : BLOCK_OPEN_PROTOCOL);
     bool found;
     BlockNode *n;
     Options sub = { 0 };
