@@ -60,7 +60,7 @@ typedef struct IrInsn {
     uint16_t op;
     uint8_t type; /* IrType of the result */
     uint8_t sub;
-    uint16_t arg[4];
+    uint16_t arg[4]; /* 0 behind the last; of a CONST the last two hold the upper half */
     uint32_t imm;
 } IrInsn;
 

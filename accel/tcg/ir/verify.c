@@ -44,6 +44,12 @@ static bool ir_is_droppable(const IrBlock *ir, const IrInsn *i)
            (i->op == IR_CALL && ir->helper[i->imm]->flags & IR_HELPER_PURE);
 }
 
+/* No value (0) is counted as well: that is cheaper than to look. */
+static inline void ir_use(IrBlock *ir, uint16_t id)
+{
+    ir->uses[id] += ir->uses[id] != UINT8_MAX;
+}
+
 void ir_finish(IrBlock *ir)
 {
     memset(ir->uses, 0, ir->n);
@@ -54,13 +60,11 @@ void ir_finish(IrBlock *ir)
             memset(i, 0, sizeof(*i)); /* IR_NOP */
             continue;
         }
-        if (i->op == IR_CONST) {
-            continue; /* its operand fields hold its value */
-        }
-        for (unsigned a = 0; a < 4 && i->arg[a]; a++) {
-            if (ir->uses[i->arg[a]] < 255) {
-                ir->uses[i->arg[a]]++;
-            }
+        ir_use(ir, i->arg[0]);
+        ir_use(ir, i->arg[1]);
+        if (i->arg[2] && i->op != IR_CONST) { /* there these fields hold the value */
+            ir_use(ir, i->arg[2]);
+            ir_use(ir, i->arg[3]);
         }
     }
 }

@@ -22,7 +22,18 @@ static inline uint8_t *x64_put32(uint8_t *p, uint32_t v)
     return p + 4;
 }
 
-static inline uint8_t *x64_modrm_mem(uint8_t *p, unsigned reg, X64Mem m)
+/* A base that needs no SIB byte, and no index. */
+static inline uint8_t *x64_modrm_base(uint8_t *p, unsigned reg, X64Mem m)
+{
+    unsigned is_byte = m.disp == (int8_t)m.disp;
+    unsigned mod = is_byte ? m.disp != 0 || (m.base & 7) == 5 : 2;
+
+    *p = (uint8_t)(mod << 6 | (reg & 7) << 3 | (m.base & 7));
+    x64_put32(p + 1, (uint32_t)m.disp);
+    return p + 1 + (is_byte ? mod : 4);
+}
+
+static uint8_t *x64_modrm_sib(uint8_t *p, unsigned reg, X64Mem m)
 {
     unsigned base = m.base & 7, r = (reg & 7) << 3;
 
@@ -31,16 +42,22 @@ static inline uint8_t *x64_modrm_mem(uint8_t *p, unsigned reg, X64Mem m)
         return x64_put32(p, 0);
     }
 
-    bool indexed = m.index != X64_NO_REG, sib = indexed || base == 4;
     unsigned is_byte = m.disp == (int8_t)m.disp;
     unsigned mod = is_byte ? m.disp != 0 || base == 5 : 2;
-    unsigned index = indexed ? m.index & 7 : 4;
+    unsigned index = m.index != X64_NO_REG ? m.index & 7 : 4;
 
-    *p++ = (uint8_t)(mod << 6 | r | (sib ? 4 : base));
-    *p = (uint8_t)((unsigned)m.scale << 6 | index << 3 | base);
-    p += sib;
+    *p++ = (uint8_t)(mod << 6 | r | 4);
+    *p++ = (uint8_t)((unsigned)m.scale << 6 | index << 3 | base);
     x64_put32(p, (uint32_t)m.disp);
     return p + (is_byte ? mod : 4);
+}
+
+static inline uint8_t *x64_modrm_mem(uint8_t *p, unsigned reg, X64Mem m)
+{
+    if (m.index == X64_NO_REG && (m.base & 7) != 4 && m.base <= R15) {
+        return x64_modrm_base(p, reg, m);
+    }
+    return x64_modrm_sib(p, reg, m);
 }
 
 static inline uint8_t *x64_modrm_reg(uint8_t *p, unsigned reg, unsigned rm)
@@ -60,6 +77,12 @@ static inline uint8_t *x64_head(X64Asm *a, X64Op op, unsigned reg, unsigned inde
 
     x64_begin(a);
     p = a->p;
+    if (!(op & (X_PP | X_LOCK | X_MAP)) && !need_rex) { /* most are */
+        *p = (uint8_t)(0x40 | rex);
+        p += rex != 0;
+        *p = (uint8_t)op;
+        return p + 1;
+    }
     *p = pp[(op & X_PP) / X_66];
     p += (op & X_PP) != 0;
     *p = 0xf0;

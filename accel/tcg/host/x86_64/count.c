@@ -35,13 +35,10 @@ void x64_count_close(X64Emit *e)
     e->count_at = 0;
 }
 
-void x64_count_open(X64Emit *e, X64CountKind kind)
+void x64_count_piece(X64Emit *e, X64CountKind kind)
 {
     uint32_t n = e->a.n_insns;
 
-    if (!e->lay->count_on) {
-        return;
-    }
     x64_count_close(e);
     if (kind == X64_COUNT_GUEST) {
         x64_count_add(&e->a, e->lay->count_guest, 1);
@@ -52,14 +49,12 @@ void x64_count_open(X64Emit *e, X64CountKind kind)
     e->count_from = n;
 }
 
-void x64_count_access(X64Emit *e, bool write)
+void x64_count_access_made(X64Emit *e, bool write)
 {
     uint32_t n = e->a.n_insns;
 
-    if (e->lay->count_on) {
-        x64_count_add(&e->a, write ? e->lay->count_write : e->lay->count_read, 1);
-        e->a.n_insns = n;
-    }
+    x64_count_add(&e->a, write ? e->lay->count_write : e->lay->count_read, 1);
+    e->a.n_insns = n;
 }
 
 void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end)

@@ -10,6 +10,8 @@
 #define IR_VOP(name, reference, args, effects, doc) [IR_##name] = x64_vector,
 static X64EmitFn x64_nop;
 
+_Static_assert(IR_NOP == 0 && IR_CONST == 1, "what makes no code comes first");
+
 X64EmitFn *const x64_emit_table[IR_N_OPS] = {
     [IR_NOP] = x64_nop,
 #include "accel/tcg/ir/ops.def"
@@ -87,41 +89,95 @@ static void x64_prepare_state(X64Emit *e, X64Hints *h, unsigned i, const IrInsn 
     h->last_set[pin] = i;
 }
 
+static void x64_prepare_vectors(X64Emit *e, const IrInsn *insn)
+{
+    for (unsigned n = 0; n < 4 && insn->arg[n] && insn->op != IR_CONST; n++) {
+        X64Val *v = &e->val[insn->arg[n]];
+
+        if (x64_insn(e, insn->arg[n])->type == IR_V128) {
+            v->demand = MAX(v->demand, (uint8_t)x64_fp_demand(insn, n));
+        }
+    }
+}
+
+/* The rows that x64_peep() and x64_span_note() know, and those behind which hints end. */
+enum { PREPARE_PEEP = 1, PREPARE_BARRIER = 2, PREPARE_STATE = 4, PREPARE_SPAN = 8 };
+
+static unsigned x64_prepare_kind(unsigned op)
+{
+    switch (op) {
+    case IR_GET:
+    case IR_SET:
+        return PREPARE_STATE;
+    case IR_ADD:
+    case IR_FLAGS_LOGIC:
+        return PREPARE_PEEP;
+    case IR_RAISE_IF:
+    case IR_EXIT_CMP:
+    case IR_EXIT_IF:
+        return PREPARE_PEEP | PREPARE_BARRIER;
+    case IR_LD:
+    case IR_LDP:
+    case IR_ST:
+    case IR_STP:
+        return PREPARE_PEEP | PREPARE_SPAN | PREPARE_BARRIER;
+    case IR_CALL:
+        return PREPARE_SPAN | PREPARE_BARRIER;
+    case IR_LINKED:
+        return PREPARE_SPAN;
+    default:
+        return ir_op_effects[op] & (IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS) ? PREPARE_BARRIER
+                                                                                : 0;
+    }
+}
+
 static void x64_prepare(X64Emit *e)
 {
-    unsigned n_insns = e->ir->n;
+    static const X64Val fresh = { .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
+    const IrInsn *insns = e->ir->insn;
+    unsigned n_insns = e->ir->n, n_order = 0;
+    bool vectors = false; /* so far */
+    uint16_t *order = e->order;
+    X64Val *val = e->val;
     X64Hints h = { 0 };
 
     memset(e->done, 0, n_insns);
     memset(e->folded, 0, n_insns);
     memset(e->span_of, 0, n_insns);
     for (unsigned i = 1; i < n_insns; i++) {
-        const IrInsn *insn = x64_insn(e, i);
-        unsigned op = insn->op;
+        const IrInsn *insn = &insns[i];
+        unsigned op = insn->op, kind;
 
-        e->val[i] = (X64Val){ .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
-        if (op == IR_CONST) {
-            continue; /* its operand fields hold its value */
+        val[i] = fresh;
+        /* "No value" has a record of its own: that is cheaper than to look. */
+        val[insn->arg[0]].last = (uint16_t)i;
+        val[insn->arg[1]].last = (uint16_t)i;
+        if (insn->arg[2] && op != IR_CONST) {
+            val[insn->arg[2]].last = (uint16_t)i;
+            val[insn->arg[3]].last = (uint16_t)i;
         }
-        for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
-            X64Val *v = &e->val[insn->arg[n]];
-
-            v->last = (uint16_t)i;
-            if (x64_insn(e, insn->arg[n])->type == IR_V128) {
-                v->demand = MAX(v->demand, (uint8_t)x64_fp_demand(insn, n));
-            }
+        if (vectors) {
+            x64_prepare_vectors(e, insn);
         }
-        if (op == IR_GET || op == IR_SET) {
-            x64_prepare_state(e, &h, i, insn);
+        vectors |= insn->type == IR_V128;
+        if (op <= IR_CONST) {
             continue;
         }
-        x64_peep(e, i, insn);
-        x64_span_note(e, i, insn);
-        if (ir_op_effects[op] & (IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS)) {
-            h.barrier = i;
+        order[n_order++] = (uint16_t)i;
+        kind = x64_prepare_kind(op);
+        if (kind & PREPARE_STATE) {
+            x64_prepare_state(e, &h, i, insn);
         }
+        if (kind & PREPARE_PEEP) {
+            x64_peep(e, i, insn);
+        }
+        if (kind & PREPARE_SPAN) {
+            x64_span_note(e, i, insn);
+        }
+        h.barrier = kind & PREPARE_BARRIER ? i : h.barrier;
     }
-    e->val[0].last = 0;
+    e->val[0].last = UINT16_MAX; /* never released */
+    e->n_order = n_order;
     x64_flags_liveness(e);
 }
 
@@ -131,7 +187,8 @@ static void x64_one(X64Emit *e, unsigned i)
 {
     const IrInsn *insn = x64_insn(e, i);
 
-    if (insn->op == IR_CONST || insn->op == IR_NOP) {
+    if (insn->op == IR_INSN) { /* so many that the usual way is too long */
+        x64_op_INSN(e, i, insn);
         return;
     }
     e->i = i;
@@ -150,13 +207,11 @@ static void x64_one(X64Emit *e, unsigned i)
     }
 }
 
-void x64_mark(X64Emit *e, unsigned kind, unsigned guest)
+void x64_mark_add(X64Emit *e, unsigned kind, unsigned guest)
 {
-    if (e->marks) {
-        TcgHostMark m = { x64_pos(&e->a), (uint16_t)guest, (uint8_t)kind };
+    TcgHostMark m = { x64_pos(&e->a), (uint16_t)guest, (uint8_t)kind };
 
-        g_array_append_val(e->marks, m);
-    }
+    g_array_append_val(e->marks, m);
 }
 
 bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, int64_t base)
@@ -182,11 +237,11 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     }
     x64_source_check(e);
     x64_icount_begin(e);
-    for (unsigned i = 1; i < ir->n && !e->a.overflow && !e->failed; i++) {
-        x64_one(e, i);
+    for (unsigned n = 0; n < e->n_order && !e->a.overflow && !e->failed; n++) {
+        x64_one(e, e->order[n]);
     }
     for (unsigned n = 0; n < e->stubs->len && !e->a.overflow; n++) {
-        X64Stub s = g_array_index(e->stubs, X64Stub, n);
+        X64Stub s = g_array_index(e->stubs, X64Stub, n); /* more may come, the array move */
 
         x64_mark(e, TCG_MARK_STUB, s.guest);
         if (s.kind == STUB_POLL || s.kind == STUB_NEXT) {

@@ -78,6 +78,7 @@ static bool peep_is_offset(const X64Emit *e, unsigned id)
            n + (1 << 20) <= 2 << 20 && !x64_is_const(e, insn->arg[0]) && !peep_has_flags(e, id);
 }
 
+/* x64_prepare() asks for these alone. */
 void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn)
 {
     switch (insn->op) {

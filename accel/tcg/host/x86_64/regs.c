@@ -21,7 +21,7 @@ void x64_regs_begin(X64Emit *e)
     memset(e->vslot_used, 0, sizeof(e->vslot_used));
     memset(e->slot_dying, 0, sizeof(e->slot_dying));
     memset(e->vslot_dying, 0, sizeof(e->vslot_dying));
-    e->slots_dying = false;
+    e->slots_dying = e->xmm_used = false;
     e->n_homes = 0;
 }
 
@@ -76,14 +76,11 @@ static uint16_t *x64_head_of(X64Emit *e, unsigned id)
     return x64_is_vec(e, id) ? &e->xhead[e->val[id].reg] : &e->head[e->val[id].reg];
 }
 
-static void x64_unlink(X64Emit *e, unsigned id)
+static void x64_unlink_reg(X64Emit *e, unsigned id)
 {
     X64Val *v = &e->val[id];
 
-    if (v->reg == X64_NO_REG) {
-        return;
-    }
-    for (uint16_t *p = x64_head_of(e, id); *p; p = &e->val[*p].next) {
+    for (uint16_t *p = x64_head_of(e, id); *p; p = &e->val[*p].next) { /* seldom more than one */
         if (*p == id) {
             *p = v->next;
             break;
@@ -91,6 +88,13 @@ static void x64_unlink(X64Emit *e, unsigned id)
     }
     v->reg = X64_NO_REG;
     v->next = 0;
+}
+
+static inline void x64_unlink(X64Emit *e, unsigned id)
+{
+    if (e->val[id].reg != X64_NO_REG) {
+        x64_unlink_reg(e, id);
+    }
 }
 
 void x64_assign(X64Emit *e, unsigned id, unsigned reg)
@@ -106,6 +110,7 @@ void x64_assign(X64Emit *e, unsigned id, unsigned reg)
 
     uint16_t *head = x64_head_of(e, id);
 
+    e->xmm_used |= x64_is_vec(e, id);
     v->next = *head;
     *head = (uint16_t)id;
 }
@@ -122,23 +127,11 @@ void x64_release(X64Emit *e, unsigned id)
     v->homed = false;
 }
 
-void x64_kill_args(X64Emit *e)
+void x64_release_arg(X64Emit *e, unsigned id)
 {
-    e->killed = e->i;
-    x64_release_args(e, x64_insn(e, e->i));
-}
-
-void x64_release_args(X64Emit *e, const IrInsn *insn)
-{
-    for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
-        unsigned id = insn->arg[n];
-
-        if (e->val[id].last <= e->i) {
-            x64_release(e, id);
-            if (e->folded[id]) { /* its operands end with it */
-                x64_release_args(e, x64_insn(e, id));
-            }
-        }
+    x64_release(e, id);
+    if (e->folded[id]) { /* its operands end with it */
+        x64_release_args(e, x64_insn(e, id));
     }
 }
 
@@ -432,6 +425,9 @@ void x64_state_clobber(X64Emit *e)
 
 void x64_xmm_clobber(X64Emit *e)
 {
+    if (!e->xmm_used) {
+        return;
+    }
     for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
         unsigned id = e->xhead[r];
 
@@ -452,6 +448,9 @@ uint16_t x64_xmm_live(const X64Emit *e)
 {
     uint16_t live = 0;
 
+    if (!e->xmm_used) {
+        return 0;
+    }
     for (unsigned r = X64_FIRST_XMM; r < 16; r++) {
         if (e->xhead[r] && e->val[e->xhead[r]].last > e->i) {
             live |= (uint16_t)(1u << r);

@@ -228,6 +228,7 @@ typedef struct X64Emit {
     uint64_t slot_dying[X64_SLOTS / 64]; /* free after the current operation */
     uint64_t vslot_dying[X64_VSLOTS / 64];
     bool slots_dying;
+    bool xmm_used;         /* a value was in a vector register */
     GArray *marks;         /* TcgHostMark; NULL: not wanted */
     TcgCounters *counters; /* by name; NULL: nothing is counted */
     uint32_t count_at;     /* offset of the immediate that waits for the length of its piece */
@@ -247,7 +248,8 @@ typedef struct X64Emit {
     /* bit n: the state's flag word, as the operations before n set it, may be read at n or later */
     uint64_t flags_live[IR_MAX_INSNS / 64];
     X64Val val[IR_MAX_INSNS];
-    uint32_t n_homes;
+    uint32_t n_homes, n_order;
+    uint16_t order[IR_MAX_INSNS];     /* operations that may make code */
     uint16_t homes[2 * IR_MAX_INSNS]; /* values with a home; an operation gives at most two */
 } X64Emit;
 
@@ -308,10 +310,33 @@ X64Opd x64_where_locked(X64Emit *e, unsigned id);
 /* Load into the given register. EFLAGS are left alone. */
 void x64_load(X64Emit *e, unsigned id, unsigned reg);
 void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg);
+void x64_release_arg(X64Emit *e, unsigned id);
+
+/* Release the operands of an operation that was taken into the current one. */
+static inline void x64_release_args(X64Emit *e, const IrInsn *insn)
+{
+    unsigned a = insn->arg[0], b = insn->arg[1];
+
+    if (e->val[a].last <= e->i) {
+        x64_release_arg(e, a);
+    }
+    if (e->val[b].last <= e->i) {
+        x64_release_arg(e, b);
+    }
+    for (unsigned n = 2; n < 4 && insn->arg[n]; n++) {
+        if (e->val[insn->arg[n]].last <= e->i) {
+            x64_release_arg(e, insn->arg[n]);
+        }
+    }
+}
+
 /* Registers of operands that are not used after the current instruction become free. */
-void x64_kill_args(X64Emit *e);
-/* The same for the operands of an operation that was taken into the current one. */
-void x64_release_args(X64Emit *e, const IrInsn *insn);
+static inline void x64_kill_args(X64Emit *e)
+{
+    e->killed = e->i;
+    x64_release_args(e, x64_insn(e, e->i));
+}
+
 /* A register for the result; its old contents may still be an operand if x64_kill_args was
  * called before, else it differs from all operands. */
 unsigned x64_def(X64Emit *e, unsigned id);
@@ -491,17 +516,40 @@ typedef enum X64CountKind {
 } X64CountKind;
 
 /* A straight piece of code begins; the one before ends. Uses rax; EFLAGS stay. */
-void x64_count_open(X64Emit *e, X64CountKind kind);
+void x64_count_piece(X64Emit *e, X64CountKind kind);
+
+static inline void x64_count_open(X64Emit *e, X64CountKind kind)
+{
+    if (e->lay->count_on) {
+        x64_count_piece(e, kind);
+    }
+}
+
 void x64_count_close(X64Emit *e);
 /* An access that looks in the TLB. Uses rax; EFLAGS stay. */
-void x64_count_access(X64Emit *e, bool write);
+void x64_count_access_made(X64Emit *e, bool write);
+
+static inline void x64_count_access(X64Emit *e, bool write)
+{
+    if (e->lay->count_on) {
+        x64_count_access_made(e, write);
+    }
+}
+
 /* Around a call of C code in a thunk: the cycles between. Destroys EFLAGS. */
 void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end);
 /* One more in the counter of that name (static strings). Uses rax; destroys EFLAGS. */
 void x64_count_event(X64Emit *e, const char *group, const char *name);
 
+void x64_mark_add(X64Emit *e, unsigned kind, unsigned guest);
+
 /* What follows is code of guest instruction @guest; @kind a TCG_MARK_*. */
-void x64_mark(X64Emit *e, unsigned kind, unsigned guest);
+static inline void x64_mark(X64Emit *e, unsigned kind, unsigned guest)
+{
+    if (e->marks) {
+        x64_mark_add(e, kind, guest);
+    }
+}
 
 /* ---- whole blocks ---- */
 
