@@ -111,6 +111,45 @@ static bool fp_rint(X64Emit *e, unsigned id, const IrInsn *insn)
     return true;
 }
 
+/* Singles to halves: a number, or four. */
+static bool fp_to_half(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    enum { HALF_ABS = 0x7fff, HALF_LEAST = 0x0400 };
+    bool scalar = ir_desc_width(insn->imm) == IR_SCALAR;
+    uint64_t lanes = scalar ? 1 : 0x0001000100010001;
+    unsigned a, d, x;
+    X64Stub *s;
+
+    if (!e->feat->f16c || ir_desc_variant(insn->imm) != 2) {
+        return false;
+    }
+    x64_flags_save(e);
+    a = x = x64_xreg(e, insn->arg[0], 1);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    x64_fp_check_inputs(e, s, 2, scalar, &a, 1);
+    x64_fp_check_nan(e, s, ir_desc(2, scalar ? IR_SCALAR : IR_W128), a, a);
+    if (scalar && x64_fp_width(e, insn->arg[0]) > 4) {
+        x64_fp_low(e, 4, 3, a);
+        x = 3;
+    }
+    x64_vex_rri(&e->a, XO_CVTPS2PH, x, 0, d, ROUND_MXCSR);
+    /* Which a tiny number may have been rounded to: Arm has that an underflow. */
+    xv_const(e, 0, lanes * HALF_ABS, 0);
+    x64_v3(&e->a, XO_PAND, 0, 0, d);
+    xv_const(e, 3, lanes * HALF_LEAST, 0);
+    x64_v3(&e->a, XO_PCMPEQW, 0, 0, 3);
+    x64_v2(&e->a, XO_MOVD_ST | X_W, 0, RAX);
+    if (scalar) {
+        x64_rr(&e->a, 0x84 | X_BYTE, RAX, RAX); /* the lanes above are equal */
+    } else {
+        x64_rr(&e->a, XO_TEST | X_W, RAX, RAX);
+    }
+    x64_jcc(&e->a, CC_NE, &s->entry);
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
 /* Single and double; half to either. */
 static bool fp_format(X64Emit *e, unsigned id, const IrInsn *insn)
 {
@@ -120,6 +159,9 @@ static bool fp_format(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned a, d;
     X64Stub *s;
 
+    if (to == 1) {
+        return fp_to_half(e, id, insn);
+    }
     if (variant & 8 || from == to || from == 0 || (from == 1 && !e->feat->f16c) ||
         (from == 1 && to == 3 && !scalar)) {
         return false;
@@ -238,12 +280,62 @@ static void fp_to_int(X64Emit *e, X64Stub *s, IrDesc desc, unsigned r, unsigned 
     }
 }
 
+/* One lane of @a to general register rcx; what does not fit goes to the stub. */
+static void fp_ftoi_lane(X64Emit *e, X64Stub *s, unsigned round, unsigned a)
+{
+    X64Op op = round == IR_ROUND_ENV ? XO_CVTF2SI : XO_CVTTF2SI;
+
+    x64_v2(&e->a, x64_fp_op(op, 3, true) | X_W, RCX, a);
+    x64_alu_ri(&e->a, ALU_CMP, true, RCX, 1);
+    x64_jcc(&e->a, CC_O, &s->entry);
+}
+
+/* Two doubles. Unsigned: what has a sign goes out of line as well. */
+static bool fp_ftoi_double(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrDesc desc = insn->imm;
+    unsigned round = ir_desc_round(desc), imm, a, d, x;
+    X64Stub *s;
+
+    if (ir_desc_width(desc) != IR_W128 || ir_desc_immediate(desc) || !fp_round(round, &imm)) {
+        return false;
+    }
+    x64_flags_save(e);
+    a = x = x64_xreg(e, insn->arg[0], 1);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    x64_fp_check_inputs(e, s, 3, false, &a, 1);
+    if (!(ir_desc_variant(desc) & 1)) {
+        x64_v2(&e->a, XO_MOVMSKPS | X_66, RAX, a);
+        x64_rr(&e->a, XO_TEST, RAX, RAX);
+        x64_jcc(&e->a, CC_NE, &s->entry);
+    }
+    if (round != IR_ROUND_ENV && round != FP_RTZ) {
+        x64_v2i(&e->a, fp_round_op(3, false), 3, a, (uint8_t)(imm | ROUND_QUIET));
+        x = 3;
+    }
+    fp_ftoi_lane(e, s, round, x);
+    x64_v2(&e->a, XO_MOVD_LD | X_W, d, RCX);
+    x64_v2i(&e->a, XO_PSHUFD, 2, x, 0xee);
+    fp_ftoi_lane(e, s, round, 2);
+    x64_v2(&e->a, XO_MOVD_LD | X_W, 0, RCX);
+    x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, 0);
+    if (x == 3) { /* is it inexact? */
+        x64_v2i(&e->a, fp_round_op(3, false), 3, a, FP_RTZ);
+    }
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
 static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
     unsigned round = ir_desc_round(desc), imm, a, d, x;
     X64Stub *s;
 
+    if (ir_desc_esize(desc) == 3) {
+        return fp_ftoi_double(e, id, insn);
+    }
     if (ir_desc_esize(desc) != 2 || ir_desc_immediate(desc) || !fp_round(round, &imm)) {
         return false;
     }
@@ -368,9 +460,6 @@ static bool fp_itof_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned a, d;
     X64Stub *s;
 
-    if (ir_desc_esize(desc) == 3 && !is_signed) {
-        return false;
-    }
     x64_flags_save(e);
     a = fp_source(e, insn);
     d = x64_xdef(e, id);

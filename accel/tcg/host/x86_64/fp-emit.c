@@ -337,8 +337,7 @@ void x64_fp_stub(X64Emit *e, X64Stub *s)
 
 /* ---- arithmetic ---- */
 
-/* Operand @k with nothing above the width that could raise flags; @dup: its own lanes again. */
-static unsigned fp_operand(X64Emit *e, const IrInsn *insn, unsigned k, bool dup)
+unsigned x64_fp_operand(X64Emit *e, const IrInsn *insn, unsigned k, bool dup)
 {
     unsigned id = insn->arg[k], x = x64_xreg(e, id, k + 1);
 
@@ -369,6 +368,7 @@ static X64Op fp_arith_op(unsigned op)
     case IR_VFSUB:
         return XO_SUBPS;
     case IR_VFMUL:
+    case IR_VFMULX: /* of infinity and zero: NaN for the host, so out of line */
         return XO_MULPS;
     case IR_VFDIV:
         return XO_DIVPS;
@@ -391,8 +391,8 @@ static void fp_arith(X64Emit *e, unsigned id, const IrInsn *insn)
     IrDesc desc = insn->imm;
     bool scalar = ir_desc_width(desc) == IR_SCALAR, div = insn->op == IR_VFDIV;
     bool swap = scalar && !fp_is_narrow(e, insn, 0) && fp_is_narrow(e, insn, 1) &&
-                (insn->op == IR_VFADD || insn->op == IR_VFMUL);
-    unsigned x[2] = { fp_operand(e, insn, 0, div), fp_operand(e, insn, 1, div) };
+                insn->op != IR_VFSUB && !div;
+    unsigned x[2] = { x64_fp_operand(e, insn, 0, div), x64_fp_operand(e, insn, 1, div) };
     unsigned d = x64_xdef(e, id);
     X64Op op = x64_fp_op(fp_arith_op(insn->op), ir_desc_esize(desc), scalar);
     X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
@@ -415,7 +415,7 @@ static void fp_sqrt(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
     bool scalar = ir_desc_width(desc) == IR_SCALAR;
-    unsigned a = fp_operand(e, insn, 0, false), d = x64_xdef(e, id);
+    unsigned a = x64_fp_operand(e, insn, 0, false), d = x64_xdef(e, id);
     X64Op op = x64_fp_op(XO_SQRTPS, ir_desc_esize(desc), scalar);
     X64Stub *s = x64_fp_slow(e, insn, d, &a, 1);
 
@@ -440,7 +440,7 @@ static void fp_minmax(X64Emit *e, unsigned id, const IrInsn *insn)
     bool scalar = ir_desc_width(desc) == IR_SCALAR;
     X64Op op = x64_fp_op(fp_arith_op(insn->op), ir_desc_esize(desc), scalar);
     bool min = insn->op == IR_VFMIN || insn->op == IR_VFMINNM;
-    unsigned x[2] = { fp_operand(e, insn, 0, false), fp_operand(e, insn, 1, false) };
+    unsigned x[2] = { x64_fp_operand(e, insn, 0, false), x64_fp_operand(e, insn, 1, false) };
     unsigned d = x64_xdef(e, id);
     X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
 
@@ -464,7 +464,7 @@ static void fp_fma(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Op op = XO_FMA231 + scalar + (variant & 2 ? 2 : 0) + (variant & 1 ? 4 : 0);
 
     for (unsigned k = 0; k < 3; k++) {
-        x[k] = fp_operand(e, insn, k, false);
+        x[k] = x64_fp_operand(e, insn, k, false);
     }
     if (e->ir->fp_flush && x[2] == 3) { /* which the checks use */
         e->xlocked |= 1u << x[0] | 1u << x[1] | 1u << 3;
@@ -495,7 +495,7 @@ static void fp_compare(X64Emit *e, unsigned id, const IrInsn *insn)
     bool scalar = ir_desc_width(desc) == IR_SCALAR;
     X64Op op = x64_fp_op(XO_CMPPS, ir_desc_esize(desc), scalar);
     unsigned variant = ir_desc_variant(desc);
-    unsigned x[2] = { fp_operand(e, insn, 0, false), fp_operand(e, insn, 1, false) };
+    unsigned x[2] = { x64_fp_operand(e, insn, 0, false), x64_fp_operand(e, insn, 1, false) };
     unsigned d = x64_xdef(e, id);
     X64Stub *s = x64_fp_slow(e, insn, d, x, 2);
 
@@ -530,7 +530,8 @@ bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
         fp_vlow(e, id, insn);
         return true;
     }
-    if (x64_fp_calls(e) || !ir_op_info[insn->op].is_vector || ir_desc_esize(insn->imm) < 2) {
+    if (x64_fp_calls(e) || !ir_op_info[insn->op].is_vector ||
+        ir_desc_esize(insn->imm) < (insn->op == IR_VFCVT ? 1 : 2)) {
         return false;
     }
     if (ir_desc_esize(insn->imm) == 3 && ir_desc_width(insn->imm) == IR_W64) {
@@ -547,6 +548,7 @@ bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
     case IR_VFADD:
     case IR_VFSUB:
     case IR_VFMUL:
+    case IR_VFMULX:
     case IR_VFDIV:
         x64_flags_save(e);
         fp_arith(e, id, insn);
@@ -567,6 +569,6 @@ bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
         fp_compare(e, id, insn);
         return true;
     default:
-        return x64_fp_convert(e, id, insn);
+        return x64_fp_estimate(e, id, insn) || x64_fp_convert(e, id, insn);
     }
 }

@@ -57,11 +57,12 @@ static const uint64_t fp_special64[] = {
     0x47effffff0000000, 0x4330000000000001, 0x4320000000000001, 0x0008000000000000,
 };
 static const uint32_t fp_special32[] = {
-    0x00000000, 0x00000001, 0x007fffff, 0x00800000, 0x00800001, 0x00ffffff, 0x01000000,
-    0x3f800000, 0x3f800001, 0x3f7fffff, 0x3f000000, 0x3effffff, 0x3fc00000, 0x40000000,
-    0x40400000, 0x4effffff, 0x4f000000, 0x4f7fffff, 0x4f800000, 0x5effffff, 0x5f000000,
-    0x5f800000, 0x7f7fffff, 0x7f800000, 0x7fc00000, 0x7fc12345, 0x7f800001, 0x7fa00000,
-    0x1f800000, 0x20000000, 0x5f7fffff, 0x33800000, 0x4b000001, 0x4a800001, 0x00400000,
+    0x00000000, 0x00000001, 0x007fffff, 0x00800000, 0x00800001, 0x00ffffff, 0x01000000, 0x3f800000,
+    0x3f800001, 0x3f7fffff, 0x3f000000, 0x3effffff, 0x3fc00000, 0x40000000, 0x40400000, 0x4effffff,
+    0x4f000000, 0x4f7fffff, 0x4f800000, 0x5effffff, 0x5f000000, 0x5f800000, 0x7f7fffff, 0x7f800000,
+    0x7fc00000, 0x7fc12345, 0x7f800001, 0x7fa00000, 0x33000000, 0x33000001, 0x387fe000, 0x387ff000,
+    0x387fffff, 0x38800000, 0x38801000, 0x477fe000, 0x477fefff, 0x477ff000, 0x1f800000, 0x20000000,
+    0x5f7fffff, 0x33800000, 0x4b000001, 0x4a800001, 0x00400000,
 };
 
 static unsigned fp_n_values(unsigned esize)
@@ -235,10 +236,11 @@ static void fp_arithmetic(const char *tier, bool flush)
         uint16_t op;
         uint8_t n_args, variants;
     } rows[] = {
-        { IR_VFADD, 2, 1 },   { IR_VFSUB, 2, 1 },  { IR_VFMUL, 2, 1 }, { IR_VFDIV, 2, 1 },
-        { IR_VFMIN, 2, 1 },   { IR_VFMAX, 2, 1 },  { IR_VFCMP, 2, 3 }, { IR_VFMINNM, 2, 1 },
-        { IR_VFMAXNM, 2, 1 }, { IR_VFMULX, 2, 1 }, { IR_VFMA, 3, 4 },  { IR_VFSQRT, 1, 1 },
-        { IR_VFRINT, 1, 2 },  { IR_VFABS, 1, 1 },  { IR_VFNEG, 1, 1 },
+        { IR_VFADD, 2, 1 },   { IR_VFSUB, 2, 1 },    { IR_VFMUL, 2, 1 },   { IR_VFDIV, 2, 1 },
+        { IR_VFMIN, 2, 1 },   { IR_VFMAX, 2, 1 },    { IR_VFCMP, 2, 3 },   { IR_VFMINNM, 2, 1 },
+        { IR_VFMAXNM, 2, 1 }, { IR_VFMULX, 2, 1 },   { IR_VFMA, 3, 4 },    { IR_VFSQRT, 1, 1 },
+        { IR_VFRECPE, 1, 1 }, { IR_VFRSQRTE, 1, 1 }, { IR_VFRECPS, 2, 1 }, { IR_VFRSQRTS, 2, 1 },
+        { IR_VFRINT, 1, 2 },  { IR_VFABS, 1, 1 },    { IR_VFNEG, 1, 1 },
     };
     FpRun *r = fp_new(tier, flush);
 
@@ -349,6 +351,46 @@ TEST(x64_fp, flushes_as_the_reference)
 {
     fp_arithmetic(NULL, true);
     fp_conversions(NULL, true);
+}
+
+/* Is an instruction with a VEX prefix of 3 bytes, of this map and opcode, in the block? */
+static bool fp_has(const FpRun *r, unsigned map, uint8_t opcode)
+{
+    const uint8_t *p = r->block.host_entry, *end = p + r->block.host_size;
+
+    for (; p + 4 < end; p++) {
+        if (p[0] == 0xc4 && (p[1] & 0x1f) == map && p[3] == opcode) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TEST(x64_fp, instructions)
+{
+    static const struct {
+        uint16_t op;
+        uint8_t esize, width, variant, n_args, map, opcode;
+    } rows[] = {
+        { IR_VFRECPS, 2, IR_W128, 0, 2, 2, 0xbc },  { IR_VFRECPS, 3, IR_SCALAR, 0, 2, 2, 0xbd },
+        { IR_VFRSQRTS, 2, IR_W64, 0, 2, 2, 0xbc },  { IR_VFRECPE, 2, IR_W128, 0, 1, 2, 0x90 },
+        { IR_VFRSQRTE, 3, IR_W128, 0, 1, 2, 0x91 }, { IR_VFCVT, 1, IR_W64, 2, 1, 3, 0x1d },
+        { IR_VFCVT, 1, IR_SCALAR, 2, 1, 3, 0x1d },  { IR_VFMA, 2, IR_W128, 0, 3, 2, 0xb8 },
+    };
+    FpRun *r = fp_new("v3", false);
+
+    if (!r) {
+        test_skip("no executable memory, or an old CPU");
+        return;
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(rows); n++) {
+        IrDesc d = ir_desc(rows[n].esize, (IrWidth)rows[n].width);
+
+        EXPECT(fp_emit(r, (IrOpcode)rows[n].op, ir_desc_with_variant(d, rows[n].variant),
+                       rows[n].n_args, false));
+        EXPECT(fp_has(r, rows[n].map, rows[n].opcode));
+    }
+    fp_free(r);
 }
 
 static bool fp_holds(unsigned nzcv, IrCond cond)

@@ -206,11 +206,12 @@ typedef struct X64Emit {
     const X64Layout *lay;
     const X64Thunks *thunk;
     const X64Features *feat;
-    int64_t base;    /* offset of a.start in the code cache */
-    unsigned i;      /* current instruction */
-    unsigned killed; /* the last instruction whose operands were released */
-    unsigned guest;  /* current guest instruction */
-    uint32_t locked; /* registers of the current operands: not evicted */
+    const struct X64Estimates *est; /* NULL in tests */
+    int64_t base;                   /* offset of a.start in the code cache */
+    unsigned i;                     /* current instruction */
+    unsigned killed;                /* the last instruction whose operands were released */
+    unsigned guest;                 /* current guest instruction */
+    uint32_t locked;                /* registers of the current operands: not evicted */
     uint32_t xlocked;
     uint16_t flags_id;      /* bundle in EFLAGS; 0: none */
     uint8_t flags_inverted; /* 1: CF is "not C"; X64_FLAGS_FCMP */

@@ -17,6 +17,7 @@ typedef struct X64Host {
     X64Layout lay;
     X64Thunks thunk;
     X64Features feat;
+    X64Estimates est;
     TcgLeave (*enter)(Cpu *cpu, void *entry);
     Mutex lock;
     X64Emit *idle; /* an emitter that no thread uses, guarded by `lock` */
@@ -101,6 +102,7 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
                     "the code cache is too small for the x86_64 back end");
         return false;
     }
+    x64_estimates_init(&h->est);
     mutex_init(&h->lock);
     cache->n_prologue = n;
     cache->entry_none = (uintptr_t)cache->rx + h->thunk.none;
@@ -135,6 +137,7 @@ static X64Emit *x64_emitter_take(TcgCache *cache)
         e->lay = &h->lay;
         e->thunk = &h->thunk;
         e->feat = &h->feat;
+        e->est = &h->est;
         e->counters = cache->counters;
     }
     return e;
