@@ -189,6 +189,14 @@ extern const TcgHost tcg_host_interp;
 extern const TcgHost tcg_host_x86_64;
 
 /*
+ * What the run loop would do after this exit (NEXT, LOOP or RAISED; the Cpu is as enter() leaves
+ * it), done without leaving, if it is what happens all day: where to go on (pc_page is set). NULL:
+ * leave, as tc->leave_as says. May change all state but the floating-point environment of the
+ * host's unit.
+ */
+void *tcg_go_on(Cpu *cpu, unsigned leave);
+
+/*
  * Slow paths: any address, any alignment, both pages checked before a store, devices, big-endian,
  * atomics. @memop is an IrMemOp. On a fault cpu->raised is set and the value is to be ignored: the
  * caller leaves with TCG_LEAVE_RAISED. Values are sign-extended to 64 bits where the memop says.

@@ -22,6 +22,7 @@ static const StatRow stat_rows[] = {
     STAT("translation", "host bytes", host_bytes),
     STAT("translation", "translation time ns", translate_ns),
     STAT("run loop", "entries", enters),
+    STAT("run loop", "went on in place", went_on),
     STAT("run loop", "left: no such address", left[TCG_LEAVE_NEXT]),
     STAT("run loop", "left: not linked", left[TCG_LEAVE_LINK]),
     STAT("run loop", "left: poll", left[TCG_LEAVE_REQUEST]),

@@ -190,7 +190,7 @@ typedef struct TcgPageCopy {
 typedef struct TcgStats {
     uint64_t translations, guest_insns, host_bytes, translate_ns;
     uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
-    uint64_t interrupts, exceptions, enters, space_switches;
+    uint64_t interrupts, exceptions, enters, went_on, space_switches;
     uint64_t code_fills, code_flushes, view_clears;
     uint64_t left[8]; /* by TcgLeave */
     uint64_t tlb_kept_hits, tlb_large_hits, tlb_settles, tlb_unparks, tlb_resizes;
@@ -271,11 +271,12 @@ typedef struct TcgCpu {
     uint32_t leave_restart; /* after TCG_LEAVE_RAISED: restart word of the instruction */
     TcgBlock *one_shot;     /* translation that is not kept */
     bool halted;            /* tcg_halt was called */
-    bool exit_soon;
-    bool traced; /* each entry of a block is logged */
-    bool icount; /* executed instructions are counted (core/icount.h) */
-    bool alone;  /* the block that runs is one instruction, and nothing runs after it */
-    bool retry;  /* the next block is to be like that */
+    bool go_on;       /* what ends a block may be done without leaving generated code (tcg_go_on) */
+    uint8_t leave_as; /* TcgLeave, after tcg_go_on gave NULL */
+    bool traced;      /* each entry of a block is logged */
+    bool icount;      /* executed instructions are counted (core/icount.h) */
+    bool alone;       /* the block that runs is one instruction, and nothing runs after it */
+    bool retry;       /* the next block is to be like that */
     bool in_code;
     uint32_t stress_random;
     TcgStats stats;

@@ -276,3 +276,37 @@ TEST(tcg, stale_translation_is_dropped)
     }
     tcg_bench_free(&b);
 }
+
+/* 1000 calls of the kernel: SVC, a vector that returns. */
+static const uint32_t code_svc[] = {
+    0xd2800000, 0xd4000001, 0x91000400, 0xf10fa01f, 0x54ffffa1, 0xd503207f, 0x17ffffff,
+};
+
+static void tcg_test_svc(const char *options, bool in_place)
+{
+    enum { VECTORS = 0x800, CURRENT_SPX = 0x200 };
+    static const uint32_t eret = 0xd69f03e0;
+    Bench b;
+
+    if (tcg_bench_new(&b, options)) {
+        const TcgStats *s = &tcg_cpu(&b.c->cpu)->stats;
+
+        aspace_write(machine_memory(b.m), BASE + VECTORS + CURRENT_SPX, &eret, 4, (MemAttrs){ 0 });
+        b.c->sys.vbar[1] = BASE + VECTORS;
+        tcg_bench_load(&b, code_svc, sizeof(code_svc));
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.exit, CPU_EXIT_HALTED);
+        EXPECT_EQ(b.c->x[0], 1000);
+        EXPECT_EQ(s->exceptions, 1000);
+        EXPECT(in_place ? s->enters < 50 && s->went_on >= 1990 : s->enters >= 2000);
+    }
+    tcg_bench_free(&b);
+}
+
+TEST(tcg, exceptions_and_returns_stay_in_generated_code)
+{
+    tcg_test_svc("backend=interp", false);
+#if defined(__x86_64__)
+    tcg_test_svc(NULL, true);
+#endif
+}

@@ -546,6 +546,70 @@ static void *tcg_next(Cpu *cpu, GuestVirt pc, bool debug, TcgLeave last)
     return b->host_entry;
 }
 
+static void tcg_interrupt(Cpu *cpu)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t pc = *tcg_pc(cpu);
+
+    if (cpu->target->interrupt_enter(cpu)) {
+        tcg_trace_exception(cpu, "an interrupt", pc);
+        tc->stats.interrupts++;
+        tc->halted = false;
+        tc->leave_exit = NULL; /* it leads to where the interrupt came, not to the vector */
+    }
+}
+
+/* The exit itself, but for what looks the target up. */
+static void tcg_go_on_exit(Cpu *cpu, unsigned leave)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+
+    if (leave == TCG_LEAVE_NEXT && cpu->target->jump_pc) {
+        *tcg_pc(cpu) = cpu->target->jump_pc(cpu, *tcg_pc(cpu));
+    }
+    if (leave == TCG_LEAVE_RAISED) {
+        if (cpu->target->restore) {
+            cpu->target->restore(cpu, tc->leave_restart);
+        }
+        tcg_deliver(cpu);
+    }
+    tc->leave_exit = NULL;
+    if (cpu_lines(cpu)) {
+        tcg_interrupt(cpu);
+    }
+}
+
+void *tcg_go_on(Cpu *cpu, unsigned leave)
+{
+    TcgCpu *tc = tcg_cpu(cpu);
+    uint64_t pc, mode;
+    void *host;
+
+    tc->leave_as = (uint8_t)leave;
+    if (!tc->go_on || cpu_requests(cpu) || --cpu->poll_counter < 0 || tc->halted ||
+        (leave == TCG_LEAVE_RAISED && cpu->raised != 1)) {
+        return NULL;
+    }
+    tcg_phase(tc, TCG_PHASE_LOOP);
+    tcg_go_on_exit(cpu, leave);
+    tc->leave_as = TCG_LEAVE_LOOP;
+    mode = cpu->target->mode_word(cpu);
+    if (mode != tc->mode_word) {
+        tcg_view_select(cpu, mode);
+    }
+    pc = *tcg_pc(cpu);
+    if (!tcg_find_entry(cpu, pc, &host)) {
+        host = NULL;
+    } else if (host) {
+        tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+        tc->stats.went_on++;
+        tcg_phase(tc, TCG_PHASE_CODE);
+    } else {
+        tcg_deliver(cpu);
+    }
+    return host;
+}
+
 static AccelExit tcg_run_loop(Cpu *cpu)
 {
     TcgCpu *tc = tcg_cpu(cpu);
@@ -566,13 +630,8 @@ static AccelExit tcg_run_loop(Cpu *cpu)
         if (tc->icount && tcg_icount_over(cpu)) {
             return ACCEL_EXIT_REQUEST;
         }
-        pc = *tcg_pc(cpu);
-        if (cpu_lines(cpu) && !(cpu->single_step && cpu->step_no_irq) &&
-            cpu->target->interrupt_enter(cpu)) {
-            tcg_trace_exception(cpu, "an interrupt", pc);
-            tc->stats.interrupts++;
-            tc->halted = false;
-            tc->leave_exit = NULL; /* it leads to where the interrupt came, not to the vector */
+        if (cpu_lines(cpu) && !(cpu->single_step && cpu->step_no_irq)) {
+            tcg_interrupt(cpu);
         }
         if (tc->halted) {
             tc->halted = false;
@@ -604,6 +663,7 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             tcg_deliver(cpu);
         } else {
             tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+            tc->go_on = !cpu->single_step && !cpu->breakpoints->len && !tc->icount && !tc->traced;
             tcg_phase(tc, TCG_PHASE_CODE);
             leave = tc->tcg->host->enter(cpu, host);
             tcg_phase(tc, TCG_PHASE_LOOP);

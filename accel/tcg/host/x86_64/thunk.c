@@ -153,7 +153,8 @@ static uint32_t x64_thunk_begin(X64Asm *a)
     return x64_pos(a);
 }
 
-static void x64_thunks_exits(X64Asm *a, X64Thunks *t, const X64Layout *lay, X64Label *leave)
+static void x64_thunks_exits(X64Asm *a, X64Thunks *t, const X64Layout *lay, X64Label *leave,
+                             X64Label *go_on)
 {
     t->exit_link = x64_thunk_begin(a);
     x64_rm(a, XO_MOV_RM_R | X_W, RAX, x64_env(lay->leave_exit));
@@ -163,13 +164,31 @@ static void x64_thunks_exits(X64Asm *a, X64Thunks *t, const X64Layout *lay, X64L
     t->exit_request_at = x64_thunk_begin(a);
     x64_thunk_exit(a, lay, true, TCG_LEAVE_REQUEST, leave);
     t->exit_next_at = x64_thunk_begin(a);
-    x64_thunk_exit(a, lay, true, TCG_LEAVE_NEXT, leave);
+    x64_thunk_exit(a, lay, true, TCG_LEAVE_NEXT, go_on);
     t->exit_next = x64_thunk_begin(a);
-    x64_thunk_exit(a, lay, false, TCG_LEAVE_NEXT, leave);
+    x64_thunk_exit(a, lay, false, TCG_LEAVE_NEXT, go_on);
     t->exit_loop = x64_thunk_begin(a);
-    x64_thunk_exit(a, lay, false, TCG_LEAVE_LOOP, leave);
+    x64_thunk_exit(a, lay, false, TCG_LEAVE_LOOP, go_on);
     t->exit_loop_at = x64_thunk_begin(a);
-    x64_thunk_exit(a, lay, true, TCG_LEAVE_LOOP, leave);
+    x64_thunk_exit(a, lay, true, TCG_LEAVE_LOOP, go_on);
+}
+
+/* eax: why the block ended; the pc and the pins are in the Cpu. */
+static void x64_thunk_go_on(X64Asm *a, const X64Layout *lay, X64Label *leave)
+{
+    X64Label found = X64_LABEL;
+
+    x64_rm(a, XO_LEA | X_W, RDI, x64_env(lay->cpu));
+    x64_mov_rr(a, false, RSI, RAX);
+    x64_mov_imm(a, RAX, (uintptr_t)tcg_go_on);
+    x64_rr(a, 0xff, 2, RAX);         /* call rax */
+    x64_rr(a, 0x85 | X_W, RAX, RAX); /* test */
+    x64_jcc(a, CC_NE, &found);
+    x64_rm(a, XO_MOVZX8, RAX, x64_env(lay->leave_as));
+    x64_jmp(a, leave);
+    x64_bind(a, &found);
+    x64_pins_load(a, lay);
+    x64_rr(a, 0xff, 4, RAX); /* jmp rax */
 }
 
 /* What stands in tables of entries where no block begins: pc_page is that of the table. */
@@ -185,7 +204,7 @@ static void x64_thunks_none(X64Asm *a, X64Thunks *t)
 size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room)
 {
     X64Asm a = { .start = buf, .p = buf, .end = buf + room };
-    X64Label leave = X64_LABEL, raised = X64_LABEL, slow_raised = X64_LABEL;
+    X64Label leave = X64_LABEL, raised = X64_LABEL, slow_raised = X64_LABEL, go_on = X64_LABEL;
 
     t->enter = x64_thunk_begin(&a);
     x64_thunk_enter(&a, lay);
@@ -207,8 +226,8 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_bind(&a, &slow_raised); /* pins and pc are in the Cpu */
     x64_pop(&a, RAX);
     x64_mov_imm(&a, RAX, TCG_LEAVE_RAISED);
-    x64_jmp(&a, &leave);
-    x64_thunks_exits(&a, t, lay, &leave);
+    x64_jmp(&a, &go_on);
+    x64_thunks_exits(&a, t, lay, &leave, &go_on);
     t->raise_here = x64_thunk_begin(&a);
     x64_pins_spill(&a, lay);
     x64_bind(&a, &raised); /* pins are in the Cpu */
@@ -221,6 +240,8 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_alu_rm(&a, ALU_ADD, true, RCX, x64_env(lay->pc_page));
     x64_rm(&a, XO_MOV_RM_R | X_W, RCX, x64_env(lay->pc));
     x64_mov_imm(&a, RAX, TCG_LEAVE_RAISED);
+    x64_bind(&a, &go_on);
+    x64_thunk_go_on(&a, lay, &leave);
     x64_bind(&a, &leave);
     x64_thunk_leave(&a, lay);
     x64_thunks_none(&a, t);

@@ -50,7 +50,7 @@ typedef struct X64Layout {
     int32_t pc;    /* Target.pc_offset */
     int32_t flags; /* Target.flags_offset */
     int32_t fp;    /* IrFpState */
-    int32_t pc_page, poll, raised, leave_exit, leave_restart, host_stack, scratch;
+    int32_t pc_page, poll, raised, leave_exit, leave_as, leave_restart, host_stack, scratch;
     int32_t excl_addr, excl_size, excl_val;
     int32_t consts; /* X64FpConst */
     int32_t tlb_mask[X64_MODES], tlb_read[X64_MODES], tlb_write[X64_MODES];

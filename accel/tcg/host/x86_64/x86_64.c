@@ -41,6 +41,7 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         .raised = cpu + (int32_t)offsetof(Cpu, raised),
         .pc_page = x64_tc_disp(cpu, offsetof(TcgCpu, pc_page)),
         .leave_exit = x64_tc_disp(cpu, offsetof(TcgCpu, leave_exit)),
+        .leave_as = x64_tc_disp(cpu, offsetof(TcgCpu, leave_as)),
         .leave_restart = x64_tc_disp(cpu, offsetof(TcgCpu, leave_restart)),
         .host_stack = x64_tc_disp(cpu, offsetof(TcgCpu, host_stack)),
         .scratch = x64_tc_disp(cpu, offsetof(TcgCpu, scratch)),
