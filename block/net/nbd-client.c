@@ -35,6 +35,7 @@ static bool nbd_send(BlockStream *s, uint32_t option, const void *data, uint32_t
 }
 
 typedef struct NbdReply {
+    bool zeroes; /* the server sends 124 zeros after its answer to EXPORT_NAME */
     uint32_t type, len;
     uint8_t data[NBD_REPLY_MAX + 1]; /* with a zero after the last */
 } NbdReply;
@@ -93,7 +94,7 @@ static bool nbd_refused(const NbdReply *r, const char *what, GError **err)
                      *said ? ")" : "");
 }
 
-static bool nbd_hello(BlockStream *s, GError **err)
+static bool nbd_hello(BlockStream *s, bool *zeroes, GError **err)
 {
     uint8_t head[18], flags[4];
     uint32_t answer;
@@ -117,6 +118,7 @@ static bool nbd_hello(BlockStream *s, GError **err)
     if (!(get_be16(head + 16) & NBD_FIXED_NEWSTYLE)) {
         return error_set(err, "the NBD server does not speak the fixed newstyle handshake");
     }
+    *zeroes = !(get_be16(head + 16) & NBD_NO_ZEROES);
     answer = NBD_FIXED_NEWSTYLE | (get_be16(head + 16) & NBD_NO_ZEROES);
     put_be32(flags, answer);
     return nbd_io(stream_write(s, flags, 4), err);
@@ -125,7 +127,7 @@ static bool nbd_hello(BlockStream *s, GError **err)
 static bool nbd_hello_tls(BlockStream *s, TlsCreds *creds, const char *host, NbdReply *r,
                           GError **err)
 {
-    if (!nbd_hello(s, err)) {
+    if (!nbd_hello(s, &r->zeroes, err)) {
         return false;
     }
     if (!creds) {
@@ -288,7 +290,8 @@ static bool nbd_go(BlockStream *s, uint32_t option, const char *name, NbdInfo *o
 }
 
 /* What servers older than GO know: no answer but the data, or the end of the connection. */
-static bool nbd_export_name(BlockStream *s, const char *name, NbdInfo *out, GError **err)
+static bool nbd_export_name(BlockStream *s, const char *name, bool zeroes, NbdInfo *out,
+                            GError **err)
 {
     uint8_t data[10];
 
@@ -300,7 +303,7 @@ static bool nbd_export_name(BlockStream *s, const char *name, NbdInfo *out, GErr
     }
     out->size = get_be64(data);
     out->flags = get_be16(data + 8);
-    return true;
+    return !zeroes || nbd_io(stream_skip(s, 124), err);
 }
 
 static bool nbd_check_info(NbdInfo *i, GError **err)
@@ -336,7 +339,8 @@ bool nbd_client_start(BlockStream *s, TlsCreds *creds, const char *host, const c
         (out->structured && context &&
          !nbd_contexts(s, NBD_OPT_SET_META_CONTEXT, export_name, context, out, r, err)) ||
         !nbd_go(s, NBD_OPT_GO, export_name, out, r, &known, err) ||
-        (!known && !nbd_export_name(s, export_name, out, err)) || !nbd_check_info(out, err)) {
+        (!known && !nbd_export_name(s, export_name, r->zeroes, out, err)) ||
+        !nbd_check_info(out, err)) {
         nbd_info_deinit(out);
         return false;
     }
