@@ -61,13 +61,10 @@ void block_bitmap_abdicate(BlockBitmap *b);
 
 /* ---- For the core ---- */
 
-typedef struct BlockBitmapList {
-    BlockBitmap *first;
-} BlockBitmapList;
-BlockBitmapList *block_node_bitmaps(BlockNode *n);
 /* After a write, zero or discard of @n, whatever its result. */
 void block_bitmaps_dirty(BlockNode *n, uint64_t off, uint64_t len);
-NODISCARD bool block_bitmaps_resize(BlockNode *n, uint64_t size);
+/* False: no memory; the bitmap is inconsistent from then on. */
+bool block_bitmaps_resize(BlockNode *n, uint64_t size);
 void block_bitmaps_free(BlockNode *n);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef BLOCK_CORE_CORE_PRIV_H
 #define BLOCK_CORE_CORE_PRIV_H
 
+#include "block/core/bitmap.h"
 #include "block/core/driver.h"
 
 enum {
@@ -88,6 +89,8 @@ struct BlockNode {
     FiberQueue idle, undrained;
     GPtrArray *drain_sets; /* of GPtrArray of BlockNode *, one for each drain */
 
+    BlockBitmap *bitmaps;
+
     uint64_t written, flushed; /* counts of writes ended, and at the last flush's start */
     bool flushing;
     FiberQueue flush_queue;
@@ -99,7 +102,8 @@ struct BlockNode {
 struct BlockGraph {
     IoLoop *loop;
     BlockNode *first, **last;
-    unsigned names; /* made for nodes without one */
+    unsigned names;      /* made for nodes without one */
+    GHashTable *objects; /* by KIND:ID, of GraphObject; NULL: none yet */
     BlockEventFn *on_event;
     void *opaque;
 };

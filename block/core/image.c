@@ -119,6 +119,7 @@ bool block_node_resize(BlockNode *n, uint64_t size, bool exact, BlockPrealloc pr
         n->size = n->size == old ? size : n->size;
         n->written++;
         engine_forget(n, MIN(old, size), UINT64_MAX / 2);
+        block_bitmaps_resize(n, n->size);
         ok = image_hide_backing(n, old, err);
     }
     block_node_undrain(n);

@@ -39,8 +39,60 @@ void block_graph_free(BlockGraph *g)
     if (g->first) {
         ioloop_run(g->loop, graph_close, g);
     }
+    g_clear_pointer(&g->objects, g_hash_table_unref);
     g_free(g);
 }
+
+/* ---- Objects ---- */
+
+typedef struct GraphObject {
+    void *object;
+    GDestroyNotify free;
+} GraphObject;
+
+static void graph_object_free(void *p)
+{
+    GraphObject *o = p;
+
+    o->free(o->object);
+    g_free(o);
+}
+
+bool block_graph_add_object(BlockGraph *g, const char *kind, const char *id, void *take,
+                            GDestroyNotify free_fn, GError **err)
+{
+    g_autofree char *key = g_strdup_printf("%s:%s", kind, id);
+    GraphObject *o;
+
+    if (!g->objects) {
+        g->objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, graph_object_free);
+    }
+    if (g_hash_table_contains(g->objects, key)) {
+        free_fn(take);
+        return error_set(err, "there is a %s of id '%s' already", kind, id);
+    }
+    o = g_new(GraphObject, 1);
+    *o = (GraphObject){ take, free_fn };
+    g_hash_table_insert(g->objects, g_steal_pointer(&key), o);
+    return true;
+}
+
+void *block_graph_find_object(BlockGraph *g, const char *kind, const char *id)
+{
+    g_autofree char *key = g_strdup_printf("%s:%s", kind, id);
+    GraphObject *o = g->objects ? g_hash_table_lookup(g->objects, key) : NULL;
+
+    return o ? o->object : NULL;
+}
+
+bool block_graph_remove_object(BlockGraph *g, const char *kind, const char *id)
+{
+    g_autofree char *key = g_strdup_printf("%s:%s", kind, id);
+
+    return g->objects && g_hash_table_remove(g->objects, key);
+}
+
+/* ---- The graph ---- */
 
 IoLoop *block_graph_loop(BlockGraph *g)
 {
@@ -153,6 +205,7 @@ void block_node_delete(BlockNode *n)
     for (int i = 0; i < BLOCK_UNPACKED; i++) {
         g_free(n->unpacked[i].buf);
     }
+    block_bitmaps_free(n);
     g_array_free(n->children, TRUE);
     g_ptr_array_free(n->parents, TRUE);
     g_ptr_array_free(n->drain_sets, TRUE);

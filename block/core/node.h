@@ -49,6 +49,13 @@ typedef void BlockEventFn(void *opaque, BlockNode *n, BlockEvent event, const ch
 /* Who hears what happens beside requests; nobody at first. */
 void block_graph_on_event(BlockGraph *g, BlockEventFn *fn, void *opaque);
 
+/* What options name by id (secrets, TLS credentials): of a kind, owned by the graph. */
+NODISCARD bool block_graph_add_object(BlockGraph *g, const char *kind, const char *id, void *take,
+                                      GDestroyNotify free_fn, GError **err);
+void *block_graph_find_object(BlockGraph *g, const char *kind, const char *id);
+/* False: there is none. */
+bool block_graph_remove_object(BlockGraph *g, const char *kind, const char *id);
+
 /* ---- Opening ---- */
 
 typedef enum BlockOpenFlags {

@@ -222,7 +222,9 @@ static int request_write_done(BlockNode *n, uint64_t off, uint64_t len, unsigned
     n->written++;
     if (!ret && off + len > n->size) {
         n->size = off + len;
+        block_bitmaps_resize(n, n->size);
     }
+    block_bitmaps_dirty(n, off, len);
     if (!ret && (flags & BLOCK_REQ_FUA) && block_maps(n)) {
         ret = block_node_flush(n);
     }

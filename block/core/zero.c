@@ -128,7 +128,9 @@ int block_node_write_zeroes(BlockNode *n, uint64_t off, uint64_t len, unsigned f
     ret = zero_range(n, off, len, flags);
     if (!ret && off + len > n->size) {
         n->size = off + len;
+        block_bitmaps_resize(n, n->size);
     }
+    block_bitmaps_dirty(n, off, len);
     if (!ret && ((flags & BLOCK_REQ_FUA) || (n->flags & BLOCK_OPEN_WRITETHROUGH))) {
         ret = block_node_flush(n);
     }
@@ -168,6 +170,7 @@ int block_node_discard(BlockNode *n, uint64_t off, uint64_t len)
         track_end(n, &t);
         n->written++;
     }
+    block_bitmaps_dirty(n, off, len);
     block_leave(n);
     return ret == -ENOTSUP ? 0 : ret;
 }

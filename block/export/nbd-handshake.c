@@ -37,7 +37,7 @@ static uint16_t nbd_export_flags(const NbdClient *c, const NbdExport *e)
 
     flags |=
         e->writable ? NBD_SEND_TRIM | NBD_SEND_WRITE_ZEROES | NBD_SEND_FAST_ZERO : NBD_READ_ONLY;
-    flags |= !e->writable || e->multi ? NBD_CAN_MULTI_CONN : 0;
+    flags |= e->multi ? NBD_CAN_MULTI_CONN : 0;
     return flags | (c->structured ? NBD_SEND_DF : 0);
 }
 

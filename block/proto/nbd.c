@@ -411,9 +411,13 @@ static bool nbd_accept(BlockNode *n, GError **err)
                          s->context);
     }
     if (block_node_flags(n) & BLOCK_OPEN_WRITE && s->info.flags & NBD_READ_ONLY) {
-        return error_set(err,
-                         "the NBD server's export '%s' is read-only: open it with read-only=on",
-                         s->export_name);
+        if (block_auto_read_only(n)) {
+            block_set_read_only(n);
+        } else {
+            return error_set(err,
+                             "the NBD server's export '%s' is read-only: open it with read-only=on",
+                             s->export_name);
+        }
     }
     block_set_align(n, s->info.min_block);
     block_set_zero_limits(n, s->info.min_block, 0);
@@ -462,7 +466,7 @@ static const BlockOption nbd_options[] = {
 static const char *const nbd_prefixes[] = { "nbd",      "nbd+tcp",   "nbd+unix", "nbds",
                                             "nbds+tcp", "nbds+unix", NULL };
 
-const BlockDriver block_nbd = {
+const BlockDriver block_nbd_driver = {
     .name = "nbd",
     .doc = "a disk on an NBD server",
     .kind = BLOCK_PROTOCOL,
