@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one command: picks the tool by subcommand, or by the name it is called by. */
 #include "cli/config.h"
+#include "cli/nbd.h"
 #include "cli/system.h"
 #include "monitor/monitor.h"
 #include "util/suggest.h"
@@ -9,11 +10,14 @@
 #include <string.h>
 
 static const char *const main_archs[] = { "aarch64" };
-static const char *const main_tools[] = { "system", "manual", "reference", "help", "version" };
+static const char *const main_tools[] = {
+    "system", "nbd", "manual", "reference", "help", "version"
+};
 
 static int main_help(void)
 {
     puts("usage: tinamou system ARCH [OPTIONS]   run a machine (aarch64); --help lists options\n"
+         "       tinamou nbd FILE                serve a disk image to NBD clients\n"
          "       tinamou version                 show the version\n"
          "       tinamou manual                  the manual page, as troff\n"
          "       tinamou reference               the monitor's commands, as Markdown\n"
@@ -56,7 +60,13 @@ int main(int argc, char **argv)
     if (g_str_has_prefix(name, "qemu-system-")) {
         return main_system(name, name + strlen("qemu-system-"), argc - 1, argv + 1);
     }
+    if (!strcmp(name, "qemu-nbd")) {
+        return nbd_main(name, argc, argv);
+    }
     tool += strspn(tool, "-");
+    if (!strcmp(tool, "nbd")) {
+        return nbd_main("tinamou nbd", argc - 1, argv + 1);
+    }
     if (!strcmp(tool, "system") && argc == 2) {
         fputs("tinamou: an architecture is missing: tinamou system aarch64 ...\n", stderr);
         return 1;
