@@ -676,10 +676,10 @@ int nbd_main(const char *prog, int argc, char **argv)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before there are threads, which inherit it */
     ret = nbd_parse(&t, argc, argv);
     g_ptr_array_add(t.bitmaps, NULL);
     if (!ret) {
-        pthread_sigmask(SIG_BLOCK, &set, NULL);
         ioloop_run(t.loop, nbd_run, &t);
         ret = t.status;
     }

@@ -296,7 +296,13 @@ BlockStream *stream_accept(int listener, int *error)
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            io_wait_fd(listener, POLLIN, 0);
+            int events = io_wait_fd(listener, POLLIN, 0);
+
+            /* A local socket that was shut says so here alone. */
+            if (events < 0 || events & (POLLHUP | POLLERR | POLLNVAL)) {
+                *error = -ECANCELED;
+                return NULL;
+            }
         } else if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO) {
             *error = -errno;
             return NULL;

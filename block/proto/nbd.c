@@ -338,7 +338,8 @@ static int nbd_discard(BlockNode *n, uint64_t off, uint64_t len)
 static int nbd_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
 {
     Nbd *s = block_priv(n);
-    NbdSlot ask = { .command = NBD_CMD_BLOCK_STATUS, .off = off };
+    uint64_t before = off % s->info.min_block, most = (1ull << 31) - s->info.min_block;
+    NbdSlot ask = { .command = NBD_CMD_BLOCK_STATUS, .off = off - before };
     int ret;
 
     *out = (BlockStatus){ .bits = BLOCK_STATUS_DATA | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET,
@@ -348,12 +349,12 @@ static int nbd_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out
     if (!s->info.has_context) {
         return 0;
     }
-    ask.len = min_u64(len, 1u << 31);
+    ask.len = bits_align_up(before + min_u64(len, most), s->info.min_block);
     ret = nbd_request(n, &ask, NBD_CMD_FLAG_REQ_ONE);
-    if (ret || !ask.state_len) {
+    if (ret || ask.state_len <= before) {
         return ret == -EIO ? ret : 0; /* a server that will not tell: it is all data */
     }
-    out->len = ask.state_len;
+    out->len = min_u64(ask.state_len - before, len);
     if (s->context) { /* a dirty bitmap, as qemu-img map shows one */
         out->bits &= ask.state & NBD_STATE_DIRTY ? ~(unsigned)BLOCK_STATUS_DATA : ~0u;
         return 0;
