@@ -54,7 +54,7 @@ struct TcgBlock {
     uint16_t n_guest;
     uint32_t n_exits;
     TcgExit *exits;
-    IrGuestInsn *guest; /* n_guest entries: delta and restart */
+    IrGuestInsn *guest; /* n_guest entries: delta and restart; NULL: nobody wants them */
     void *host_entry;   /* given to TcgHost.enter; the generated code's address */
     void *link_entry;   /* the host's: where chained exits enter (IR_LINKED) */
     uint32_t host_size;
@@ -147,14 +147,15 @@ typedef struct TcgHost {
     const char *doc;
     uint16_t elf_machine; /* of the code, as in an ELF header */
     bool needs_code;      /* wants cache->rw and rx */
+    bool needs_guest;     /* wants TcgBlock.guest when the block runs */
     /* Emit what is shared by all blocks at cache->rw; sets cache->n_prologue. */
     bool (*init)(TcgCache *cache, const Target *target, GError **err);
     void (*free)(TcgCache *cache);
     /*
-     * Make host code of @ir. @block has its key, n_guest and guest[]; the host fills n_exits,
-     * exits[] (owner, delta, its own fields), host_entry, host_size, and marks if want_marks.
-     * False: the chunk is full; nothing has changed. Context: the vCPU's thread; runs in parallel
-     * with others.
+     * Make host code of @ir. @block has its key and n_guest (guest[]: needs_guest); the host fills
+     * n_exits, exits[] (owner, delta, its own fields), host_entry, host_size, and marks if
+     * want_marks. False: the chunk is full; nothing has changed. Context: the vCPU's thread; runs
+     * in parallel with others.
      */
     bool (*emit)(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block);
     /*

@@ -188,7 +188,7 @@ typedef struct TcgPageCopy {
 } TcgPageCopy;
 
 typedef struct TcgStats {
-    uint64_t translations, guest_insns, host_bytes, translate_ns;
+    uint64_t translations, guest_insns, host_bytes, translate_cycles;
     uint64_t lookups, links, tlb_fills, tlb_flushes, page_flushes, mmio, slow, smc, retries;
     uint64_t interrupts, exceptions, enters, went_on, space_switches;
     uint64_t code_fills, code_flushes, view_clears;

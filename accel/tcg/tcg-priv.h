@@ -100,6 +100,7 @@ struct Tcg {
     uint64_t epoch;    /* atomic: counts retirements of chunks and of tables */
     uint64_t inserted; /* blocks */
     uint64_t evictions, invalidations;
+    uint64_t clock_cycles, clock_ns; /* the same time on two clocks */
     uint64_t filtered; /* stores to pages of code that met none; relaxed, may miss some */
     uint64_t to_checked, from_checked; /* pages */
     uint64_t failed_checks;
@@ -264,6 +265,9 @@ static inline void tcg_phase(TcgCpu *tc, TcgPhase phase)
         tcg_phase_begin(tc, phase);
     }
 }
+
+/* From here on the host's cycles are compared with time. */
+void tcg_clock_start(Tcg *t);
 
 /* AccelCounter rows of everything counted, to @out. */
 void tcg_stats(void *state, GArray *out);

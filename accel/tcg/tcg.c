@@ -5,8 +5,6 @@
 #include "core/icount.h"
 #include "util/options.h"
 
-#include <time.h>
-
 static const TcgHost *const tcg_hosts[] = {
 #if defined(__x86_64__)
     &tcg_host_x86_64,
@@ -155,6 +153,7 @@ static bool tcg_cpu_init(Cpu *cpu, GError **err)
             return false;
         }
         t->host_ready = true;
+        tcg_clock_start(t);
     }
     return true;
 }
@@ -222,11 +221,16 @@ static bool tcg_keep(TcgChunk *c, TcgBlock *b, const IrBlock *ir, const uint8_t 
     uint8_t *to = tcg_chunk_alloc(c, (size_t)__builtin_popcountll(b->granules) * GRANULE);
     bool ok = true;
 
-    b->guest = tcg_chunk_alloc(c, (ir->n_guest + 1) * sizeof(IrGuestInsn));
-    if (!to || !b->guest) {
+    if (!to) {
         return false;
     }
-    memcpy(b->guest, ir->guest, ir->n_guest * sizeof(IrGuestInsn));
+    if (c->cache->host->needs_guest || b->want_marks) {
+        b->guest = tcg_chunk_alloc(c, (ir->n_guest + 1) * sizeof(IrGuestInsn));
+        if (!b->guest) {
+            return false;
+        }
+        memcpy(b->guest, ir->guest, ir->n_guest * sizeof(IrGuestInsn));
+    }
     b->source = to;
     for (uint64_t g = b->granules; g; g &= g - 1, to += GRANULE) {
         memcpy(to, page + (size_t)__builtin_ctzll(g) * GRANULE, GRANULE);
@@ -265,14 +269,6 @@ static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, const uint8_t *page, u
         }
         CHECK(tries < 2);
     }
-}
-
-static uint64_t tcg_clock_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /*
@@ -319,7 +315,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     TcgCodePage p = *page; /* translating may look other pages up */
     unsigned delta = pc & (GUEST_PAGE_SIZE - 1);
     bool checked = tcg_page_is_checked(p.ram, p.ram_off);
-    uint64_t start = tcg_clock_ns();
+    uint64_t start = tc->tcg->host->cycles();
     const uint8_t *bytes;
     TcgBlock *b, *kept;
 
@@ -346,7 +342,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     tc->stats.translations++;
     tc->stats.guest_insns += b->n_guest;
     tc->stats.host_bytes += b->host_size;
-    tc->stats.translate_ns += tcg_clock_ns() - start;
+    tc->stats.translate_cycles += tc->tcg->host->cycles() - start;
     kept = tcg_block_insert(tc->tcg, b);
     tcg_phase(tc, TCG_PHASE_LOOP);
     return kept || !last ? kept : b;

@@ -488,6 +488,7 @@ const TcgHost tcg_host_interp = {
     .doc = "interprets the intermediate code: slow, the reference for the others",
     .init = interp_init,
     .free = interp_free,
+    .needs_guest = true,
     .emit = interp_emit,
     .enter = interp_enter,
     .link = interp_link,

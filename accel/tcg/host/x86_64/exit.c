@@ -243,12 +243,9 @@ void x64_exit_tails(X64Emit *e)
         if (!e->a.overflow) {
             __builtin_memcpy(e->a.start + r->patch, &rel, 4);
         }
-        x64_mov_imm(&e->a, RCX, (uint32_t)r->delta);
-        x64_op0(&e->a, 0x48); /* mov rax, imm64 */
-        x64_byte(&e->a, 0xb8);
-        r->imm = x64_pos(&e->a);
-        x64_u64(&e->a, 0);
-        x64_thunk_jmp(e, e->thunk->exit_link);
+        x64_thunk_call(e, e->thunk->exit_link);
+        r->record = x64_pos(&e->a);
+        x64_u32(&e->a, 0);
     }
 }
 

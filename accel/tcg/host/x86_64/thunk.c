@@ -157,6 +157,12 @@ static void x64_thunks_exits(X64Asm *a, X64Thunks *t, const X64Layout *lay, X64L
                              X64Label *go_on)
 {
     t->exit_link = x64_thunk_begin(a);
+    x64_pop(a, RAX);
+    x64_rm(a, XO_MOVSXD, RCX, x64_mem(RAX, 0));
+    x64_alu_rr(a, ALU_ADD, true, RAX, RCX);
+    x64_mov_imm(a, RCX, (uint64_t)lay->to_rw);
+    x64_alu_rr(a, ALU_ADD, true, RAX, RCX);
+    x64_rm(a, XO_MOV_R_RM, RCX, x64_mem(RAX, offsetof(TcgExit, delta)));
     x64_rm(a, XO_MOV_RM_R | X_W, RAX, x64_env(lay->leave_exit));
     x64_thunk_exit(a, lay, false, TCG_LEAVE_LINK, leave);
     t->exit_request = x64_thunk_begin(a);

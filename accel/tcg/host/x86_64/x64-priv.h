@@ -59,6 +59,7 @@ typedef struct X64Layout {
     uint32_t pin_base;          /* offset from the Cpu of the first word that pin_at speaks of */
     uint8_t pin_at[X64_PIN_AT]; /* by words of 8 bytes: number of the pin + 1; 0: none */
     int32_t pin[X64_MAX_PINS];  /* of the state pinned to x64_pin_reg[n] */
+    int64_t to_rw;              /* of an address of execution in the code cache that of writing */
     bool icount_on;             /* take executed instructions off a counter (TcgHost.enter) */
     int32_t icount_left, icount_rest;
     bool count_on; /* count what runs (count.c), here: */
@@ -76,7 +77,7 @@ typedef struct X64Thunks {
     uint32_t slow;            /* x64_slow_run() of the record behind the jump at the return address;
                                  every register is kept or a result */
     uint32_t slow_xmm;        /* the same with xmm4-15 */
-    uint32_t exit_link;       /* rax TcgExit, ecx delta */
+    uint32_t exit_link;       /* called: behind the call stands the distance of the TcgExit */
     uint32_t exit_request;    /* ecx delta */
     uint32_t exit_request_at; /* rax pc */
     uint32_t exit_next_at;    /* rax pc: not found */
@@ -185,9 +186,9 @@ typedef struct X64Addr {
 } X64Addr;
 
 typedef struct X64ExitRec {
-    uint32_t patch; /* offset in the block of the rel32 */
-    uint32_t tail;  /* offset of where it leads while not linked */
-    uint32_t imm;   /* offset of the 8 bytes that hold the TcgExit pointer */
+    uint32_t patch;  /* offset in the block of the rel32 */
+    uint32_t tail;   /* offset of where it leads while not linked */
+    uint32_t record; /* offset of 4 bytes that hold the distance of the TcgExit from there */
     int32_t delta;
 } X64ExitRec;
 

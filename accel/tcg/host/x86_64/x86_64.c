@@ -19,8 +19,7 @@ typedef struct X64Host {
     X64Features feat;
     X64Estimates est;
     TcgLeave (*enter)(Cpu *cpu, void *entry);
-    Mutex lock;
-    X64Emit *idle; /* an emitter that no thread uses, guarded by `lock` */
+    X64Emit *idle; /* atomic: an emitter that no thread uses */
 } X64Host;
 
 static int32_t x64_tc_disp(int32_t cpu, size_t offset)
@@ -97,6 +96,7 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
     x64_layout_init(&h->lay, target);
     h->lay.count_on = cache->counters;
     h->lay.icount_on = cache->icount;
+    h->lay.to_rw = cache->rw - cache->rx;
     n = x64_thunks_emit(&h->thunk, &h->lay, cache->rw, cache->size);
     if (!n) {
         g_set_error(err, g_quark_from_static_string("tcg"), 0,
@@ -104,7 +104,6 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
         return false;
     }
     x64_estimates_init(&h->est);
-    mutex_init(&h->lock);
     cache->n_prologue = n;
     cache->entry_none = (uintptr_t)cache->rx + h->thunk.none;
     cache->entry_none_step = X64_NONE_BYTES;
@@ -119,7 +118,6 @@ static void x64_free(TcgCache *cache)
 
     if (h) {
         x64_emit_free(h->idle);
-        mutex_deinit(&h->lock);
         g_free(h);
         cache->host_state = NULL;
     }
@@ -130,9 +128,7 @@ static X64Emit *x64_emitter_take(TcgCache *cache)
     X64Host *h = cache->host_state;
     X64Emit *e;
 
-    mutex_lock(&h->lock);
-    e = g_steal_pointer(&h->idle);
-    mutex_unlock(&h->lock);
+    e = __atomic_exchange_n(&h->idle, NULL, __ATOMIC_ACQUIRE);
     if (!e) {
         e = x64_emit_new();
         e->lay = &h->lay;
@@ -146,12 +142,7 @@ static X64Emit *x64_emitter_take(TcgCache *cache)
 
 static void x64_emitter_give(X64Host *h, X64Emit *e)
 {
-    mutex_lock(&h->lock);
-    if (!h->idle) {
-        h->idle = g_steal_pointer(&e);
-    }
-    mutex_unlock(&h->lock);
-    x64_emit_free(e);
+    x64_emit_free(__atomic_exchange_n(&h->idle, e, __ATOMIC_ACQ_REL));
 }
 
 /* Give the exits of the emitted block their records. False: no room. */
@@ -169,12 +160,14 @@ static bool x64_exits_make(TcgCache *cache, TcgChunk *chunk, TcgBlock *block, X6
     for (unsigned n = 0; n < e->exits->len; n++) {
         const X64ExitRec *r = &g_array_index(e->exits, X64ExitRec, n);
         TcgExit *x = &exits[n];
+        int32_t away;
 
         x->owner = block;
         x->delta = r->delta;
         x->patch = tcg_rx(cache, code + r->patch);
         x->host_stub = tcg_rx(cache, code + r->tail);
-        memcpy(code + r->imm, &x, sizeof(x));
+        away = (int32_t)((uint8_t *)x - (code + r->record));
+        memcpy(code + r->record, &away, sizeof(away));
     }
     block->exits = exits;
     block->n_exits = e->exits->len;
