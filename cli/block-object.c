@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/block-object.h"
 
+#include "block/core/secret.h"
 #include "block/net/tls-store.h"
 #include "util/suggest.h"
 
@@ -8,7 +9,8 @@
 
 bool block_object_add(BlockGraph *g, const char *text, GError **err)
 {
-    static const char *const types[] = { "tls-creds-x509", "tls-creds-psk", "tls-creds-anon" };
+    static const char *const types[] = { "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
+                                         "secret" };
     Options o = { 0 };
     const char *type;
     bool ok;
@@ -19,6 +21,8 @@ bool block_object_add(BlockGraph *g, const char *text, GError **err)
     type = options_get(&o, "qom-type");
     if (type && g_str_has_prefix(type, "tls-creds-")) {
         ok = block_tls_add(g, type, &o, err);
+    } else if (type && !strcmp(type, "secret")) {
+        ok = block_secret_add(g, &o, err);
     } else {
         g_autofree char *near = suggest_or_list(type ? type : "", types, G_N_ELEMENTS(types), 8);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one command: picks the tool by subcommand, or by the name it is called by. */
 #include "cli/config.h"
+#include "cli/img/img.h"
 #include "cli/nbd.h"
 #include "cli/system.h"
 #include "monitor/monitor.h"
@@ -10,19 +11,19 @@
 #include <string.h>
 
 static const char *const main_archs[] = { "aarch64" };
-static const char *const main_tools[] = {
-    "system", "nbd", "manual", "reference", "help", "version"
-};
+static const char *const main_tools[] = { "system",    "img",  "nbd",    "manual",
+                                          "reference", "help", "version" };
 
 static int main_help(void)
 {
     puts("usage: tinamou system ARCH [OPTIONS]   run a machine (aarch64); --help lists options\n"
+         "       tinamou img COMMAND [OPTIONS]   disk images: create, convert, check, ...\n"
          "       tinamou nbd FILE                serve a disk image to NBD clients\n"
          "       tinamou version                 show the version\n"
          "       tinamou manual                  the manual page, as troff\n"
          "       tinamou reference               the monitor's commands, as Markdown\n"
          "\n"
-         "Called as qemu-system-aarch64 it takes that program's options.");
+         "Called as qemu-system-aarch64, qemu-img or qemu-nbd it takes that program's options.");
     return 0;
 }
 
@@ -60,10 +61,16 @@ int main(int argc, char **argv)
     if (g_str_has_prefix(name, "qemu-system-")) {
         return main_system(name, name + strlen("qemu-system-"), argc - 1, argv + 1);
     }
+    if (!strcmp(name, "qemu-img")) {
+        return img_main(name, argc, argv);
+    }
     if (!strcmp(name, "qemu-nbd")) {
         return nbd_main(name, argc, argv);
     }
     tool += strspn(tool, "-");
+    if (!strcmp(tool, "img")) {
+        return img_main("tinamou img", argc - 1, argv + 1);
+    }
     if (!strcmp(tool, "nbd")) {
         return nbd_main("tinamou nbd", argc - 1, argv + 1);
     }
@@ -81,7 +88,7 @@ int main(int argc, char **argv)
         return main_print(g_strdup("tinamou " TINAMOU_VERSION "\nbuilt " TINAMOU_FEATURES "\n"));
     }
     if (!strcmp(tool, "manual")) {
-        return main_print(option_manual());
+        return main_print(option_manual()) || main_print(img_manual());
     }
     if (!strcmp(tool, "reference")) {
         return main_print(mon_reference());

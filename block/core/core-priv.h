@@ -104,6 +104,7 @@ struct BlockGraph {
     BlockNode *first, **last;
     unsigned names;      /* made for nodes without one */
     GHashTable *objects; /* by KIND:ID, of GraphObject; NULL: none yet */
+    GHashTable *secrets; /* secret.c's; NULL: none */
     BlockEventFn *on_event;
     void *opaque;
 };

@@ -137,6 +137,10 @@ struct BlockDriver {
     bool (*snapshot_create)(BlockNode *n, BlockSnapshot *s, GError **err);
     bool (*snapshot_apply)(BlockNode *n, const char *id_or_name, GError **err);
     bool (*snapshot_delete)(BlockNode *n, const char *id_or_name, GError **err);
+    /* Read-only nodes: shows the disk as it was at a snapshot from now on. */
+    bool (*snapshot_view)(BlockNode *n, const char *id_or_name, GError **err);
+    /* Forget all data: what reads afterwards is the backing image's. Drained. */
+    bool (*make_empty)(BlockNode *n, GError **err);
     /* VM state lies in the map from here on, in guest offsets; 0: none can be kept. */
     uint64_t (*vmstate_base)(BlockNode *n);
     GVariant *(*specific)(BlockNode *n);

@@ -269,6 +269,41 @@ bool block_snapshot_delete(BlockNode *n, const char *id_or_name, GError **err)
     return image_snapshot(n, n->drv->snapshot_delete, id_or_name, err);
 }
 
+bool block_snapshot_view(BlockNode *n, const char *id_or_name, GError **err)
+{
+    bool ok;
+
+    n = block_node_skip_filters(n);
+    if (!n->drv->snapshot_view) {
+        return image_cannot(n, "has no snapshots to look at", err);
+    }
+    if (!block_node_is_read_only(n)) {
+        return block_error(err, n, "it must be open for reading alone to look at a snapshot");
+    }
+    block_node_drain(n);
+    ok = n->drv->snapshot_view(n, id_or_name, err);
+    engine_forget(n, 0, UINT64_MAX / 2);
+    block_node_undrain(n);
+    return ok;
+}
+
+bool block_node_make_empty(BlockNode *n, GError **err)
+{
+    bool ok;
+
+    if (!n->drv->make_empty) {
+        return image_cannot(n, "cannot be emptied", err);
+    }
+    if (!image_writable(n, err)) {
+        return false;
+    }
+    block_node_drain(n);
+    ok = n->drv->make_empty(n, err);
+    engine_forget(n, 0, UINT64_MAX / 2);
+    block_node_undrain(n);
+    return ok;
+}
+
 /* Of a raw-like node above: the image below has it. */
 static BlockNode *image_vmstate_node(BlockNode *n)
 {

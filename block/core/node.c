@@ -40,6 +40,7 @@ void block_graph_free(BlockGraph *g)
         ioloop_run(g->loop, graph_close, g);
     }
     g_clear_pointer(&g->objects, g_hash_table_unref);
+    g_clear_pointer(&g->secrets, g_hash_table_destroy);
     g_free(g);
 }
 

@@ -229,6 +229,10 @@ void block_snapshot_list_free(BlockSnapshot *list, unsigned count);
 NODISCARD bool block_snapshot_create(BlockNode *n, BlockSnapshot *s, GError **err);
 NODISCARD bool block_snapshot_apply(BlockNode *n, const char *id_or_name, GError **err);
 NODISCARD bool block_snapshot_delete(BlockNode *n, const char *id_or_name, GError **err);
+/* A read-only node shows the disk as it was at a snapshot from now on. */
+NODISCARD bool block_snapshot_view(BlockNode *n, const char *id_or_name, GError **err);
+/* The image has no data of its own any more: its backing image shows through. */
+NODISCARD bool block_node_make_empty(BlockNode *n, GError **err);
 /* The machine's state beside a snapshot (qcow2): bytes after the disk. */
 int block_vmstate_write(BlockNode *n, uint64_t off, const void *buf, uint64_t len);
 int block_vmstate_read(BlockNode *n, uint64_t off, void *buf, uint64_t len);

@@ -243,7 +243,7 @@ static void creates_images(void *arg)
     EXPECT(options_parse(&o, "nonsense=1", NULL, &err));
     EXPECT(!block_image_create(t->g, block_driver_find("raw"), t->path[1], 1, &o, 0, &err));
     EXPECT_STR(err->message, "format raw: 'nonsense' is not a known option here, valid: size, "
-                             "preallocation, nocow, extent_size_hint");
+                             "nocow, preallocation, extent_size_hint");
     g_clear_error(&err);
     options_deinit(&o);
     EXPECT(!block_image_create(t->g, block_driver_find("raw"), "/nonexistent/x", 1, &(Options){ 0 },

@@ -155,6 +155,18 @@ static bool raw_create(BlockGraph *g, const char *filename, BlockNode *file, uin
     return block_prealloc_option(o, &how, err) && block_node_resize(file, size, true, how, err);
 }
 
+static bool raw_measure(Options *create, BlockNode *from, uint64_t size, BlockMeasure *out,
+                        GError **err)
+{
+    uint64_t given;
+
+    if (!options_get_size(create, "size", size, &given, err)) {
+        return false;
+    }
+    out->required = out->fully_allocated = (size + 511) & ~511ull;
+    return true;
+}
+
 static const BlockOption raw_options[] = {
     { "offset", BLOCK_OPT_SIZE, "where the disk begins in the file", "0" },
     { "size", BLOCK_OPT_SIZE, "how many bytes of the file it has" },
@@ -163,7 +175,6 @@ static const BlockOption raw_options[] = {
 
 static const BlockOption raw_create_options[] = {
     { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
-    { "preallocation", BLOCK_OPT_STR, "Preallocation mode (allowed values: off, falloc, full)" },
     { NULL },
 };
 
@@ -178,6 +189,7 @@ const BlockDriver block_raw_driver = {
     .probe = raw_probe,
     .open = raw_open,
     .create = raw_create,
+    .measure = raw_measure,
     .readv = raw_readv,
     .writev = raw_writev,
     .status = raw_status,
