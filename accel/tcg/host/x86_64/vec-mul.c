@@ -38,8 +38,49 @@ bool x64_vec_mull(X64Vec *v)
     return xv_mull(v, v->esize, v->variant & 1, v->variant & 2, v->d, v->x[0], v->x[1], v->t[0]);
 }
 
+/* Polynomial products bit by bit, from the top of @b's lanes: d = 2 d ^ (bit ? a : 0). */
+static void x64_vec_pmul_lanes(X64Vec *v, unsigned esize, unsigned a, unsigned b)
+{
+    unsigned d = v->d, m = v->t[2];
+
+    for (unsigned n = 0; n < 8; n++) {
+        xv_signmask(v, esize, m, b);
+        xv3(v, XO_PAND, m, m, a);
+        if (n == 0) {
+            xv_mov(v, d, m);
+        } else {
+            xv3(v, xv_add_op(esize), d, d, d);
+            xv3(v, XO_PXOR, d, d, m);
+        }
+        if (n < 7) {
+            xv3(v, xv_add_op(esize), b, b, b);
+        }
+    }
+}
+
+bool x64_vec_pmul(X64Vec *v)
+{
+    xv_mov(v, v->t[0], v->x[1]);
+    x64_vec_pmul_lanes(v, 0, v->x[0], v->t[0]);
+    return true;
+}
+
 bool x64_vec_pmull(X64Vec *v)
 {
+    unsigned a = v->t[0], b = v->t[1];
+
+    if (v->esize == 1) { /* of bytes: those of b in the upper halves of the lanes */
+        xv_zero(v, b);
+        xv3(v, v->variant & 2 ? XO_PUNPCKHBW : XO_PUNPCKLBW, b, b, v->x[1]);
+        if (v->variant & 2) {
+            xv2i(v, XO_PSHUFD, a, v->x[0], 0xee);
+            xv2(v, XO_PMOVZXBW, a, a);
+        } else {
+            xv2(v, XO_PMOVZXBW, a, v->x[0]);
+        }
+        x64_vec_pmul_lanes(v, 1, a, b);
+        return true;
+    }
     if (!v->f->pclmul || v->esize != 3) {
         return false;
     }

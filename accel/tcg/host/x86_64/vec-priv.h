@@ -33,6 +33,7 @@ enum {
     XV_SHA256RNDS2 = 0xcb | X_0F38,
     XV_SHA256MSG1 = 0xcc | X_0F38,
     XV_SHA256MSG2 = 0xcd | X_0F38,
+    XV_PMOVSXBQ = 0x22 | X_0F38 | X_66,
     /* AVX2 */
     XV_PBROADCASTB = 0x78 | X_0F38 | X_66,
     XV_PBROADCASTW = 0x79 | X_0F38 | X_66,
@@ -97,7 +98,7 @@ X64VecFn x64_vec_logic, x64_vec_not, x64_vec_bsl, x64_vec_arith, x64_vec_mul, x6
 /* vec-sat.c */
 X64VecFn x64_vec_qadd, x64_vec_qsub, x64_vec_qabs, x64_vec_qdmulh, x64_vec_qdmull, x64_vec_qnarrow;
 /* vec-mul.c */
-X64VecFn x64_vec_mull, x64_vec_dot, x64_vec_mmla, x64_vec_pmull;
+X64VecFn x64_vec_mull, x64_vec_dot, x64_vec_mmla, x64_vec_pmul, x64_vec_pmull;
 /* vec-shift.c */
 X64VecFn x64_vec_shift_imm, x64_vec_rshri, x64_vec_rori, x64_vec_shlv, x64_vec_qshlv, x64_vec_widen,
     x64_vec_narrow;

@@ -51,12 +51,34 @@ static void x64_vec_sat_unsigned(X64Vec *v, bool add)
     xv_saturated(v, t, v->esize);
 }
 
+/*
+ * Operands of mixed signs: with the top bit of @a and of the result inverted, a sum with an
+ * unsigned number is an unsigned one, and with a signed number a signed one.
+ */
+static bool x64_vec_sat_mixed(X64Vec *v, X64Op sat)
+{
+    unsigned a = v->x[0];
+
+    if (v->esize > 1) {
+        return false;
+    }
+    xv_with2(v, XO_PXOR, v->t[1], a, xv_signs(v->esize));
+    xv3(v, xv_add_op(v->esize), v->t[0], v->t[1], v->x[1]);
+    xv3(v, sat, v->d, v->t[1], v->x[1]);
+    xv3(v, XO_PXOR, v->t[0], v->t[0], v->d);
+    xv_with2(v, XO_PXOR, v->d, v->d, xv_signs(v->esize));
+    xv_trim(v, v->d, v->esize);
+    xv_saturated(v, v->t[0], v->esize);
+    v->clean = true;
+    return true;
+}
+
 bool x64_vec_qadd(X64Vec *v)
 {
     static const X64Op sat[2][2] = { { XV_PADDUSB, XV_PADDUSW }, { XV_PADDSB, XV_PADDSW } };
 
     if (v->variant > 1) {
-        return false; /* of mixed signs */
+        return x64_vec_sat_mixed(v, sat[v->variant & 1][v->esize & 1]);
     }
     if (v->esize < 2) {
         x64_vec_sat_native(v, sat[v->variant][v->esize], xv_add_op(v->esize));

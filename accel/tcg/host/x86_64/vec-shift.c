@@ -120,6 +120,13 @@ static void x64_vec_by_lane(X64Vec *v, unsigned esize, unsigned group, unsigned 
                                     { XV_PSLLVD | X_W, XV_PSRLVD | X_W, XV_PSRAVD | X_W } };
     X64Op o = op[esize - 1][group == XV_LEFT ? 0 : group == XV_RIGHT ? 1 : 2];
 
+    if (esize == 3 && group == XV_ARITH && !v->f->avx512) { /* ~(~a >> n) of negative ones */
+        xv_signmask(v, 3, 0, a);
+        xv3(v, XO_PXOR, v->d, a, 0); /* which is written last of all */
+        xv3(v, op[2][1], d, v->d, n);
+        xv3(v, XO_PXOR, d, d, 0);
+        return;
+    }
     xv3(v, esize == 3 && group == XV_ARITH ? o | X_EVEX : o, d, a, n);
 }
 
@@ -156,7 +163,10 @@ static void x64_vec_counts(X64Vec *v, unsigned esize, unsigned d, unsigned b)
 {
     unsigned n = (8u << esize) - 8;
 
-    if (esize == 3) {
+    if (esize == 3 && !v->f->avx512) {
+        xv_with(v, XO_PSHUFB, d, b, 0x0800, 0);
+        xv2(v, XV_PMOVSXBQ, d, d);
+    } else if (esize == 3) {
         xv_shift(v, 3, XV_LEFT, d, b, n);
         x64_vshift(v->a, XV_PSRAQ_I, XV_ARITH, d, d, (uint8_t)n);
     } else {
@@ -168,30 +178,36 @@ static void x64_vec_counts(X64Vec *v, unsigned esize, unsigned d, unsigned b)
 bool x64_vec_shlv(X64Vec *v)
 {
     unsigned d = v->d, a = v->x[0], b = v->x[1], t = v->t[0], c = v->t[1];
-    unsigned group = v->variant & 1 ? XV_ARITH : XV_RIGHT;
+    unsigned group = v->variant & 1 ? XV_ARITH : XV_RIGHT, wide = v->esize + 1;
+    unsigned bits = 8u << v->esize;
 
-    if (!(v->f->avx512 || (v->f->avx2 && v->esize == 2))) {
+    if (!v->f->avx512 && (!v->f->avx2 || v->esize == 0)) {
         return false;
     }
-    if (v->esize) {
+    if (v->esize > 1 || (v->esize && v->f->avx512)) {
         x64_vec_counts(v, v->esize, c, b);
         x64_vec_shlv_lanes(v, v->esize, d, a, c);
         return true;
     }
-    /* odd bytes, then even ones, as lanes of 16 bits */
-    xv_shift(v, 1, group, t, a, 8);
-    xv_shift(v, 1, XV_ARITH, c, b, 8);
-    x64_vec_shlv_lanes(v, 1, t, t, c);
-    xv_shift(v, 1, XV_LEFT, t, t, 8);
-    if (v->variant & 1) {
-        xv_shift(v, 1, XV_LEFT, d, a, 8);
-        xv_shift(v, 1, XV_ARITH, d, d, 8);
+    /* odd lanes, then even ones, as lanes of twice the size */
+    xv_shift(v, wide, group, t, a, bits);
+    if (v->esize) { /* the count is the lane's low byte */
+        xv_shift(v, wide, XV_LEFT, c, b, 8);
+        xv_shift(v, wide, XV_ARITH, c, c, 24);
     } else {
-        xv_with2(v, XO_PAND, d, a, xv_lanes(1, 0xff));
+        xv_shift(v, wide, XV_ARITH, c, b, 8);
     }
-    x64_vec_counts(v, 1, c, b);
-    x64_vec_shlv_lanes(v, 1, d, d, c);
-    xv_with2(v, XO_PAND, d, d, xv_lanes(1, 0xff));
+    x64_vec_shlv_lanes(v, wide, t, t, c);
+    xv_shift(v, wide, XV_LEFT, t, t, bits);
+    if (v->variant & 1) {
+        xv_shift(v, wide, XV_LEFT, d, a, bits);
+        xv_shift(v, wide, XV_ARITH, d, d, bits);
+    } else {
+        xv_with2(v, XO_PAND, d, a, xv_lanes(wide, (1u << bits) - 1));
+    }
+    x64_vec_counts(v, wide, c, b);
+    x64_vec_shlv_lanes(v, wide, d, d, c);
+    xv_with2(v, XO_PAND, d, d, xv_lanes(wide, (1u << bits) - 1));
     xv3(v, XO_POR, d, d, t);
     return true;
 }
