@@ -18,7 +18,7 @@ static uint64_t fp_compare_call(Cpu *cpu, uint64_t esize, uint64_t signalling)
 
 void x64_op_FLAGS_FCMP(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    if (insn->sub >= 2 && !x64_fp_calls(e)) {
+    if ((insn->sub >= 2 || (insn->sub == 1 && e->feat->f16c)) && !x64_fp_calls(e)) {
         unsigned x[2];
         X64Stub *s;
 
@@ -28,7 +28,14 @@ void x64_op_FLAGS_FCMP(X64Emit *e, unsigned id, const IrInsn *insn)
         s = x64_fp_slow(e, insn, 0, x, 2);
         s->type = IR_FLAGS;
         s->addr = insn->sub;
-        x64_fp_check_inputs(e, s, insn->sub, true, x, 2);
+        if (insn->sub == 1) { /* as singles */
+            x64_v2(&e->a, XO_CVTPH2PS, 3, x[0]);
+            x64_v2(&e->a, XO_CVTPH2PS, 0, x[1]);
+            x[0] = 3;
+            x[1] = 0;
+        } else {
+            x64_fp_check_inputs(e, s, insn->sub, true, x, 2);
+        }
         x64_v2(&e->a, XO_UCOMIS | (insn->sub == 3 ? X_66 : 0), x[0], x[1]);
         x64_jcc(&e->a, CC_P, &s->entry);
         x64_bind(&e->a, &s->back);

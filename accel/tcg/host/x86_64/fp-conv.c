@@ -3,6 +3,7 @@
  * Floating-point conversions inline: between formats, to and from integers, to integral values.
  * Specs: Intel SDM vol. 2; Arm ARM DDI 0487, shared pseudocode FPToFixed, FixedToFP, FPRoundInt.
  */
+#include "accel/tcg/host/x86_64/vec-priv.h"
 #include "accel/tcg/host/x86_64/x64-fp.h"
 
 enum { ROUND_MXCSR = 4, ROUND_QUIET = 8, FP_CMP_NLT = 5 };

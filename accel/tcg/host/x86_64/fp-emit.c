@@ -530,9 +530,11 @@ bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
         fp_vlow(e, id, insn);
         return true;
     }
-    if (x64_fp_calls(e) || !ir_op_info[insn->op].is_vector ||
-        ir_desc_esize(insn->imm) < (insn->op == IR_VFCVT ? 1 : 2)) {
+    if (x64_fp_calls(e) || !ir_op_info[insn->op].is_vector) {
         return false;
+    }
+    if (ir_desc_esize(insn->imm) < 2 && insn->op != IR_VFCVT) {
+        return ir_desc_esize(insn->imm) == 1 && x64_fp_half(e, id, insn);
     }
     if (ir_desc_esize(insn->imm) == 3 && ir_desc_width(insn->imm) == IR_W64) {
         return false;

@@ -6,6 +6,7 @@
  * of line. Spec: Arm ARM DDI 0487, shared pseudocode FPRecipEstimate, FPRSqrtEstimate,
  * FPRecipStepFused, FPRSqrtStepFused.
  */
+#include "accel/tcg/host/x86_64/vec-priv.h"
 #include "accel/tcg/host/x86_64/x64-fp.h"
 
 #include "fpu/fpu.h"

@@ -65,9 +65,19 @@ static const uint32_t fp_special32[] = {
     0x5f7fffff, 0x33800000, 0x4b000001, 0x4a800001, 0x00400000,
 };
 
+static const uint16_t fp_special16[] = {
+    0x0000, 0x0001, 0x0002, 0x0003, 0x01ff, 0x0200, 0x03ff, 0x0400, 0x0401, 0x0800,
+    0x0fff, 0x1000, 0x1400, 0x2c00, 0x3000, 0x37ff, 0x3800, 0x3801, 0x3bff, 0x3c00,
+    0x3c01, 0x3c02, 0x3e00, 0x3fff, 0x4000, 0x4200, 0x4400, 0x4bff, 0x5c00, 0x6400,
+    0x6801, 0x77ff, 0x7800, 0x7bff, 0x7c00, 0x7e00, 0x7e01, 0x7c01, 0x7d00,
+};
+
 static unsigned fp_n_values(unsigned esize)
 {
-    return 2 * (esize == 3 ? G_N_ELEMENTS(fp_special64) : G_N_ELEMENTS(fp_special32)) + 8;
+    return 2 * (esize == 3   ? G_N_ELEMENTS(fp_special64)
+                : esize == 2 ? G_N_ELEMENTS(fp_special32)
+                             : G_N_ELEMENTS(fp_special16)) +
+           8;
 }
 
 /* Value @n of the list; the last eight are random. */
@@ -79,8 +89,12 @@ static uint64_t fp_value(FpRun *r, unsigned esize, unsigned n)
         uint64_t v = fp_random(r);
 
         return n & 2        ? v
+               : esize == 1 ? (v & 0x87ff87ff87ff87ff) | 0x3800380038003800
                : esize == 3 ? (v & 0x800fffffffffffff) | 0x3ff0ull << 48
                             : (v & 0x807fffff807fffff) | 0x3f8000003f800000;
+    }
+    if (esize == 1) {
+        return (fp_special16[n / 2] | sign << 15) * 0x0001000100010001ull;
     }
     return esize == 3 ? fp_special64[n / 2] | sign << 63
                       : (fp_special32[n / 2] | sign << 31) * 0x100000001ull;
@@ -266,6 +280,49 @@ static void fp_arithmetic(const char *tier, bool flush)
     fp_free(r);
 }
 
+/* Halves: every one against the special values, and some at random. */
+static void fp_halves(const char *tier)
+{
+    static const uint16_t ops[] = {
+        IR_VFADD, IR_VFSUB, IR_VFMUL,   IR_VFMULX,  IR_VFDIV, IR_VFMIN,
+        IR_VFMAX, IR_VFCMP, IR_VFMINNM, IR_VFMAXNM, IR_VFMA,  IR_VFSQRT
+    };
+    static const uint8_t widths[] = { IR_SCALAR, IR_W64, IR_W128 };
+    FpRun *r = fp_new(tier, false);
+
+    if (!r) {
+        test_skip("no executable memory, or an old CPU");
+        return;
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(ops) * 3; n++) {
+        unsigned op = ops[n / 3], variants = op == IR_VFCMP ? 3 : op == IR_VFMA ? 4 : 1;
+        unsigned n_args = op == IR_VFMA ? 3 : op == IR_VFSQRT ? 1 : 2;
+
+        for (unsigned variant = 0; variant < variants; variant++) {
+            IrDesc d = ir_desc_with_variant(ir_desc(1, (IrWidth)widths[n % 3]), variant);
+
+            fp_cross(r, (IrOpcode)op, d, n_args, 1, false);
+            for (unsigned k = 0; k < 10000; k++) {
+                for (unsigned w = 0; w < 6; w++) {
+                    r->cpu->v[w / 2].u64[w % 2] =
+                        fp_random(r) & (k & 1 ? UINT64_MAX : 0xbfffbfffbfffbfff);
+                }
+                r->cpu->fp.env.round = k >> 1 & 3;
+                r->cpu->fp.env.flags = 0;
+                fp_compare(r, (IrOpcode)op, d, false);
+            }
+        }
+    }
+    EXPECT_EQ(r->wrong, 0);
+    fp_free(r);
+}
+
+TEST(x64_fp, halves_as_the_reference)
+{
+    fp_halves(NULL);
+    fp_halves("v3");
+}
+
 TEST(x64_fp, arithmetic_as_the_reference)
 {
     fp_arithmetic(NULL, false);
@@ -375,7 +432,8 @@ TEST(x64_fp, instructions)
         { IR_VFRECPS, 2, IR_W128, 0, 2, 2, 0xbc },  { IR_VFRECPS, 3, IR_SCALAR, 0, 2, 2, 0xbd },
         { IR_VFRSQRTS, 2, IR_W64, 0, 2, 2, 0xbc },  { IR_VFRECPE, 2, IR_W128, 0, 1, 2, 0x90 },
         { IR_VFRSQRTE, 3, IR_W128, 0, 1, 2, 0x91 }, { IR_VFCVT, 1, IR_W64, 2, 1, 3, 0x1d },
-        { IR_VFCVT, 1, IR_SCALAR, 2, 1, 3, 0x1d },  { IR_VFMA, 2, IR_W128, 0, 3, 2, 0xb8 },
+        { IR_VFCVT, 1, IR_SCALAR, 2, 1, 3, 0x1d },  { IR_VFADD, 1, IR_W128, 0, 2, 3, 0x1d },
+        { IR_VFMA, 1, IR_W64, 0, 3, 2, 0xb8 },      { IR_VFMA, 2, IR_W128, 0, 3, 2, 0xb8 },
     };
     FpRun *r = fp_new("v3", false);
 
@@ -472,11 +530,14 @@ TEST(x64_fp, compares_as_the_reference)
             test_skip("no executable memory, or an old CPU");
             return;
         }
-        for (unsigned n = 0; n < 15 * 8; n++) {
-            uint32_t mask = n / 8 < 14 ? 1u << n / 8 : 0x3fff;
+        for (unsigned n = 0; n < 15 * 12; n++) {
+            uint32_t mask = n / 12 < 14 ? 1u << n / 12 : 0x3fff;
+            unsigned esize = 1 + n % 3;
 
-            EXPECT(fp_emit_compare(r, 2 + (n & 1), n & 2, mask, n & 4));
-            fp_compare_pairs(r, 2 + (n & 1), n & 2, mask, n & 4);
+            if (esize > 1 || !flush) {
+                EXPECT(fp_emit_compare(r, esize, n / 3 & 1, mask, n / 6 & 1));
+                fp_compare_pairs(r, esize, n / 3 & 1, mask, n / 6 & 1);
+            }
         }
         EXPECT_EQ(r->wrong, 0);
         EXPECT(r->done > 400000);

@@ -58,6 +58,7 @@ void x64_fp_resume(uint32_t mxcsr);
 /* Emit a vector operation if it is one of floating point and can be inline. */
 bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn);
 bool x64_fp_convert(X64Emit *e, unsigned id, const IrInsn *insn);
+bool x64_fp_half(X64Emit *e, unsigned id, const IrInsn *insn);
 bool x64_fp_estimate(X64Emit *e, unsigned id, const IrInsn *insn);
 /* The same for VFROM, together with the conversion of the integer that follows it. */
 bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn);
@@ -78,8 +79,6 @@ uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc);
 /* Operand @k with nothing above the width that could raise flags; @dup: its own lanes again. Uses
  * xmm[k + 1]. */
 unsigned x64_fp_operand(X64Emit *e, const IrInsn *insn, unsigned k, bool dup);
-/* @d := the constant (vec.c). */
-void xv_const(X64Emit *e, unsigned d, uint64_t lo, uint64_t hi);
 /* @op with the prefix of the lane size and of scalar or packed. */
 X64Op x64_fp_op(X64Op op, unsigned esize, bool scalar);
 /* Bytes from the lowest of @id beyond which all are zero. */
