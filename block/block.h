@@ -3,14 +3,14 @@
  * Disks: what a device sees of an image. A BlockBackend is a backend of a machine
  * (machine_add_backend kind "drive"); one device at a time claims it.
  *
- * Requests are asynchronous: they run on the machine's worker pool, in any order, and end on its
- * main loop with 0 or -errno. The memory of a request belongs to the backend until then.
+ * Requests are asynchronous: they run on the loop of the machine's block graph, in any order, and
+ * end on its main loop with 0 or -errno. The memory of a request belongs to the backend until then.
  */
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
 
 #include "core/types.h"
-#include "util/error.h"
+#include "util/options.h"
 
 #include <sys/uio.h>
 
@@ -25,6 +25,17 @@ enum { BLOCK_SECTOR = 512, BLOCK_ID_MAX = 128 };
 
 /* 0, or -errno. */
 typedef void BlockDoneFn(void *opaque, int result);
+
+/*
+ * Any image: @options as block_node_open takes them, @flags of BLOCK_OPEN_* (block/core/node.h); or
+ * a node that is open already. Owned by the caller. Context: LOOP_THREAD.
+ */
+BlockBackend *block_open_options(Machine *m, const char *id, Options *options, unsigned flags,
+                                 GError **err);
+BlockBackend *block_open_node(Machine *m, const char *id, const char *node_name, GError **err);
+/* The machine's graph of nodes, on its loop's thread; made when first asked for. */
+struct BlockGraph *block_machine_graph(Machine *m, GError **err);
+struct BlockNode *block_backend_node(const BlockBackend *b);
 
 /*
  * A raw image in a file or host block device. Errors: what could not be opened and why.
@@ -68,5 +79,24 @@ void block_wait(BlockBackend *b);
 /* block_wait, and run the completions here and now. LOOP_THREAD. */
 void block_drain(BlockBackend *b);
 unsigned block_in_flight(BlockBackend *b);
+
+/* ---- Errors: what -drive's rerror and werror say ---- */
+
+typedef enum BlockErrorAction {
+    BLOCK_ERROR_REPORT, /* the guest sees it */
+    BLOCK_ERROR_IGNORE,
+    BLOCK_ERROR_STOP,   /* the request is held, the machine is to pause */
+    BLOCK_ERROR_ENOSPC, /* stop where the host has no space, else report */
+} BlockErrorAction;
+
+/* @error is a positive errno, @action what is done. LOOP_THREAD. */
+typedef void BlockErrorFn(void *opaque, BlockBackend *b, bool write, int error,
+                          BlockErrorAction action);
+void block_on_error(BlockBackend *b, BlockErrorAction on_read, BlockErrorAction on_write,
+                    BlockErrorFn *fn, void *opaque);
+/* All of LOOP_THREAD. Held requests begin again (the machine goes on), or end with their error. */
+void block_retry(BlockBackend *b);
+void block_end_held(BlockBackend *b);
+unsigned block_held(const BlockBackend *b);
 
 #endif

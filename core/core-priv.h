@@ -312,7 +312,10 @@ typedef struct LoopState {
     GHashTable *watches;
     unsigned next_id;
     GThreadPool *pool;
-    unsigned working; /* jobs of the pool not yet done; guarded by lock */
+    unsigned working;               /* jobs of the pool not yet done; guarded by lock */
+    unsigned held GUARDED_BY(lock); /* by loop_hold */
+    void *kept;
+    void (*kept_free)(void *);
     Cond idle;
     pthread_t thread;
 } LoopState;

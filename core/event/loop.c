@@ -279,6 +279,40 @@ void loop_work(Machine *m, LoopFn *work, LoopFn *done, void *arg)
     g_thread_pool_push(m->loop.pool, job, NULL);
 }
 
+/* ---- What others run ---- */
+
+void loop_hold(Machine *m)
+{
+    mutex_lock(&m->loop.lock);
+    m->loop.held++;
+    mutex_unlock(&m->loop.lock);
+}
+
+void loop_release(Machine *m)
+{
+    mutex_lock(&m->loop.lock);
+    m->loop.held--;
+    cond_broadcast(&m->loop.idle);
+    mutex_unlock(&m->loop.lock);
+}
+
+bool loop_is_ordered(Machine *m)
+{
+    return m->turns.on && icount_config(m) && !m->turns.config.automatic;
+}
+
+void loop_keep(Machine *m, void *data, void (*free_fn)(void *))
+{
+    CHECK(!m->loop.kept);
+    m->loop.kept = data;
+    m->loop.kept_free = free_fn;
+}
+
+void *loop_kept(Machine *m)
+{
+    return m->loop.kept;
+}
+
 /* ---- Of the machine ---- */
 
 bool loop_iterate(Machine *m, bool may_block)
@@ -309,7 +343,15 @@ void loop_stop_workers(Machine *m)
         g_thread_pool_free(m->loop.pool, FALSE, TRUE);
         m->loop.pool = NULL;
     }
-    while (g_main_context_iteration(m->loop.context, FALSE)) {
+    for (bool busy = true; busy;) {
+        while (g_main_context_iteration(m->loop.context, FALSE)) {
+        }
+        mutex_lock(&m->loop.lock);
+        busy = m->loop.held || m->loop.posted.length;
+        if (m->loop.held) {
+            cond_wait(&m->loop.idle, &m->loop.lock);
+        }
+        mutex_unlock(&m->loop.lock);
     }
 }
 
@@ -318,6 +360,9 @@ void loop_deinit(Machine *m)
     LoopState *l = &m->loop;
     GList *sources = g_hash_table_get_values(l->watches);
 
+    if (l->kept) {
+        l->kept_free(l->kept);
+    }
     g_list_foreach(sources, (GFunc)(void (*)(void))g_source_ref, NULL);
     for (GList *s = sources; s; s = s->next) {
         g_source_destroy(s->data);

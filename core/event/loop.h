@@ -43,6 +43,15 @@ unsigned loop_timeout_ms(Machine *m, unsigned ms, LoopFn *fn, void *arg);
 /* Run @work on a worker thread, then @done (may be NULL) on the loop. Context: ANY_THREAD. */
 void loop_work(Machine *m, LoopFn *work, LoopFn *done, void *arg);
 
+/* Work elsewhere that will post its end: the machine is not torn down before loop_release. */
+void loop_hold(Machine *m);
+void loop_release(Machine *m);
+/* Does the machine run in turns, so that loop_work alone keeps the order of what ends? */
+bool loop_is_ordered(Machine *m);
+/* Something that lives as long as the machine, freed with it (the block layer's graph). */
+void loop_keep(Machine *m, void *data, void (*free_fn)(void *));
+void *loop_kept(Machine *m);
+
 /* One round: dispatches what is ready; waits for something if @may_block. LOOP_THREAD. */
 bool loop_iterate(Machine *m, bool may_block);
 

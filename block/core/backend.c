@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Disks as devices see them, over nodes. A machine's graph runs on a loop with a thread of its own;
+ * requests are posted there, and end on the machine's main loop.
+ */
+#include "block/block.h"
+#include "block/core/core-priv.h"
+#include "core/event/loop.h"
+#include "util/bits.h"
+#include "util/lock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef enum BlockOp { OP_READ, OP_WRITE, OP_FLUSH, OP_DISCARD, OP_ZEROES } BlockOp;
+
+/* The loop and graph of a machine; backends may outlive it. */
+typedef struct BlockHost {
+    gint refs;
+    IoLoop *loop;
+    BlockGraph *graph;
+} BlockHost;
+
+typedef struct BlockRequest {
+    BlockBackend *b;
+    struct BlockRequest *next; /* of BlockBackend.ended or .held */
+    BlockOp op;
+    uint64_t offset, len;
+    unsigned n_iov;
+    BlockDoneFn *done;
+    void *opaque;
+    int result;
+    struct iovec iov[];
+} BlockRequest;
+
+typedef struct BlockRequests {
+    BlockRequest *first, **last;
+} BlockRequests;
+
+struct BlockBackend {
+    gint refs; /* the owner's, and one a job in virtual time */
+    Machine *machine;
+    BlockHost *host;
+    BlockNode *node;
+    char *id, *path;
+    uint64_t size;
+    bool read_only;
+    const void *owner; /* LOOP_THREAD */
+    BlockErrorAction on_read, on_write;
+    BlockErrorFn *error_fn;
+    void *error_opaque;
+    BlockRequests held; /* LOOP_THREAD: wait for block_retry after an error */
+    Mutex lock;
+    Cond idle;
+    bool posted GUARDED_BY(lock);        /* backend_ended is on its way to the main loop */
+    unsigned working GUARDED_BY(lock);   /* requests under way */
+    unsigned in_flight GUARDED_BY(lock); /* those whose completion has not run */
+    BlockRequests ended GUARDED_BY(lock);
+};
+
+static void backend_list_add(BlockRequests *l, BlockRequest *r)
+{
+    r->next = NULL;
+    if (!l->first) {
+        l->last = &l->first;
+    }
+    *l->last = r;
+    l->last = &r->next;
+}
+
+/* ---- The graph of a machine ---- */
+
+static void backend_host_unref(void *p)
+{
+    BlockHost *h = p;
+
+    if (g_atomic_int_dec_and_test(&h->refs)) {
+        if (h->graph) {
+            block_graph_free(h->graph);
+        }
+        if (h->loop) {
+            ioloop_free(h->loop);
+        }
+        g_free(h);
+    }
+}
+
+static BlockHost *backend_host(Machine *m, GError **err)
+{
+    BlockHost *h = loop_kept(m);
+
+    if (h) {
+        return h;
+    }
+    h = g_new0(BlockHost, 1);
+    h->refs = 1;
+    h->loop = ioloop_new_thread("block", IO_ENGINE_AUTO, err);
+    if (!h->loop) {
+        backend_host_unref(h);
+        return NULL;
+    }
+    h->graph = block_graph_new(h->loop);
+    loop_keep(m, h, backend_host_unref);
+    return h;
+}
+
+BlockGraph *block_machine_graph(Machine *m, GError **err)
+{
+    BlockHost *h = backend_host(m, err);
+
+    return h ? h->graph : NULL;
+}
+
+/* ---- Requests, on the graph's loop ---- */
+
+/* The rest of a last sector that the image has not wholly. */
+static int backend_read(BlockRequest *r)
+{
+    return block_read_padded(r->b->node, r->offset, r->iov, r->n_iov);
+}
+
+static int backend_do(BlockRequest *r)
+{
+    BlockNode *n = r->b->node;
+
+    switch (r->op) {
+    case OP_READ:
+        return backend_read(r);
+    case OP_WRITE:
+        return block_node_writev(n, r->offset, r->iov, r->n_iov, 0);
+    case OP_FLUSH:
+        return block_node_flush(n);
+    case OP_DISCARD:
+        return block_node_discard(n, r->offset, r->len);
+    case OP_ZEROES:
+        return block_node_write_zeroes(n, r->offset, r->len, BLOCK_REQ_UNMAP);
+    }
+    return -EINVAL;
+}
+
+static void backend_fiber(void *arg)
+{
+    BlockRequest *r = arg;
+
+    if (!r->result) {
+        r->result = backend_do(r);
+    }
+}
+
+/* ---- Completion, on the main loop ---- */
+
+/* True: it is held until somebody tries it again. */
+static bool backend_error(BlockBackend *b, BlockRequest *r)
+{
+    BlockErrorAction a = r->op == OP_READ ? b->on_read : b->on_write;
+
+    if (a == BLOCK_ERROR_ENOSPC) {
+        a = r->result == -ENOSPC ? BLOCK_ERROR_STOP : BLOCK_ERROR_REPORT;
+    }
+    if (b->error_fn) {
+        b->error_fn(b->error_opaque, b, r->op != OP_READ, -r->result, a);
+    }
+    if (a == BLOCK_ERROR_IGNORE) {
+        r->result = 0;
+    }
+    return a == BLOCK_ERROR_STOP;
+}
+
+static void backend_complete_all(BlockBackend *b)
+{
+    mutex_lock(&b->lock);
+    while (b->ended.first) {
+        BlockRequest *r = b->ended.first;
+
+        b->ended.first = r->next;
+        b->in_flight--;
+        mutex_unlock(&b->lock);
+        if (r->result < 0 && r->result != -EINVAL && r->result != -EROFS && backend_error(b, r)) {
+            backend_list_add(&b->held, r);
+        } else {
+            r->done(r->opaque, r->result);
+            g_free(r);
+        }
+        mutex_lock(&b->lock);
+    }
+    mutex_unlock(&b->lock);
+}
+
+static void backend_ended(void *arg)
+{
+    BlockBackend *b = arg;
+
+    mutex_lock(&b->lock);
+    b->posted = false;
+    mutex_unlock(&b->lock);
+    backend_complete_all(b);
+}
+
+static void backend_posted(void *arg)
+{
+    BlockRequest *r = arg;
+    BlockBackend *b = r->b;
+    Machine *m = b->machine;
+    bool post;
+
+    backend_fiber(r);
+    mutex_lock(&b->lock);
+    backend_list_add(&b->ended, r);
+    post = !b->posted;
+    b->posted = true;
+    if (post) { /* before anybody who waits may free the backend */
+        loop_post(m, backend_ended, b);
+    }
+    b->working--;
+    cond_broadcast(&b->idle);
+    mutex_unlock(&b->lock);
+    loop_release(m);
+}
+
+/* ---- In a deterministic machine: done at once, ended at a moment of virtual time ---- */
+
+/* The request itself may have ended, and be gone, in a drain. */
+typedef struct BackendJob {
+    BlockBackend *b;
+    BlockRequest *r;
+} BackendJob;
+
+static void backend_job_work(void *arg)
+{
+    BackendJob *job = arg;
+    BlockBackend *b = job->b;
+
+    ioloop_run(b->host->loop, backend_fiber, job->r);
+    mutex_lock(&b->lock);
+    backend_list_add(&b->ended, job->r);
+    b->working--;
+    cond_broadcast(&b->idle);
+    mutex_unlock(&b->lock);
+}
+
+static void backend_unref(BlockBackend *b);
+
+static void backend_job_done(void *arg)
+{
+    BackendJob *job = arg;
+
+    backend_complete_all(job->b);
+    backend_unref(job->b);
+    g_free(job);
+}
+
+/* ---- Submitting ---- */
+
+static void backend_start(BlockRequest *r)
+{
+    BlockBackend *b = r->b;
+    bool ordered = loop_is_ordered(b->machine);
+
+    mutex_lock(&b->lock);
+    b->working++;
+    b->in_flight++;
+    mutex_unlock(&b->lock);
+    if (ordered) {
+        BackendJob *job = g_new(BackendJob, 1);
+
+        *job = (BackendJob){ b, r };
+        g_atomic_int_inc(&b->refs);
+        loop_work(b->machine, backend_job_work, backend_job_done, job);
+    } else {
+        loop_hold(b->machine);
+        ioloop_post(b->host->loop, backend_posted, r);
+    }
+}
+
+static void backend_submit(BlockBackend *b, BlockOp op, uint64_t offset, uint64_t len,
+                           const struct iovec *iov, unsigned n, BlockDoneFn *done, void *opaque)
+{
+    BlockRequest *r = g_malloc(sizeof(*r) + n * sizeof(*iov));
+
+    *r = (BlockRequest){ .b = b, .op = op, .offset = offset, .len = len };
+    r->done = done;
+    r->opaque = opaque;
+    r->n_iov = n;
+    if (n) {
+        memcpy(r->iov, iov, n * sizeof(*iov));
+        r->len = iov_length(iov, n); /* the lengths of a guest: UINT64_MAX if they wrap */
+    }
+    if (op != OP_FLUSH && (offset > b->size || r->len > b->size - offset)) {
+        r->result = -EINVAL;
+    }
+    if (op != OP_FLUSH && op != OP_READ && b->read_only) {
+        r->result = -EROFS;
+    }
+    backend_start(r);
+}
+
+void block_read(BlockBackend *b, uint64_t offset, const struct iovec *iov, unsigned n,
+                BlockDoneFn *done, void *opaque)
+{
+    backend_submit(b, OP_READ, offset, 0, iov, n, done, opaque);
+}
+
+void block_write(BlockBackend *b, uint64_t offset, const struct iovec *iov, unsigned n,
+                 BlockDoneFn *done, void *opaque)
+{
+    backend_submit(b, OP_WRITE, offset, 0, iov, n, done, opaque);
+}
+
+void block_flush(BlockBackend *b, BlockDoneFn *done, void *opaque)
+{
+    backend_submit(b, OP_FLUSH, 0, 0, NULL, 0, done, opaque);
+}
+
+void block_discard(BlockBackend *b, uint64_t offset, uint64_t len, BlockDoneFn *done, void *opaque)
+{
+    backend_submit(b, OP_DISCARD, offset, len, NULL, 0, done, opaque);
+}
+
+void block_write_zeroes(BlockBackend *b, uint64_t offset, uint64_t len, BlockDoneFn *done,
+                        void *opaque)
+{
+    backend_submit(b, OP_ZEROES, offset, len, NULL, 0, done, opaque);
+}
+
+/* ---- Waiting ---- */
+
+void block_wait(BlockBackend *b)
+{
+    mutex_lock(&b->lock);
+    while (b->working) {
+        cond_wait(&b->idle, &b->lock);
+    }
+    mutex_unlock(&b->lock);
+}
+
+void block_drain(BlockBackend *b)
+{
+    do {
+        block_wait(b);
+        backend_complete_all(b);
+    } while (block_in_flight(b));
+    mutex_lock(&b->lock);
+    if (b->posted) { /* it has nothing left to do, and the backend may go */
+        loop_unpost(b->machine, backend_ended, b);
+        b->posted = false;
+    }
+    mutex_unlock(&b->lock);
+}
+
+unsigned block_in_flight(BlockBackend *b)
+{
+    unsigned n;
+
+    mutex_lock(&b->lock);
+    n = b->in_flight;
+    mutex_unlock(&b->lock);
+    return n;
+}
+
+/* ---- Requests held after an error ---- */
+
+static BlockRequest *backend_take_held(BlockBackend *b)
+{
+    BlockRequest *r = b->held.first;
+
+    b->held = (BlockRequests){ 0 };
+    return r;
+}
+
+void block_retry(BlockBackend *b)
+{
+    for (BlockRequest *r = backend_take_held(b), *next; r; r = next) {
+        next = r->next;
+        r->result = 0;
+        backend_start(r);
+    }
+}
+
+void block_end_held(BlockBackend *b)
+{
+    for (BlockRequest *r = backend_take_held(b), *next; r; r = next) {
+        next = r->next;
+        r->done(r->opaque, r->result);
+        g_free(r);
+    }
+}
+
+unsigned block_held(const BlockBackend *b)
+{
+    unsigned n = 0;
+
+    for (const BlockRequest *r = b->held.first; r; r = r->next) {
+        n++;
+    }
+    return n;
+}
+
+void block_on_error(BlockBackend *b, BlockErrorAction on_read, BlockErrorAction on_write,
+                    BlockErrorFn *fn, void *opaque)
+{
+    b->on_read = on_read;
+    b->on_write = on_write;
+    b->error_fn = fn;
+    b->error_opaque = opaque;
+}
+
+/* ---- Opening ---- */
+
+typedef struct BackendOpen {
+    BlockHost *host;
+    Options *options;
+    const char *node_name;
+    unsigned flags;
+    BlockNode *node;
+    GError *err;
+} BackendOpen;
+
+static void backend_open_fiber(void *arg)
+{
+    BackendOpen *o = arg;
+
+    if (!o->node_name) {
+        o->node = block_node_open(o->host->graph, o->options, o->flags, &o->err);
+        return;
+    }
+    o->node = block_graph_find(o->host->graph, o->node_name);
+    if (o->node) {
+        block_node_ref(o->node);
+    } else {
+        error_set(&o->err, "there is no node with node-name=%s", o->node_name);
+    }
+}
+
+static void backend_close_fiber(void *arg)
+{
+    block_node_unref(arg);
+}
+
+static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GError **err)
+{
+    BlockBackend *b;
+
+    o->host = backend_host(m, err);
+    if (!o->host) {
+        return NULL;
+    }
+    ioloop_run(o->host->loop, backend_open_fiber, o);
+    if (!o->node) {
+        g_propagate_prefixed_error(err, o->err, "drive '%s': ", id);
+        return NULL;
+    }
+    b = g_new0(BlockBackend, 1);
+    b->refs = 1;
+    b->machine = m;
+    b->host = o->host;
+    g_atomic_int_inc(&b->host->refs);
+    b->node = o->node;
+    b->id = g_strdup(id);
+    b->path = g_strdup(block_node_filename(b->node));
+    b->size = bits_align_up(block_node_size(b->node), BLOCK_SECTOR);
+    b->read_only = block_node_is_read_only(b->node);
+    if (b->size > block_node_size(b->node) && !block_maps(b->node)) {
+        b->node->grows = true; /* writes fill the last sector */
+    }
+    mutex_init(&b->lock);
+    cond_init(&b->idle);
+    return b;
+}
+
+BlockBackend *block_open_options(Machine *m, const char *id, Options *options, unsigned flags,
+                                 GError **err)
+{
+    BackendOpen o = { .options = options, .flags = flags };
+
+    return backend_new(m, id, &o, err);
+}
+
+BlockBackend *block_open_node(Machine *m, const char *id, const char *node_name, GError **err)
+{
+    BackendOpen o = { .node_name = node_name };
+
+    return backend_new(m, id, &o, err);
+}
+
+BlockBackend *block_open(Machine *m, const char *id, const char *path, unsigned flags, GError **err)
+{
+    unsigned open_flags = flags & BLOCK_READ_ONLY ? 0 : BLOCK_OPEN_WRITE;
+    Options o = { 0 };
+    BlockBackend *b;
+
+    options_add(&o, "driver", "raw");
+    options_add(&o, "filename", path);
+    open_flags |= flags & BLOCK_UNSAFE ? BLOCK_OPEN_UNSAFE : 0;
+    b = block_open_options(m, id, &o, open_flags | BLOCK_OPEN_DISCARD, err);
+    options_deinit(&o);
+    return b;
+}
+
+BlockBackend *block_open_fd(Machine *m, const char *id, int take_fd, unsigned flags, GError **err)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", take_fd);
+    BlockBackend *b = block_open(m, id, path, flags, err);
+
+    close(take_fd);
+    return b;
+}
+
+static void backend_unref(BlockBackend *b)
+{
+    if (g_atomic_int_dec_and_test(&b->refs)) {
+        mutex_deinit(&b->lock);
+        cond_deinit(&b->idle);
+        g_free(b->id);
+        g_free(b->path);
+        g_free(b);
+    }
+}
+
+void block_close(BlockBackend *b)
+{
+    if (block_in_flight(b)) {
+        block_drain(b);
+    }
+    block_end_held(b);
+    ioloop_run(b->host->loop, backend_close_fiber, b->node);
+    backend_host_unref(b->host);
+    backend_unref(b);
+}
+
+const char *block_id(const BlockBackend *b)
+{
+    return b->id;
+}
+
+const char *block_path(const BlockBackend *b)
+{
+    return b->path;
+}
+
+uint64_t block_size(const BlockBackend *b)
+{
+    return b->size;
+}
+
+bool block_is_read_only(const BlockBackend *b)
+{
+    return b->read_only;
+}
+
+BlockNode *block_backend_node(const BlockBackend *b)
+{
+    return b->node;
+}
+
+bool block_claim(BlockBackend *b, const void *owner, GError **err)
+{
+    if (b->owner && b->owner != owner) {
+        return error_set(err, "drive '%s' is in use by another device", b->id);
+    }
+    b->owner = owner;
+    return true;
+}
+
+void block_release(BlockBackend *b, const void *owner)
+{
+    if (b->owner == owner) {
+        b->owner = NULL;
+    }
+}
