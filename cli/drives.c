@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* -drive and -blockdev into the drives of a board. */
 #include "cli/build.h"
+#include "block/core/node.h"
 
 #include "util/size.h"
 #include "util/suggest.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const struct {
     const char *name;
@@ -34,115 +33,160 @@ static bool drive_interface(const char *text, DriveInterface *out, GError **err)
     return error_set(err, "if=%s is not supported%s", text, near);
 }
 
-static bool drive_file(const BoardDrive *d, GError **err)
+/* cache=MODE as the flags of a node. */
+static bool drive_cache(const char *text, unsigned *flags, GError **err)
 {
-    struct stat st;
+    static const struct {
+        const char *name;
+        unsigned flags;
+    } modes[] = {
+        { "writeback", 0 },
+        { "none", BLOCK_OPEN_DIRECT },
+        { "writethrough", BLOCK_OPEN_WRITETHROUGH },
+        { "directsync", BLOCK_OPEN_DIRECT | BLOCK_OPEN_WRITETHROUGH },
+        { "unsafe", BLOCK_OPEN_UNSAFE },
+    };
+    const char *names[G_N_ELEMENTS(modes)];
+    g_autofree char *near = NULL;
 
-    if (stat(d->file, &st)) {
-        return error_set(err, "cannot open '%s': %s", d->file, g_strerror(errno));
-    }
-    if (S_ISDIR(st.st_mode)) {
-        return error_set(err, "'%s' is a directory, not a disk image", d->file);
-    }
-    if (d->format && strcmp(d->format, "raw")) {
-        return error_set(err, "format=%s is not supported yet; valid: raw", d->format);
-    }
-    return true;
-}
-
-/* Values that mean what is done anyway are taken; every other one is refused. */
-static bool drive_plain(Options *o, const char *key, const char *const *values, GError **err)
-{
-    const char *text = options_get(o, key);
-
-    for (const char *const *v = values; text && *v; v++) {
-        if (!strcmp(text, *v)) {
+    for (size_t i = 0; text && i < G_N_ELEMENTS(modes); i++) {
+        names[i] = modes[i].name;
+        if (!strcmp(text, names[i])) {
+            *flags |= modes[i].flags;
             return true;
         }
     }
-    return !text ||
-           error_set(err, "%s=%s is not supported yet; valid: %s=%s", key, text, key, values[0]);
+    if (!text) {
+        return true;
+    }
+    near = suggest_or_list(text, names, G_N_ELEMENTS(names), 8);
+    return error_set(err, "cache=%s is not known%s", text, near);
 }
 
-static bool drive_parse(BoardDrive *d, Options *o, GError **err)
+static bool drive_on_error(Options *o, const char *key, BlockErrorAction def, BlockErrorAction *out,
+                           GError **err)
 {
-    static const char *const valid[] = { "file",   "format",  "if",      "id",    "readonly",
-                                         "serial", "index",   "unit",    "media", "cache",
-                                         "aio",    "discard", "snapshot" };
-    static const char *const media[] = { "disk", NULL };
-    /* unsafe promises less than writeback, which is what is done. */
-    static const char *const cache[] = { "writeback", "unsafe", NULL };
-    static const char *const aio[] = { "threads", NULL };
-    static const char *const discard[] = { "ignore", "off", NULL };
-    const char *interface = options_get(o, "if");
-    uint64_t index;
-    bool off = false;
+    static const char *const names[] = { "report", "ignore", "stop", "enospc" };
+    const char *text = options_get(o, key);
 
-    *d = (BoardDrive){ .interface = DRIVE_DEFAULT, .index = -1 };
-    d->file = options_get(o, "file");
-    d->format = options_get(o, "format");
-    d->id = options_get(o, "id");
-    d->serial = options_get(o, "serial");
-    if ((interface && !drive_interface(interface, &d->interface, err)) ||
-        !options_get_bool(o, "readonly", false, &d->readonly, err) ||
+    *out = def;
+    for (unsigned i = 0; text && i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(text, names[i]) && !(i == BLOCK_ERROR_ENOSPC && *key == 'r')) {
+            *out = (BlockErrorAction)i;
+            return true;
+        }
+    }
+    return !text || error_set(err, "%s=%s is not known; valid: report, ignore, stop%s", key, text,
+                              *key == 'w' ? ", enospc" : "");
+}
+
+/* What is left over describes the node. */
+static void drive_rest(Build *b, BoardDrive *d, Options *o)
+{
+    Options *node = g_new0(Options, 1);
+
+    g_ptr_array_add(b->parsed, node);
+    for (unsigned i = 0; i < o->n; i++) {
+        if (!o->list[i].used) {
+            options_add(node, o->list[i].key, o->list[i].value);
+            o->list[i].used = true;
+        }
+    }
+    d->node = node;
+}
+
+static const char *drive_node_file(Options *node)
+{
+    static const char *const keys[] = { "filename", "file.filename", "file" };
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(keys); k++) {
+        for (unsigned i = 0; i < node->n; i++) {
+            if (!strcmp(node->list[i].key, keys[k])) {
+                return node->list[i].value;
+            }
+        }
+    }
+    return node->n ? "(node)" : NULL;
+}
+
+static bool drive_flags(BoardDrive *d, Options *o, GError **err)
+{
+    bool unmap = true, snapshot, cdrom;
+    const char *discard = options_get(o, "discard"), *aio = options_get(o, "aio");
+    const char *media = options_get(o, "media");
+
+    cdrom = media && !strcmp(media, "cdrom");
+    if (media && !cdrom && strcmp(media, "disk")) {
+        return error_set(err, "media=%s is not known; valid: disk, cdrom", media);
+    }
+    if (aio && strcmp(aio, "threads") && strcmp(aio, "native") && strcmp(aio, "io_uring")) {
+        return error_set(err, "aio=%s is not known; valid: threads, native, io_uring", aio);
+    }
+    if (discard && (!strcmp(discard, "ignore") || !strcmp(discard, "off"))) {
+        unmap = false;
+    } else if (discard && strcmp(discard, "unmap") && strcmp(discard, "on")) {
+        return error_set(err, "discard=%s is not known; valid: unmap, ignore", discard);
+    }
+    if (!options_get_bool(o, "readonly", cdrom, &d->readonly, err) ||
         !options_get_bool(o, "read-only", d->readonly, &d->readonly, err) ||
-        !options_get_bool(o, "snapshot", false, &off, err) ||
-        !options_get_number(o, "index", 0, &index, err) || !drive_plain(o, "media", media, err) ||
-        !drive_plain(o, "cache", cache, err) || !drive_plain(o, "aio", aio, err) ||
-        !drive_plain(o, "discard", discard, err) ||
-        !options_all_used(o, valid, G_N_ELEMENTS(valid), err)) {
+        !options_get_bool(o, "snapshot", false, &snapshot, err) ||
+        !drive_cache(options_get(o, "cache"), &d->open_flags, err)) {
         return false;
     }
-    if (off) {
-        return error_set(err, "snapshot=on is not supported yet");
+    d->open_flags |= (d->readonly ? 0 : BLOCK_OPEN_WRITE) | (unmap ? BLOCK_OPEN_DISCARD : 0) |
+                     (snapshot ? BLOCK_OPEN_SNAPSHOT : 0);
+    return true;
+}
+
+static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
+{
+    const char *interface = options_get(o, "if"), *file, *format;
+    uint64_t index;
+
+    *d = (BoardDrive){ .interface = DRIVE_DEFAULT, .index = -1 };
+    file = options_get(o, "file");
+    format = options_get(o, "format");
+    d->id = options_get(o, "id");
+    d->serial = options_get(o, "serial");
+    if ((interface && !drive_interface(interface, &d->interface, err)) || !drive_flags(d, o, err) ||
+        !options_get_number(o, "index", 0, &index, err) ||
+        !drive_on_error(o, "rerror", BLOCK_ERROR_REPORT, &d->on_read_error, err) ||
+        !drive_on_error(o, "werror", BLOCK_ERROR_ENOSPC, &d->on_write_error, err)) {
+        return false;
     }
     if (options_get(o, "index")) {
         d->index = index < 1024 ? (int)index : -1;
     }
-    if (!d->file) {
-        return error_set(err, "file= is missing");
+    drive_rest(b, d, o);
+    if (format) {
+        options_add(d->node, "driver", format);
     }
-    return drive_file(d, err);
+    if (file && *file) {
+        options_add(d->node, "filename", file);
+    }
+    d->file = drive_node_file(d->node);
+    return d->file || error_set(err, "file= is missing");
 }
 
-/* driver=raw,file.driver=file,file.filename=F and driver=file,filename=F. */
-static bool blockdev_parse(BoardDrive *d, Options *o, GError **err)
+/* A node, by dotted keys or JSON. */
+static bool blockdev_parse(Build *b, BoardDrive *d, Options *o, GError **err)
 {
-    static const char *const valid[] = { "driver",         "node-name",    "filename",
-                                         "read-only",      "file.driver",  "file.filename",
-                                         "auto-read-only", "cache.direct", "discard" };
-    static const char *const off[] = { "off", NULL };
-    static const char *const discard[] = { "ignore", "off", NULL };
-    const char *driver = options_get(o, "driver"), *below = options_get(o, "file.driver");
-    const char *file = options_get(o, "file.filename");
-
-    *d = (BoardDrive){ .interface = DRIVE_NONE, .format = "raw", .index = -1 };
+    *d = (BoardDrive){ .interface = DRIVE_NONE, .index = -1, .open_flags = BLOCK_OPEN_WRITE };
     d->id = options_get(o, "node-name");
-    d->file = file ? file : options_get(o, "filename");
-    options_get(o, "auto-read-only"); /* a file that cannot be written is refused either way */
-    if (!drive_plain(o, "cache.direct", off, err) || !drive_plain(o, "discard", discard, err)) {
-        return false;
+    if (!d->id || !options_get(o, "driver")) {
+        return error_set(err, "%s= is missing", d->id ? "driver" : "node-name");
     }
-    if (!driver || (strcmp(driver, "raw") && strcmp(driver, "file"))) {
-        return error_set(err, "driver=%s is not supported yet; valid: raw, file",
-                         driver ? driver : "(missing)");
+    for (unsigned i = 0; i < o->n; i++) {
+        o->list[i].used = false;
     }
-    if (below && strcmp(below, "file")) {
-        return error_set(err, "file.driver=%s is not supported yet; valid: file", below);
-    }
-    if (!options_get_bool(o, "read-only", false, &d->readonly, err) ||
-        !options_all_used(o, valid, G_N_ELEMENTS(valid), err)) {
-        return false;
-    }
-    if (!d->id || !d->file) {
-        return error_set(err, "%s= is missing", d->id ? "filename" : "node-name");
-    }
-    return drive_file(d, err);
+    drive_rest(b, d, o);
+    d->file = drive_node_file(d->node);
+    return true;
 }
 
 static bool drives_add(Build *b, const GPtrArray *texts, const char *option,
-                       bool (*parse)(BoardDrive *, Options *, GError **), const char *first_key,
-                       GError **err)
+                       bool (*parse)(Build *, BoardDrive *, Options *, GError **),
+                       const char *first_key, GError **err)
 {
     for (unsigned i = 0; i < texts->len; i++) {
         const char *text = g_ptr_array_index(texts, i);
@@ -150,10 +194,9 @@ static bool drives_add(Build *b, const GPtrArray *texts, const char *option,
         BoardDrive d;
 
         g_ptr_array_add(b->parsed, o); /* its strings live as long as the machine */
-        if (*text == '{') {
-            return error_set(err, "%s: JSON is not supported yet; write key=value,...", option);
-        }
-        if (!options_parse(o, text, first_key, err) || !parse(&d, o, err)) {
+        if (!(*text == '{' ? options_parse_json(o, text, err)
+                           : options_parse(o, text, first_key, err)) ||
+            !parse(b, &d, o, err)) {
             g_prefix_error(err, "%s %s: ", option, text);
             return false;
         }

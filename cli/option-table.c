@@ -389,10 +389,19 @@ static const CliOption options[] = {
       "number; with -icount and without -seed: from 0",
       option_seed },
 
-    { "drive", NULL, "file=FILE[,format=raw][,if=virtio|pflash|none][,id=ID][,readonly=on]",
-      SECTION_BLOCK, "a disk image (if=none: for a -device with drive=ID)", LIST(drives) },
-    { "blockdev", NULL, "driver=raw|file,node-name=ID,filename=FILE[,read-only=on]", SECTION_BLOCK,
-      "a disk image for a -device with drive=ID", LIST(blockdevs) },
+    { "drive", NULL,
+      "file=FILE[,format=FORMAT][,if=virtio|pflash|none][,id=ID][,readonly=on][,snapshot=on]"
+      "[,cache=MODE][,discard=unmap|ignore][,detect-zeroes=on|off|unmap][,rerror=ACTION]"
+      "[,werror=ACTION]",
+      SECTION_BLOCK,
+      "a disk image (if=none: for a -device with drive=ID). cache: writeback, none, writethrough, "
+      "directsync, unsafe; on errors: report, ignore, stop, enospc (writes); other options are "
+      "those of a node: -blockdev",
+      LIST(drives) },
+    { "blockdev", NULL, "driver=DRIVER,node-name=ID[,read-only=on][,KEY.KEY=VALUE]", SECTION_BLOCK,
+      "a node of disk images, also as JSON, for a -device with drive=ID or for other nodes: "
+      "driver=qcow2,node-name=d,file.driver=file,file.filename=disk.qcow2",
+      LIST(blockdevs) },
 
     { "nographic", NULL, NULL, SECTION_CONSOLE,
       "serial port and monitor share the terminal; Ctrl-A C switches, Ctrl-A X leaves",

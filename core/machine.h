@@ -136,8 +136,9 @@ typedef enum MachineEventKind {
     EVENT_GUEST_PANICKED, /* text */
     EVENT_SUSPEND,
     EVENT_WAKEUP,
-    EVENT_DEBUG,  /* cpu stopped for the debugger: see cpu->debug_reason */
-    EVENT_DEVICE, /* a device's own event: text is its name, data as it documents */
+    EVENT_DEBUG,          /* cpu stopped for the debugger: see cpu->debug_reason */
+    EVENT_BLOCK_IO_ERROR, /* text: what QMP says of it, in JSON */
+    EVENT_DEVICE,         /* a device's own event: text is its name, data as it documents */
 } MachineEventKind;
 
 typedef struct MachineEvent {

@@ -112,6 +112,9 @@ static void mon_machine_event(void *opaque, const MachineEvent *e)
     case EVENT_SUSPEND:
         mon_emit(h, "SUSPEND", NULL);
         break;
+    case EVENT_BLOCK_IO_ERROR:
+        mon_emit(h, "BLOCK_IO_ERROR", e->text);
+        break;
     case EVENT_WAKEUP:
         mon_emit(h, "WAKEUP", NULL);
         break;

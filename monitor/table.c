@@ -318,6 +318,7 @@ const MonEventType mon_events[] = {
     { "SUSPEND", NULL, "the guest has suspended" },
     { "WAKEUP", NULL, "the guest has woken up" },
     { "GUEST_PANICKED", "PanicData", "the guest has crashed" },
+    { "BLOCK_IO_ERROR", "BlockIoErrorData", "a disk's request has failed" },
     { "MIGRATION", "MigrationData", "the status of a migration has changed" },
 };
 

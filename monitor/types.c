@@ -87,6 +87,12 @@ const MonType mon_types[] = {
               "snapshot-load", NULL } },
     { "ResetData", MEMBERS{ { "guest", "bool" }, { "reason", "ShutdownCause" }, END } },
     { "ShutdownData", MEMBERS{ { "guest", "bool" }, { "reason", "ShutdownCause" }, END } },
+    { "BlockIoErrorData", MEMBERS{ { "device", "str" },
+                                   { "operation", "str" },
+                                   { "action", "str" },
+                                   { "nospace", "bool" },
+                                   { "reason", "str" },
+                                   END } },
     { "PanicData", MEMBERS{ { "action", "str" }, END } },
 };
 

@@ -71,6 +71,7 @@ typedef enum BlockOpenFlags {
     BLOCK_OPEN_PROBED = 1 << 9,       /* raw by guess: writing another format's magic is refused */
     BLOCK_OPEN_INTERNAL = 1 << 10,    /* a child: not listed by query-block, not deletable */
     BLOCK_OPEN_LOCK_OFF = 1 << 11,    /* locking=off */
+    BLOCK_OPEN_SNAPSHOT = 1 << 12,    /* of block_open_options: writes go to a temporary overlay */
 } BlockOpenFlags;
 
 /*

@@ -6,6 +6,7 @@
 #ifndef HW_BOARD_BOARD_H
 #define HW_BOARD_BOARD_H
 
+#include "block/block.h"
 #include "core/machine.h"
 #include "util/options.h"
 
@@ -27,12 +28,13 @@ typedef enum DriveInterface {
 typedef struct BoardDrive {
     DriveInterface interface;
     const char *id;     /* NULL: made up */
-    const char *file;   /* NULL: no medium */
-    const char *format; /* NULL: by content */
+    const char *file;   /* for messages; NULL: no medium */
     const char *serial; /* NULL: none */
     int index;          /* unit; -1: the next free */
     bool readonly;
-    bool snapshot; /* writes are dropped at the end */
+    Options *node;       /* what block_open_options takes */
+    unsigned open_flags; /* for it */
+    BlockErrorAction on_read_error, on_write_error;
 } BoardDrive;
 
 /* Everything a board may ask of the command line. The strings live as long as the machine. */

@@ -6,6 +6,9 @@
 #include "hw/block/cfi-flash.h"
 #include "util/suggest.h"
 
+#include <errno.h>
+#include <inttypes.h>
+
 static bool virt_set_options(Device *dev, const Options *o, GError **err)
 {
     for (unsigned i = 0; i < o->n; i++) {
@@ -135,35 +138,56 @@ static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, const char *id, GE
     return true;
 }
 
-/* Only raw images so far. */
-static bool virt_check_format(const BoardDrive *d, GError **err)
+/* QMP's BLOCK_IO_ERROR, and the pause where that was asked for. */
+static void virt_disk_error(void *opaque, BlockBackend *disk, bool write, int error,
+                            BlockErrorAction action)
 {
-    if (d->format && strcmp(d->format, "raw")) {
-        return error_set(err, "-drive file=%s: format %s is not supported yet; only raw", d->file,
-                         d->format);
+    VirtBoard *b = opaque;
+    bool stop = action == BLOCK_ERROR_STOP;
+    g_autofree char *data = g_strdup_printf(
+        "{\"device\": \"%s\", \"operation\": \"%s\", \"action\": \"%s\", \"nospace\": %s, "
+        "\"reason\": \"%s\"}",
+        block_id(disk), write ? "write" : "read",
+        stop                           ? "stop"
+        : action == BLOCK_ERROR_IGNORE ? "ignore"
+                                       : "report",
+        error == ENOSPC ? "true" : "false", g_strerror(error));
+
+    machine_post_event(b->machine, EVENT_BLOCK_IO_ERROR, data);
+    if (stop) {
+        machine_pause_request(b->machine, RUN_IO_ERROR);
     }
-    return true;
+}
+
+/* What an error has held goes on with the machine; a reset ends it. */
+static void virt_disks_event(void *opaque, const MachineEvent *e)
+{
+    VirtBoard *b = opaque;
+
+    for (unsigned i = 0; b->disks && i < b->disks->len; i++) {
+        if (e->kind == EVENT_RESUME) {
+            block_retry(g_ptr_array_index(b->disks, i));
+        } else if (e->kind == EVENT_RESET) {
+            block_end_held(g_ptr_array_index(b->disks, i));
+        }
+    }
 }
 
 /* Opens the image and makes it a backend that devices can claim by @id. */
 static bool virt_open_drive(VirtBoard *b, const BoardDrive *d, const char *id, GError **err)
 {
-    BlockBackend *disk;
+    BlockBackend *disk = block_open_options(b->machine, id, d->node, d->open_flags, err);
 
-    if (!virt_check_format(d, err)) {
-        return false;
-    }
-    if (d->snapshot) {
-        return error_set(err, "-drive file=%s: snapshot=on is not supported yet", d->file);
-    }
-    disk = block_open(b->machine, id, d->file, d->readonly ? BLOCK_READ_ONLY : 0, err);
     if (!disk) {
-        g_prefix_error(err, "-drive: ");
         return false;
     }
+    block_on_error(disk, d->on_read_error, d->on_write_error, virt_disk_error, b);
     if (!machine_add_backend(b->machine, "drive", id, disk, err)) {
         block_close(disk);
         return false;
+    }
+    if (!b->disks->len) {
+        machine_listen(b->machine, virt_disks_event, b);
     }
     g_ptr_array_add(b->disks, disk);
     return true;
@@ -251,6 +275,35 @@ static bool virt_fill_flash(VirtBoard *b, Device *dev, int unit, const char *opt
     return true;
 }
 
+static void virt_flash_read(void *opaque, int result)
+{
+    *(int *)opaque = result;
+}
+
+/* The whole disk into the flash, before anything runs. */
+static bool virt_fill_flash_by_disk(VirtBoard *b, Device *dev, int unit, const char *id,
+                                    GError **err)
+{
+    BlockBackend *disk = machine_find_backend(b->machine, "drive", id);
+    uint64_t len = disk ? block_size(disk) : 0;
+    g_autofree uint8_t *buf = NULL;
+    int result = -EIO;
+
+    if (!disk || len > virt_map[VIRT_FLASH].size) {
+        return error_set(err, "-drive if=pflash: %s is larger than the flash of %" PRIu64 " MiB",
+                         disk ? block_path(disk) : id, virt_map[VIRT_FLASH].size >> 20);
+    }
+    buf = g_malloc(len + 1);
+    block_read(disk, 0, &(struct iovec){ buf, len }, 1, virt_flash_read, &result);
+    block_drain(disk);
+    if (result) {
+        return error_set(err, "-drive if=pflash: %s: %s", block_path(disk), g_strerror(-result));
+    }
+    cfi_flash_load(dev, buf, len);
+    b->has_firmware |= unit == 0;
+    return true;
+}
+
 static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
 {
     const VirtMap *map = &virt_map[VIRT_FLASH];
@@ -258,6 +311,7 @@ static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
     int n = bios ? -1 : virt_flash_drive(b, unit);
     const BoardDrive *d = n < 0 ? NULL : &b->cfg->drives[n];
     g_autofree char *name = g_strdup_printf("virt.flash%d", unit);
+    g_autofree char *id = NULL;
     Device *dev = device_new(b->machine, "cfi.pflash01", b->device, name, err);
 
     if (!dev) {
@@ -265,12 +319,9 @@ static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
     }
     device_set_str(dev, "name", name);
     device_set_u64(dev, "size", map->size);
-    if (d) {
-        g_autofree char *id = virt_drive_id(d, (unsigned)n);
-
-        if (!device_set_prop(dev, "drive", id, err)) {
-            return false;
-        }
+    id = d ? virt_drive_id(d, (unsigned)n) : NULL;
+    if (id && !device_set_prop(dev, "drive", id, err)) {
+        return false;
     }
     if (!device_realize(dev, err)) {
         g_prefix_error(err, "-drive if=pflash: ");
@@ -278,7 +329,7 @@ static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
     }
     device_map(dev, 0, machine_memory_root(b->machine), map->base + unit * map->size);
     return bios ? virt_fill_flash(b, dev, unit, "-bios", bios, err)
-                : !d || virt_fill_flash(b, dev, unit, "-drive if=pflash", d->file, err);
+                : !d || virt_fill_flash_by_disk(b, dev, unit, id, err);
 }
 
 bool virt_make_firmware(VirtBoard *b, GError **err)
