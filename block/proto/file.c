@@ -49,6 +49,9 @@ static void file_do_open(void *arg)
     if (!c->result && fstat(c->fd, &c->st)) {
         c->result = -errno;
         close(c->fd);
+    } else if (!c->result) {
+        /* It was for opening what is no file (a FIFO would wait); io_uring minds it later. */
+        fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) & ~O_NONBLOCK);
     }
 }
 
