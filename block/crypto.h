@@ -62,7 +62,7 @@ typedef struct BlockLuksParams {
     size_t passphrase_len;
 } BlockLuksParams;
 
-/* Reads and marks the options; the key secret may be missing if @key_optional (measure). */
+/* Reads and marks the options. @key_optional: without the secret itself if @g is NULL (measure). */
 NODISCARD bool block_luks_params(BlockGraph *g, Options *o, const char *prefix, bool key_optional,
                                  BlockLuksParams *p, GError **err);
 void block_luks_params_clear(BlockLuksParams *p);

@@ -10,7 +10,7 @@ enum {
     BLOCK_TABLES_MAX = 1 << 30,   /* bytes of block_try_array in a node */
     BLOCK_PROBE_LEN = 64 << 10,   /* what probes see */
     BLOCK_STACK_SPARE = 48 << 10, /* of a fiber, before a request goes one node deeper */
-    BLOCK_ROLES_MAX = 256,        /* children of a node */
+    BLOCK_ROLES_MAX = 4100,       /* children of a node: the extents of a vmdk */
     BLOCK_REQ_BYTES = 1 << 16,    /* a write that is to remain one: no look for zeros */
 };
 

@@ -97,8 +97,9 @@ struct BlockDriver {
 
     /* Mapping formats. @off + @len lie within the size; the core checks what comes back. */
     int (*map)(BlockNode *n, uint64_t off, uint64_t len, Extent *out);
-    int (*alloc)(BlockNode *n, BlockAlloc *a); /* -ENOSPC, -EIO, ... */
-    int (*link)(BlockNode *n, BlockAlloc *a);  /* the data is written (not yet stable) */
+    /* -ENOSPC, -EIO, ...; -ENOTSUP: this range takes compressed units alone (write_packed). */
+    int (*alloc)(BlockNode *n, BlockAlloc *a);
+    int (*link)(BlockNode *n, BlockAlloc *a); /* the data is written (not yet stable) */
     void (*abort)(BlockNode *n, BlockAlloc *a);
     /* The whole unit of @x at @off (aligned to the unit) into @buf of block_unit() bytes. */
     int (*unpack)(BlockNode *n, uint64_t off, const Extent *x, void *buf);
@@ -188,6 +189,10 @@ void block_set_backing_name(BlockNode *n, const char *filename, const char *form
 BlockNode *block_open_child(BlockNode *n, const char *role, Options *o, const char *filename,
                             const char *driver, GError **err);
 BlockNode *block_file(const BlockNode *n); /* the child "file" */
+
+/* In a request: the child @n ends at @size, more than now, and what is new reads as zeros. Unlike
+ * block_node_resize it waits for no other request. -ENOTSUP: it cannot. */
+int block_extend(BlockNode *n, uint64_t size);
 
 /* Reads and writes of metadata in "file", with errors in words. Reading beyond the end fails. */
 NODISCARD bool block_read_all(BlockNode *n, uint64_t off, void *buf, uint64_t len, GError **err);

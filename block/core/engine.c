@@ -296,6 +296,31 @@ static void engine_check_alloc(const BlockNode *n, const BlockAlloc *a, uint64_t
     CHECK(a->child_off >= a->head);
 }
 
+/* What can only be kept compressed: the whole unit is read, changed and packed again. */
+static int engine_repack(BlockNode *n, BlockAlloc *a, const struct iovec *iov, unsigned n_iov,
+                         uint64_t skip)
+{
+    uint64_t unit_off = bits_align_down(a->off, n->unit), in = a->off - unit_off;
+    uint64_t unit_len = min_u64(n->unit, n->size - unit_off);
+    g_autofree uint8_t *buf = g_try_malloc(n->unit);
+    BlockTrack t;
+    int ret = 0;
+
+    a->len = min_u64(a->len, unit_len - in);
+    if (!buf) {
+        return -ENOMEM;
+    }
+    track_begin(n, &t, TRACK_ALL, unit_off, n->unit);
+    if (a->len < unit_len) {
+        ret = engine_read(n, unit_off, &(struct iovec){ buf, unit_len }, 1);
+    }
+    iov_to(iov, n_iov, skip, buf + in, a->len);
+    ret = ret ? ret : n->drv->write_packed(n, unit_off, buf, unit_len);
+    engine_forget(n, unit_off, n->unit);
+    track_end(n, &t);
+    return ret;
+}
+
 static int engine_write_piece(BlockNode *n, BlockAlloc *a, const struct iovec *iov, unsigned n_iov,
                               uint64_t skip)
 {
@@ -307,7 +332,8 @@ static int engine_write_piece(BlockNode *n, BlockAlloc *a, const struct iovec *i
     ret = n->drv->alloc(n, a);
     if (ret < 0) {
         track_end(n, &t);
-        return ret;
+        return ret == -ENOTSUP && n->drv->write_packed ? engine_repack(n, a, iov, n_iov, skip)
+                                                       : ret;
     }
     engine_check_alloc(n, a, off, len);
     if (!a->token) {
@@ -383,7 +409,7 @@ int engine_write_packed(BlockNode *n, uint64_t off, const struct iovec *iov, uns
         ret = n->drv->write_packed(n, off + done, buf, piece);
         engine_forget(n, off + done, piece);
         track_end(n, &t);
-        if (ret == -ENOTSUP) {
+        if (ret == -ENOTSUP) { /* this unit cannot be packed */
             ret = engine_write(n, off + done, part.iov, part.n, 0);
         }
         iov_slice_free(&part);

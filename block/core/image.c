@@ -126,6 +126,28 @@ bool block_node_resize(BlockNode *n, uint64_t size, bool exact, BlockPrealloc pr
     return ok;
 }
 
+int block_extend(BlockNode *n, uint64_t size)
+{
+    g_autoptr(GError) err = NULL;
+    int ret = block_check_write(n);
+
+    if (ret < 0 || size <= n->size || size > BLOCK_SIZE_MAX) {
+        return ret < 0 ? ret : -EINVAL;
+    }
+    if (n->drv->kind == BLOCK_FILTER && n->file && !n->drv->resize) {
+        ret = block_extend(n->file, size);
+    } else if (n->drv->kind != BLOCK_FORMAT && n->drv->resize && n->grows) {
+        ret = n->drv->resize(n, size, false, BLOCK_PREALLOC_OFF, &err) ? 0 : -ENOTSUP;
+    } else {
+        ret = -ENOTSUP;
+    }
+    if (ret == 0) {
+        n->size = MAX(n->size, size);
+        n->written++;
+    }
+    return ret;
+}
+
 /* ---- What formats can do ---- */
 
 bool block_node_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * zlib's compression of units of an image. -ENOTSUP in a build without the library.
+ * zlib's compression of units of an image.
  */
 #ifndef BLOCK_FORMAT_DEFLATE_H
 #define BLOCK_FORMAT_DEFLATE_H

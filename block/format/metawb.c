@@ -185,10 +185,5 @@ void metawb_deinit(MetaWb *m)
 
 bool metawb_grow(MetaWb *m, BlockNode *file, uint64_t off, uint64_t len)
 {
-    g_autoptr(GError) err = NULL;
-
-    if (off < block_node_size(file)) {
-        return false;
-    }
-    return block_node_resize(file, off + len, false, BLOCK_PREALLOC_OFF, &err);
+    return off >= block_node_size(file) && block_extend(file, off + len) == 0;
 }

@@ -159,7 +159,7 @@ static bool parallels_open(BlockNode *n, Options *o, GError **err)
 {
     Parallels *s = block_priv(n);
     uint8_t h[PARALLELS_HEADER_LEN];
-    uint64_t sectors;
+    uint64_t sectors = 0;
 
     if (!block_read_all(n, 0, h, sizeof(h), err) ||
         !parallels_check_header(n, s, h, &sectors, err)) {
@@ -428,7 +428,7 @@ static const BlockOption parallels_create_options[] = {
     { NULL },
 };
 
-const BlockDriver block_parallels = {
+const BlockDriver block_parallels_driver = {
     .name = "parallels",
     .doc = "Parallels' expandable disk image",
     .kind = BLOCK_FORMAT,

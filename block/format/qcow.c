@@ -285,7 +285,7 @@ static const BlockOption qcow_options[] = {
     { NULL },
 };
 
-const BlockDriver block_qcow = {
+const BlockDriver block_qcow_driver = {
     .name = "qcow",
     .doc = "QEMU's first copy-on-write image, read only",
     .kind = BLOCK_FORMAT,

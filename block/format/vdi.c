@@ -443,7 +443,7 @@ static const BlockOption vdi_create_options[] = {
     { NULL },
 };
 
-const BlockDriver block_vdi = {
+const BlockDriver block_vdi_driver = {
     .name = "vdi",
     .doc = "VirtualBox's disk image",
     .kind = BLOCK_FORMAT,

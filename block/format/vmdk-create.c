@@ -206,7 +206,8 @@ static bool vmdk_create_extent(const VmdkCreate *c, BlockGraph *g, const char *p
     if (c->flat) {
         return true;
     }
-    BlockNode *file = block_node_open_name(g, path, "file", BLOCK_OPEN_WRITE, err);
+    BlockNode *file =
+        block_node_open_name(g, path, "file", BLOCK_OPEN_WRITE | BLOCK_OPEN_INTERNAL, err);
     if (!file) {
         return false;
     }

@@ -631,7 +631,7 @@ static const BlockOption vmdk_create_options[] = {
     { NULL },
 };
 
-const BlockDriver block_vmdk = {
+const BlockDriver block_vmdk_driver = {
     .name = "vmdk",
     .doc = "VMware's virtual disk",
     .kind = BLOCK_FORMAT,

@@ -271,7 +271,7 @@ static bool vpc_check_bat(BlockNode *n, Vpc *s, GError **err)
 static bool vpc_open(BlockNode *n, Options *o, GError **err)
 {
     Vpc *s = block_priv(n);
-    uint64_t size;
+    uint64_t size = 0;
 
     if (!vpc_read_footer(n, s, err)) {
         return false;
@@ -563,7 +563,7 @@ static const BlockOption vpc_create_options[] = {
     { NULL },
 };
 
-const BlockDriver block_vpc = {
+const BlockDriver block_vpc_driver = {
     .name = "vpc",
     .doc = "Virtual PC's disk image (VHD)",
     .kind = BLOCK_FORMAT,
