@@ -219,6 +219,8 @@ static void vdi_close(BlockNode *n)
 {
     Vdi *s = block_priv(n);
 
+    /* Also where flushes do nothing (cache=unsafe). */
+    (void)!metawb_flush(&s->wb);
     metawb_deinit(&s->wb);
 }
 

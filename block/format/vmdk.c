@@ -232,6 +232,8 @@ static void vmdk_close(BlockNode *n)
 {
     Vmdk *s = block_priv(n);
 
+    /* Also where flushes do nothing (cache=unsafe). */
+    (void)!metawb_flush(&s->wb);
     metawb_deinit(&s->wb);
     vmdk_desc_clear(&s->desc);
 }

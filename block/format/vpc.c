@@ -415,6 +415,8 @@ static void vpc_close(BlockNode *n)
 {
     Vpc *s = block_priv(n);
 
+    /* Also where flushes do nothing (cache=unsafe). */
+    (void)!vpc_flush(n);
     metawb_deinit(&s->wb);
 }
 
