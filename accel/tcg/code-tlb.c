@@ -136,8 +136,10 @@ static void view_drop(TcgCpu *tc, const TcgFlush *f)
             view_drop_slot(tc, k, view_slot(f->va), f);
             continue;
         }
-        for (unsigned i = 0; i < TCG_FAST_SIZE; i++) {
-            view_drop_slot(tc, k, i, f);
+        for (unsigned w = 0; w < TCG_FAST_SIZE / 64; w++) {
+            for (uint64_t bits = tc->view[k].used[w]; bits; bits &= bits - 1) {
+                view_drop_slot(tc, k, w * 64 + (unsigned)__builtin_ctzll(bits), f);
+            }
         }
     }
 }
@@ -265,7 +267,7 @@ static void code_flush_pages(Cpu *cpu, const TcgFlush *f)
 
 void tcg_code_flush_page(Cpu *cpu, const TcgFlush *f)
 {
-    enum { FEW = 16 * GUEST_PAGE_SIZE };
+    enum { FEW = 1024 * GUEST_PAGE_SIZE };
     TcgCpu *tc = tcg_cpu(cpu);
     bool large = code_large_hit(tc, f);
 

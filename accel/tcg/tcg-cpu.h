@@ -24,11 +24,11 @@ enum {
     TCG_ENTRY_SHIFT = 2, /* log2 of the distance between places where instructions can begin */
     TCG_ENTRIES = GUEST_PAGE_SIZE >> TCG_ENTRY_SHIFT,
     TCG_VIEWS = 32,
-    TCG_FAST_SIZE = 1024, /* pages of a view */
+    TCG_FAST_SIZE = 4096, /* pages of a view */
     TCG_CODE_SEEN_BITS = 1 << 16,
     TCG_CODE_LARGE = 16,
     TCG_PAGE_COPIES = 16,
-    TCG_CODE_TLB_SIZE = 1024,
+    TCG_CODE_TLB_SIZE = 4096,
     TCG_CODE_ENTRIES = 2,
     TCG_IO_SIZE = 64,
     TCG_KEPT_SETS = 512,
