@@ -523,24 +523,31 @@ BlockBackend *block_open_node(Machine *m, const char *id, const char *node_name,
     return backend_new(m, id, &o, err);
 }
 
-BlockBackend *block_open(Machine *m, const char *id, const char *path, unsigned flags, GError **err)
+static BlockBackend *backend_open_raw(Machine *m, const char *id, const char *path, unsigned flags,
+                                      unsigned open_flags, GError **err)
 {
-    unsigned open_flags = flags & BLOCK_READ_ONLY ? 0 : BLOCK_OPEN_WRITE;
     Options o = { 0 };
     BlockBackend *b;
 
     options_add(&o, "driver", "raw");
     options_add(&o, "filename", path);
+    open_flags |= flags & BLOCK_READ_ONLY ? 0 : BLOCK_OPEN_WRITE;
     open_flags |= flags & BLOCK_UNSAFE ? BLOCK_OPEN_UNSAFE : 0;
     b = block_open_options(m, id, &o, open_flags | BLOCK_OPEN_DISCARD, err);
     options_deinit(&o);
     return b;
 }
 
+BlockBackend *block_open(Machine *m, const char *id, const char *path, unsigned flags, GError **err)
+{
+    return backend_open_raw(m, id, path, flags, 0, err);
+}
+
+/* Who has the descriptor has agreed with others already. */
 BlockBackend *block_open_fd(Machine *m, const char *id, int take_fd, unsigned flags, GError **err)
 {
     g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", take_fd);
-    BlockBackend *b = block_open(m, id, path, flags, err);
+    BlockBackend *b = backend_open_raw(m, id, path, flags, BLOCK_OPEN_LOCK_OFF, err);
 
     close(take_fd);
     return b;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files and block devices of the host. */
 #include "block/core/driver.h"
+#include "block/proto/file-lock.h"
 #include "util/bits.h"
 
 #include <errno.h>
@@ -12,8 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+typedef enum FileLocking { LOCKING_AUTO, LOCKING_ON, LOCKING_OFF } FileLocking;
+
 typedef struct File {
     int fd;
+    int new_fd; /* while it is reopened; -1 */
+    FileLocking locking;
     uint32_t mem_align; /* of buffers: above 1 for O_DIRECT */
     bool no_punch, no_zero, no_holes, no_copy;
     bool failed; /* a flush has failed: what it was for may be gone, so every later one fails */
@@ -138,6 +143,40 @@ static void file_set_alignment(BlockNode *n, File *f)
     block_set_zero_limits(n, block_node_driver(n)->host_block ? 512 : align, 0);
 }
 
+static bool file_take_locks(int fd, const char *path, FileLocking locking, unsigned flags,
+                            GError **err)
+{
+    unsigned held = FILE_LOCK_READ, unshared = FILE_LOCK_WRITE | FILE_LOCK_RESIZE;
+
+    if (locking == LOCKING_OFF || (flags & BLOCK_OPEN_LOCK_OFF)) {
+        return true;
+    }
+    held |= flags & BLOCK_OPEN_WRITE ? FILE_LOCK_WRITE | FILE_LOCK_RESIZE : 0;
+    unshared = flags & BLOCK_OPEN_SHARE ? 0 : unshared;
+    return file_lock(fd, path, held, unshared, locking == LOCKING_AUTO, err);
+}
+
+static bool file_locking(Options *o, FileLocking *out, GError **err)
+{
+    static const char *const names[] = { "auto", "on", "off" };
+    const char *text = options_get(o, "locking");
+
+    *out = LOCKING_AUTO;
+    for (unsigned i = 0; text && i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(text, names[i])) {
+            *out = (FileLocking)i;
+            return true;
+        }
+    }
+    return !text || error_set(err, "locking=%s is not known; valid: auto, on, off", text);
+}
+
+static int file_open_flags(unsigned flags)
+{
+    return (flags & BLOCK_OPEN_WRITE ? O_RDWR : O_RDONLY) |
+           (flags & BLOCK_OPEN_DIRECT ? O_DIRECT : 0);
+}
+
 static bool file_open(BlockNode *n, Options *o, GError **err)
 {
     File *f = block_priv(n);
@@ -146,16 +185,17 @@ static bool file_open(BlockNode *n, Options *o, GError **err)
     FileCall c = { 0 };
     int64_t size;
 
-    f->fd = -1;
+    f->fd = f->new_fd = -1;
     if (!name || !*file_path(name)) {
         return error_set(err, "driver=%s: filename= is missing", block_node_format(n));
     }
     block_set_filename(n, file_path(name));
     options_get(o, "aio");
-    options_get(o, "locking");
+    if (!file_locking(o, &f->locking, err)) {
+        return false;
+    }
     c.path = file_path(name);
-    c.flags =
-        (flags & BLOCK_OPEN_WRITE ? O_RDWR : O_RDONLY) | (flags & BLOCK_OPEN_DIRECT ? O_DIRECT : 0);
+    c.flags = file_open_flags(flags);
     io_work(file_do_open, &c);
     if ((c.result == -EACCES || c.result == -EROFS || c.result == -EPERM) &&
         (flags & BLOCK_OPEN_WRITE) && block_auto_read_only(n)) {
@@ -173,7 +213,7 @@ static bool file_open(BlockNode *n, Options *o, GError **err)
     }
     f->fd = c.fd;
     size = file_size(f->fd);
-    if (!file_check_kind(n, &c, err) ||
+    if (!file_check_kind(n, &c, err) || !file_take_locks(f->fd, c.path, f->locking, flags, err) ||
         (size < 0 && !block_error(err, n, "its size: %s", g_strerror((int)-size))) ||
         !block_set_size(n, (uint64_t)size, err)) {
         close(f->fd);
@@ -188,6 +228,68 @@ static void file_close(BlockNode *n)
     File *f = block_priv(n);
 
     close(f->fd);
+}
+
+/* ---- Reopening ---- */
+
+/* By the name: the new descriptor has the new mode. The old one's locks would be in the way. */
+static bool file_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GError **err)
+{
+    File *f = block_priv(n);
+    const char *path = block_node_filename(n);
+    unsigned old = block_node_flags(n);
+    FileCall c = { .path = path, .flags = file_open_flags(flags) };
+    GError *lost = NULL;
+    struct stat st;
+
+    if (file_open_flags(flags) == file_open_flags(old) && !((flags ^ old) & BLOCK_OPEN_SHARE)) {
+        return true;
+    }
+    io_work(file_do_open, &c);
+    if (c.result) {
+        return file_open_error(n, -c.result, flags & BLOCK_OPEN_WRITE, err);
+    }
+    if (fstat(f->fd, &st) || st.st_dev != c.st.st_dev || st.st_ino != c.st.st_ino) {
+        close(c.fd);
+        return block_error(err, n, "another file has its name now");
+    }
+    file_unlock(f->fd);
+    if (!file_take_locks(c.fd, path, f->locking, flags, err)) {
+        close(c.fd);
+        if (!file_take_locks(f->fd, path, f->locking, old, &lost)) {
+            g_error_free(lost);
+        }
+        return false;
+    }
+    f->new_fd = c.fd;
+    return true;
+}
+
+static void file_reopen_commit(BlockNode *n)
+{
+    File *f = block_priv(n);
+
+    if (f->new_fd >= 0) {
+        close(f->fd);
+        f->fd = f->new_fd;
+        f->new_fd = -1;
+        file_set_alignment(n, f);
+    }
+}
+
+static void file_reopen_abort(BlockNode *n)
+{
+    File *f = block_priv(n);
+    GError *lost = NULL;
+
+    if (f->new_fd >= 0) {
+        close(f->new_fd);
+        f->new_fd = -1;
+        if (!file_take_locks(f->fd, block_node_filename(n), f->locking, block_node_flags(n),
+                             &lost)) {
+            g_error_free(lost);
+        }
+    }
 }
 
 /* ---- Requests ---- */
@@ -459,7 +561,9 @@ static bool file_create(BlockGraph *g, const char *filename, BlockNode *file, ui
     if (c.result) {
         return error_set(err, "%s: cannot create it: %s", c.path, g_strerror(-c.result));
     }
-    ok = S_ISBLK(c.st.st_mode) || file_set_size(c.fd, c.path, 0, 0, BLOCK_PREALLOC_OFF, err);
+    /* Whoever has it open would lose it. */
+    ok = file_lock(c.fd, c.path, FILE_LOCK_WRITE | FILE_LOCK_RESIZE, FILE_LOCK_RESIZE, true, err) &&
+         (S_ISBLK(c.st.st_mode) || file_set_size(c.fd, c.path, 0, 0, BLOCK_PREALLOC_OFF, err));
     if (ok && nocow && !ioctl(c.fd, FS_IOC_GETFLAGS, &attr)) {
         attr |= FS_NOCOW_FL;
         ioctl(c.fd, FS_IOC_SETFLAGS, &attr); /* where the file system has none, it needs none */
@@ -498,6 +602,9 @@ const BlockDriver block_file_driver = {
     .grows = true,
     .open = file_open,
     .close = file_close,
+    .reopen_prepare = file_reopen_prepare,
+    .reopen_commit = file_reopen_commit,
+    .reopen_abort = file_reopen_abort,
     .create = file_create,
     .readv = file_readv,
     .writev = file_writev,
@@ -521,6 +628,9 @@ const BlockDriver block_host_device_driver = {
     .host_block = true,
     .open = file_open,
     .close = file_close,
+    .reopen_prepare = file_reopen_prepare,
+    .reopen_commit = file_reopen_commit,
+    .reopen_abort = file_reopen_abort,
     .create = file_create,
     .readv = file_readv,
     .writev = file_writev,
