@@ -267,15 +267,3 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
     s = &g_array_index(e->stubs, X64Stub, fail + monitor);
     x64_bind(&e->a, &s->back);
 }
-
-void x64_op_ZERO_BLOCK(X64Emit *e, unsigned id, const IrInsn *insn)
-{
-    X64Call c = { .fn = (const void *)(uintptr_t)tcg_zero_slow, .n_args = 3, .raises = true };
-
-    c.arg[0].id = insn->arg[0];
-    c.arg[1].is_imm = true;
-    c.arg[1].imm = insn->imm;
-    c.arg[2].is_imm = true;
-    c.arg[2].imm = insn->sub;
-    x64_emit_call(e, &c);
-}

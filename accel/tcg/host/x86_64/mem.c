@@ -506,6 +506,40 @@ void x64_op_STP(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_bind(&e->a, &s->back);
 }
 
+void x64_op_ZERO_BLOCK(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    enum { LARGEST = 8 }; /* a block of 256 bytes by 8 or 16 stores */
+    unsigned bytes = 1u << insn->sub, unit = e->a.avx ? 32 : 16;
+    X64Stub *s;
+
+    x64_flags_save(e);
+    x64_load(e, insn->arg[0], RDX);
+    s = x64_stub_add(e, STUB_ZERO);
+    s->addr = RDX;
+    s->sub = insn->sub;
+    s->type = IR_I64;
+    s->memop = insn->imm;
+    s->xmm_live = x64_xmm_live(e);
+    if (insn->sub < 4 || insn->sub > LARGEST) {
+        x64_jmp(&e->a, &s->entry);
+    } else {
+        x64_alu_ri(&e->a, ALU_AND, true, RDX, -(int32_t)bytes);
+        x64_tlb(e, RDX, insn->imm, bytes, true, 0, &s->entry);
+        x64_v3(&e->a, XO_PXOR, 0, 0, 0);
+        unit = MIN(unit, bytes);
+        for (unsigned n = 0; n < bytes; n += unit) {
+            X64Mem m = x64_mem_index(RCX, RDX, 0, (int32_t)n);
+
+            if (unit == 32) { /* the upper half is 0 as well, and stays unused */
+                x64_vex_rm(&e->a, XO_MOVDQU_ST | X_L256, 0, 0, m);
+            } else {
+                x64_v2m(&e->a, XO_MOVDQU_ST, 0, m);
+            }
+        }
+    }
+    x64_bind(&e->a, &s->back);
+}
+
 void x64_op_FENCE(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     if (insn->sub & IR_FENCE_SL) {

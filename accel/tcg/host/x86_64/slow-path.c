@@ -17,8 +17,8 @@
  * The record: 4 bytes IrMemOp; 2 the instruction's distance from the start of the page, with
  * SLOW_RESTART; 1 X64StubKind with SLOW_DISP, SLOW_WIDE and SLOW_VEC; 1 address and first result, 4
  * bits each. Then, each where it is needed: 4 bytes restart word; 4 what to add to the address; 1
- * second result; 1 IrRmw; the operands, each a register's number or one of the following with 4 or
- * 8 bytes.
+ * second result; 1 IrRmw, or log2 of the bytes; the operands, each a register's number or one of
+ * the following with 4 or 8 bytes.
  */
 enum {
     SLOW_RESTART = 1 << 15,
@@ -36,14 +36,14 @@ enum {
 static const char *const slow_name[] = {
     [STUB_LD] = "slow LD",   [STUB_LDP] = "slow LDP", [STUB_ST] = "slow ST",
     [STUB_STP] = "slow STP", [STUB_RMW] = "slow RMW", [STUB_CAS] = "slow CAS",
-    [STUB_LL] = "slow LL",   [STUB_SC] = "slow SC"
+    [STUB_LL] = "slow LL",   [STUB_SC] = "slow SC",   [STUB_ZERO] = "slow ZERO"
 };
 
 static unsigned slow_operands(X64StubKind kind)
 {
-    return kind == STUB_LD || kind == STUB_LDP || kind == STUB_LL ? 0
-           : kind == STUB_STP || kind == STUB_CAS                 ? 2
-                                                                  : 1;
+    return kind == STUB_LD || kind == STUB_LDP || kind == STUB_LL || kind == STUB_ZERO ? 0
+           : kind == STUB_STP || kind == STUB_CAS                                      ? 2
+                                                                                       : 1;
 }
 
 /* ---- the record is written ---- */
@@ -83,7 +83,7 @@ static void slow_put(X64Asm *a, const X64Stub *s, const IrGuestInsn *guest)
     }
     if (s->kind == STUB_LDP) {
         x64_byte(a, s->dst[1]);
-    } else if (s->kind == STUB_RMW) {
+    } else if (s->kind == STUB_RMW || s->kind == STUB_ZERO) {
         x64_byte(a, s->sub);
     }
     for (unsigned n = 0; n < slow_operands(s->kind); n++) {
@@ -309,6 +309,9 @@ bool x64_slow_run(Cpu *cpu, const uint8_t *back, uint8_t *frame, const uint8_t *
     case STUB_ST:
     case STUB_STP:
         slow_store(&r, (what & SLOW_KIND) == STUB_STP);
+        break;
+    case STUB_ZERO:
+        tcg_zero_slow(cpu, r.va, r.memop, slow_u8(&r));
         break;
     case STUB_LL:
         slow_load_exclusive(&r, regs >> 4);

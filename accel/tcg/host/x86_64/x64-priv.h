@@ -125,6 +125,7 @@ typedef enum X64StubKind {
     STUB_FP,
     STUB_ICOUNT,
     STUB_STALE,
+    STUB_ZERO,
 } X64StubKind;
 
 /* EFLAGS as UCOMIS leaves them: Z is ZF, N is CF, C is not CF, V is PF. */
