@@ -223,7 +223,8 @@ typedef struct RomBlob {
     AddressSpace *as;
     GuestPhys addr;
     uint64_t len;
-    uint8_t *data;
+    const uint8_t *data;
+    GBytes *bytes; /* hold it */
     char *name;
 } RomBlob;
 

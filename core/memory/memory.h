@@ -217,6 +217,9 @@ void mem_listener_add(Machine *m, const MemListener *l);
  */
 NODISCARD bool rom_add(Machine *m, AddressSpace *as, GuestPhys addr, const void *data, uint64_t len,
                        const char *name, GError **err);
+/* The same of the bytes at @data, which lie in @bytes: not copied, a reference is held. */
+NODISCARD bool rom_add_bytes(Machine *m, AddressSpace *as, GuestPhys addr, GBytes *bytes,
+                             const uint8_t *data, uint64_t len, const char *name, GError **err);
 NODISCARD bool rom_add_file(Machine *m, AddressSpace *as, GuestPhys addr, const char *path,
                             uint64_t max_len, uint64_t *len, GError **err);
 /* What lies at @addr, or NULL: for messages and `info roms`. */

@@ -23,17 +23,19 @@ static void rom_load(const RomBlob *rom)
     }
 }
 
-/* Takes @data. */
-static bool rom_take(Machine *m, AddressSpace *as, GuestPhys addr, uint8_t *data, uint64_t len,
-                     const char *name, GError **err)
+bool rom_add_bytes(Machine *m, AddressSpace *as, GuestPhys addr, GBytes *bytes, const uint8_t *data,
+                   uint64_t len, const char *name, GError **err)
 {
-    RomBlob rom = { as, addr, len, data, NULL };
+    RomBlob rom = { as, addr, len, data, NULL, NULL };
+
+    if (!len || addr + (len - 1) < addr) {
+        return error_set(err, "'%s' is empty or does not fit at 0x%" PRIx64, name, addr);
+    }
 
     for (unsigned i = 0; i < m->roms->len; i++) {
         const RomBlob *o = rom_at(m, i);
 
         if (o->as == as && addr < o->addr + o->len && o->addr < addr + len) {
-            g_free(data);
             return error_set(err,
                              "'%s' at 0x%" PRIx64 "-0x%" PRIx64 " overlaps '%s' at 0x%" PRIx64
                              "-0x%" PRIx64,
@@ -47,7 +49,6 @@ static bool rom_take(Machine *m, AddressSpace *as, GuestPhys addr, uint8_t *data
 
         aspace_leave(reader);
         if (!next) {
-            g_free(data);
             return error_set(err,
                              "'%s' (%" PRIu64 " bytes at 0x%" PRIx64
                              ") does not fit: there is no RAM or ROM at 0x%" PRIx64,
@@ -56,6 +57,7 @@ static bool rom_take(Machine *m, AddressSpace *as, GuestPhys addr, uint8_t *data
         at = next;
     }
     rom.name = g_strdup(name);
+    rom.bytes = g_bytes_ref(bytes);
     g_array_append_val(m->roms, rom);
     rom_load(&rom);
     return true;
@@ -64,17 +66,17 @@ static bool rom_take(Machine *m, AddressSpace *as, GuestPhys addr, uint8_t *data
 bool rom_add(Machine *m, AddressSpace *as, GuestPhys addr, const void *data, uint64_t len,
              const char *name, GError **err)
 {
-    uint8_t *copy;
+    uint8_t *copy = g_try_malloc(len);
+    g_autoptr(GBytes) bytes = NULL;
 
-    if (!len || addr + (len - 1) < addr) {
-        return error_set(err, "'%s' is empty or does not fit at 0x%" PRIx64, name, addr);
-    }
-    copy = g_try_malloc(len);
-    if (!copy) {
+    if (!copy && len) {
         return error_set(err, "no memory for the %" PRIu64 " bytes of '%s'", len, name);
     }
-    memcpy(copy, data, len);
-    return rom_take(m, as, addr, copy, len, name, err);
+    if (len) {
+        memcpy(copy, data, len);
+    }
+    bytes = g_bytes_new_take(copy, len);
+    return rom_add_bytes(m, as, addr, bytes, copy, len, name, err);
 }
 
 bool rom_add_file(Machine *m, AddressSpace *as, GuestPhys addr, const char *path, uint64_t max_len,
@@ -84,6 +86,7 @@ bool rom_add_file(Machine *m, AddressSpace *as, GuestPhys addr, const char *path
     struct stat st;
     uint8_t *data = NULL;
     uint64_t done = 0;
+    g_autoptr(GBytes) bytes = NULL;
 
     if (fd < 0 || fstat(fd, &st)) {
         error_set(err, "cannot open '%s': %s", path, strerror(errno));
@@ -110,7 +113,8 @@ bool rom_add_file(Machine *m, AddressSpace *as, GuestPhys addr, const char *path
     }
     close(fd);
     *len = done;
-    return rom_take(m, as, addr, data, done, path, err);
+    bytes = g_bytes_new_take(data, done);
+    return rom_add_bytes(m, as, addr, bytes, data, done, path, err);
 fail:
     g_free(data);
     if (fd >= 0) {
@@ -129,7 +133,7 @@ void rom_load_all(Machine *m)
 void rom_free_all(Machine *m)
 {
     for (unsigned i = 0; i < m->roms->len; i++) {
-        g_free(rom_at(m, i)->data);
+        g_bytes_unref(rom_at(m, i)->bytes);
         g_free(rom_at(m, i)->name);
     }
     g_array_free(m->roms, TRUE);

@@ -10,6 +10,7 @@
 
 #include <elf.h>
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 
 enum {
     IMAGE_HEADER = 64,
@@ -27,24 +28,26 @@ typedef struct Magic {
 
 GBytes *loader_read(const char *what, const char *path, uint64_t max, GError **err)
 {
-    g_autoptr(GMappedFile) map = NULL;
     g_autoptr(GError) local = NULL;
+    char *data;
+    GStatBuf st;
+    gsize len;
 
     if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
         error_set(err, "%s %s: is a folder, not a file", what, path);
         return NULL;
     }
-    map = g_mapped_file_new(path, false, &local);
-    if (!map) {
+    len = g_stat(path, &st) ? 0 : (gsize)st.st_size;
+    if (len <= max && !g_file_get_contents(path, &data, &len, &local)) {
         error_set(err, "%s: %s", what, local->message);
         return NULL;
     }
-    if (g_mapped_file_get_length(map) > max) {
+    if (len > max) {
         error_set(err, "%s %s: %zu bytes are too large, the limit is %" G_GUINT64_FORMAT, what,
-                  path, g_mapped_file_get_length(map), max);
+                  path, len, max);
         return NULL;
     }
-    return g_bytes_new(g_mapped_file_get_contents(map), g_mapped_file_get_length(map));
+    return g_bytes_new_take(data, len);
 }
 
 GBytes *loader_gunzip(GBytes *in, const char *what, uint64_t max, GError **err)
@@ -194,6 +197,7 @@ typedef struct LoadJob {
     const char *path;
     GuestPhys ram_base;
     uint64_t ram_bytes;
+    GBytes *bytes; /* where `data` lies */
 } LoadJob;
 
 /* [addr, addr + len) must lie in RAM behind the room of the boot stub. */
@@ -237,7 +241,7 @@ static bool loader_image(const LoadJob *j, const uint8_t *data, size_t len, Load
         return false;
     }
     out->end = out->low + image_size;
-    return rom_add(j->m, machine_memory(j->m), out->low, data, len, "kernel", err);
+    return rom_add_bytes(j->m, machine_memory(j->m), out->low, j->bytes, data, len, "kernel", err);
 }
 
 static bool loader_raw(const LoadJob *j, const uint8_t *data, size_t len, LoadedKernel *out,
@@ -247,7 +251,7 @@ static bool loader_raw(const LoadJob *j, const uint8_t *data, size_t len, Loaded
     out->low = out->entry = j->ram_base + 0x80000;
     out->end = out->low + len;
     return loader_check_fit(j, out->low, len, err) &&
-           rom_add(j->m, machine_memory(j->m), out->low, data, len, "kernel", err);
+           rom_add_bytes(j->m, machine_memory(j->m), out->low, j->bytes, data, len, "kernel", err);
 }
 
 static bool loader_elf_segment(const LoadJob *j, const uint8_t *data, size_t len,
@@ -364,5 +368,6 @@ bool loader_kernel_arm64(Machine *m, const char *path, GuestPhys ram_base, uint6
                              what);
         }
     }
+    j.bytes = file;
     return loader_kernel_bytes(&j, data, len, out, err);
 }

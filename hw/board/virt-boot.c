@@ -61,8 +61,8 @@ static bool boot_initrd(VirtBoard *b, const LoadedKernel *k, GError **err)
     }
     b->initrd_start = at;
     b->initrd_end = at + len;
-    return len == 0 ||
-           rom_add(b->machine, machine_memory(b->machine), at, data, len, "initrd", err);
+    return len == 0 || rom_add_bytes(b->machine, machine_memory(b->machine), at, file, data, len,
+                                     "initrd", err);
 }
 
 /* Puts the tree at @at; checks that it fits in front of @limit. */
