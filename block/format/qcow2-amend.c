@@ -34,9 +34,7 @@ static bool qcow2_amend_width(Qcow2 *s, uint64_t bits, GError **err)
     if (s->h.version < 3) {
         return block_error(err, s->node, "refcount_bits other than 16 need compat=1.1");
     }
-    s->closing = true;
-    ret = qcow2_flush_all(s);
-    s->closing = false;
+    ret = qcow2_flush_everything(s);
     r.n = qcow2_clusters(s, block_node_size(block_file(s->node))) + 1;
     r.refs = block_try_array(s->node, r.n, sizeof(*r.refs));
     ret = ret ? ret : r.refs ? 0 : -ENOMEM;
@@ -158,9 +156,7 @@ static bool qcow2_amend_lazy(Qcow2 *s, bool lazy, GError **err)
         return block_error(err, s->node, "lazy_refcounts needs compat=1.1");
     }
     if (!lazy) {
-        s->closing = true;
-        ret = qcow2_flush_all(s);
-        s->closing = false;
+        ret = qcow2_flush_everything(s);
         s->h.incompat &= ~(uint64_t)QCOW2_INCOMPAT_DIRTY;
         s->dirty_on_disk = false;
     }

@@ -641,6 +641,17 @@ int qcow2_flush_all(Qcow2 *s)
     return ret ? ret : qcow2_barrier(s);
 }
 
+int qcow2_flush_everything(Qcow2 *s)
+{
+    bool closing = s->closing;
+    int ret;
+
+    s->closing = true;
+    ret = qcow2_flush_all(s);
+    s->closing = closing;
+    return ret;
+}
+
 int qcow2_begin_change(Qcow2 *s)
 {
     int ret;

@@ -527,7 +527,7 @@ static int qcow2_check_repair(Qcow2Check *k)
 static int qcow2_check_finish(Qcow2Check *k)
 {
     Qcow2 *s = k->s;
-    int ret = qcow2_flush_all(s);
+    int ret = qcow2_flush_everything(s);
 
     if (ret == 0 && !k->c->corruptions && !k->c->errors &&
         s->h.incompat & (QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT)) {
@@ -572,7 +572,7 @@ bool qcow2_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
     if (fix && !s->writable) {
         return block_error(err, n, "it is open for reading alone, and cannot be repaired");
     }
-    ret = qcow2_flush_all(s);
+    ret = qcow2_flush_everything(s);
     k.file_clusters = qcow2_clusters(s, size);
     k.r.n = k.file_clusters + 1;
     k.r.refs = block_try_array(n, k.r.n, sizeof(*k.r.refs));

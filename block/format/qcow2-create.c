@@ -337,6 +337,10 @@ bool qcow2_measure(Options *create, BlockNode *from, uint64_t size, BlockMeasure
     other += blocks + table;
     out->fully_allocated = (other << w.h.cluster_bits) + data;
     out->bitmaps = UINT64_MAX;
+    if (from && block_node_driver(from) == block_driver_find("qcow2") && w.h.version >= 3 &&
+        ((Qcow2 *)block_priv(from))->h.version >= 3) {
+        out->bitmaps = qcow2_bitmaps_measure(from, size, cluster);
+    }
     if (w.prealloc == BLOCK_PREALLOC_FALLOC || w.prealloc == BLOCK_PREALLOC_FULL) {
         out->required = out->fully_allocated;
         return true;

@@ -413,7 +413,7 @@ static void qcow2_header_fixed(uint8_t *buf, const Qcow2Header *h)
 
 /* All extensions in the customary order; false: no room. */
 static bool qcow2_exts_build(uint8_t *buf, size_t len, size_t *at, const Qcow2Header *h,
-                             const Qcow2Exts *x)
+                             const Qcow2Exts *x, bool features)
 {
     uint8_t small[24] = { 0 };
     bool ok = true;
@@ -430,11 +430,8 @@ static bool qcow2_exts_build(uint8_t *buf, size_t len, size_t *at, const Qcow2He
         put_be64(small + 8, x->crypto_len);
         ok = qcow2_ext_put(buf, len, at, QCOW2_EXT_CRYPTO, small, 16);
     }
-    if (ok && h->version >= 3) {
+    if (ok && h->version >= 3 && features) {
         ok = qcow2_ext_features_put(buf, len, at);
-        if (!ok && len <= 1024) {
-            ok = true; /* names are for people: in the smallest clusters there may be no room */
-        }
     }
     if (ok && x->has_bitmaps && x->bitmaps_n) {
         memset(small, 0, sizeof(small));
@@ -451,9 +448,13 @@ static bool qcow2_exts_build(uint8_t *buf, size_t len, size_t *at, const Qcow2He
 
 bool qcow2_header_build(uint8_t *buf, size_t len, Qcow2Header *h, const Qcow2Exts *x, GError **err)
 {
-    size_t at = QCOW2_V2_LEN, name = x->backing_name ? strlen(x->backing_name) : 0;
+    size_t at = QCOW2_V2_LEN, start, name = x->backing_name ? strlen(x->backing_name) : 0;
 
     memset(buf, 0, len);
+    if (name > QCOW2_NAME_MAX || name > len / 2) {
+        return error_set(err, "the backing file's name has %zu bytes; %zu at most can be", name,
+                         MIN((size_t)QCOW2_NAME_MAX, len / 2));
+    }
     if (h->version >= 3) {
         at = QCOW2_HEAD_LEN;
         if (x->fields) {
@@ -465,7 +466,13 @@ bool qcow2_header_build(uint8_t *buf, size_t len, Qcow2Header *h, const Qcow2Ext
         }
     }
     h->len = at;
-    if (!qcow2_exts_build(buf, len - name, &at, h, x)) {
+    start = at;
+    if (!qcow2_exts_build(buf, len - name, &at, h, x, true)) {
+        /* Names of features are for people: in small clusters there may be no room. */
+        memset(buf + start, 0, len - start);
+        at = start;
+    }
+    if (at == start && !qcow2_exts_build(buf, len - name, &at, h, x, false)) {
         return error_set(err,
                          "the header and its extensions do not fit the cluster's %zu bytes; "
                          "a larger cluster_size, or shorter names, would",
@@ -474,9 +481,9 @@ bool qcow2_header_build(uint8_t *buf, size_t len, Qcow2Header *h, const Qcow2Ext
     at += 8; /* the end mark: zeros */
     h->backing_off = name ? at : 0;
     h->backing_len = name;
-    if (name > QCOW2_NAME_MAX || at + name > len) {
-        return error_set(err, "the backing file's name has %zu bytes; %zu at most can be", name,
-                         MIN((size_t)QCOW2_NAME_MAX, len - MIN(at, len)));
+    if (at + name > len) {
+        return error_set(err, "the backing file's name has %zu bytes; %zu are left in the cluster",
+                         name, len - MIN(at, len));
     }
     memcpy(buf + at, x->backing_name ? x->backing_name : "", name);
     qcow2_header_fixed(buf, h);

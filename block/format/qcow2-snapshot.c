@@ -7,6 +7,7 @@
  */
 #include "block/format/qcow2.h"
 
+#include "block/core/bitmap.h"
 #include "util/bytes.h"
 
 #include <errno.h>
@@ -307,17 +308,6 @@ static int qcow2_mark_dirty(Qcow2 *s, bool dirty)
     return ret;
 }
 
-/* All counts go to the file, also lazy ones: what follows relies on them. */
-static int qcow2_flush_everything(Qcow2 *s)
-{
-    int ret;
-
-    s->closing = true;
-    ret = qcow2_flush_all(s);
-    s->closing = false;
-    return ret;
-}
-
 /* After a failure: what is counted too often is put right. */
 static void qcow2_snapshot_undo(Qcow2 *s)
 {
@@ -564,6 +554,9 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *id_or_name, GError **err)
         ret = qcow2_snapshot_end(s, ret);
         if (ret) {
             qcow2_snapshot_undo(s);
+        }
+        if (ret == 0 && block_bitmaps_resize(n, s->h.size)) {
+            block_bitmaps_dirty(n, 0, s->h.size);
         }
         ok = ret == 0 ? block_set_size(n, s->h.size, err)
                       : block_error(err, n, "cannot go to the snapshot: %s", strerror(-ret));

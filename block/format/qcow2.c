@@ -277,6 +277,13 @@ static bool qcow2_make_writable(Qcow2 *s, GError **err)
     return true;
 }
 
+static bool qcow2_bitmaps_use(Qcow2 *s, GError **err)
+{
+    int ret = s->writable ? qcow2_bitmaps_mark(s) : 0;
+
+    return ret == 0 || error_set(err, "cannot mark the bitmaps as in use: %s", strerror(-ret));
+}
+
 static void qcow2_free_tables(Qcow2 *s)
 {
     qcow2_cache_deinit(&s->l2);
@@ -320,7 +327,13 @@ static bool qcow2_open_all(Qcow2 *s, Options *o, GError **err)
     if (!qcow2_snapshots_load(s, err) || !qcow2_bitmaps_load(s, err)) {
         return false;
     }
-    return !s->writable || qcow2_make_writable(s, err);
+    if (s->writable && !qcow2_make_writable(s, err)) {
+        return false;
+    }
+    if (block_node_flags(n) & (BLOCK_OPEN_NO_IO | BLOCK_OPEN_CHECK)) {
+        return true;
+    }
+    return qcow2_bitmaps_attach(s, err) && qcow2_bitmaps_use(s, err);
 }
 
 static bool qcow2_open(BlockNode *n, Options *o, GError **err)
@@ -349,6 +362,11 @@ static int qcow2_settle(Qcow2 *s)
         return 0;
     }
     s->closing = true;
+    ret = qcow2_bitmaps_store(s);
+    if (ret) {
+        g_warning("%s: its bitmaps could not be stored: %s", block_node_filename(s->node),
+                  strerror(-ret));
+    }
     ret = qcow2_flush_all(s);
     if (ret == 0 && s->dirty_on_disk) {
         s->h.incompat &= ~(uint64_t)QCOW2_INCOMPAT_DIRTY;
@@ -390,10 +408,15 @@ static bool qcow2_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GErro
                          block_node_filename(n),
                          s->h.incompat & QCOW2_INCOMPAT_CORRUPT ? "corrupt" : "dirty");
     }
-    int ret = qcow2_settle(s);
+    int ret = flags & BLOCK_OPEN_WRITE ? 0 : qcow2_settle(s);
     if (ret) {
         return error_set(err, "%s: cannot write the tables: %s", block_node_filename(n),
                          strerror(-ret));
+    }
+    if (flags & BLOCK_OPEN_WRITE && !s->writable && s->bitmaps_live) {
+        ret = qcow2_bitmaps_mark(s);
+        return ret == 0 || error_set(err, "%s: cannot mark the bitmaps as in use: %s",
+                                     block_node_filename(n), strerror(-ret));
     }
     return true;
 }

@@ -221,7 +221,7 @@ typedef struct Qcow2 {
     uint64_t snapshots_len; /* of the table, bytes */
     Qcow2Bitmap *bitmaps;
     unsigned bitmaps_n;
-    bool bitmaps_in_use; /* marked so in the file */
+    bool bitmaps_live; /* the node has them */
 } Qcow2;
 
 static inline uint64_t qcow2_round_up(uint64_t v, uint64_t unit)
@@ -277,6 +277,8 @@ void qcow2_cache_trim(Qcow2Cache *c, uint64_t clock);
 int qcow2_flush_meta(Qcow2 *s);
 /* The same, made stable, with everything freed and its count lowered. FIBER */
 int qcow2_flush_all(Qcow2 *s);
+/* Lazy counts too: for what relies on them in the file. FIBER */
+int qcow2_flush_everything(Qcow2 *s);
 int qcow2_barrier(Qcow2 *s);
 /* Before the first change of tables: the dirty bit where counts are lazy. FIBER */
 int qcow2_begin_change(Qcow2 *s);
@@ -365,6 +367,14 @@ bool qcow2_set_backing_name(BlockNode *n, const char *filename, const char *form
 /* The directory; bits are not read. FIBER */
 bool qcow2_bitmaps_load(Qcow2 *s, GError **err);
 void qcow2_bitmaps_free(Qcow2 *s);
+/* The node's bitmaps from the directory. FIBER */
+bool qcow2_bitmaps_attach(Qcow2 *s, GError **err);
+/* The stored ones are in use: a cut leaves them inconsistent. FIBER */
+int qcow2_bitmaps_mark(Qcow2 *s);
+/* The node's persistent bitmaps, and no others, into the image. FIBER */
+int qcow2_bitmaps_store(Qcow2 *s);
+/* Bytes that @from's persistent bitmaps take in a new image. */
+uint64_t qcow2_bitmaps_measure(BlockNode *from, uint64_t size, uint64_t cluster);
 GVariant *qcow2_bitmaps_tell(const Qcow2 *s);
 
 bool qcow2_snapshots_load(Qcow2 *s, GError **err);
