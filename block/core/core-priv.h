@@ -90,6 +90,8 @@ struct BlockNode {
     GPtrArray *drain_sets; /* of GPtrArray of BlockNode *, one for each drain */
 
     BlockBitmap *bitmaps;
+    BlockHolder *holders;
+    BlockHook *hooks;
 
     uint64_t written, flushed; /* counts of writes ended, and at the last flush's start */
     bool flushing;
@@ -167,6 +169,11 @@ int block_read_padded(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
 int block_driver_read(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
                       unsigned flags);
 int block_check_write(const BlockNode *n);
+
+/* ---- replace.c ---- */
+
+void block_hooks_before(BlockNode *n, uint64_t off, uint64_t len);
+void block_hooks_after(BlockNode *n, uint64_t off, uint64_t len);
 
 /* ---- open.c, graph.c ---- */
 

@@ -184,6 +184,37 @@ int block_node_status_above(BlockNode *n, BlockNode *base, uint64_t off, uint64_
 void block_node_drain(BlockNode *n);
 void block_node_undrain(BlockNode *n);
 
+/* ---- Changes of the graph: FIBER ---- */
+
+/* A reference that moves along when its node is replaced: of a device, an export. */
+typedef struct BlockHolder {
+    BlockNode *node;
+    struct BlockHolder *next;
+    bool fixed; /* stays with its node */
+} BlockHolder;
+
+void block_hold(BlockHolder *h, BlockNode *n);
+void block_let_go(BlockHolder *h);
+/* For one request now: waits while the node is drained, since it may be replaced meanwhile. */
+BlockNode *block_holder_node(BlockHolder *h);
+/*
+ * Every parent and holder of @from has @to instead, but what lies below @to (an overlay keeps its
+ * backing image). Requests that waited go to the new one. Errors: sizes differ.
+ */
+NODISCARD bool block_node_replace(BlockNode *from, BlockNode *to, GError **err);
+
+/* Who watches the writes, zeros and discards of a node: before they begin, in their fiber (may
+ * yield), and after they have ended, whatever their result. Hooks may not be removed in a call. */
+typedef struct BlockHook BlockHook;
+struct BlockHook {
+    void (*before)(BlockHook *h, uint64_t off, uint64_t len);
+    void (*after)(BlockHook *h, uint64_t off, uint64_t len);
+    BlockHook *next;
+};
+void block_hook_add(BlockNode *n, BlockHook *hook);
+/* The node is drained, or has no requests. */
+void block_hook_remove(BlockNode *n, BlockHook *hook);
+
 /* ---- Images as a whole: FIBER ---- */
 
 typedef struct BlockSnapshot {

@@ -225,6 +225,7 @@ static int request_write_done(BlockNode *n, uint64_t off, uint64_t len, unsigned
         block_bitmaps_resize(n, n->size);
     }
     block_bitmaps_dirty(n, off, len);
+    block_hooks_after(n, off, len);
     if (!ret && (flags & BLOCK_REQ_FUA) && block_maps(n)) {
         ret = block_node_flush(n);
     }
@@ -266,6 +267,7 @@ int block_node_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
         flags &= ~BLOCK_REQ_FUA;
     }
     block_enter(n);
+    block_hooks_before(n, off, len);
     ret = request_split(n, off, iov, n_iov, len, flags, request_write);
     ret = request_write_done(n, off, len, flags, ret);
     block_leave(n);

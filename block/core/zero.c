@@ -125,12 +125,14 @@ int block_node_write_zeroes(BlockNode *n, uint64_t off, uint64_t len, unsigned f
         flags &= ~BLOCK_REQ_UNMAP;
     }
     block_enter(n);
+    block_hooks_before(n, off, len);
     ret = zero_range(n, off, len, flags);
     if (!ret && off + len > n->size) {
         n->size = off + len;
         block_bitmaps_resize(n, n->size);
     }
     block_bitmaps_dirty(n, off, len);
+    block_hooks_after(n, off, len);
     if (!ret && ((flags & BLOCK_REQ_FUA) || (n->flags & BLOCK_OPEN_WRITETHROUGH))) {
         ret = block_node_flush(n);
     }
@@ -156,6 +158,7 @@ int block_node_discard(BlockNode *n, uint64_t off, uint64_t len)
         return -ELOOP;
     }
     block_enter(n);
+    block_hooks_before(n, off, len);
     for (uint64_t at = start; at < end && !ret; at += here) {
         BlockTrack t;
 
@@ -171,6 +174,7 @@ int block_node_discard(BlockNode *n, uint64_t off, uint64_t len)
         n->written++;
     }
     block_bitmaps_dirty(n, off, len);
+    block_hooks_after(n, off, len);
     block_leave(n);
     return ret == -ENOTSUP ? 0 : ret;
 }
