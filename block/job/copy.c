@@ -12,6 +12,7 @@ struct JobChunk {
     JobChunk *next;
     JobCopy *c;
     uint64_t off, len;
+    bool inside; /* of a drained section of the job's */
 };
 
 static bool copy_overlaps(const JobCopy *c, uint64_t off, uint64_t len)
@@ -121,8 +122,11 @@ static void copy_fiber(void *arg)
 {
     JobChunk *k = arg;
     bool write;
-    int ret = copy_chunk(k->c, k->off, k->len, &write);
+    int ret;
 
+    *fiber_nesting() += k->inside;
+    ret = copy_chunk(k->c, k->off, k->len, &write);
+    *fiber_nesting() -= k->inside;
     copy_end(k, ret, write);
     g_free(k);
 }
@@ -215,6 +219,7 @@ int job_copy_pass(JobCopy *c)
             JobChunk *k = g_new(JobChunk, 1);
 
             copy_begin(c, k, start, len);
+            k->inside = *fiber_nesting() > 0;
             fiber_start(copy_fiber, k);
         }
         c->at = start + len;

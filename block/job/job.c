@@ -425,7 +425,7 @@ int block_job_wait(BlockJob *j, GError **err)
     int result;
 
     j->waiters++;
-    while (!j->gone && j->status != JOB_CONCLUDED) {
+    while (!j->gone && (j->status != JOB_CONCLUDED || !(j->flags & JOB_MANUAL_DISMISS))) {
         fiber_queue_wait(&j->changed);
     }
     result = j->result;
