@@ -9,9 +9,9 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 bench=$here/tests/bench
 packages="busybox-static dash gzip bzip2 xz-utils zstd coreutils sed grep gawk sqlite3 python3-minimal
- perl-base cpp-12 p7zip-full openssl lua5.4"
+ perl-base cpp-12 p7zip-full openssl lua5.4 luajit"
 mkdir -p "$out/lists/partial" "$out/cache/archives/partial"
-if [ ! -f "$out/root/.done" ]; then
+if [ ! -f "$out/root/.done-2" ]; then
     : > "$out/status"
     opts="-oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oDir::State::Lists=$out/lists
      -oDir::State::status=$out/status -oDir::Cache=$out/cache -oDebug::NoLocking=1
@@ -30,7 +30,7 @@ if [ ! -f "$out/root/.done" ]; then
         dpkg-deb -x "$d" "$out/root"
     done
     rm -rf "$out/root/usr/share/doc" "$out/root/usr/share/man" "$out/root/usr/share/locale"
-    touch "$out/root/.done"
+    touch "$out/root/.done-2"
 fi
 root=$out/root
 mkdir -p "$root/bench/data" "$root/proc" "$root/dev" "$root/sys" "$root/tmp"

@@ -23,7 +23,8 @@ INTEGER = ('lua vm gzip bzip2 xz zstd 7z sha256 md5 sort chase queens string awk
 FLOAT = ('fp-nbody fp-linpack fp-fft fp-matmul32 fp-matmul64 fp-mandelbrot fp-libm fp-saxpy '
          'fp-audio fp-memcpy aes sha simd-blur8 simd-gain16 simd-fir16 simd-sad8 simd-dot8 simd-rgb '
          'simd-strlen simd-auto simd-aes simd-sha256 simd-sha1 simd-pmull simd-crc32c').split()
-SYSTEM = 'sys-syscall sys-fork sys-exec sys-pipe sys-fault sys-mmap sys-signal sys-file sys-smc sys-jit sys-mmio shell'.split()
+SYSTEM = ('sys-syscall sys-fork sys-exec sys-pipe sys-fault sys-mmap sys-signal sys-file sys-smc '
+          'sys-jit luajit sys-mmio shell').split()
 TWO = 'sys-turns2 sys-locks2 sys-work2 sys-pipe2'.split()
 QUICK = 'lua gzip sort chase python cc1 fp-nbody fp-matmul32 aes sys-syscall sys-exec sys-pipe sys-fault'.split()
 CPUS = ['neoverse-n1', 'max,pauth-impdef=on,sve=off']
