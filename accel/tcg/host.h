@@ -222,6 +222,8 @@ void tcg_llv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *out);
 /* 0: stored, 1: not. */
 uint64_t tcg_sc_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t value);
 uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value);
+/* A loop that waits for another thread has gone round for a while. */
+uint64_t tcg_spins(Cpu *cpu);
 void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes);
 
 /*

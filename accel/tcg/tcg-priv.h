@@ -16,7 +16,8 @@ enum {
     TCG_HASH_SIZE = 1 << 18,
     TCG_CHUNK_BYTES = 1 << 20,
     TCG_TLB_ENTRIES = 1024,
-    REQ_TCG = REQ_ACCEL0,            /* messages of other vCPUs wait */
+    TCG_SPINS = 50000,    /* of a few tens of ns each: nobody holds a lock so long who runs */
+    REQ_TCG = REQ_ACCEL0, /* messages of other vCPUs wait */
     REQ_TCG_VIEWS = REQ_ACCEL0 << 1, /* forget the code that was found */
     TCG_ENTRY_TABLES = 8192,
     TCG_ENTRY_HASH = 8192,

@@ -5,6 +5,8 @@
 #include "core/icount.h"
 #include "util/options.h"
 
+#include <sched.h>
+
 static const TcgHost *const tcg_hosts[] = {
 #if defined(__x86_64__)
     &tcg_host_x86_64,
@@ -709,6 +711,13 @@ void tcg_exit_soon(Cpu *cpu)
     if (tcg_cpu(cpu)->icount) {
         icount_hold(cpu);
     }
+}
+
+uint64_t tcg_spins(Cpu *cpu)
+{
+    tcg_cpu(cpu)->spins = TCG_SPINS;
+    sched_yield();
+    return 0;
 }
 
 void tcg_halt(Cpu *cpu)

@@ -252,6 +252,8 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
             x64_sc_fail_stub(e, &s);
         } else if (s.kind == STUB_CAS_FAIL) {
             x64_cas_fail_stub(e, &s);
+        } else if (s.kind == STUB_SPIN) {
+            x64_spin_stub(e, &s);
         } else if (s.kind == STUB_RAISE) {
             x64_raise_stub(e, &s);
         } else if (s.kind == STUB_FP) {

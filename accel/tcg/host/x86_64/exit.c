@@ -117,6 +117,9 @@ static void x64_poll(X64Emit *e, int32_t delta)
     if (e->lay->icount_on) {
         return;
     }
+    if (delta == e->ir->start_delta && e->lock && x64_is_spin(e, e->i)) {
+        x64_spin(e);
+    }
     s = x64_stub_add(e, STUB_POLL);
     s->delta = delta;
     x64_poll_test(e);

@@ -51,7 +51,7 @@ typedef struct X64Layout {
     int32_t flags; /* Target.flags_offset */
     int32_t fp;    /* IrFpState */
     int32_t pc_page, poll, raised, leave_exit, leave_as, leave_restart, host_stack, scratch;
-    int32_t excl_addr, excl_size, excl_val;
+    int32_t excl_addr, excl_size, excl_val, spins;
     int32_t consts; /* X64FpConst */
     int32_t tlb_mask[X64_MODES], tlb_read[X64_MODES], tlb_write[X64_MODES];
     int32_t fast; /* pointer to TCG_FAST_SIZE entries of {page, table of host addresses} */
@@ -118,6 +118,7 @@ typedef enum X64StubKind {
     STUB_SC,
     STUB_SC_FAIL,
     STUB_CAS_FAIL,
+    STUB_SPIN,
     STUB_EXIT,
     STUB_RAISE,
     STUB_POLL,
@@ -506,6 +507,12 @@ void x64_raise_stub(X64Emit *e, X64Stub *s);
 void x64_poll_stub(X64Emit *e, X64Stub *s);
 void x64_sc_fail_stub(X64Emit *e, X64Stub *s);
 void x64_cas_fail_stub(X64Emit *e, X64Stub *s);
+/* Does the block, as far as operation @end, wait for a store of another thread if it is repeated?
+ */
+bool x64_is_spin(const X64Emit *e, unsigned end);
+/* One turn of such a loop. Destroys EFLAGS. */
+void x64_spin(X64Emit *e);
+void x64_spin_stub(X64Emit *e, X64Stub *s);
 X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
 /* Where the exits lead while they are not linked. */
 void x64_exit_tails(X64Emit *e);

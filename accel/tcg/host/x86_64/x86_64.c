@@ -44,6 +44,7 @@ static void x64_layout_init(X64Layout *l, const Target *t)
         .leave_restart = x64_tc_disp(cpu, offsetof(TcgCpu, leave_restart)),
         .host_stack = x64_tc_disp(cpu, offsetof(TcgCpu, host_stack)),
         .scratch = x64_tc_disp(cpu, offsetof(TcgCpu, scratch)),
+        .spins = x64_tc_disp(cpu, offsetof(TcgCpu, spins)),
         .excl_addr = x64_tc_disp(cpu, offsetof(TcgCpu, excl_addr)),
         .excl_size = x64_tc_disp(cpu, offsetof(TcgCpu, excl_size)),
         .excl_val = x64_tc_disp(cpu, offsetof(TcgCpu, excl_val)),
