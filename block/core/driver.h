@@ -168,6 +168,8 @@ void block_set_grows(BlockNode *n);
 bool block_auto_read_only(const BlockNode *n);
 /* The create option preallocation=. */
 NODISCARD bool block_prealloc_option(Options *o, BlockPrealloc *out, GError **err);
+/* Somebody waits for its requests: a filter that delays them lets them go. */
+bool block_is_draining(const BlockNode *n);
 /* In open, protocols: the name that block_node_filename gives. */
 void block_set_filename(BlockNode *n, const char *filename);
 

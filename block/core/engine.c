@@ -321,33 +321,29 @@ static int engine_repack(BlockNode *n, BlockAlloc *a, const struct iovec *iov, u
     return ret;
 }
 
-static int engine_write_piece(BlockNode *n, BlockAlloc *a, const struct iovec *iov, unsigned n_iov,
-                              uint64_t skip)
+/* One piece, in the room that @t keeps; @t is eased to what remains to be minded. */
+static int engine_write_room(BlockNode *n, BlockTrack *t, BlockAlloc *a, const struct iovec *iov,
+                             unsigned n_iov, uint64_t skip)
 {
     uint64_t off = a->off, len = a->len;
-    BlockTrack t;
-    int ret;
+    int ret = n->drv->alloc(n, a);
 
-    track_begin(n, &t, TRACK_ROOM, off, len);
-    ret = n->drv->alloc(n, a);
     if (ret < 0) {
-        track_end(n, &t);
-        return ret == -ENOTSUP && n->drv->write_packed ? engine_repack(n, a, iov, n_iov, skip)
-                                                       : ret;
+        return ret;
     }
     engine_check_alloc(n, a, off, len);
     if (!a->token) {
-        track_ease(n, &t, TRACK_WRITE, off, a->len);
+        track_ease(n, t, TRACK_WRITE, off, a->len);
     } else if (a->len < len) {
-        track_ease(n, &t, TRACK_ROOM, off, a->len);
+        track_ease(n, t, TRACK_ROOM, off, a->len);
     }
     if (a->head || a->tail) { /* who writes in place what is to be copied */
-        track_wait(n, &t, TRACK_WRITE, t.off, t.end);
+        track_wait(n, t, TRACK_WRITE, t->off, t->end);
     }
     ret = engine_write_around(n, a, iov, n_iov, skip);
     if (a->token) {
         if (!ret && a->replaces) {
-            track_raise(n, &t);
+            track_raise(n, t);
         }
         if (ret) {
             n->drv->abort(n, a);
@@ -356,7 +352,62 @@ static int engine_write_piece(BlockNode *n, BlockAlloc *a, const struct iovec *i
         }
         engine_forget(n, off, a->len);
     }
+    return ret;
+}
+
+static int engine_write_piece(BlockNode *n, BlockAlloc *a, const struct iovec *iov, unsigned n_iov,
+                              uint64_t skip)
+{
+    BlockTrack t;
+    int ret;
+
+    track_begin(n, &t, TRACK_ROOM, a->off, a->len);
+    ret = engine_write_room(n, &t, a, iov, n_iov, skip);
     track_end(n, &t);
+    return ret == -ENOTSUP && n->drv->write_packed ? engine_repack(n, a, iov, n_iov, skip) : ret;
+}
+
+/* If it is still the backing image's: copy one extent at @off here. *@len becomes its length. */
+static int engine_copy_up_piece(BlockNode *n, uint64_t off, uint64_t *len)
+{
+    BlockAlloc a = { .off = off };
+    struct iovec v = { 0 };
+    BlockTrack t;
+    Extent x;
+    int ret;
+
+    track_begin(n, &t, TRACK_ROOM, off, *len);
+    ret = engine_map(n, off, *len, &x);
+    *len = ret ? *len : x.len;
+    if (!ret && x.kind == EXTENT_HOLE) {
+        v.iov_len = *len;
+        v.iov_base = g_try_malloc(*len);
+        ret = v.iov_base ? engine_read(n, off, &v, 1) : -ENOMEM;
+        a.len = *len;
+        ret = ret ? ret : engine_write_room(n, &t, &a, &v, 1, 0);
+        *len = a.len;
+        n->written++;
+    }
+    track_end(n, &t);
+    g_free(v.iov_base);
+    return ret;
+}
+
+/* What a read takes from the backing image is this node's after. */
+int engine_copy_up(BlockNode *n, uint64_t off, uint64_t len)
+{
+    uint64_t below = n->backing ? n->backing->size : 0, piece;
+    uint64_t start = bits_align_down(off, n->unit);
+    uint64_t end = MIN(bits_align_up(off + len, n->unit), n->size);
+    int ret = 0;
+
+    if (!n->drv->alloc || block_check_write(n)) {
+        return 0;
+    }
+    for (uint64_t at = start; at < MIN(end, below) && !ret; at += piece) {
+        piece = MIN(n->unit - at % n->unit, end - at);
+        ret = engine_copy_up_piece(n, at, &piece);
+    }
     return ret;
 }
 

@@ -81,6 +81,13 @@ static int request_read(BlockNode *n, uint64_t off, const struct iovec *iov, uns
     BlockTrack t;
     int ret;
 
+    if ((flags & BLOCK_REQ_COPY_ON_READ) && block_maps(n) && n->backing) {
+        ret = engine_copy_up(n, off, len);
+        if (ret) {
+            return ret;
+        }
+    }
+
     if (n->align > 1 && ((off | len) & (n->align - 1))) {
         return request_read_unaligned(n, off, iov, n_iov, len);
     }
@@ -189,6 +196,15 @@ static int request_write_unaligned(BlockNode *n, uint64_t off, const struct iove
         all[n_iov + 1] = (struct iovec){ pad + a + (a - tail), tail };
         ret = block_maps(n) ? engine_write(n, start, all, n_iov + 2, flags)
                             : request_driver_write(n, start, all, n_iov + 2, flags);
+    }
+    /* A file whose length is no multiple of its blocks keeps it. */
+    if (!ret && end > max_u64(n->size, off + len) && n->grows && n->drv->resize) {
+        GError *err = NULL;
+
+        if (!n->drv->resize(n, max_u64(n->size, off + len), true, BLOCK_PREALLOC_OFF, &err)) {
+            g_error_free(err);
+            ret = -EIO;
+        }
     }
     track_end(n, &t);
     free(pad);

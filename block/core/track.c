@@ -141,6 +141,11 @@ static void drain_collect(GPtrArray *set, BlockNode *n)
     }
 }
 
+bool block_is_draining(const BlockNode *n)
+{
+    return n->drained;
+}
+
 /* Also what lies above, since its requests become ours. */
 void block_node_drain(BlockNode *n)
 {
