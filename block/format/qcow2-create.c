@@ -42,6 +42,7 @@ typedef struct Qcow2Wish {
     Qcow2Header h;
     const char *backing, *backing_fmt, *data_file;
     BlockPrealloc prealloc;
+    uint64_t crypto; /* bytes of the encryption header */
 } Qcow2Wish;
 
 static bool qcow2_wish_compat(Qcow2Wish *w, Options *o, GError **err)
@@ -135,10 +136,11 @@ static bool qcow2_wish_prealloc(Qcow2Wish *w, Options *o, GError **err)
     return true;
 }
 
-static bool qcow2_wish_parse(Qcow2Wish *w, Options *o, uint64_t size, GError **err)
+/* @g NULL: to measure. */
+static bool qcow2_wish_parse(BlockGraph *g, Qcow2Wish *w, Options *o, uint64_t size, GError **err)
 {
     uint64_t cluster;
-    bool encryption, extended;
+    bool extended;
 
     *w = (Qcow2Wish){ .h.size = size };
     w->backing = options_get(o, "backing_file");
@@ -146,16 +148,15 @@ static bool qcow2_wish_parse(Qcow2Wish *w, Options *o, uint64_t size, GError **e
     w->data_file = options_get(o, "data_file");
     (void)options_get(o, "size");
     if (!options_get_bool(o, "extended_l2", false, &extended, err) ||
-        !options_get_size(o, "cluster_size", 65536, &cluster, err) ||
-        !options_get_bool(o, "encryption", false, &encryption, err)) {
+        !options_get_size(o, "cluster_size", 65536, &cluster, err)) {
         return false;
     }
     if (cluster < 512 || cluster > 2 << 20 || cluster & (cluster - 1)) {
         return error_set(err, "Cluster size must be a power of two between 512 and 2048k");
     }
     w->h.cluster_bits = __builtin_ctzll(cluster);
-    if (encryption || options_get(o, "encrypt.format")) {
-        return error_set(err, "encryption of qcow2 images is not supported yet");
+    if (!qcow2_crypto_wish(g, o, !g, &w->h.crypt, &w->crypto, err)) {
+        return false;
     }
     if (w->backing_fmt && !w->backing) {
         return error_set(err, "backing_fmt needs backing_file");
@@ -190,24 +191,28 @@ static void qcow2_counts_for(uint64_t clusters, unsigned cluster_bits, unsigned 
 }
 
 /* The first clusters: header, refcount table, its blocks, L1 table. FIBER */
-static bool qcow2_create_tables(BlockNode *file, Qcow2Wish *w, const Qcow2Exts *x, GError **err)
+static bool qcow2_create_tables(BlockNode *file, Qcow2Wish *w, Qcow2Exts *x, GError **err)
 {
     unsigned bits = w->h.cluster_bits;
     uint64_t cluster = 1ull << bits, l1 = (w->h.l1_n * 8ull + cluster - 1) >> bits, blocks, table;
+    uint64_t crypto = (w->crypto + cluster - 1) >> bits;
     g_autofree uint8_t *head = g_malloc0(cluster), *counts = NULL, *rt = NULL;
     int ret;
 
     l1 = MAX(l1, 1);
-    qcow2_counts_for(1 + l1, bits, w->h.refcount_order, &blocks, &table);
+    qcow2_counts_for(1 + l1 + crypto, bits, w->h.refcount_order, &blocks, &table);
     w->h.rt_off = cluster;
     w->h.rt_clusters = table;
     w->h.l1_off = (1 + table + blocks) << bits;
+    x->has_crypto = crypto;
+    x->crypto_off = w->h.l1_off + (l1 << bits);
+    x->crypto_len = w->crypto;
     if (!qcow2_header_build(head, cluster, &w->h, x, err)) {
         return false;
     }
     counts = g_malloc0(blocks << bits);
     rt = g_malloc0(table << bits);
-    for (uint64_t i = 0; i < 1 + table + blocks + l1; i++) {
+    for (uint64_t i = 0; i < 1 + table + blocks + l1 + crypto; i++) {
         qcow2_refcount_write(counts, i, w->h.refcount_order, 1);
     }
     for (uint64_t i = 0; i < blocks; i++) {
@@ -215,7 +220,7 @@ static bool qcow2_create_tables(BlockNode *file, Qcow2Wish *w, const Qcow2Exts *
     }
     ret = block_node_write(file, cluster, rt, table << bits, 0);
     ret = ret ? ret : block_node_write(file, (1 + table) << bits, counts, blocks << bits, 0);
-    ret = ret ? ret : block_node_write_zeroes(file, w->h.l1_off, l1 << bits, 0);
+    ret = ret ? ret : block_node_write_zeroes(file, w->h.l1_off, (l1 + crypto) << bits, 0);
     ret = ret ? ret : block_node_write(file, 0, head, cluster, 0);
     return ret == 0 || error_set(err, "cannot write the new image: %s", strerror(-ret));
 }
@@ -237,6 +242,7 @@ static bool qcow2_create_prealloc(BlockGraph *g, BlockNode *file, const Qcow2Wis
     qcow2_add_option(&o, "file", block_node_name(file));
     n = block_node_open(g, &o,
                         BLOCK_OPEN_WRITE | BLOCK_OPEN_NO_BACKING | BLOCK_OPEN_INTERNAL |
+                            (w->h.crypt ? BLOCK_OPEN_CHECK : 0) |
                             (block_node_flags(file) & BLOCK_OPEN_UNSAFE),
                         err);
     options_deinit(&o);
@@ -272,7 +278,7 @@ bool qcow2_create(BlockGraph *g, const char *filename, BlockNode *file, uint64_t
     Qcow2Exts x = { 0 };
 
     size = qcow2_round_up(size, 512);
-    if (!qcow2_wish_parse(&w, o, size, err)) {
+    if (!qcow2_wish_parse(g, &w, o, size, err)) {
         return false;
     }
     x.backing_name = (char *)w.backing;
@@ -282,6 +288,9 @@ bool qcow2_create(BlockGraph *g, const char *filename, BlockNode *file, uint64_t
         return false;
     }
     if (!qcow2_create_tables(file, &w, &x, err)) {
+        return false;
+    }
+    if (w.crypto && !qcow2_crypto_create(g, file, filename, x.crypto_off, x.crypto_len, o, err)) {
         return false;
     }
     return !w.prealloc || !size || qcow2_create_prealloc(g, file, &w, err);
@@ -324,14 +333,14 @@ bool qcow2_measure(Options *create, BlockNode *from, uint64_t size, BlockMeasure
         size = block_node_size(from);
     }
     size = qcow2_round_up(size, 512);
-    if (!qcow2_wish_parse(&w, create, size, err)) {
+    if (!qcow2_wish_parse(NULL, &w, create, size, err)) {
         return false;
     }
     cluster = 1ull << w.h.cluster_bits;
     l2 = w.h.l1_n;
     l1 = (l2 * 8 + cluster - 1) >> w.h.cluster_bits;
     data = qcow2_round_up(size, cluster);
-    other = 1 + l1 + l2;
+    other = 1 + l1 + l2 + ((w.crypto + cluster - 1) >> w.h.cluster_bits);
     qcow2_counts_for(other + (data >> w.h.cluster_bits), w.h.cluster_bits, w.h.refcount_order,
                      &blocks, &table);
     other += blocks + table;

@@ -30,6 +30,8 @@ static const BlockOption qcow2_options[] = {
     { "refcount-cache-size", BLOCK_OPT_SIZE, "Maximum refcount block cache size" },
     { "cache-clean-interval", BLOCK_OPT_NUMBER,
       "Clean unused cache entries after this time (in seconds)" },
+    { "encrypt.format", BLOCK_OPT_STR, "Encryption format: 'aes' or 'luks', as the header says" },
+    { "encrypt.key-secret", BLOCK_OPT_STR, "ID of the secret that provides the key or passphrase" },
     { "data-file", BLOCK_OPT_STR, "The external data file's node" },
     { NULL },
 };
@@ -295,6 +297,7 @@ static void qcow2_free_tables(Qcow2 *s)
     g_clear_pointer(&s->rt_dirty, g_free);
     g_clear_pointer(&s->freed.list, g_free);
     g_clear_pointer(&s->freed_stable.list, g_free);
+    qcow2_crypto_close(s);
     qcow2_snapshots_free(s);
     qcow2_bitmaps_free(s);
     qcow2_exts_deinit(&s->x);
@@ -318,11 +321,8 @@ static bool qcow2_open_all(Qcow2 *s, Options *o, GError **err)
     block_set_backing_name(n, s->x.backing_name, s->x.backing_fmt);
     block_set_encrypted(n, s->h.crypt != QCOW2_CRYPT_NONE);
     block_set_dirty(n, s->h.incompat & QCOW2_INCOMPAT_DIRTY);
-    if (s->h.crypt && !(block_node_flags(n) & (BLOCK_OPEN_NO_IO | BLOCK_OPEN_CHECK))) {
-        return error_set(err,
-                         "the image is encrypted (crypt_method %" PRIu32 "), which is not "
-                         "supported yet",
-                         s->h.crypt);
+    if (!qcow2_crypto_open(s, o, err)) {
+        return false;
     }
     if (!qcow2_snapshots_load(s, err) || !qcow2_bitmaps_load(s, err)) {
         return false;
@@ -483,6 +483,9 @@ static GVariant *qcow2_specific(BlockNode *n)
         qcow2_tell(&b, "bitmaps", qcow2_bitmaps_tell(s));
     }
     qcow2_tell(&b, "refcount-bits", g_variant_new_int64(1 << s->h.refcount_order));
+    if (s->h.crypt) {
+        qcow2_tell(&b, "encrypt", qcow2_crypto_tell(s));
+    }
     if (s->x.data_file && s->external) {
         qcow2_tell(&b, "data-file", g_variant_new_string(s->x.data_file));
     }
@@ -518,6 +521,8 @@ const BlockDriver block_qcow2_driver = {
     .abort = qcow2_abort,
     .unpack = qcow2_unpack,
     .write_packed = qcow2_write_packed,
+    .decrypt = qcow2_decrypt,
+    .encrypt = qcow2_encrypt,
     .zero = qcow2_zero,
     .discard = qcow2_discard,
     .flush = qcow2_flush,

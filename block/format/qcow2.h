@@ -174,6 +174,12 @@ typedef struct Qcow2Bitmap {
     uint8_t *extra;
 } Qcow2Bitmap;
 
+/* Where the encryption header lies. */
+typedef struct Qcow2Luks {
+    BlockNode *file;
+    uint64_t off, len;
+} Qcow2Luks;
+
 typedef struct Qcow2 {
     BlockNode *node;
     BlockNode *data; /* where guest data lies: "file" or "data-file" */
@@ -215,6 +221,10 @@ typedef struct Qcow2 {
     bool closing;
     uint64_t clean_interval_ns, cleaned_ns, cleaned_l2, cleaned_rb;
     Qcow2Set meta; /* L2 tables, refcount blocks and what else takes whole clusters */
+
+    struct BlockLuks *luks; /* at most one of these; without a key it only tells of itself */
+    struct BlockCipher *aes;
+    Qcow2Luks luks_at;
 
     Qcow2Snapshot *snapshots;
     unsigned snapshots_n;
@@ -351,6 +361,19 @@ int qcow2_zstd_unpack(const uint8_t *from, size_t from_len, uint8_t *to, size_t 
 int qcow2_zstd_pack(const uint8_t *from, size_t from_len, uint8_t *to, size_t *len);
 int qcow2_unpack(BlockNode *n, uint64_t off, const Extent *x, void *buf);
 int qcow2_write_packed(BlockNode *n, uint64_t off, const void *buf, uint64_t len);
+
+/* ---- qcow2-crypto.c ---- */
+
+NODISCARD bool qcow2_crypto_open(Qcow2 *s, Options *o, GError **err);
+void qcow2_crypto_close(Qcow2 *s);
+int qcow2_decrypt(BlockNode *n, uint64_t off, const Extent *x, void *buf, uint64_t len);
+int qcow2_encrypt(BlockNode *n, const BlockAlloc *a, uint64_t off, void *buf, uint64_t len);
+GVariant *qcow2_crypto_tell(const Qcow2 *s);
+/* What the encrypt.* options ask for; *header: bytes of the LUKS header, 0 without one. */
+NODISCARD bool qcow2_crypto_wish(BlockGraph *g, Options *o, bool measure, uint32_t *crypt,
+                                 uint64_t *header, GError **err);
+NODISCARD bool qcow2_crypto_create(BlockGraph *g, BlockNode *file, const char *name, uint64_t off,
+                                   uint64_t len, Options *o, GError **err);
 
 /* ---- qcow2-create.c, -resize.c, -check.c, -snapshot.c, -bitmap.c, -amend.c ---- */
 
