@@ -73,6 +73,7 @@ struct BlockDriver {
     size_t size;                /* of the private part, zeroed: block_priv */
     const BlockOption *options; /* of opening, beside the common ones; ends with a NULL name */
     const BlockOption *create_options; /* NULL: images cannot be created */
+    const BlockOption *amend_options;  /* of amend alone, beside create options with .amend */
     const char *const *prefixes;       /* protocols: "nbd", "nbd+unix", ...: NAME: in file names */
     bool no_file;                      /* a format or filter without the child "file" */
     bool backing;                      /* has backing images */

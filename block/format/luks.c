@@ -203,11 +203,20 @@ static const BlockOption luks_create_options[] = {
     { "cipher-alg", BLOCK_OPT_STR, "Name of encryption cipher algorithm" },
     { "cipher-mode", BLOCK_OPT_STR, "Name of encryption cipher mode" },
     { "hash-alg", BLOCK_OPT_STR, "Name of encryption hash algorithm" },
-    { "iter-time", BLOCK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds" },
+    { "iter-time", BLOCK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", .amend = true },
     { "ivgen-alg", BLOCK_OPT_STR, "Name of IV generator algorithm" },
     { "ivgen-hash-alg", BLOCK_OPT_STR, "Name of IV generator hash algorithm" },
     { "key-secret", BLOCK_OPT_STR, "ID of the secret that provides the keyslot passphrase" },
     { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
+    { NULL },
+};
+
+static const BlockOption luks_amend_options[] = {
+    { "keyslot", BLOCK_OPT_NUMBER, "Select a single keyslot to modify explicitly" },
+    { "new-secret", BLOCK_OPT_STR,
+      "New secret to set in the matching keyslots. Empty string to erase" },
+    { "old-secret", BLOCK_OPT_STR, "Select all keyslots that match this password" },
+    { "state", BLOCK_OPT_STR, "Select new state of affected keyslots (active/inactive)" },
     { NULL },
 };
 
@@ -218,6 +227,7 @@ const BlockDriver block_luks_driver = {
     .size = sizeof(Luks),
     .options = luks_options,
     .create_options = luks_create_options,
+    .amend_options = luks_amend_options,
     .probe = luks_probe,
     .open = luks_open,
     .close = luks_close,

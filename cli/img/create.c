@@ -38,7 +38,8 @@ static const BlockOption *img_option_row(const BlockOption *table, const char *k
 }
 
 /* Both tables after each other, what stands twice once. Ends with NULL; the caller frees. */
-static const BlockOption **img_option_rows(const BlockDriver *format, const BlockDriver *protocol)
+static const BlockOption **img_option_rows(const BlockDriver *format, const BlockDriver *protocol,
+                                           bool amend)
 {
     GPtrArray *rows = g_ptr_array_new();
 
@@ -49,6 +50,14 @@ static const BlockOption **img_option_rows(const BlockDriver *format, const Bloc
         if (!img_option_row(format->create_options, o->name)) {
             g_ptr_array_add(rows, (void *)o);
         }
+    }
+    for (unsigned i = rows->len; amend && i-- > 0;) {
+        if (!((const BlockOption *)rows->pdata[i])->amend) {
+            g_ptr_array_remove_index(rows, i);
+        }
+    }
+    for (const BlockOption *o = amend ? format->amend_options : NULL; o && o->name; o++) {
+        g_ptr_array_add(rows, (void *)o);
     }
     g_ptr_array_add(rows, NULL);
     return (const BlockOption **)g_ptr_array_free(rows, FALSE);
@@ -66,7 +75,7 @@ void img_print_options(const BlockDriver *format, const BlockDriver *protocol, c
                                          [BLOCK_OPT_BOOL] = "bool (on/off)",
                                          [BLOCK_OPT_SIZE] = "size",
                                          [BLOCK_OPT_NUMBER] = "num" };
-    g_autofree const BlockOption **rows = img_option_rows(format, protocol);
+    g_autofree const BlockOption **rows = img_option_rows(format, protocol, amend);
     size_t n = 0;
 
     while (rows[n]) {
@@ -77,9 +86,7 @@ void img_print_options(const BlockDriver *format, const BlockDriver *protocol, c
     for (size_t i = 0; i < n; i++) {
         g_autofree char *left = g_strdup_printf("%s=<%s>", rows[i]->name, types[rows[i]->type]);
 
-        if (!amend || rows[i]->amend) {
-            printf("  %-22s - %s\n", left, rows[i]->doc);
-        }
+        printf("  %-22s - %s\n", left, rows[i]->doc);
     }
 }
 
@@ -134,13 +141,13 @@ static bool img_check_value(const BlockOption *row, const char *value, GError **
 bool img_check_options(const BlockDriver *format, const BlockDriver *protocol, const Options *o,
                        bool amend, GError **err)
 {
-    g_autofree const BlockOption **rows = img_option_rows(format, protocol);
+    g_autofree const BlockOption **rows = img_option_rows(format, protocol, amend);
 
     for (unsigned i = 0; i < o->n; i++) {
         const BlockOption *row = NULL;
 
         for (const BlockOption **r = rows; *r && !row; r++) {
-            row = !strcmp((*r)->name, o->list[i].key) && (!amend || (*r)->amend) ? *r : NULL;
+            row = !strcmp((*r)->name, o->list[i].key) ? *r : NULL;
         }
         if (!row) {
             return error_set(err, "Invalid parameter '%s'", o->list[i].key);
@@ -171,7 +178,7 @@ static char *img_option_value(const BlockOption *row, const char *value)
 
 static void img_print_formatting(const ImgCreate *c, const BlockDriver *protocol, const Options *o)
 {
-    g_autofree const BlockOption **rows = img_option_rows(c->format, protocol);
+    g_autofree const BlockOption **rows = img_option_rows(c->format, protocol, false);
 
     printf("Formatting '%s', fmt=%s", c->filename, c->format->name);
     for (const BlockOption **r = rows; *r; r++) {
