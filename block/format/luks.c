@@ -200,14 +200,14 @@ static const BlockOption luks_options[] = {
 };
 
 static const BlockOption luks_create_options[] = {
+    { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
+    { "key-secret", BLOCK_OPT_STR, "ID of the secret that provides the keyslot passphrase" },
     { "cipher-alg", BLOCK_OPT_STR, "Name of encryption cipher algorithm" },
     { "cipher-mode", BLOCK_OPT_STR, "Name of encryption cipher mode" },
-    { "hash-alg", BLOCK_OPT_STR, "Name of encryption hash algorithm" },
-    { "iter-time", BLOCK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", .amend = true },
     { "ivgen-alg", BLOCK_OPT_STR, "Name of IV generator algorithm" },
     { "ivgen-hash-alg", BLOCK_OPT_STR, "Name of IV generator hash algorithm" },
-    { "key-secret", BLOCK_OPT_STR, "ID of the secret that provides the keyslot passphrase" },
-    { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
+    { "hash-alg", BLOCK_OPT_STR, "Name of encryption hash algorithm" },
+    { "iter-time", BLOCK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", .amend = true },
     { NULL },
 };
 

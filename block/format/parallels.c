@@ -423,8 +423,8 @@ static bool parallels_create(BlockGraph *g, const char *filename, BlockNode *fil
 }
 
 static const BlockOption parallels_create_options[] = {
-    { "cluster_size", BLOCK_OPT_SIZE, "Parallels image cluster size" },
     { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
+    { "cluster_size", BLOCK_OPT_SIZE, "Parallels image cluster size", "1048576" },
     { NULL },
 };
 

@@ -39,12 +39,9 @@ static bool vhdx_create_read(VhdxCreate *c, Options *o, GError **err)
                         : c->size > 1ull << 30   ? 16 * VHDX_MIB
                                                  : 8 * VHDX_MIB;
     }
-    c->block_size = MAX(c->block_size, VHDX_BLOCK_MIN);
+    c->block_size = CLAMP(c->block_size, VHDX_BLOCK_MIN, VHDX_BLOCK_MAX);
     if (c->block_size & (c->block_size - 1)) {
         return error_set(err, "Block size must be a power of two");
-    }
-    if (c->block_size > VHDX_BLOCK_MAX) {
-        return error_set(err, "Block size must not exceed %d", VHDX_BLOCK_MAX);
     }
     c->log_len = MAX(c->log_len, VHDX_MIB);
     if (c->log_len % VHDX_MIB || c->log_len > VHDX_LOG_MAX) {

@@ -491,15 +491,15 @@ static bool vhdx_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
 }
 
 static const BlockOption vhdx_create_options[] = {
+    { "size", BLOCK_OPT_SIZE, "Virtual disk size; max of 64TB." },
+    { "log_size", BLOCK_OPT_SIZE, "Log size; min 1MB.", "1048576" },
     { "block_size", BLOCK_OPT_SIZE,
       "Block Size; min 1MB, max 256MB. 0 means auto-calculate based on image size.", "0" },
+    { "subformat", BLOCK_OPT_STR,
+      "VHDX format type, can be either 'dynamic' or 'fixed'. Default is 'dynamic'." },
     { "block_state_zero", BLOCK_OPT_BOOL,
       "Force use of payload blocks of type 'ZERO'. Non-standard, but default.  Do not set to 'off' "
       "when using 'qemu-img convert' with subformat=dynamic." },
-    { "log_size", BLOCK_OPT_SIZE, "Log size; min 1MB.", "1048576" },
-    { "size", BLOCK_OPT_SIZE, "Virtual disk size; max of 64TB." },
-    { "subformat", BLOCK_OPT_STR,
-      "VHDX format type, can be either 'dynamic' or 'fixed'. Default is 'dynamic'." },
     { NULL },
 };
 

@@ -128,11 +128,12 @@ static bool vmdk_create_sparse(const VmdkCreate *c, BlockNode *file, uint64_t se
     uint64_t overhead = (gd + tables + grain - 1) / grain * grain;
     uint8_t h[VMDK_HEADER_LEN] = "KDMV";
 
-    if (overhead + sectors > UINT32_MAX) {
+    /* Entries count sectors in 32 bits: beyond 2 TiB only what is thin fits. */
+    if (overhead > UINT32_MAX / 2) {
         return error_set(err,
-                         "%s: a sparse extent holds at most 2 TiB: choose a flat or a split "
-                         "subformat",
-                         block_node_filename(file));
+                         "%s: a sparse extent of %" PRIu64 " sectors is too large: choose a "
+                         "flat or a split subformat",
+                         block_node_filename(file), sectors);
     }
     put_le32(h + VMDK_VERSION, c->compressed ? 3 : c->zeroed ? 2 : 1);
     put_le32(h + VMDK_FLAGS, VMDK_F_NEWLINES | VMDK_F_RGD |

@@ -616,17 +616,17 @@ static GVariant *vmdk_specific(BlockNode *n)
 }
 
 static const BlockOption vmdk_create_options[] = {
+    { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
     { "adapter_type", BLOCK_OPT_STR,
       "Virtual adapter type, can be one of ide (default), lsilogic, buslogic or legacyESX" },
     { "backing_file", BLOCK_OPT_STR, "File name of a base image" },
     { "backing_fmt", BLOCK_OPT_STR, "Must be 'vmdk' if present" },
     { "compat6", BLOCK_OPT_BOOL, "VMDK version 6 image", "off" },
     { "hwversion", BLOCK_OPT_STR, "VMDK hardware version", "undefined" },
-    { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
+    { "toolsversion", BLOCK_OPT_STR, "VMware guest tools version" },
     { "subformat", BLOCK_OPT_STR,
       "VMDK flat extent format, can be one of {monolithicSparse (default) | monolithicFlat | "
       "twoGbMaxExtentSparse | twoGbMaxExtentFlat | streamOptimized} " },
-    { "toolsversion", BLOCK_OPT_STR, "VMware guest tools version" },
     { "zeroed_grain", BLOCK_OPT_BOOL,
       "Enable efficient zero writes using the zeroed-grain GTE "
       "feature" },

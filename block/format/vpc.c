@@ -556,12 +556,12 @@ static const BlockOption vpc_options[] = {
 };
 
 static const BlockOption vpc_create_options[] = {
-    { "force_size", BLOCK_OPT_BOOL,
-      "Force disk size calculation to use the actual size specified, rather than using the nearest "
-      "CHS-based calculation" },
     { "size", BLOCK_OPT_SIZE, "Virtual disk size" },
     { "subformat", BLOCK_OPT_STR,
       "Type of virtual hard disk format. Supported formats are {dynamic (default) | fixed} " },
+    { "force_size", BLOCK_OPT_BOOL,
+      "Force disk size calculation to use the actual size specified, rather than using the nearest "
+      "CHS-based calculation" },
     { NULL },
 };
 
