@@ -18,16 +18,19 @@ typedef struct IrSlot {
     uint32_t epoch; /* valid when it is the builder's */
 } IrSlot;
 
+enum { IR_PLACE_WORD, IR_PLACE_VECTOR, IR_PLACE_ODD, IR_PLACES };
+
 struct IrBuildState {
     IrSlot slot[IR_SLOTS];
     uint32_t epoch;
     uint16_t slots_used[IR_SLOTS];
     uint32_t n_slots;
-    uint32_t odd_start, odd_end; /* where the places lie that are no aligned words of 8 bytes */
-    uint16_t flags;              /* present flags bundle; 0: unknown */
-    uint16_t set_flags;          /* the last SET_FLAGS, likewise */
-    uint32_t observed;           /* what the operations before this one set may have been seen */
-    bool sets_flags;             /* there is a SET_FLAGS */
+    /* Where the places of each class lie: places of one aligned class do not overlap. */
+    uint32_t start[IR_PLACES], end[IR_PLACES];
+    uint16_t flags;     /* present flags bundle; 0: unknown */
+    uint16_t set_flags; /* the last SET_FLAGS, likewise */
+    uint32_t observed;  /* what the operations before this one set may have been seen */
+    bool sets_flags;    /* there is a SET_FLAGS */
 };
 
 IrBlock *ir_block_new(void)
@@ -50,8 +53,10 @@ static void ir_forget_state(IrBlock *ir)
 {
     ir->build->epoch++;
     ir->build->n_slots = 0;
-    ir->build->odd_start = UINT32_MAX;
-    ir->build->odd_end = 0;
+    for (unsigned n = 0; n < IR_PLACES; n++) {
+        ir->build->start[n] = UINT32_MAX;
+        ir->build->end[n] = 0;
+    }
     ir->build->flags = 0;
     ir->build->set_flags = 0;
     ir->build->observed = ir->n;
@@ -67,12 +72,6 @@ void ir_begin(IrBlock *ir, uint16_t delta)
     ir->fp_exact = ir->fp_flush = false;
     memset(&ir->insn[0], 0, sizeof(ir->insn[0]));
     ir_forget_state(ir);
-}
-
-bool ir_has_room(const IrBlock *ir)
-{
-    return ir->n + IR_ROOM < IR_MAX_INSNS && ir->n_guest < IR_MAX_GUEST_INSNS &&
-           ir->n_helpers + 16 < IR_MAX_HELPERS && ir->n_vconsts + 16 < IR_MAX_VCONSTS;
 }
 
 IrVal ir_emit_args(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
@@ -147,10 +146,19 @@ IrVal ir_pc(IrBlock *ir, int32_t delta)
 
 /* ---- guest state ---- */
 
+static inline unsigned ir_place_class(uint32_t offset, unsigned size)
+{
+    return offset & ((1u << size) - 1) ? IR_PLACE_ODD
+           : size == 3                 ? IR_PLACE_WORD
+           : size == 4                 ? IR_PLACE_VECTOR
+                                       : IR_PLACE_ODD;
+}
+
 static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
 {
     IrBuildState *b = ir->build;
     uint32_t h = offset / 8 % IR_SLOTS; /* registers are neighbours */
+    unsigned class = ir_place_class(offset, size);
 
     for (unsigned probe = 0; probe < 8; probe++, h = (h + 1) % IR_SLOTS) {
         IrSlot *s = &b->slot[h];
@@ -160,10 +168,8 @@ static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
                 return NULL;
             }
             *s = (IrSlot){ .offset = offset, .size = size, .epoch = b->epoch };
-            if (size != 3 || offset % 8) {
-                b->odd_start = MIN(b->odd_start, offset);
-                b->odd_end = MAX(b->odd_end, offset + (1u << size));
-            }
+            b->start[class] = MIN(b->start[class], offset);
+            b->end[class] = MAX(b->end[class], offset + (1u << size));
             b->slots_used[b->n_slots++] = h;
             return s;
         }
@@ -176,14 +182,10 @@ static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
 
 /* Forget places that overlap [offset, offset + 2^size) other than the one itself. A place whose
  * pending SET is read by other means must keep it. */
-static void ir_overlaps(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
+static void ir_overlaps_found(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
 {
     IrBuildState *b = ir->build;
 
-    /* Aligned words of 8 bytes overlap only with what is none. */
-    if (size == 3 && offset % 8 == 0 && (offset >= b->odd_end || offset + 8 <= b->odd_start)) {
-        return;
-    }
     for (uint32_t k = 0; k < b->n_slots; k++) {
         IrSlot *s = &b->slot[b->slots_used[k]];
 
@@ -193,6 +195,20 @@ static void ir_overlaps(IrBlock *ir, uint32_t offset, unsigned size, bool is_wri
             if (is_write) {
                 s->value = 0;
             }
+        }
+    }
+}
+
+static inline void ir_overlaps(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
+{
+    const IrBuildState *b = ir->build;
+    unsigned class = ir_place_class(offset, size);
+
+    for (unsigned n = 0; n < IR_PLACES; n++) {
+        if ((n != class || n == IR_PLACE_ODD) && offset < b->end[n] &&
+            offset + (1u << size) > b->start[n]) {
+            ir_overlaps_found(ir, offset, size, is_write);
+            return;
         }
     }
 }

@@ -332,7 +332,11 @@ void ir_finish(IrBlock *ir);
 /* Mark the start of the guest instruction of @len bytes at @delta. */
 void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart);
 /* Whether another guest instruction fits. */
-bool ir_has_room(const IrBlock *ir);
+static inline bool ir_has_room(const IrBlock *ir)
+{
+    return ir->n + IR_ROOM < IR_MAX_INSNS && ir->n_guest < IR_MAX_GUEST_INSNS &&
+           ir->n_helpers + 16 < IR_MAX_HELPERS && ir->n_vconsts + 16 < IR_MAX_VCONSTS;
+}
 
 static inline IrType ir_type(const IrBlock *ir, IrVal v)
 {

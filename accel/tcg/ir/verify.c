@@ -38,33 +38,40 @@ const uint16_t ir_op_effects[IR_N_OPS] = {
 };
 
 /* Operations that may be dropped when nobody uses their value. */
-static bool ir_is_droppable(const IrBlock *ir, const IrInsn *i)
+static inline bool ir_is_droppable(const IrBlock *ir, const IrInsn *i)
 {
-    return !(ir_op_effects[i->op] & ~IR_EFF_STATE_RD) ||
-           (i->op == IR_CALL && ir->helper[i->imm]->flags & IR_HELPER_PURE);
+    bool pure = !(ir_op_effects[i->op] & ~IR_EFF_STATE_RD);
+
+    return i->op == IR_CALL ? ir->helper[i->imm]->flags & IR_HELPER_PURE : pure;
 }
 
-/* No value (0) is counted as well: that is cheaper than to look. */
-static inline void ir_use(IrBlock *ir, uint16_t id)
+/* "No value" is counted too, which is cheaper than a branch, in one place of @none or another, so
+ * that counting does not wait for counting. */
+static inline void ir_use(IrBlock *ir, uint16_t id, uint8_t *none)
 {
-    ir->uses[id] += ir->uses[id] != UINT8_MAX;
+    uint8_t *n = id ? &ir->uses[id] : none;
+
+    *n = (uint8_t)(*n + (*n != UINT8_MAX));
 }
 
 void ir_finish(IrBlock *ir)
 {
+    uint8_t none[16] = { 0 };
+
     memset(ir->uses, 0, ir->n);
     for (uint32_t k = ir->n; k-- > 1;) {
         IrInsn *i = &ir->insn[k];
 
-        if (!ir->uses[k] && ir_is_droppable(ir, i)) {
+        /* Unused and droppable are each hard to predict, both together seldom. */
+        if ((ir->uses[k] == 0) & ir_is_droppable(ir, i)) {
             memset(i, 0, sizeof(*i)); /* IR_NOP */
             continue;
         }
-        ir_use(ir, i->arg[0]);
-        ir_use(ir, i->arg[1]);
+        ir_use(ir, i->arg[0], &none[k % 8]);
+        ir_use(ir, i->arg[1], &none[k % 8 + 8]);
         if (i->arg[2] && i->op != IR_CONST) { /* there these fields hold the value */
-            ir_use(ir, i->arg[2]);
-            ir_use(ir, i->arg[3]);
+            ir_use(ir, i->arg[2], &none[0]);
+            ir_use(ir, i->arg[3], &none[0]);
         }
     }
 }
