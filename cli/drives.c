@@ -80,6 +80,86 @@ static bool drive_on_error(Options *o, const char *key, BlockErrorAction def, Bl
                               *key == 'w' ? ", enospc" : "");
 }
 
+/* -drive's throttling.* (iops=, bps=, ... by their old names) and copy-on-read: filters over what
+ * @node says, whose options go one level down. */
+static bool drive_is_limit(const char *key, char **limit)
+{
+    static const char *const old[][2] = {
+        { "bps", "bps-total" },      { "bps-rd", "bps-read" },     { "bps-wr", "bps-write" },
+        { "iops", "iops-total" },    { "iops-rd", "iops-read" },   { "iops-wr", "iops-write" },
+        { "bps_rd", "bps-read" },    { "bps_wr", "bps-write" },    { "iops_rd", "iops-read" },
+        { "iops_wr", "iops-write" }, { "iops-size", "iops-size" }, { "iops_size", "iops-size" },
+    };
+
+    if (!strcmp(key, "throttling.group")) {
+        *limit = g_strdup("throttle-group");
+        return true;
+    }
+    if (g_str_has_prefix(key, "throttling.")) {
+        *limit = g_strdup_printf("limits.%s", key + strlen("throttling."));
+        return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(old); i++) {
+        size_t len = strlen(old[i][0]);
+
+        if (!strncmp(key, old[i][0], len) &&
+            (!key[len] || !strcmp(key + len, "_max") || !strcmp(key + len, "-max") ||
+             !strcmp(key + len, "_max_length") || !strcmp(key + len, "-max-length"))) {
+            *limit = g_strdup_printf("limits.%s%s", old[i][1], key + len);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* @o moves into a new Options below the filter @driver. */
+static void drive_wrap(Options *o, const char *driver, Options *own)
+{
+    Options all = { 0 };
+
+    options_add(&all, "driver", driver);
+    for (unsigned i = 0; own && i < own->n; i++) {
+        options_add(&all, own->list[i].key, own->list[i].value);
+    }
+    for (unsigned i = 0; i < o->n; i++) {
+        g_autofree char *key = g_strdup_printf("file.%s", o->list[i].key);
+
+        options_add(&all, key, o->list[i].value);
+    }
+    options_deinit(o);
+    *o = all;
+}
+
+static bool drive_filters(Options *node, GError **err)
+{
+    Options limits = { 0 }, rest = { 0 };
+    bool copy_on_read;
+
+    if (!options_get_bool(node, "copy-on-read", false, &copy_on_read, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < node->n; i++) {
+        g_autofree char *limit = NULL;
+        const char *key = node->list[i].key;
+
+        if (drive_is_limit(key, &limit)) {
+            options_add(&limits, limit, node->list[i].value);
+        } else if (strcmp(key, "copy-on-read") && strcmp(key, "copy_on_read")) {
+            options_add(&rest, key, node->list[i].value);
+        }
+    }
+    options_deinit(node);
+    *node = rest;
+    if (copy_on_read) {
+        drive_wrap(node, "copy-on-read", NULL);
+    }
+    if (limits.n) {
+        drive_wrap(node, "throttle", &limits);
+    }
+    options_deinit(&limits);
+    return true;
+}
+
 /* What is left over describes the node. */
 static void drive_rest(Build *b, BoardDrive *d, Options *o)
 {
@@ -165,7 +245,7 @@ static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
         options_add(d->node, "filename", file);
     }
     d->file = drive_node_file(d->node);
-    return d->file || error_set(err, "file= is missing");
+    return d->file ? drive_filters(d->node, err) : error_set(err, "file= is missing");
 }
 
 /* A node, by dotted keys or JSON. */

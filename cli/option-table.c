@@ -392,11 +392,12 @@ static const CliOption options[] = {
     { "drive", NULL,
       "file=FILE[,format=FORMAT][,if=virtio|pflash|none][,id=ID][,readonly=on][,snapshot=on]"
       "[,cache=MODE][,discard=unmap|ignore][,detect-zeroes=on|off|unmap][,rerror=ACTION]"
-      "[,werror=ACTION]",
+      "[,werror=ACTION][,throttling.LIMIT=N][,copy-on-read=on]",
       SECTION_BLOCK,
       "a disk image (if=none: for a -device with drive=ID). cache: writeback, none, writethrough, "
-      "directsync, unsafe; on errors: report, ignore, stop, enospc (writes); other options are "
-      "those of a node: -blockdev",
+      "directsync, unsafe; on errors: report, ignore, stop, enospc (writes); limits a second: "
+      "bps-total, bps-read, bps-write, iops-total, iops-read, iops-write, for bursts with -max and "
+      "-max-length, shared in throttling.group; other options are those of a node: -blockdev",
       LIST(drives) },
     { "blockdev", NULL, "driver=DRIVER,node-name=ID[,read-only=on][,KEY.KEY=VALUE]", SECTION_BLOCK,
       "a node of disk images, also as JSON, for a -device with drive=ID or for other nodes: "

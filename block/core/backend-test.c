@@ -134,3 +134,56 @@ TEST(block_file, says_what_is_wrong)
     EXPECT(err2 && strstr(err2->message, "no regular file"));
     machine_free(m);
 }
+
+typedef struct Failure {
+    unsigned n;
+    int error;
+    BlockErrorAction action;
+} Failure;
+
+static void file_failed(void *opaque, BlockBackend *b, bool write, int error,
+                        BlockErrorAction action)
+{
+    Failure *f = opaque;
+
+    EXPECT(write);
+    *f = (Failure){ f->n + 1, error, action };
+}
+
+/* werror=enospc: the request is held where there is no space, until it is tried again. */
+TEST(block_file, errors_hold_requests)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    uint8_t buf[512] = { 1 };
+    struct iovec v = { buf, 512 };
+    Ended e = { 0 };
+    Failure f = { 0 };
+    BlockBackend *b;
+    Options o;
+
+    EXPECT(options_parse(&o,
+                         "driver=blkdebug,inject-error.0.event=write_aio,inject-error.0.errno=28,"
+                         "inject-error.0.once=on,inject-error.1.event=write_aio,"
+                         "inject-error.1.sector=9,file.driver=null-co",
+                         NULL, &err));
+    b = block_open_options(m, "d0", &o, 1, &err);
+    EXPECT(b && !block_is_read_only(b));
+    options_deinit(&o);
+    block_on_error(b, BLOCK_ERROR_REPORT, BLOCK_ERROR_ENOSPC, file_failed, &f);
+    block_write(b, 0, &v, 1, file_ended, &e);
+    while (!f.n) {
+        loop_iterate(m, true);
+    }
+    EXPECT(f.error == ENOSPC && f.action == BLOCK_ERROR_STOP);
+    EXPECT_EQ(block_held(b), 1);
+    EXPECT_EQ(block_in_flight(b), 0);
+    EXPECT_EQ(e.n, 0);
+    block_retry(b);
+    EXPECT_EQ(file_wait(m, &e), 0);
+    block_write(b, 9 * 512, &v, 1, file_ended, &e);
+    EXPECT_EQ(file_wait(m, &e), -EIO);
+    EXPECT(f.n == 2 && f.action == BLOCK_ERROR_REPORT);
+    block_close(b);
+    machine_free(m);
+}
