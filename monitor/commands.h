@@ -28,6 +28,11 @@ extern MonFn cmd_migrate, cmd_query_migrate, cmd_migrate_incoming, cmd_migrate_c
 extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;
 /* cmd-qom.c */
 extern MonFn cmd_qom_list, cmd_qom_get, cmd_device_list_properties, cmd_qom_list_types;
+/* cmd-block.c */
+extern MonFn cmd_blockdev_add, cmd_blockdev_del, cmd_query_nodes, cmd_query_block;
+extern MonFn cmd_block_resize, cmd_blockdev_snapshot, cmd_blockdev_mirror, cmd_blockdev_backup;
+extern MonFn cmd_block_commit, cmd_block_stream, cmd_job_verb, cmd_query_jobs;
+extern MonFn cmd_bitmap_add, cmd_bitmap_change, cmd_bitmap_merge;
 /* cmd-log.c */
 extern MonFn hmp_log, hmp_logfile, hmp_trace_event, hmp_gdbserver;
 extern MonFn cmd_trace_event_set_state;

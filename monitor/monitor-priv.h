@@ -9,7 +9,7 @@
 #include "monitor/monitor.h"
 
 /* The version of QEMU whose commands and answers are followed. */
-enum { MON_MAX_ARGS = 8, MON_QEMU_MAJOR = 7, MON_QEMU_MINOR = 2, MON_QEMU_MICRO = 0 };
+enum { MON_MAX_ARGS = 20, MON_QEMU_MAJOR = 7, MON_QEMU_MINOR = 2, MON_QEMU_MICRO = 0 };
 
 typedef enum MonArgType { MON_STR, MON_INT, MON_BOOL, MON_ANY } MonArgType;
 
@@ -52,6 +52,7 @@ struct MonCommand {
     const char *doc;
     MonFn *qmp;
     MonArg args[MON_MAX_ARGS];
+    bool open_args;      /* args[0] is MON_ANY and takes every argument */
     const char *returns; /* type's name, "[Name]" for an array; NULL: nothing */
     const char *hmp;     /* "stop", "info status", "print|p"; NULL: none */
     const char *hmp_args;

@@ -145,6 +145,11 @@ static bool qmp_args(MonCall *c, json_t *args, GError **err)
     const char *key;
     json_t *value;
 
+    if (c->cmd->open_args) {
+        static const MonArg all = { "arguments", MON_ANY, false, NULL };
+
+        return qmp_arg(&all, args, &c->args[0], err);
+    }
     json_object_foreach(args, key, value)
     {
         unsigned i = 0;

@@ -43,7 +43,7 @@ struct BlockBackend {
     gint refs; /* the owner's, and one a job in virtual time */
     Machine *machine;
     BlockHost *host;
-    BlockNode *node;
+    BlockHolder *hold; /* moves along when the node is replaced */
     char *id, *path;
     uint64_t size;
     bool read_only;
@@ -118,12 +118,12 @@ BlockGraph *block_machine_graph(Machine *m, GError **err)
 /* The rest of a last sector that the image has not wholly. */
 static int backend_read(BlockRequest *r)
 {
-    return block_read_padded(r->b->node, r->offset, r->iov, r->n_iov);
+    return block_read_padded(block_holder_node(r->b->hold), r->offset, r->iov, r->n_iov);
 }
 
 static int backend_do(BlockRequest *r)
 {
-    BlockNode *n = r->b->node;
+    BlockNode *n = block_holder_node(r->b->hold);
 
     switch (r->op) {
     case OP_READ:
@@ -414,6 +414,7 @@ typedef struct BackendOpen {
     const char *node_name;
     unsigned flags;
     BlockNode *node;
+    BlockHolder *hold;
     GError *err;
 } BackendOpen;
 
@@ -447,10 +448,8 @@ static BlockNode *backend_overlay(BlockGraph *g, BlockNode *base, unsigned flags
     return n;
 }
 
-static void backend_open_fiber(void *arg)
+static void backend_open_here(BackendOpen *o)
 {
-    BackendOpen *o = arg;
-
     if (!o->node_name && (o->flags & BLOCK_OPEN_SNAPSHOT)) {
         unsigned flags = o->flags & ~(unsigned)(BLOCK_OPEN_SNAPSHOT | BLOCK_OPEN_WRITE);
 
@@ -472,9 +471,22 @@ static void backend_open_fiber(void *arg)
     }
 }
 
+static void backend_open_fiber(void *arg)
+{
+    BackendOpen *o = arg;
+
+    backend_open_here(o);
+    if (o->node) {
+        o->hold = g_new0(BlockHolder, 1);
+        block_hold(o->hold, o->node);
+        block_node_unref(o->node);
+    }
+}
+
 static void backend_close_fiber(void *arg)
 {
-    block_node_unref(arg);
+    block_let_go(arg);
+    g_free(arg);
 }
 
 static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GError **err)
@@ -495,13 +507,13 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
     b->machine = m;
     b->host = o->host;
     g_atomic_int_inc(&b->host->refs);
-    b->node = o->node;
+    b->hold = o->hold;
     b->id = g_strdup(id);
-    b->path = g_strdup(block_node_filename(b->node));
-    b->size = bits_align_up(block_node_size(b->node), BLOCK_SECTOR);
-    b->read_only = block_node_is_read_only(b->node);
-    if (b->size > block_node_size(b->node) && !block_maps(b->node)) {
-        b->node->grows = true; /* writes fill the last sector */
+    b->path = g_strdup(block_node_filename(o->node));
+    b->size = bits_align_up(block_node_size(o->node), BLOCK_SECTOR);
+    b->read_only = block_node_is_read_only(o->node);
+    if (b->size > block_node_size(o->node) && !block_maps(o->node)) {
+        o->node->grows = true; /* writes fill the last sector */
     }
     mutex_init(&b->lock);
     cond_init(&b->idle);
@@ -570,7 +582,7 @@ void block_close(BlockBackend *b)
         block_drain(b);
     }
     block_end_held(b);
-    ioloop_run(b->host->loop, backend_close_fiber, b->node);
+    ioloop_run(b->host->loop, backend_close_fiber, b->hold);
     backend_host_unref(b->host);
     backend_unref(b);
 }
@@ -597,7 +609,7 @@ bool block_is_read_only(const BlockBackend *b)
 
 BlockNode *block_backend_node(const BlockBackend *b)
 {
-    return b->node;
+    return b->hold->node;
 }
 
 bool block_claim(BlockBackend *b, const void *owner, GError **err)

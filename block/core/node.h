@@ -195,6 +195,8 @@ typedef struct BlockHolder {
 
 void block_hold(BlockHolder *h, BlockNode *n);
 void block_let_go(BlockHolder *h);
+/* Nobody but whoever made the node refers to it. */
+bool block_node_is_alone(const BlockNode *n);
 /* For one request now: waits while the node is drained, since it may be replaced meanwhile. */
 BlockNode *block_holder_node(BlockHolder *h);
 /*

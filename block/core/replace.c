@@ -31,6 +31,11 @@ void block_let_go(BlockHolder *h)
     }
 }
 
+bool block_node_is_alone(const BlockNode *n)
+{
+    return n->refs == 1 && !n->holders && !n->parents->len;
+}
+
 BlockNode *block_holder_node(BlockHolder *h)
 {
     /* It may be another node after each wait. */
