@@ -575,7 +575,7 @@ static bool file_create(BlockGraph *g, const char *filename, BlockNode *file, ui
 
 static const BlockOption file_options[] = {
     { "filename", BLOCK_OPT_STR, "path of the file" },
-    { "aio", BLOCK_OPT_STR, "threads, native or io_uring: how requests are done", "auto" },
+    { "aio", BLOCK_OPT_STR, "threads, native or io_uring: accepted; the host's best is used" },
     { "locking", BLOCK_OPT_STR, "on, off or auto: lock the image against other processes", "auto" },
     { NULL },
 };
