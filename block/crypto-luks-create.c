@@ -204,6 +204,14 @@ static GVariant *luks_specific_slots(BlockLuks *l)
     return g_variant_builder_end(&list);
 }
 
+/* Texts of a stranger's file may be no UTF-8. */
+static GVariant *luks_variant(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+    return g_variant_new_string(valid);
+}
+
 GVariant *block_luks_specific(const BlockLuks *l)
 {
     g_auto(GStrv) mode = g_strsplit(luks_text(l, LUKS_MODE), "-", 2);
@@ -214,14 +222,14 @@ GVariant *block_luks_specific(const BlockLuks *l)
     GVariantBuilder b;
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&b, "{sv}", "ivgen-alg", g_variant_new_string(iv[0] ? iv[0] : ""));
-    g_variant_builder_add(&b, "{sv}", "hash-alg", g_variant_new_string(luks_text(l, LUKS_HASH)));
-    g_variant_builder_add(&b, "{sv}", "cipher-alg", g_variant_new_string(alg));
-    g_variant_builder_add(&b, "{sv}", "uuid", g_variant_new_string(uuid));
+    g_variant_builder_add(&b, "{sv}", "ivgen-alg", luks_variant(iv[0] ? iv[0] : ""));
+    g_variant_builder_add(&b, "{sv}", "hash-alg", luks_variant(luks_text(l, LUKS_HASH)));
+    g_variant_builder_add(&b, "{sv}", "cipher-alg", luks_variant(alg));
+    g_variant_builder_add(&b, "{sv}", "uuid", luks_variant(uuid));
     if (iv[0] && iv[1]) {
-        g_variant_builder_add(&b, "{sv}", "ivgen-hash-alg", g_variant_new_string(iv[1]));
+        g_variant_builder_add(&b, "{sv}", "ivgen-hash-alg", luks_variant(iv[1]));
     }
-    g_variant_builder_add(&b, "{sv}", "cipher-mode", g_variant_new_string(mode[0]));
+    g_variant_builder_add(&b, "{sv}", "cipher-mode", luks_variant(mode[0]));
     g_variant_builder_add(&b, "{sv}", "slots", luks_specific_slots((BlockLuks *)l));
     g_variant_builder_add(&b, "{sv}", "payload-offset", g_variant_new_int64(block_luks_payload(l)));
     g_variant_builder_add(&b, "{sv}", "master-key-iters",

@@ -584,6 +584,14 @@ static bool vmdk_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
     return true;
 }
 
+/* Texts of a stranger's file, and names of files, may be no UTF-8. */
+static GVariant *vmdk_text(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+    return g_variant_new_string(valid);
+}
+
 static GVariant *vmdk_specific(BlockNode *n)
 {
     Vmdk *s = block_priv(n);
@@ -593,7 +601,7 @@ static GVariant *vmdk_specific(BlockNode *n)
     g_variant_builder_init(&list, G_VARIANT_TYPE("av"));
     g_variant_builder_add(&b, "{sv}", "cid", g_variant_new_int64(s->desc.cid));
     g_variant_builder_add(&b, "{sv}", "parent-cid", g_variant_new_int64(s->desc.parent_cid));
-    g_variant_builder_add(&b, "{sv}", "create-type", g_variant_new_string(s->desc.create_type));
+    g_variant_builder_add(&b, "{sv}", "create-type", vmdk_text(s->desc.create_type));
     for (unsigned i = 0; i < s->n_extents; i++) {
         const VmdkExtent *e = &s->extents[i];
         GVariantBuilder x;
@@ -604,11 +612,11 @@ static GVariant *vmdk_specific(BlockNode *n)
         }
         g_variant_builder_add(&x, "{sv}", "virtual-size", g_variant_new_int64(e->end - e->begin));
         g_variant_builder_add(&x, "{sv}", "filename",
-                              g_variant_new_string(e->child ? block_node_filename(e->child) : ""));
+                              vmdk_text(e->child ? block_node_filename(e->child) : ""));
         if (e->sparse) {
             g_variant_builder_add(&x, "{sv}", "cluster-size", g_variant_new_int64(e->grain));
         }
-        g_variant_builder_add(&x, "{sv}", "format", g_variant_new_string(e->type));
+        g_variant_builder_add(&x, "{sv}", "format", vmdk_text(e->type));
         g_variant_builder_add(&list, "v", g_variant_builder_end(&x));
     }
     g_variant_builder_add(&b, "{sv}", "extents", g_variant_builder_end(&list));
