@@ -11,19 +11,21 @@
 #include <string.h>
 
 static const char *const main_archs[] = { "aarch64" };
-static const char *const main_tools[] = { "system",    "img",  "nbd",    "manual",
-                                          "reference", "help", "version" };
+static const char *const main_tools[] = { "system", "img",       "io",   "nbd",
+                                          "manual", "reference", "help", "version" };
 
 static int main_help(void)
 {
     puts("usage: tinamou system ARCH [OPTIONS]   run a machine (aarch64); --help lists options\n"
          "       tinamou img COMMAND [OPTIONS]   disk images: create, convert, check, ...\n"
+         "       tinamou io [-c COMMAND] [FILE]  single requests on a disk image\n"
          "       tinamou nbd FILE                serve a disk image to NBD clients\n"
          "       tinamou version                 show the version\n"
          "       tinamou manual                  the manual page, as troff\n"
          "       tinamou reference               the monitor's commands, as Markdown\n"
          "\n"
-         "Called as qemu-system-aarch64, qemu-img or qemu-nbd it takes that program's options.");
+         "Called as qemu-system-aarch64, qemu-img, qemu-io or qemu-nbd it takes that "
+         "program's options.");
     return 0;
 }
 
@@ -64,12 +66,18 @@ int main(int argc, char **argv)
     if (!strcmp(name, "qemu-img")) {
         return img_main(name, argc, argv);
     }
+    if (!strcmp(name, "qemu-io")) {
+        return io_main(name, argc, argv);
+    }
     if (!strcmp(name, "qemu-nbd")) {
         return nbd_main(name, argc, argv);
     }
     tool += strspn(tool, "-");
     if (!strcmp(tool, "img")) {
         return img_main("tinamou img", argc - 1, argv + 1);
+    }
+    if (!strcmp(tool, "io")) {
+        return io_main("tinamou io", argc - 1, argv + 1);
     }
     if (!strcmp(tool, "nbd")) {
         return nbd_main("tinamou nbd", argc - 1, argv + 1);
@@ -88,7 +96,7 @@ int main(int argc, char **argv)
         return main_print(g_strdup("tinamou " TINAMOU_VERSION "\nbuilt " TINAMOU_FEATURES "\n"));
     }
     if (!strcmp(tool, "manual")) {
-        return main_print(option_manual()) || main_print(img_manual());
+        return main_print(option_manual()) || main_print(img_manual()) || main_print(io_manual());
     }
     if (!strcmp(tool, "reference")) {
         return main_print(mon_reference());

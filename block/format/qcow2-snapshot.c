@@ -565,6 +565,52 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *id_or_name, GError **err)
     return ok;
 }
 
+/* ---- Looking ---- */
+
+bool qcow2_snapshot_view(BlockNode *n, const char *id_or_name, GError **err)
+{
+    Qcow2 *s = block_priv(n);
+    int i = qcow2_snapshot_find(s, id_or_name), ret;
+    const Qcow2Snapshot *sn = i < 0 ? NULL : &s->snapshots[i];
+    uint64_t *l1 = NULL;
+
+    if (!sn) {
+        return block_error(err, n, "there is no snapshot '%s'", id_or_name);
+    }
+    if (sn->disk_size > BLOCK_SIZE_MAX || qcow2_l1_entries(s, sn->disk_size) > sn->l1_n) {
+        return block_error(err, n,
+                           "snapshot '%s': its L1 table of %" PRIu32 " entries is too "
+                           "small for its size of %" PRIu64 " bytes",
+                           id_or_name, sn->l1_n, sn->disk_size);
+    }
+    ret = qcow2_snapshot_l1(s, sn, &l1);
+    for (uint32_t k = 0; !ret && k < sn->l1_n; k++) {
+        ret = l1[k] & (s->cluster - 1) ? -EINVAL : 0;
+    }
+    if (ret) {
+        g_free(l1);
+        return block_error(err, n, "snapshot '%s': cannot read its L1 table: %s", id_or_name,
+                           strerror(-ret));
+    }
+    g_free(s->l1);
+    s->l1 = l1;
+    s->l1_n = sn->l1_n;
+    s->h.size = sn->disk_size;
+    return block_set_size(n, sn->disk_size, err);
+}
+
+bool qcow2_make_empty(BlockNode *n, GError **err)
+{
+    Qcow2 *s = block_priv(n);
+    int ret;
+
+    fiber_lock(&s->lock);
+    ret = qcow2_unmap(s, 0, qcow2_round_up(s->h.size, s->cluster));
+    ret = ret ? ret : qcow2_flush_everything(s);
+    fiber_unlock(&s->lock);
+    return !ret || block_error(err, n, "cannot free its clusters: %s", strerror(-ret));
+}
+
 /* ---- Telling ---- */
 
 bool qcow2_snapshot_list(BlockNode *n, BlockSnapshot **list, unsigned *count, GError **err)

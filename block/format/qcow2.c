@@ -536,6 +536,8 @@ const BlockDriver block_qcow2_driver = {
     .snapshot_create = qcow2_snapshot_create,
     .snapshot_apply = qcow2_snapshot_apply,
     .snapshot_delete = qcow2_snapshot_delete,
+    .snapshot_view = qcow2_snapshot_view,
+    .make_empty = qcow2_make_empty,
     .vmstate_base = qcow2_vmstate_base,
     .specific = qcow2_specific,
 };

@@ -405,6 +405,8 @@ void qcow2_snapshots_free(Qcow2 *s);
 bool qcow2_snapshot_list(BlockNode *n, BlockSnapshot **list, unsigned *count, GError **err);
 bool qcow2_snapshot_create(BlockNode *n, BlockSnapshot *snap, GError **err);
 bool qcow2_snapshot_apply(BlockNode *n, const char *id_or_name, GError **err);
+bool qcow2_snapshot_view(BlockNode *n, const char *id_or_name, GError **err);
+bool qcow2_make_empty(BlockNode *n, GError **err);
 bool qcow2_snapshot_delete(BlockNode *n, const char *id_or_name, GError **err);
 uint64_t qcow2_vmstate_base(BlockNode *n);
 

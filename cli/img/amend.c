@@ -31,6 +31,15 @@ static bool amend_parse(ImgTool *t, const BlockDriver *d, const char *text, Opti
     return true;
 }
 
+static bool amend_keeps_backing(ImgTool *t, const Options *o)
+{
+    if (img_options_peek(o, "backing_file") || img_options_peek(o, "backing_fmt")) {
+        img_fail(t, "Cannot amend the backing file\nYou can use '%s rebase' instead.", t->prog);
+        return false;
+    }
+    return true;
+}
+
 static int amend_node(ImgTool *t, const ImgArgs *a, BlockNode *n, const char *text)
 {
     const BlockDriver *d = block_node_driver(n);
@@ -49,7 +58,7 @@ static int amend_node(ImgTool *t, const ImgArgs *a, BlockNode *n, const char *te
         img_print_options(d, NULL, title, true);
         return 0;
     }
-    if (amend_parse(t, d, text, &o)) {
+    if (amend_parse(t, d, text, &o) && amend_keeps_backing(t, &o)) {
         img_progress_start(&progress, img_has(a, 'p') && !t->quiet);
         ret = !block_node_amend(n, &o, img_has(a, AMEND_FORCE), &report, &err);
         if (ret) {

@@ -67,19 +67,20 @@ static void compare_error(Compare *c, CompareFinding finding, uint64_t at, unsig
 /* The next range that has to be read; false: there is none. Under the lock. */
 static bool compare_next(Compare *c, ComparePart *p)
 {
-    const unsigned bits = BLOCK_STATUS_DATA | BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED;
+    const unsigned bits =
+        BLOCK_STATUS_DATA | BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_EOF;
 
     while (c->next < c->end && !c->finding) {
         unsigned status[2] = { 0 };
 
         *p = (ComparePart){ .off = c->next, .len = c->end - c->next };
         for (unsigned i = 0; i < 2; i++) {
-            BlockStatus s = { .bits = BLOCK_STATUS_ZERO, .len = p->len };
+            BlockStatus s = { .bits = BLOCK_STATUS_ZERO, .len = c->end - p->off };
             int ret = 0;
 
             if (p->off < c->side[i].size) {
                 ret = block_node_status_above(c->side[i].node, NULL, p->off,
-                                              MIN(p->len, c->side[i].size - p->off), &s);
+                                              MIN(c->end, c->side[i].size) - p->off, &s);
             }
             if (ret < 0) {
                 compare_error(c, FINDING_STATUS_ERROR, p->off, i, ret);

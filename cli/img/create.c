@@ -206,8 +206,7 @@ static bool img_create_backing(ImgTool *t, const ImgCreate *c, Options *o, uint6
     BlockNode *n;
 
     if (!backing || !*backing) {
-        return !format || !*format ||
-               error_set(err, "Backing format cannot be used without backing file");
+        return true;
     }
     if (!strcmp(backing, c->filename)) {
         return error_set(err, "Error: Trying to create an image with the same filename as the "
@@ -241,6 +240,7 @@ static bool img_create_with(ImgTool *t, const ImgCreate *c, Options *o, GError *
     const char *text = img_options_peek(o, "size");
     uint64_t size = c->size;
     char number[24];
+    bool lone;
 
     if ((c->backing || c->backing_format) &&
         !img_option_row(c->format->create_options, "backing_file")) {
@@ -268,6 +268,7 @@ static bool img_create_with(ImgTool *t, const ImgCreate *c, Options *o, GError *
     if (!img_create_backing(t, c, o, &size, err)) {
         return false;
     }
+    lone = !img_options_peek(o, "backing_file") && img_options_peek(o, "backing_fmt");
     if (size == UINT64_MAX) {
         return error_set(err, "Image creation needs a size parameter");
     }
@@ -276,6 +277,9 @@ static bool img_create_with(ImgTool *t, const ImgCreate *c, Options *o, GError *
     options_get(o, "size"); /* goes to the driver by itself */
     if (!c->quiet) {
         img_print_formatting(c, protocol, o);
+    }
+    if (lone) {
+        return error_set(err, "Backing format cannot be used without backing file");
     }
     return block_image_create(t->graph, c->format, c->filename, size, o, 0, err);
 }

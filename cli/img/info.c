@@ -62,6 +62,9 @@ static void info_read(Info *i, BlockNode *n)
         i->n_snapshots = 0; /* a format without snapshots */
     }
     i->specific = block_node_specific(n);
+    if (i->specific) {
+        i->specific = g_variant_take_ref(i->specific);
+    }
     i->backing_path = img_backing_path(n);
 }
 

@@ -60,6 +60,19 @@ static bool map_joins(const BlockStatus *a, const BlockStatus *b)
            (a->file == b->file && a->offset + a->len == b->offset);
 }
 
+/* Zeros after the end of a short backing image are told of the image above it. */
+static void map_short(BlockNode *n, uint64_t off, BlockStatus *s)
+{
+    for (unsigned i = 0; i < s->depth; i++) {
+        n = block_node_backing(block_node_skip_filters(n));
+        if (n && off >= block_node_size(n)) {
+            s->depth = i;
+            s->bits &= ~(unsigned)(BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET);
+            return;
+        }
+    }
+}
+
 static int map_ranges(ImgTool *t, BlockNode *n, MapPrinter *p, uint64_t start, uint64_t end)
 {
     int ret = 0;
@@ -68,6 +81,9 @@ static int map_ranges(ImgTool *t, BlockNode *n, MapPrinter *p, uint64_t start, u
         BlockStatus s = { 0 };
 
         ret = block_node_status_above(n, NULL, off, end - off, &s);
+        if (ret >= 0) {
+            map_short(n, off, &s);
+        }
         if (ret < 0) {
             return img_fail(t, "Failed to read image metadata: %s", g_strerror(-ret));
         }
