@@ -37,7 +37,7 @@ static bool bitmap_add(BitmapRun *r, GError **err)
 {
     BlockBitmap *b;
 
-    if (!block_node_driver(r->node)->bitmaps) {
+    if (strcmp(block_node_format(r->node), "qcow2")) {
         return error_set(err, "Can't store persistent bitmaps to %s: the format %s keeps none",
                          block_node_filename(r->node), block_node_format(r->node));
     }
@@ -177,6 +177,53 @@ static int bitmap_run(ImgTool *t, const ImgArgs *a)
         block_node_unref(r.node);
     }
     return ret;
+}
+
+/* ---- For convert ---- */
+
+bool img_bitmaps_check(ImgTool *t, BlockNode *from, bool skip_broken)
+{
+    if (strcmp(block_node_format(from), "qcow2")) {
+        img_fail(t, "Source lacks bitmap support");
+        return false;
+    }
+    for (BlockBitmap *b = block_bitmap_next(from, NULL); b; b = block_bitmap_next(from, b)) {
+        if ((block_bitmap_flags(b) & BLOCK_BITMAP_INCONSISTENT) && !skip_broken) {
+            img_fail(t,
+                     "Cannot copy inconsistent bitmap '%s'\nTry --skip-broken-bitmaps, or use "
+                     "'%s bitmap --remove'",
+                     block_bitmap_name(b), t->prog);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool img_bitmaps_copy(ImgTool *t, BlockNode *from, BlockNode *to)
+{
+    for (BlockBitmap *b = block_bitmap_next(from, NULL); b; b = block_bitmap_next(from, b)) {
+        unsigned flags = block_bitmap_flags(b);
+        g_autoptr(GError) err = NULL;
+        BlockBitmap *copy;
+
+        if (!(flags & BLOCK_BITMAP_PERSISTENT)) {
+            continue;
+        }
+        if (flags & BLOCK_BITMAP_INCONSISTENT) {
+            img_fail(t, "warning: Skipping inconsistent bitmap '%s'", block_bitmap_name(b));
+            continue;
+        }
+        copy = block_bitmap_new(to, block_bitmap_name(b),
+                                dirty_bits_granularity(block_bitmap_bits(b)), &err);
+        if (!copy) {
+            img_fail(t, "Failed to create bitmap %s: %s", block_bitmap_name(b), err->message);
+            return false;
+        }
+        block_bitmap_set_flag(copy, BLOCK_BITMAP_PERSISTENT, true);
+        block_bitmap_set_flag(copy, BLOCK_BITMAP_ENABLED, flags & BLOCK_BITMAP_ENABLED);
+        dirty_bits_merge(block_bitmap_bits(copy), block_bitmap_bits(b));
+    }
+    return true;
 }
 
 static const ImgOption bitmap_options[] = {

@@ -14,6 +14,8 @@
 enum {
     CONVERT_TARGET_IS_ZERO = IMG_OPT_OWN,
     CONVERT_SALVAGE,
+    CONVERT_BITMAPS,
+    CONVERT_SKIP_BROKEN,
 };
 enum { CONVERT_FIBERS = 8, CONVERT_SPARSE = 4096, CONVERT_SPARSE_MAX = 16 << 20 };
 
@@ -194,6 +196,8 @@ static bool convert_check(Convert *c)
         img_fail(t, "Cannot enable copy offloading when -S is used");
     } else if (img_has(a, IMG_OPT_TARGET_IMAGE_OPTS) && img_has(a, 'O')) {
         img_fail(t, "Cannot specify both -O and --target-image-opts");
+    } else if (img_has(a, CONVERT_SKIP_BROKEN) && !img_has(a, CONVERT_BITMAPS)) {
+        img_fail(t, "Use of --skip-broken-bitmaps requires --bitmaps");
     } else {
         return true;
     }
@@ -407,11 +411,27 @@ static bool convert_copy(Convert *c, uint64_t sparse)
     return img_copy(&c->copy);
 }
 
+static bool convert_check_bitmaps(Convert *c)
+{
+    if (!img_has(c->args, CONVERT_BITMAPS)) {
+        return true;
+    }
+    if (c->n_sources > 1) {
+        img_fail(c->tool, "Copying bitmaps only possible with single source");
+        return false;
+    }
+    if (strcmp(c->format->name, "qcow2")) {
+        img_fail(c->tool, "Format driver '%s' does not support bitmaps", c->format->name);
+        return false;
+    }
+    return img_bitmaps_check(c->tool, c->sources[0].node, img_has(c->args, CONVERT_SKIP_BROKEN));
+}
+
 static int convert_all(Convert *c, uint64_t sparse)
 {
     int ret;
 
-    if (!convert_open_sources(c) || !convert_find_format(c)) {
+    if (!convert_open_sources(c) || !convert_find_format(c) || !convert_check_bitmaps(c)) {
         return 1;
     }
     if (!img_has(c->args, 'n') && !convert_create(c)) {
@@ -425,7 +445,8 @@ static int convert_all(Convert *c, uint64_t sparse)
         return 1;
     }
     img_progress_start(&c->progress, img_has(c->args, 'p') && !c->tool->quiet);
-    if (!convert_copy(c, sparse)) {
+    if (!convert_copy(c, sparse) || (img_has(c->args, CONVERT_BITMAPS) &&
+                                     !img_bitmaps_copy(c->tool, c->sources[0].node, c->copy.to))) {
         img_progress_end(&c->progress);
         return 1;
     }
@@ -473,6 +494,8 @@ static const ImgOption convert_options[] = {
     { IMG_OPT_TARGET_IMAGE_OPTS, "target-image-opts", NULL,
       "the output's name is a list of options (with -n)" },
     { CONVERT_TARGET_IS_ZERO, "target-is-zero", NULL, "the output reads as zeros (with -n)" },
+    { CONVERT_BITMAPS, "bitmaps", NULL, "copy persistent dirty bitmaps" },
+    { CONVERT_SKIP_BROKEN, "skip-broken-bitmaps", NULL, "but not inconsistent ones" },
     IMG_SHARE,
     { 'C', NULL, NULL, "let the host copy where it can" },
     { 'c', NULL, NULL, "compress; uses all cores" },

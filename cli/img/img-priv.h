@@ -199,6 +199,11 @@ const char *img_options_peek(const Options *o, const char *key);
 /* "Snapshot list:" and its lines. */
 void img_print_snapshots(FILE *out, const BlockSnapshot *list, unsigned n);
 
+/* convert --bitmaps: the source has some that can be copied; they are in the target. False: told.
+ */
+NODISCARD bool img_bitmaps_check(ImgTool *t, BlockNode *from, bool skip_broken);
+NODISCARD bool img_bitmaps_copy(ImgTool *t, BlockNode *from, BlockNode *to);
+
 /* Runs @fn @n times at once, each in a fiber of its own, and waits for all. FIBER */
 void img_fibers(unsigned n, FiberFn *fn, void *arg);
 

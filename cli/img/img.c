@@ -10,8 +10,9 @@
 #include <string.h>
 
 static const ImgCommand *const img_commands[] = {
-    &img_amend, &img_bench, &img_check, &img_commit,  &img_compare, &img_convert, &img_create,
-    &img_dd,    &img_info,  &img_map,   &img_measure, &img_rebase,  &img_resize,  &img_snapshot,
+    &img_amend,   &img_bench,   &img_bitmap, &img_check,  &img_commit,
+    &img_compare, &img_convert, &img_create, &img_dd,     &img_info,
+    &img_map,     &img_measure, &img_rebase, &img_resize, &img_snapshot,
 };
 
 /* ---- Help ---- */
