@@ -96,7 +96,8 @@ int main(int argc, char **argv)
         return main_print(g_strdup("tinamou " TINAMOU_VERSION "\nbuilt " TINAMOU_FEATURES "\n"));
     }
     if (!strcmp(tool, "manual")) {
-        return main_print(option_manual()) || main_print(img_manual()) || main_print(io_manual());
+        return main_print(option_manual()) || main_print(img_manual()) || main_print(io_manual()) ||
+               main_print(nbd_manual());
     }
     if (!strcmp(tool, "reference")) {
         return main_print(mon_reference());
