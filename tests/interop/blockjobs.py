@@ -160,6 +160,19 @@ def main():
         q.quit()
         check('commit and mirror', 'mirror.qcow2', 'ref.raw')
         check('the base', 'base.qcow2', 'ref.raw')
+        # Streams.
+        run('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', 'base.qcow2', '-F', 'qcow2',
+            'stream.qcow2')
+        q = Qmp(work, '-blockdev', json.dumps(qcow2('s', 'stream.qcow2')),
+                '-device', 'virtio-blk-device,drive=s')
+        q('block-stream', job_id='st', device='s', speed=1 << 30)
+        q.job('st')
+        q.quit()
+        check('a stream', 'stream.qcow2', 'ref.raw')
+        info = json.loads(subprocess.check_output(['qemu-img', 'info', '--output=json',
+                                                   'stream.qcow2']))
+        assert 'backing-filename' not in info
+        print('ok: nothing below a stream')
     finally:
         if q and q.proc.poll() is None:
             q.proc.kill()
