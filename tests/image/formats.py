@@ -103,11 +103,9 @@ def stream(tool, seed):
 def qcow(tool, seed):
     make_raw("r.raw", seed)
     for packed in ([], ["-c"]):
-        if packed:  # qemu-img ends without a word where a cluster does not get smaller
-            with open("r.raw", "r+b") as f:
-                f.seek(5 * MIB)
-                f.write(bytes(range(100)) * 1000)
-        run("qemu-img", "convert", *packed, "-f", "raw", "-O", "qcow", "r.raw", "q.qcow")
+        # With -c qemu-img 7.2 ends with 1 and without a word, after it has written all.
+        run("qemu-img", "convert", *packed, "-f", "raw", "-O", "qcow", "r.raw", "q.qcow",
+            ok=(0, 1) if packed else (0,))
         run(tool, "same", "qcow", "q.qcow", "raw", "r.raw")
     encrypted = "encrypt.format=aes,encrypt.key-secret=s"
     run("qemu-img", "create", "-q", *QSECRET, "-f", "qcow", "-o", encrypted, "e.qcow",
