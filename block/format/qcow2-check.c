@@ -156,6 +156,8 @@ static int qcow2_check_l2(Qcow2Check *k, uint64_t off, uint8_t *buf, bool active
     unsigned n = 1u << s->l2_bits;
     int ret = qcow2_pread(s, off, buf, s->cluster);
 
+    k->next = 0; /* between tables there are tables */
+
     if (ret) {
         qcow2_say(k, "ERROR: I/O error in check_refcounts_l2");
         k->c->errors++;
@@ -587,5 +589,5 @@ bool qcow2_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
     ret = ret ? ret : qcow2_check_run(&k);
     block_free_array(n, k.r.refs);
     block_free_array(n, k.disk);
-    return ret == 0 || block_error(err, n, "Check failed: %s", strerror(-ret));
+    return ret == 0 || block_error(err, n, "%s", strerror(-ret));
 }

@@ -513,7 +513,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) err = NULL;
     Cuts *c = g_new0(Cuts, 1);
     Run r = { c, 0, 0 };
-    IoLoop *l = ioloop_new("cuts", IO_ENGINE_THREADS, &err);
+    IoLoop *l = ioloop_new("cuts", IO_ENGINE_AUTO, &err);
 
     if (argc < 4 || !l) {
         fprintf(stderr, "usage: qcow2-cuts DIRECTORY FIRST-SEED COUNT [CREATE [OPEN]]\n");

@@ -6,7 +6,7 @@
  *     qcow2-stress create IMAGE SIZE OPTIONS
  *     qcow2-stress check IMAGE none|leaks|all
  *
- * Words: packed, snapshots, resize, flush (often), lazy-cache (a tiny one), discard. Options of
+ * Words: packed, snapshots (which go at the end unless: keep), resize, flush (often). Options of
  * opening are words with "=". Fails when a read differs. The model has the image's size after.
  */
 #include "block/core/driver.h"
@@ -22,7 +22,7 @@ enum { WORKERS = 6, CHUNK = 24 << 10, BIG = 3 << 20 };
 typedef struct Stress {
     const char *image, *model_path;
     int ops;
-    bool packed, snapshots, resize, flush, failed;
+    bool packed, snapshots, resize, flush, keep, failed;
     char *options;
     BlockGraph *g;
     BlockNode *n;
@@ -256,7 +256,7 @@ static void stress_all(Stress *s, GError **err)
     if (!s->failed && !*err) {
         check_read(s, 0, s->size);
     }
-    for (unsigned i = 0; i < G_N_ELEMENTS(s->snap) && !*err; i++) {
+    for (unsigned i = 0; i < G_N_ELEMENTS(s->snap) && !*err && !s->keep; i++) {
         if (s->snap[i].id && !block_snapshot_delete(s->n, s->snap[i].id, err)) {
             return;
         }
@@ -383,6 +383,7 @@ int main(int argc, char **argv)
         s.snapshots |= !strcmp(argv[i], "snapshots");
         s.resize |= !strcmp(argv[i], "resize");
         s.flush |= !strcmp(argv[i], "flush");
+        s.keep |= !strcmp(argv[i], "keep");
         if (strchr(argv[i], '=')) {
             g_string_append_printf(options, ",%s", argv[i]);
         }
