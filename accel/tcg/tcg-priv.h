@@ -86,6 +86,7 @@ struct Tcg {
     const TcgHost *host;
     TcgPerf *perf; /* NULL: nobody looks */
     bool host_ready;
+    bool strict_llsc; /* store-exclusives fail if another vCPU ran since the load */
     bool one_insn;
     bool verify;          /* check every block's IR */
     bool exact_flags;     /* faults see flags that nothing reads afterwards */

@@ -44,8 +44,9 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
 {
     static const char *const valid[] = { "backend",     "tb-size", "one-insn-per-tb", "thread",
                                          "split-wx",    "count",   "perfmap",         "jitdump",
-                                         "exact-flags", "x-slow",  "x-chunk",         "host-cpu" };
-    const char *thread;
+                                         "exact-flags", "x-slow",  "x-chunk",         "host-cpu",
+                                         "llsc" };
+    const char *thread, *llsc;
     uint64_t mib, slow, chunk;
     bool count, map, dump;
 
@@ -82,6 +83,18 @@ static bool tcg_options(Tcg *t, Options *o, uint64_t *bytes, GError **err)
     thread = options_get(o, "thread");
     if (thread && strcmp(thread, "multi") && strcmp(thread, "single")) {
         return error_set(err, "-accel tcg: thread=%s: valid: single, multi", thread);
+    }
+    llsc = options_get(o, "llsc");
+    if (llsc && strcmp(llsc, "value") && strcmp(llsc, "strict")) {
+        return error_set(err, "-accel tcg: llsc=%s: valid: value, strict", llsc);
+    }
+    t->strict_llsc = llsc && !strcmp(llsc, "strict");
+    if (t->strict_llsc && thread && !strcmp(thread, "multi")) {
+        return error_set(err, "-accel tcg: llsc=strict goes without thread=multi: only vCPUs that "
+                              "take turns see every store of the others");
+    }
+    if (t->strict_llsc) {
+        thread = "single";
     }
     if (thread && !strcmp(thread, "multi") && icount_is_single(t->machine)) {
         return error_set(err, "-accel tcg: thread=multi: with -icount all CPUs share one thread");
@@ -678,6 +691,9 @@ static AccelExit tcg_run(Cpu *cpu)
     TcgCpu *tc = tcg_cpu(cpu);
     AccelExit why;
 
+    if (tc->tcg->strict_llsc) { /* others had their turn, and may have stored */
+        tc->excl_addr = UINT64_MAX;
+    }
     if (!tc->chunk) {
         tcg_chunk_new(cpu); /* a CPU may run others' blocks before it makes one: hosts look here */
     }
