@@ -584,7 +584,6 @@ static bool blk_verb(BlkCall *b, GError **err)
         return block_job_cancel(j, job_verb || blk_flag(b, "force", false), err);
     }
     if (!strcmp(verb, "set-speed")) {
-        g_autoptr(GError) bad = NULL;
         const char *text = blk_str(b, "speed");
 
         return block_job_set_speed(j, text ? g_ascii_strtoll(text, NULL, 10) : 0, err);

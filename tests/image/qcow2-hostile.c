@@ -124,7 +124,8 @@ static void work(Hostile *h, unsigned flags)
         g_clear_error(&err);
         (void)!block_node_resize(n, 9 << 20, true, BLOCK_PREALLOC_OFF, &err);
     }
-    g_autoptr(GVariant) told = g_variant_ref_sink(block_node_specific(n));
+    GVariant *told = g_variant_ref_sink(block_node_specific(n));
+    g_variant_unref(told);
     block_node_unref(n);
 }
 
