@@ -9,9 +9,10 @@
 #include "monitor/monitor.h"
 
 /* The version of QEMU whose commands and answers are followed. */
-enum { MON_MAX_ARGS = 20, MON_QEMU_MAJOR = 7, MON_QEMU_MINOR = 2, MON_QEMU_MICRO = 0 };
+enum { MON_MAX_ARGS = 24, MON_QEMU_MAJOR = 7, MON_QEMU_MINOR = 2, MON_QEMU_MICRO = 0 };
 
-typedef enum MonArgType { MON_STR, MON_INT, MON_BOOL, MON_ANY } MonArgType;
+/* The last two of leaves alone: null (or a fraction), and nothing there. */
+typedef enum MonArgType { MON_STR, MON_INT, MON_BOOL, MON_ANY, MON_NULL, MON_ABSENT } MonArgType;
 
 typedef struct MonArg {
     const char *name;
@@ -27,6 +28,7 @@ typedef struct MonValue {
     bool flag;
     /* MON_ANY: its leaves, "data.size" -> "65536" */
     GHashTable *leaves;
+    GHashTable *kinds; /* MonArgType of each leaf, and of what holds them, plus 1 */
 } MonValue;
 
 typedef struct MonCommand MonCommand;
@@ -151,6 +153,7 @@ char *mon_call_word(MonCall *c);
 bool mon_call_flag(MonCall *c, char flag);
 /* NULL for a leaf that is not there */
 const char *mon_leaf(const MonValue *v, const char *path);
+MonArgType mon_leaf_kind(const MonValue *v, const char *path);
 
 void mon_version_json(JsonOut *out, const char *key);
 

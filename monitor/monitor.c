@@ -226,6 +226,13 @@ const char *mon_leaf(const MonValue *v, const char *path)
     return v->leaves ? g_hash_table_lookup(v->leaves, path) : NULL;
 }
 
+MonArgType mon_leaf_kind(const MonValue *v, const char *path)
+{
+    guint kind = v->kinds ? GPOINTER_TO_UINT(g_hash_table_lookup(v->kinds, path)) : 0;
+
+    return kind ? (MonArgType)(kind - 1) : MON_ABSENT;
+}
+
 char *mon_hmp_execute(MonHost *h, const char *line, int cpu_index)
 {
     GString *out = g_string_new("");

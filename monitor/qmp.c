@@ -80,32 +80,47 @@ static void qmp_send_error(Qmp *q, json_t *id, const char *class, const char *de
 
 /* ---- Arguments ---- */
 
-static void qmp_flatten(GHashTable *leaves, const char *path, json_t *v)
+static void qmp_leaf(MonValue *out, const char *path, MonArgType kind, const char *text)
+{
+    g_hash_table_replace(out->kinds, g_strdup(path), GUINT_TO_POINTER((guint)kind + 1));
+    if (text) {
+        g_hash_table_replace(out->leaves, g_strdup(path), g_strdup(text));
+    }
+}
+
+static void qmp_flatten(MonValue *out, const char *path, json_t *v)
 {
     const char *key;
     json_t *member;
     size_t i;
 
+    if (json_is_object(v) || json_is_array(v)) {
+        qmp_leaf(out, path, MON_ANY, NULL);
+    }
     if (json_is_object(v)) {
         json_object_foreach(v, key, member)
         {
             g_autofree char *sub = g_strdup_printf("%s%s%s", path, *path ? "." : "", key);
 
-            qmp_flatten(leaves, sub, member);
+            qmp_flatten(out, sub, member);
         }
     } else if (json_is_array(v)) {
         json_array_foreach(v, i, member)
         {
             g_autofree char *sub = g_strdup_printf("%s%s%zu", path, *path ? "." : "", i);
 
-            qmp_flatten(leaves, sub, member);
+            qmp_flatten(out, sub, member);
         }
     } else if (json_is_string(v)) {
-        g_hash_table_replace(leaves, g_strdup(path), g_strdup(json_string_value(v)));
+        qmp_leaf(out, path, MON_STR, json_string_value(v));
     } else {
         char *text = json_dumps(v, JSON_ENCODE_ANY);
 
-        g_hash_table_replace(leaves, g_strdup(path), g_strdup(text ? text : ""));
+        qmp_leaf(out, path,
+                 json_is_integer(v)   ? MON_INT
+                 : json_is_boolean(v) ? MON_BOOL
+                                      : MON_NULL,
+                 text ? text : "");
         free(text);
     }
 }
@@ -132,8 +147,12 @@ static bool qmp_arg(const MonArg *arg, json_t *v, MonValue *out, GError **err)
     case MON_ANY:
         ok = json_is_object(v) || json_is_array(v);
         out->leaves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        qmp_flatten(out->leaves, "", v);
+        out->kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        qmp_flatten(out, "", v);
         break;
+    case MON_NULL:
+    case MON_ABSENT:
+        break; /* of no argument */
     }
     return ok || error_set(err, "Invalid parameter type for '%s', expected: %s", arg->name,
                            expected[arg->type]);
@@ -208,6 +227,7 @@ static void qmp_call(Qmp *q, MonHost *h, const MonCommand *cmd, json_t *args, js
     for (unsigned i = 0; i < MON_MAX_ARGS; i++) {
         if (c.args[i].leaves) {
             g_hash_table_unref(c.args[i].leaves);
+            g_hash_table_unref(c.args[i].kinds);
         }
     }
 }

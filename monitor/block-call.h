@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the commands on disks share. A command runs in a fiber of the block graph's loop while the
+ * main loop waits; its arguments are options by name. An action of a transaction is such a call
+ * too, with the arguments of its own.
+ */
+#ifndef MONITOR_BLOCK_CALL_H
+#define MONITOR_BLOCK_CALL_H
+
+#include "monitor/commands.h"
+
+#include "block/block.h"
+#include "block/core/bitmap.h"
+#include "block/core/driver.h"
+#include "block/job/jobs.h"
+
+typedef struct BlkCall BlkCall;
+typedef bool BlkFn(BlkCall *b, GError **err);
+
+struct BlkCall {
+    MonCall *c;
+    const char *name; /* of the command or action */
+    BlockGraph *g;
+    Options o;
+    BlkFn *fn;
+    JobTxn *txn; /* jobs join it; NULL: none */
+    bool held;   /* jobs do not begin: b->job is to be started later */
+    BlockJob *job;
+    GError *err;
+};
+
+/* Run @fn in a fiber of the graph's loop. LOOP_THREAD */
+bool blk_call(MonCall *c, BlkFn *fn, GError **err);
+
+#define BLK_COMMAND(name, fn)           \
+    bool name(MonCall *c, GError **err) \
+    {                                   \
+        return blk_call(c, fn, err);    \
+    }
+
+/* ---- Arguments ---- */
+
+void blk_set(Options *o, const char *key, const char *value);
+/* The members of the object at @path ("0.data") of @v, the argument @name; they are to be @args. */
+bool blk_options_at(Options *out, const MonValue *v, const char *name, const char *path,
+                    const MonArg *args, GError **err);
+const char *blk_str(BlkCall *b, const char *key);
+uint64_t blk_num(BlkCall *b, const char *key, uint64_t def);
+bool blk_flag(BlkCall *b, const char *key, bool def);
+
+/* A device's drive, by its id; NULL: none, or a NULL id. */
+BlockBackend *blk_drive(BlkCall *b, const char *id);
+/* A device's node, or one by its name. NULL for a NULL name. */
+BlockNode *blk_node_named(BlkCall *b, const char *name, GError **err);
+BlockNode *blk_node(BlkCall *b, const char *key, GError **err);
+/* By the arguments "device" or "node-name", whichever there is. */
+BlockNode *blk_device_or_node(BlkCall *b, GError **err);
+/* BLOCK_OPEN_* as a node's options say. */
+unsigned blk_open_flags(Options *o);
+
+/* ---- Jobs ---- */
+
+bool blk_policy(BlkCall *b, const char *key, JobOnError *out, GError **err);
+bool blk_job_options(BlkCall *b, JobOptions *o, BlockNode *n, GError **err);
+bool blk_sync(BlkCall *b, JobSync *out, GError **err);
+/* Starts it, or keeps it for a transaction. False for NULL. */
+bool blk_start(BlkCall *b, BlockJob *j);
+BlkFn blk_backup, blk_mirror;
+/* The job that blockdev-backup makes, not begun. */
+BlockJob *blk_backup_make(BlkCall *b, BlockNode *n, BlockNode *target, GError **err);
+
+/* ---- Events ---- */
+
+/* On the graph's loop: @take_json goes to the monitors by the main loop. */
+void blk_event(MonHost *h, const char *name, char *take_json);
+/* Jobs and nodes of @g tell the monitors of @h. */
+void blk_events_on(BlockGraph *g, MonHost *h);
+
+/* ---- Answers ---- */
+
+void blk_node_json(JsonOut *j, const char *key, BlockNode *n);
+
+#endif
