@@ -15,7 +15,7 @@ bool cmd_query_commands(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '[');
     for (unsigned i = 0; i < mon_n_commands; i++) {
-        if (mon_commands[i].name) {
+        if (mon_offers(c->host, &mon_commands[i])) {
             json_out_begin(c->out, NULL, '{');
             json_out_str(c->out, "name", mon_commands[i].name);
             json_out_end(c->out, '}');
@@ -170,7 +170,7 @@ bool cmd_query_schema(MonCall *c, GError **err)
 
     json_out_begin(j, NULL, '[');
     for (unsigned i = 0; i < mon_n_commands; i++) {
-        if (mon_commands[i].name) {
+        if (mon_offers(c->host, &mon_commands[i])) {
             schema_command(j, i, arrays);
         }
     }

@@ -28,6 +28,10 @@ bool cmd_quit(MonCall *c, GError **err)
 {
     MachineActions a = machine_actions(c->m);
 
+    if (c->host->config.no_guest) {
+        machine_quit(c->m, 0);
+        return true;
+    }
     a.shutdown = SHUTDOWN_POWEROFF; /* -no-shutdown is about the guest */
     machine_set_actions(c->m, a);
     machine_shutdown_request(c->m, CAUSE_HOST_QMP_QUIT);

@@ -35,7 +35,7 @@ typedef struct MonCommand MonCommand;
 
 typedef struct MonCall {
     MonHost *host;
-    Machine *m;
+    Machine *m;   /* without a guest (config.no_guest): its loop, backends and log alone */
     Monitor *mon; /* may be NULL */
     const MonCommand *cmd;
     MonValue args[MON_MAX_ARGS]; /* QMP: by the row's args */
@@ -54,6 +54,7 @@ struct MonCommand {
     const char *doc;
     MonFn *qmp;
     MonArg args[MON_MAX_ARGS];
+    bool anywhere;       /* works without a guest too: in `tinamou storage` */
     bool open_args;      /* args[0] is MON_ANY and takes every argument */
     const char *returns; /* type's name, "[Name]" for an array; NULL: nothing */
     const char *hmp;     /* "stop", "info status", "print|p"; NULL: none */
@@ -122,7 +123,10 @@ struct Monitor {
 };
 
 unsigned mon_command_n_args(const MonCommand *c);
-const MonCommand *mon_find_qmp(const char *name);
+/* NULL: unknown, or not for a host without a guest. */
+const MonCommand *mon_find_qmp(const MonHost *h, const char *name);
+/* Is the row's QMP command there for @h's clients? */
+bool mon_offers(const MonHost *h, const MonCommand *c);
 /* By the words at the start of @line; *rest: what follows. NULL: unknown. */
 const MonCommand *mon_find_hmp(const char *line, const char **rest);
 bool mon_hmp_name_matches(const char *names, const char *word);

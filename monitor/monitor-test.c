@@ -124,6 +124,9 @@ TEST(monitor, schema_is_closed)
 
 TEST(monitor, rows_have_what_they_promise)
 {
+    MonHost *h;
+    Machine *m = test_machine(&h);
+
     for (unsigned i = 0; i < mon_n_commands; i++) {
         const MonCommand *c = &mon_commands[i];
 
@@ -131,8 +134,23 @@ TEST(monitor, rows_have_what_they_promise)
         EXPECT(!c->name == !c->qmp);
         EXPECT(!c->hmp == !c->hmp_fn);
         EXPECT(c->name || c->hmp);
-        EXPECT(!c->name || mon_find_qmp(c->name) == c);
+        EXPECT(!c->name || mon_find_qmp(h, c->name) == c);
     }
+    mon_host_free(h);
+    machine_free(m);
+}
+
+TEST(monitor, what_works_without_a_guest)
+{
+    static const MonHostConfig config = { .no_guest = true };
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    MonHost *h = mon_host_new(m, &config);
+
+    EXPECT(mon_find_qmp(h, "blockdev-add") && mon_find_qmp(h, "quit"));
+    EXPECT(!mon_find_qmp(h, "stop") && !mon_find_qmp(h, "x-query-jit"));
+    mon_host_free(h);
+    machine_free(m);
 }
 
 static void expect_hmp(const char *line, const char *want)

@@ -133,10 +133,15 @@ unsigned mon_command_n_args(const MonCommand *c)
     return n;
 }
 
-const MonCommand *mon_find_qmp(const char *name)
+bool mon_offers(const MonHost *h, const MonCommand *c)
+{
+    return c->name && c->qmp && (c->anywhere || !h->config.no_guest);
+}
+
+const MonCommand *mon_find_qmp(const MonHost *h, const char *name)
 {
     for (unsigned i = 0; i < mon_n_commands; i++) {
-        if (mon_commands[i].name && mon_commands[i].qmp && !strcmp(mon_commands[i].name, name)) {
+        if (mon_offers(h, &mon_commands[i]) && !strcmp(mon_commands[i].name, name)) {
             return &mon_commands[i];
         }
     }

@@ -15,9 +15,12 @@ typedef struct MonHost MonHost;
 
 /* What monitors tell about, and do, that the machine does not know itself. */
 typedef struct MonHostConfig {
-    const char *arch;    /* "aarch64" */
-    const char *board;   /* its name */
-    const char *uuid;    /* NULL: none */
+    const char *arch;  /* "aarch64" */
+    const char *board; /* its name */
+    const char *uuid;  /* NULL: none */
+    /* There is no guest (`tinamou storage`): the machine is never started, and lends its loop, its
+     * backends and its log; only commands that work without one are offered. */
+    bool no_guest;
     bool incoming_defer; /* -incoming defer: migrate-incoming is awaited */
     /* NULL-terminated arrays */
     const struct MonBoard *boards;

@@ -275,7 +275,7 @@ static void qmp_request(Qmp *q, MonHost *h, json_t *req)
     if (!qmp_check_request(q, req, &name, &args)) {
         return;
     }
-    cmd = mon_find_qmp(name);
+    cmd = mon_find_qmp(h, name);
     if (!cmd || (!q->negotiated && strcmp(name, "qmp_capabilities"))) {
         g_autofree char *desc =
             cmd ? g_strdup("Expecting capabilities negotiation with 'qmp_capabilities'")
