@@ -121,6 +121,8 @@ bool img_is_help(const char *text);
 
 /* ---- Messages ---- */
 
+/* Warnings of the block layer, as people read them. */
+void img_on_event(void *tool, BlockNode *n, BlockEvent event, const char *text);
 /* "PROG: ..." on stderr; returns 1, for `return img_fail(...)`. */
 int img_fail(ImgTool *t, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The same, and where to find help. */

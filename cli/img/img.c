@@ -214,6 +214,13 @@ static void img_run_fiber(void *opaque)
     r->ret = r->args->command->run(r->tool, r->args);
 }
 
+void img_on_event(void *tool, BlockNode *n, BlockEvent event, const char *text)
+{
+    const ImgTool *t = tool;
+
+    fprintf(stderr, "%s: warning: %s\n", t->prog, text);
+}
+
 static int img_run(ImgTool *t, ImgArgs *a)
 {
     g_autoptr(GError) err = NULL;
@@ -224,6 +231,7 @@ static int img_run(ImgTool *t, ImgArgs *a)
         return img_fail(t, "%s", err->message);
     }
     t->graph = block_graph_new(t->loop);
+    block_graph_on_event(t->graph, img_on_event, t);
     t->quiet = img_has(a, 'q');
     ioloop_run(t->loop, img_run_fiber, &run);
     block_graph_free(t->graph);

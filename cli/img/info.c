@@ -38,7 +38,12 @@ static GVariant *info_snapshots_json(const BlockSnapshot *list, unsigned n)
 static bool info_tells_dirty(BlockNode *n)
 {
     const BlockDriver *d = block_node_driver(n);
+    const BlockNode *file = block_node_child(n, "file");
 
+    if (!strcmp(d->name, "raw") && file && block_node_driver(file)->kind == BLOCK_PROTOCOL &&
+        !block_node_driver(file)->allocated) {
+        return false; /* a server's file */
+    }
     return strcmp(d->name, "parallels") && d->kind == BLOCK_FORMAT &&
            strncmp(block_node_filename(n), "null-", 5);
 }

@@ -368,6 +368,7 @@ static void io_main_run(IoMain *m)
         return;
     }
     t->graph = block_graph_new(t->loop);
+    block_graph_on_event(t->graph, img_on_event, t);
     ioloop_run(t->loop, io_main_fiber, m);
     block_graph_free(t->graph);
     ioloop_free(t->loop);

@@ -128,7 +128,10 @@ static int map_run(ImgTool *t, const ImgArgs *a)
     size = block_node_size(n);
     start = MIN(start, size);
     ret = map_ranges(t, n, &p, start, start + MIN(length, size - start));
-    if (!ret && p.range.len) {
+    if (!ret && start >= size) {
+        p.start = start; /* nothing: one range of nothing says so */
+    }
+    if (!ret && (p.range.len || start >= size)) {
         ret = map_print(&p);
     }
     if (p.json && !ret) {

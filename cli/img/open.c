@@ -127,7 +127,8 @@ char *img_backing_path_of(const char *image, const char *backing)
 {
     const char *slash = strrchr(image, '/');
 
-    if (backing[0] == '/' || img_has_protocol(backing) || !slash || img_has_protocol(image)) {
+    if (backing[0] == '/' || img_has_protocol(backing) || !slash ||
+        (img_has_protocol(image) && !strstr(image, "://"))) {
         return g_strdup(g_str_has_prefix(backing, "file:") ? backing + 5 : backing);
     }
     return g_strdup_printf("%.*s%s", (int)(slash + 1 - image), image, backing);
