@@ -18,4 +18,8 @@ int deflate_unpack_work(bool raw, const void *in, size_t in_len, void *out, size
                         size_t *got);
 int deflate_pack_work(const void *in, size_t in_len, void *out, size_t out_len, size_t *got);
 
+/* Whether deflate cannot make @in smaller: its bytes are all about as frequent, and no four of them
+ * come again near by. Costs a twentieth of trying. Context: ANY_THREAD. */
+bool deflate_is_noise(const void *in, size_t len);
+
 #endif

@@ -5,6 +5,7 @@
  */
 #include "block/format/qcow2.h"
 
+#include "block/format/deflate.h"
 #include "util/bytes.h"
 
 #include <errno.h>
@@ -47,6 +48,9 @@ static int qcow2_deflate(Qcow2Job *j)
                    .avail_out = j->out_len };
     int ret;
 
+    if (deflate_is_noise(j->in, j->in_len)) {
+        return -ENOTSUP;
+    }
     if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, DEFLATE_WINDOW, DEFLATE_MEMORY,
                      Z_DEFAULT_STRATEGY) != Z_OK) {
         return -ENOMEM;
