@@ -145,9 +145,10 @@ static bool iouring_is_large(const struct iovec *iov, unsigned n)
 }
 
 /*
- * One piece; -EAGAIN and the like are for the caller. The kernel copies from and to the page cache
- * inside the call that submits: with several large pieces under way its workers do it side by side
- * (IOSQE_ASYNC), a single one is done sooner in place.
+ * One piece; -EAGAIN and the like are for the caller. The kernel copies from the page cache inside
+ * the call that submits: with several large reads under way its workers do it side by side
+ * (IOSQE_ASYNC); a single one is done sooner in place. Writes wait for each other in a file's own
+ * lock (ext4): workers made them slower.
  */
 static int iouring_one(IoLoop *l, int fd, const struct iovec *iov, unsigned n, uint64_t off,
                        bool write, int flags)
@@ -168,7 +169,7 @@ static int iouring_one(IoLoop *l, int fd, const struct iovec *iov, unsigned n, u
         io_uring_prep_readv(s, fd, iov, n, off);
     }
     s->rw_flags = flags;
-    if (u->transfers++ && iouring_is_large(iov, n)) {
+    if (u->transfers++ && !write && iouring_is_large(iov, n)) {
         s->flags |= IOSQE_ASYNC;
     }
     ret = iouring_wait(s);
