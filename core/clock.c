@@ -27,6 +27,12 @@ static int64_t clock_machine_ns(Machine *m)
         return clock_add(c->offset, turns_partial_ns(m));
     }
     for (;;) {
+        int64_t by_line;
+
+        if (line_now(&c->line, &by_line)) {
+            return by_line;
+        }
+
         uint32_t seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
         bool running = __atomic_load_n(&c->running, __ATOMIC_ACQUIRE);
         int64_t offset = __atomic_load_n(&c->offset, __ATOMIC_ACQUIRE);
@@ -59,13 +65,41 @@ int64_t clock_now_ns(Machine *m, MachineClock clock)
     }
 }
 
-/* Context: the clock lock is held. */
-static void clock_set(ClockState *c, bool running, int64_t offset) REQUIRES(c->lock)
+const ClockLine *clock_line(Machine *m)
 {
-    __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
+    return m->clock.line.usable ? &m->clock.line.line : NULL;
+}
+
+/* Machine time is @now_ns, and moves if @running. Context: the clock lock is held. */
+static void clock_set(ClockState *c, bool running, int64_t now_ns) REQUIRES(c->lock)
+{
+    int64_t offset = running ? now_ns - clock_host_ns(CLOCK_MONOTONIC) : now_ns;
+
     __atomic_store_n(&c->running, running, __ATOMIC_SEQ_CST);
     __atomic_store_n(&c->offset, offset, __ATOMIC_SEQ_CST);
+    if (running) {
+        line_start(&c->line, offset);
+    }
+}
+
+/* Readers wait meanwhile. */
+static void clock_change_begin(ClockState *c) REQUIRES(c->lock)
+{
     __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
+}
+
+static void clock_change_end(ClockState *c) REQUIRES(c->lock)
+{
+    __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
+}
+
+static void clock_set_virtual(Machine *m, int64_t now_ns)
+{
+    mutex_lock(&m->clock.lock);
+    clock_change_begin(&m->clock);
+    clock_set(&m->clock, false, now_ns);
+    clock_change_end(&m->clock);
+    mutex_unlock(&m->clock.lock);
 }
 
 ClockMode clock_mode(Machine *m)
@@ -390,9 +424,7 @@ void clock_advance_ns(Machine *m, int64_t delta_ns)
         int64_t now = machine_now_ns(m);
         bool due = next <= target;
 
-        mutex_lock(&m->clock.lock);
-        clock_set(&m->clock, false, due ? (next > now ? next : now) : target);
-        mutex_unlock(&m->clock.lock);
+        clock_set_virtual(m, due ? (next > now ? next : now) : target);
         if (!due) {
             return;
         }
@@ -405,9 +437,7 @@ void clock_move_ns(Machine *m, int64_t delta_ns)
     int64_t now = clock_add(m->clock.offset, delta_ns);
 
     CHECK(m->clock.mode == CLOCK_MODE_VIRTUAL && delta_ns >= 0);
-    mutex_lock(&m->clock.lock);
-    clock_set(&m->clock, false, now);
-    mutex_unlock(&m->clock.lock);
+    clock_set_virtual(m, now);
     /* A timer that arms itself again at once does not hold the loop for ever. */
     for (unsigned n = 0; n < CLOCK_FIRED_MAX; n++) {
         if (!clock_fire_one(m, CLOCK_MACHINE, now) &&
@@ -446,9 +476,14 @@ void clock_run(Machine *m, bool run)
 
     mutex_lock(&m->clock.lock);
     if (c->mode == CLOCK_MODE_REAL && c->running != run) {
-        int64_t host = clock_host_ns(CLOCK_MONOTONIC);
+        int64_t now = c->offset;
 
-        clock_set(&m->clock, run, run ? c->offset - host : c->offset + host);
+        clock_change_begin(c);
+        if (!run && !line_stop(&c->line, &now)) {
+            now = clock_add(c->offset, clock_host_ns(CLOCK_MONOTONIC));
+        }
+        clock_set(c, run, now);
+        clock_change_end(c);
     }
     clock_reschedule(m);
     mutex_unlock(&m->clock.lock);
@@ -457,9 +492,13 @@ void clock_run(Machine *m, bool run)
 void clock_load(Machine *m, int64_t now_ns, int64_t rtc_offset)
 {
     ClockState *c = &m->clock;
+    int64_t was;
 
     mutex_lock(&m->clock.lock);
-    clock_set(&m->clock, c->running, c->running ? now_ns - clock_host_ns(CLOCK_MONOTONIC) : now_ns);
+    clock_change_begin(c);
+    line_stop(&c->line, &was);
+    clock_set(c, c->running, now_ns);
+    clock_change_end(c);
     c->rtc_offset = rtc_offset;
     clock_reschedule(m);
     mutex_unlock(&m->clock.lock);
@@ -474,6 +513,7 @@ bool clock_init(Machine *m, GError **err)
         return error_set(err, "cannot make a timer: %s", strerror(errno));
     }
     c->wake_at_ns = INT64_MAX;
+    line_init(&c->line);
     mutex_init(&c->lock);
     cond_init(&c->fired);
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
@@ -501,6 +541,7 @@ void clock_deinit(Machine *m)
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         g_ptr_array_free(m->clock.heaps[i], TRUE);
     }
+    line_deinit(&m->clock.line);
     cond_deinit(&m->clock.fired);
     mutex_deinit(&m->clock.lock);
 }

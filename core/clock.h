@@ -59,6 +59,20 @@ int64_t timer_left_ns(const Timer *t);
 int64_t timer_deadline_ns(const Timer *t);
 
 int64_t clock_now_ns(Machine *m, MachineClock clock);
+
+/*
+ * CLOCK_MACHINE for generated code: with d = cycles of the host - base, below limit, it is
+ * base_ns + (d * mult >> 32), if seq was even before and has not changed afterwards; else ask
+ * machine_now_ns. Two readings, by whomever, never run backwards.
+ */
+typedef struct ClockLine {
+    uint32_t seq;
+    uint64_t base, limit, mult;
+    int64_t base_ns;
+} ClockLine;
+
+/* It lives as long as the machine; NULL: the host has no counter that would do. */
+const ClockLine *clock_line(Machine *m);
 ClockMode clock_mode(Machine *m);
 /* Before the machine starts. */
 void clock_set_mode(Machine *m, ClockMode mode);

@@ -233,6 +233,20 @@ void rom_free_all(Machine *m);
 
 /* ---- Clocks ---- */
 
+/*
+ * CLOCK_MACHINE by the host's counter of cycles, on a line that is fitted to the host's clock again
+ * and again without a step (clock-line.c).
+ */
+typedef struct LineState {
+    ClockLine line;      /* written under lock */
+    Mutex lock;          /* leaf; may be taken under ClockState.lock */
+    bool usable;         /* the counter serves as a clock */
+    bool on;             /* machine time is the line's, as soon as the line is known */
+    int64_t offset;      /* machine time - host time, which the line follows */
+    uint64_t fit_cycles; /* the two clocks when they were last compared */
+    int64_t fit_host_ns;
+} LineState;
+
 typedef struct ClockState {
     Mutex lock; /* leaf; heaps, offsets */
     GPtrArray *heaps[CLOCK_COUNT];
@@ -247,6 +261,7 @@ typedef struct ClockState {
     ClockMode mode;
     Timer *firing; /* guarded by lock */
     Cond fired;
+    LineState line;
 } ClockState;
 
 enum { CLOCK_FIRED_MAX = 4096 };
@@ -258,6 +273,15 @@ static inline int64_t clock_add(int64_t a, int64_t b)
 
     return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
 }
+
+void line_init(LineState *s);
+void line_deinit(LineState *s);
+/* Machine time is host time + @offset from now. */
+void line_start(LineState *s, int64_t offset);
+/* False: it was not on. *@now_ns: the last time that anybody has read. */
+bool line_stop(LineState *s, int64_t *now_ns);
+/* False: machine time does not follow the line. */
+bool line_now(LineState *s, int64_t *now_ns);
 
 bool clock_init(Machine *m, GError **err);
 void clock_deinit(Machine *m);

@@ -106,6 +106,7 @@ struct TcgCache {
     char *host_cpu;        /* option host-cpu for init(); NULL: all that the host CPU has */
     TcgCounters *counters; /* generated code counts what it does; NULL: it does not */
     bool icount;           /* see TcgHost.enter */
+    bool clock_line;       /* TcgCpu.clock_line may be read by generated code */
     bool single;           /* all guest code runs on one host thread */
     void *priv;            /* of cache.c */
 };

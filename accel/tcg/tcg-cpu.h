@@ -306,6 +306,7 @@ typedef struct TcgCpu {
     uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */
     uint64_t host_stack;      /* the host back end's own */
     uint64_t host_data[4];
+    const ClockLine *clock_line; /* where TcgCache.clock_line says so */
     int32_t spins; /* turns of loops that wait, until tcg_spins() is called; below 0: it is due */
     uint64_t count[TCG_N_COUNTS];
     _Alignas(64) uint8_t end[0];

@@ -162,6 +162,9 @@ static bool tcg_cpu_init(Cpu *cpu, GError **err)
     tc->ir = ir_block_new();
     tc->page_copy = g_new0(TcgPageCopy, TCG_PAGE_COPIES);
     tc->icount = t->cache.icount;
+    /* Counted time is exact in C code alone. */
+    tc->clock_line = t->cache.icount ? NULL : clock_line(cpu->dev.machine);
+    t->cache.clock_line = tc->clock_line;
     t->cache.single = t->cache.icount || machine_n_cpus(cpu->dev.machine) == 1;
     if (!t->host_ready) {
         if (!t->host->init(&t->cache, cpu->target, err)) {

@@ -175,6 +175,13 @@ static bool sysreg_read_inline(Trans *t, const ArmSysReg *r, IrVal *v)
     IrBlock *ir = t->ir;
 
     switch (r->id) {
+    case SYSID(3, 3, 14, 0, 1): /* CNTPCT_EL0 */
+    case SYSID(3, 3, 14, 0, 2): /* CNTVCT_EL0 */
+        *v = ir_shri(ir, ir_clock(ir), ARM_TIMER_TICK_BITS);
+        if (r->id == SYSID(3, 3, 14, 0, 2)) {
+            *v = ir_sub(ir, *v, ir_get(ir, IR_I64, offsetof(ArmCpu, sys.cntvoff[0]), 3));
+        }
+        return true;
     case SYSID(3, 0, 4, 1, 0): /* SP_EL0 */
         if (t->mode_word & ARM_MW_SP0) {
             return false;

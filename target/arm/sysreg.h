@@ -75,6 +75,7 @@ uint64_t arm_fpsr_read(const ArmCpu *c);
 void arm_fpsr_write(ArmCpu *c, uint64_t val);
 
 /* Generic timer (timer.c). */
+enum { ARM_TIMER_TICK_BITS = 4 }; /* log2 of the ns between two counts */
 void arm_timer_fired(Device *dev, unsigned n);
 void arm_timer_settle(ArmCpu *c);
 void arm_timer_update(ArmCpu *c, unsigned n);

@@ -8,7 +8,7 @@
  */
 #include "target/arm/sysreg.h"
 
-enum { TIMER_TICK_NS = 16, CTL_ENABLE = 1, CTL_IMASK = 2, CTL_ISTATUS = 4 };
+enum { TIMER_TICK_NS = 1 << ARM_TIMER_TICK_BITS, CTL_ENABLE = 1, CTL_IMASK = 2, CTL_ISTATUS = 4 };
 
 #define TIMER_TICKS_MAX (INT64_MAX / TIMER_TICK_NS)
 

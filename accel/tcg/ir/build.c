@@ -338,6 +338,11 @@ void ir_fence(IrBlock *ir, unsigned mask)
     ir_emit(ir, IR_FENCE, IR_VOID, mask, 0);
 }
 
+IrVal ir_clock(IrBlock *ir)
+{
+    return ir_emit(ir, IR_CLOCK, IR_I64, 0, 0);
+}
+
 void ir_zero_block(IrBlock *ir, unsigned log2_bytes, IrMemOp mo, IrVal addr)
 {
     ir_emit1(ir_observe(ir), IR_ZERO_BLOCK, IR_VOID, log2_bytes, mo, addr);

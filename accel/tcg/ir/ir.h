@@ -423,6 +423,8 @@ IrVal ir_ll(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr);
 IrVal ir_sc(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v);
 void ir_clrex(IrBlock *ir);
 void ir_fence(IrBlock *ir, unsigned mask);
+/* Machine time, ns. */
+IrVal ir_clock(IrBlock *ir);
 void ir_zero_block(IrBlock *ir, unsigned log2_bytes, IrMemOp mo, IrVal addr);
 
 /* Call a helper with its n_args operands (IR_NONE for the rest); no value for IR_VOID. */

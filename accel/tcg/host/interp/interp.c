@@ -406,6 +406,9 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
         case IR_FENCE:
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
             break;
+        case IR_CLOCK:
+            d->u64[0] = (uint64_t)machine_now_ns(r->cpu->dev.machine);
+            break;
         case IR_CALL:
             d->u64[0] = interp_call(r, i, val);
             if (i->type == IR_I32) {

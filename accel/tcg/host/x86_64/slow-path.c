@@ -34,16 +34,27 @@ enum {
 };
 
 static const char *const slow_name[] = {
-    [STUB_LD] = "slow LD",   [STUB_LDP] = "slow LDP", [STUB_ST] = "slow ST",
-    [STUB_STP] = "slow STP", [STUB_RMW] = "slow RMW", [STUB_CAS] = "slow CAS",
-    [STUB_LL] = "slow LL",   [STUB_SC] = "slow SC",   [STUB_ZERO] = "slow ZERO"
+    [STUB_LD] = "slow LD",       [STUB_LDP] = "slow LDP", [STUB_ST] = "slow ST",
+    [STUB_STP] = "slow STP",     [STUB_RMW] = "slow RMW", [STUB_CAS] = "slow CAS",
+    [STUB_LL] = "slow LL",       [STUB_SC] = "slow SC",   [STUB_ZERO] = "slow ZERO",
+    [STUB_CLOCK] = "slow CLOCK",
 };
 
 static unsigned slow_operands(X64StubKind kind)
 {
-    return kind == STUB_LD || kind == STUB_LDP || kind == STUB_LL || kind == STUB_ZERO ? 0
-           : kind == STUB_STP || kind == STUB_CAS                                      ? 2
-                                                                                       : 1;
+    switch (kind) {
+    case STUB_LD:
+    case STUB_LDP:
+    case STUB_LL:
+    case STUB_ZERO:
+    case STUB_CLOCK:
+        return 0;
+    case STUB_STP:
+    case STUB_CAS:
+        return 2;
+    default:
+        return 1;
+    }
 }
 
 /* ---- the record is written ---- */
@@ -312,6 +323,9 @@ bool x64_slow_run(Cpu *cpu, const uint8_t *back, uint8_t *frame, const uint8_t *
         break;
     case STUB_ZERO:
         tcg_zero_slow(cpu, r.va, r.memop, slow_u8(&r));
+        break;
+    case STUB_CLOCK:
+        slow_result(&r, regs >> 4, (uint64_t)machine_now_ns(cpu->dev.machine));
         break;
     case STUB_LL:
         slow_load_exclusive(&r, regs >> 4);

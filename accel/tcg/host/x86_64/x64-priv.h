@@ -62,7 +62,8 @@ typedef struct X64Layout {
     int64_t to_rw;              /* of an address of execution in the code cache that of writing */
     bool icount_on;             /* take executed instructions off a counter (TcgHost.enter) */
     int32_t icount_left, icount_rest;
-    bool count_on; /* count what runs (count.c), here: */
+    int32_t clock_line; /* pointer to a ClockLine, or 0: the clock is asked by a call */
+    bool count_on;      /* count what runs (count.c), here: */
     int32_t count_guest, count_host, count_stub, count_read, count_write, count_cycles, host_data;
 } X64Layout;
 
@@ -127,6 +128,7 @@ typedef enum X64StubKind {
     STUB_ICOUNT,
     STUB_STALE,
     STUB_ZERO,
+    STUB_CLOCK,
 } X64StubKind;
 
 /* EFLAGS as UCOMIS leaves them: Z is ZF, N is CF, C is not CF, V is PF. */

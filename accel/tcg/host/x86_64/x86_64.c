@@ -27,7 +27,7 @@ static int32_t x64_tc_disp(int32_t cpu, size_t offset)
     return cpu - (int32_t)sizeof(TcgCpu) + (int32_t)offset;
 }
 
-static void x64_layout_init(X64Layout *l, const Target *t)
+static void x64_layout_init(X64Layout *l, const Target *t, bool clock)
 {
     int32_t cpu = -(int32_t)(t->hot_offset + 128);
 
@@ -54,6 +54,7 @@ static void x64_layout_init(X64Layout *l, const Target *t)
     };
     l->icount_left = cpu + (int32_t)offsetof(Cpu, icount_left);
     l->icount_rest = cpu + (int32_t)offsetof(Cpu, icount_rest);
+    l->clock_line = clock ? x64_tc_disp(cpu, offsetof(TcgCpu, clock_line)) : 0;
     l->count_guest = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_GUEST]));
     l->count_host = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_HOST]));
     l->count_cycles = x64_tc_disp(cpu, offsetof(TcgCpu, count[TCG_COUNT_C_CYCLES]));
@@ -94,7 +95,7 @@ static bool x64_init(TcgCache *cache, const Target *target, GError **err)
     if (!x64_features_limit(&h->feat, cache->host_cpu, err)) {
         return false;
     }
-    x64_layout_init(&h->lay, target);
+    x64_layout_init(&h->lay, target, cache->clock_line);
     h->lay.count_on = cache->counters;
     h->lay.icount_on = cache->icount;
     h->lay.to_rw = cache->rw - cache->rx;
