@@ -102,10 +102,8 @@ static bool velem_bfmlal(Trans *t, const ArgsVelem *a)
         return true;
     }
 
-    IrDesc d = ir_desc_with_variant(ir_desc(2, IR_W128), a->q);
-
     arm_set_v(t, a->rd,
-              ir_v3(t->ir, IR_VBFMLAL, d, arm_v(t, a->rd), arm_v(t, a->rn), velem_value(t, a, 1)));
+              simd_bfmlal(t, a->q, arm_v(t, a->rd), arm_v(t, a->rn), velem_value(t, a, 1)));
     return true;
 }
 
@@ -118,11 +116,11 @@ bool trans_fcmla_e(Trans *t, const ArgsVelrot *a)
         return true;
     }
 
-    IrDesc d = ir_desc_with_variant(simd_desc(a->size, a->q, false), a->rot);
+    IrDesc d = simd_desc(a->size, a->q, false);
     IrVal m = ir_v1(t->ir, IR_VDUPLANE, ir_desc_imm(a->size + 1, IR_W128, index),
                     arm_v(t, a->m << 4 | a->rm));
 
-    arm_set_v(t, a->rd, ir_v3(t->ir, IR_VFCMLA, d, arm_v(t, a->rd), arm_v(t, a->rn), m));
+    arm_set_v(t, a->rd, simd_fcmla(t, d, a->rot, arm_v(t, a->rd), arm_v(t, a->rn), m));
     return true;
 }
 

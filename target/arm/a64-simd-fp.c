@@ -78,16 +78,48 @@ static bool vfp_pairs(Trans *t, const ArgsV3 *a, IrOpcode op)
     return true;
 }
 
+/* ---- complex numbers: pairs of lanes, real and imaginary ---- */
+
+/* The lanes of each pair exchanged. */
+static IrVal vfp_swap(Trans *t, IrDesc d, IrVal v)
+{
+    unsigned size = ir_desc_esize(d);
+    IrDesc bytes = ir_desc(0, ir_desc_width(d));
+
+    return size == 3 ? ir_v2(t->ir, IR_VEXT, bytes | 8u << 16, v, v)
+                     : ir_v1(t->ir, IR_VREV, ir_desc_with_variant(d, size + 1), v);
+}
+
+/* The signs of even lanes, of odd lanes, inverted. */
+static IrVal vfp_flip(Trans *t, IrDesc d, bool even, bool odd, IrVal v)
+{
+    unsigned lane = ir_desc_esize(d);
+    IrV128 c = { 0 };
+
+    for (unsigned n = 0; n < ir_desc_lanes(d); n++) {
+        c.u8[((n + 1) << lane) - 1] = (n & 1 ? odd : even) ? 0x80 : 0;
+    }
+    return even || odd ? ir_v2(t->ir, IR_VXOR, ir_desc(0, ir_desc_width(d)), v, ir_vconst(t->ir, c))
+                       : v;
+}
+
+IrVal simd_fcmla(Trans *t, IrDesc d, unsigned rot, IrVal a, IrVal n, IrVal m)
+{
+    bool odd = rot & 1;
+    IrVal part = ir_v2(t->ir, IR_VTRN, ir_desc_with_variant(d, odd), n, n);
+
+    m = vfp_flip(t, d, rot == 1 || rot == 2, rot >= 2, odd ? vfp_swap(t, d, m) : m);
+    return ir_v3(t->ir, IR_VFMA, d, a, part, m);
+}
+
 bool trans_fcmla_v(Trans *t, const ArgsVrot *a)
 {
     if (!arm_fp_check(t)) {
         return true;
     }
-
-    IrDesc d = ir_desc_with_variant(simd_desc(a->size, a->q, false), a->rot);
-
     arm_set_v(t, a->rd,
-              ir_v3(t->ir, IR_VFCMLA, d, arm_v(t, a->rd), arm_v(t, a->rn), arm_v(t, a->rm)));
+              simd_fcmla(t, simd_desc(a->size, a->q, false), a->rot, arm_v(t, a->rd),
+                         arm_v(t, a->rn), arm_v(t, a->rm)));
     return true;
 }
 
@@ -97,10 +129,27 @@ bool trans_fcadd_v(Trans *t, const ArgsVrot *a)
         return true;
     }
 
-    IrDesc d = ir_desc_with_variant(simd_desc(a->size, a->q, false), a->rot);
+    IrDesc d = simd_desc(a->size, a->q, false);
+    IrVal m = vfp_flip(t, d, !a->rot, a->rot, vfp_swap(t, d, arm_v(t, a->rm)));
 
-    arm_set_v(t, a->rd, ir_v2(t->ir, IR_VFCADD, d, arm_v(t, a->rn), arm_v(t, a->rm)));
+    arm_set_v(t, a->rd, ir_v2(t->ir, IR_VFADD, d, arm_v(t, a->rn), m));
     return true;
+}
+
+/* ---- bfloat16: the upper half of a single ---- */
+
+static IrVal vfp_bf16(Trans *t, bool odd, IrVal v)
+{
+    IrDesc d = ir_desc(2, IR_W128);
+
+    return odd ? ir_v2(t->ir, IR_VAND, ir_desc(0, IR_W128), v,
+                       simd_const(t, 2, IR_W128, 0xffff0000))
+               : ir_v1(t->ir, IR_VSHLI, d | 16u << 16, v);
+}
+
+IrVal simd_bfmlal(Trans *t, bool odd, IrVal a, IrVal n, IrVal m)
+{
+    return ir_v3(t->ir, IR_VFMA, ir_desc(2, IR_W128), a, vfp_bf16(t, odd, n), vfp_bf16(t, odd, m));
 }
 
 /* BFMLALB, BFMLALT: q says which lanes; the result is 128 bits. */
@@ -109,11 +158,7 @@ bool trans_bfmlal_v(Trans *t, const ArgsV3 *a)
     if (!arm_fp_check(t)) {
         return true;
     }
-
-    IrDesc d = ir_desc_with_variant(ir_desc(2, IR_W128), a->q);
-
-    arm_set_v(t, a->rd,
-              ir_v3(t->ir, IR_VBFMLAL, d, arm_v(t, a->rd), arm_v(t, a->rn), arm_v(t, a->rm)));
+    arm_set_v(t, a->rd, simd_bfmlal(t, a->q, arm_v(t, a->rd), arm_v(t, a->rn), arm_v(t, a->rm)));
     return true;
 }
 

@@ -19,6 +19,10 @@ IrVal simd_zero(Trans *t);
 IrVal simd_pairwise(Trans *t, IrOpcode op, IrDesc d, IrVal a, IrVal b);
 /* A narrowed 64-bit result goes to the low half, the rest zero, or to the high half alone. */
 void simd_set_narrow(Trans *t, unsigned rd, bool high, IrVal v);
+/* FCMLA of rotation @rot * 90 degrees: @a + partial product of complex @n and @m. */
+IrVal simd_fcmla(Trans *t, IrDesc d, unsigned rot, IrVal a, IrVal n, IrVal m);
+/* Singles @a + products of the even or @odd bfloat16 lanes of @n and @m. */
+IrVal simd_bfmlal(Trans *t, bool odd, IrVal a, IrVal n, IrVal m);
 /* VFPExpandImm: the value of an 8-bit immediate in a format of log2 @size bytes. */
 uint64_t a64_fp_imm(unsigned size, unsigned imm8);
 /* Sums of pairs of narrow lanes of @v as lanes of log2 @size bytes. */

@@ -197,3 +197,11 @@ void a64_run(const A64Case *c, A64Result *r)
 
     cpu_run_on_wait(&run.cpu->cpu, run_on_cpu, &a);
 }
+
+GArray *a64_run_counters(void)
+{
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(AccelCounter));
+
+    accel_tcg.counters(machine_accel_state(run.machine), all);
+    return all;
+}

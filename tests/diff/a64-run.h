@@ -4,12 +4,15 @@
 
 #include "tests/diff/a64-case.h"
 
+#include <glib.h>
 #include <stdbool.h>
 
 /* Make the machine that runs cases, on @backend of the translator (NULL: its default), with @more
  * of -accel tcg's options (or NULL). */
 bool a64_run_init(const char *backend, const char *more);
 void a64_run(const A64Case *c, A64Result *r);
+/* The translator's counters (AccelCounter), with count=on those of calls too. */
+GArray *a64_run_counters(void);
 /* Run the test rows of the instruction tables: 0 when all hold. */
 int a64_rows(void);
 

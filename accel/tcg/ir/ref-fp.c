@@ -230,39 +230,3 @@ unsigned ir_ref_fcmp(const IrV128 *a, const IrV128 *b, unsigned esize, bool sign
     }
     return r == FP_LESS ? 8 : r == FP_EQUAL ? 6 : r == FP_GREATER ? 2 : 3;
 }
-
-/* ---- complex numbers ---- */
-
-void ir_ref_vfcadd(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
-{
-    unsigned esize = ir_desc_esize(desc);
-    uint64_t sign = 1ull << (ref_bits(esize) - 1);
-    bool minus = ir_desc_variant(desc) & 1;
-    IrV128 turned[2] = { arg[0] };
-
-    ref_zero(&turned[1]);
-    for (unsigned i = 0; i + 1 < ir_desc_lanes(desc); i += 2) {
-        ref_put(&turned[1], esize, i, ref_u(&arg[1], esize, i + 1) ^ (minus ? 0 : sign));
-        ref_put(&turned[1], esize, i + 1, ref_u(&arg[1], esize, i) ^ (minus ? sign : 0));
-    }
-    ir_ref_vfadd(d, turned, desc, st);
-}
-
-void ir_ref_vfcmla(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
-{
-    unsigned esize = ir_desc_esize(desc), turn = ir_desc_variant(desc) & 3;
-    uint64_t sign = 1ull << (ref_bits(esize) - 1);
-    /* Which part of b is multiplied, and what happens to the signs of c's parts. */
-    unsigned part = turn & 1;
-    uint64_t flip_re = turn == 1 || turn == 2 ? sign : 0, flip_im = turn >= 2 ? sign : 0;
-
-    ref_zero(d);
-    for (unsigned i = 0; i + 1 < ir_desc_lanes(desc); i += 2) {
-        uint64_t b = ref_u(&arg[1], esize, i + part);
-        uint64_t re = ref_u(&arg[2], esize, i + part) ^ flip_re;
-        uint64_t im = ref_u(&arg[2], esize, i + 1 - part) ^ flip_im;
-
-        ref_put(d, esize, i, ref_fma(esize, ref_u(&arg[0], esize, i), b, re, st));
-        ref_put(d, esize, i + 1, ref_fma(esize, ref_u(&arg[0], esize, i + 1), b, im, st));
-    }
-}

@@ -167,17 +167,6 @@ void ir_ref_vbfcvt(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
     }
 }
 
-void ir_ref_vbfmlal(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
-{
-    unsigned odd = ir_desc_variant(desc) & 1;
-
-    ref_zero(d);
-    for (unsigned i = 0; i < ir_desc_lanes(desc); i++) {
-        d->u32[i] = fp32_fma_bf16(arg[1].u16[2 * i + odd], arg[2].u16[2 * i + odd], arg[0].u32[i],
-                                  &st->env);
-    }
-}
-
 void ir_ref_vbfdot(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
 {
     ref_zero(d);

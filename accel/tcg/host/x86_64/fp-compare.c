@@ -59,8 +59,8 @@ void x64_fp_compare_stub(X64Emit *e, X64Stub *s)
 {
     x64_mov_imm(&e->a, RSI, s->addr);
     x64_mov_imm(&e->a, RDX, s->memop);
-    x64_call_fn(e, (const void *)(uintptr_t)fp_compare_call, false, false, s->guest,
-                ir_op_info[s->op].name);
+    x64_count_event(e, "slow FP", ir_op_info[s->op].name);
+    x64_call_fn(e, (const void *)(uintptr_t)fp_compare_call, false, false, s->guest, NULL);
 }
 
 /* eax: NZCV in bits 3..0. Uses rcx. */

@@ -6,10 +6,18 @@
 #include "accel/tcg/host/x86_64/vec-priv.h"
 #include "accel/tcg/host/x86_64/x64-fp.h"
 
+/* AVX-512 */
+enum {
+    XF_CVTUSI2SD = 0x7b | X_0F | X_F2,
+    XF_CVTUSI2SS = 0x7b | X_0F | X_F3,
+    XF_CVTUDQ2PS = 0x7a | X_0F | X_F2 | X_EVEX,
+    XF_CVTUQQ2PD = 0x7a | X_0F | X_F3 | X_W | X_EVEX,
+    XF_CVTQQ2PD = 0xe6 | X_0F | X_F3 | X_W | X_EVEX,
+};
+
 enum { ROUND_MXCSR = 4, ROUND_QUIET = 8, FP_CMP_NLT = 5 };
 
-/* The host's number of a rounding that ROUNDSD has; false: ties away and such. */
-static bool fp_round(unsigned round, unsigned *imm)
+bool x64_fp_round(unsigned round, unsigned *imm)
 {
     static const uint8_t mode[4] = { [FP_RNE] = 0, [FP_RUP] = 2, [FP_RDN] = 1, [FP_RTZ] = 3 };
 
@@ -22,11 +30,7 @@ static X64Op fp_round_op(unsigned esize, bool scalar)
     return XO_ROUND + (esize == 3) + (scalar ? 2 : 0);
 }
 
-/*
- * xmm3 := @a rounded to nearest, ties away from zero, raising nothing: the fraction is exact, and
- * so is the sum. Uses xmm0, xmm2; nothing above a scalar.
- */
-static void fp_round_away(X64Emit *e, unsigned esize, bool scalar, unsigned a)
+void x64_fp_round_away(X64Emit *e, unsigned esize, bool scalar, unsigned a)
 {
     bool dbl = esize == 3;
     X64Mem abs = x64_fp_const(e, dbl ? offsetof(X64FpConst, abs64) : offsetof(X64FpConst, abs32));
@@ -89,7 +93,7 @@ static bool fp_rint(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned imm, a, d;
     X64Stub *s;
 
-    if (!fp_round(ir_desc_round(desc), &imm) && (!away || ir_desc_variant(desc) & 1)) {
+    if (!x64_fp_round(ir_desc_round(desc), &imm) && (!away || ir_desc_variant(desc) & 1)) {
         return false;
     }
     imm |= ir_desc_variant(desc) & 1 ? 0 : ROUND_QUIET;
@@ -99,7 +103,7 @@ static bool fp_rint(X64Emit *e, unsigned id, const IrInsn *insn)
     s = x64_fp_slow(e, insn, d, &a, 1);
     x64_fp_check_inputs(e, s, ir_desc_esize(desc), scalar, &a, 1);
     if (away) {
-        fp_round_away(e, ir_desc_esize(desc), scalar, a);
+        x64_fp_round_away(e, ir_desc_esize(desc), scalar, a);
         x64_vmov(&e->a, d, 3);
     } else if (scalar) {
         x64_v3(&e->a, XO_XORPS, d, d, d);
@@ -160,10 +164,13 @@ static bool fp_format(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned a, d;
     X64Stub *s;
 
+    if (variant & 8 || (to == 1 && from == 3)) {
+        return x64_fp_narrow_odd(e, id, insn);
+    }
     if (to == 1) {
         return fp_to_half(e, id, insn);
     }
-    if (variant & 8 || from == to || from == 0 || (from == 1 && !e->feat->f16c) ||
+    if (from == to || from == 0 || (from == 1 && !e->feat->f16c) ||
         (from == 1 && to == 3 && !scalar)) {
         return false;
     }
@@ -217,14 +224,14 @@ static void fp_to_integral(X64Emit *e, unsigned esize, unsigned round, bool loud
 {
     unsigned imm;
 
-    if (fp_round(round, &imm)) {
+    if (x64_fp_round(round, &imm)) {
         x64_v3i(&e->a, fp_round_op(esize, true), 3, a, a,
                 (uint8_t)(imm | (loud ? 0 : ROUND_QUIET)));
     } else {
         if (loud) {
             x64_v3i(&e->a, fp_round_op(esize, true), 3, a, a, FP_RTZ);
         }
-        fp_round_away(e, esize, true, a);
+        x64_fp_round_away(e, esize, true, a);
     }
 }
 
@@ -281,6 +288,34 @@ static void fp_to_int(X64Emit *e, X64Stub *s, IrDesc desc, unsigned r, unsigned 
     }
 }
 
+/* The register of the lanes of @a * 2^imm, exactly: what may overflow goes to the stub. */
+static unsigned fp_scale_lanes(X64Emit *e, X64Stub *s, IrDesc desc, unsigned a, unsigned t)
+{
+    bool dbl = ir_desc_esize(desc) == 3;
+    unsigned frac = ir_desc_immediate(desc);
+    X64Mem abs = x64_fp_const(e, dbl ? offsetof(X64FpConst, abs64) : offsetof(X64FpConst, abs32));
+    uint64_t most = dbl ? (uint64_t)(1023 + 62) << 52 : xv_lanes(2, (127 + 62) << 23);
+    uint64_t by = dbl ? (uint64_t)(1023 + frac) << 52 : xv_lanes(2, (127 + frac) << 23);
+
+    if (!frac) {
+        return a;
+    }
+    x64_fp_opm(e, XO_ANDPS, 0, a, abs);
+    xv_const(e, 3, most, most);
+    x64_v3i(&e->a, x64_fp_op(XO_CMPPS, dbl ? 3 : 2, false), 0, 0, 3, FP_CMP_NLT);
+    x64_fp_check_mask(e, s, 0);
+    xv_const(e, 3, by, by);
+    x64_v3(&e->a, x64_fp_op(XO_MULPS, dbl ? 3 : 2, false), t, a, 3);
+    return t;
+}
+
+/* A register for that which is none of those used meanwhile. */
+static unsigned fp_scale_tmp(X64Emit *e, unsigned a)
+{
+    e->xlocked |= 1u << a | 1u << 1 | 1u << 2 | 1u << 3;
+    return x64_xtmp(e);
+}
+
 /* One lane of @a to general register rcx; what does not fit goes to the stub. */
 static void fp_ftoi_lane(X64Emit *e, X64Stub *s, unsigned round, unsigned a)
 {
@@ -295,23 +330,28 @@ static void fp_ftoi_lane(X64Emit *e, X64Stub *s, unsigned round, unsigned a)
 static bool fp_ftoi_double(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
-    unsigned round = ir_desc_round(desc), imm, a, d, x;
+    unsigned round = ir_desc_round(desc), imm = 0, a, d, x, t;
     X64Stub *s;
 
-    if (ir_desc_width(desc) != IR_W128 || ir_desc_immediate(desc) || !fp_round(round, &imm)) {
+    if (ir_desc_width(desc) != IR_W128 || round == FP_ODD) {
         return false;
     }
     x64_flags_save(e);
-    a = x = x64_xreg(e, insn->arg[0], 1);
+    a = x64_xreg(e, insn->arg[0], 1);
+    t = fp_scale_tmp(e, a);
     d = x64_xdef(e, id);
     s = x64_fp_slow(e, insn, d, &a, 1);
     x64_fp_check_inputs(e, s, 3, false, &a, 1);
+    a = x = fp_scale_lanes(e, s, desc, a, t);
     if (!(ir_desc_variant(desc) & 1)) {
         x64_v2(&e->a, XO_MOVMSKPS | X_66, RAX, a);
         x64_rr(&e->a, XO_TEST, RAX, RAX);
         x64_jcc(&e->a, CC_NE, &s->entry);
     }
-    if (round != IR_ROUND_ENV && round != FP_RTZ) {
+    if (!x64_fp_round(round, &imm)) {
+        x64_fp_round_away(e, 3, false, a);
+        x = 3;
+    } else if (round != IR_ROUND_ENV && round != FP_RTZ) {
         x64_v2i(&e->a, fp_round_op(3, false), 3, a, (uint8_t)(imm | ROUND_QUIET));
         x = 3;
     }
@@ -331,20 +371,23 @@ static bool fp_ftoi_double(X64Emit *e, unsigned id, const IrInsn *insn)
 static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
-    unsigned round = ir_desc_round(desc), imm, a, d, x;
+    unsigned round = ir_desc_round(desc), imm = 0, a, d, x, t;
+    bool away = !x64_fp_round(round, &imm);
     X64Stub *s;
 
     if (ir_desc_esize(desc) == 3) {
         return fp_ftoi_double(e, id, insn);
     }
-    if (ir_desc_esize(desc) != 2 || ir_desc_immediate(desc) || !fp_round(round, &imm)) {
+    if (ir_desc_esize(desc) != 2 || round == FP_ODD) {
         return false;
     }
     x64_flags_save(e);
-    a = x = fp_source(e, insn);
+    a = fp_source(e, insn);
+    t = fp_scale_tmp(e, a);
     d = x64_xdef(e, id);
     s = x64_fp_slow(e, insn, d, &a, 1);
     x64_fp_check_inputs(e, s, 2, false, &a, 1);
+    a = x = fp_scale_lanes(e, s, desc, a, t);
     if (!(ir_desc_variant(desc) & 1)) { /* from +0 to below 2^31 */
         x64_fp_opm(e, XO_PMINUD, 0, a, x64_fp_const(e, offsetof(X64FpConst, pos_max)));
         x64_v3(&e->a, XO_PCMPEQD, 0, 0, a);
@@ -352,7 +395,10 @@ static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_alu_ri(&e->a, ALU_CMP, false, RAX, 15);
         x64_jcc(&e->a, CC_NE, &s->entry);
     }
-    if (round != IR_ROUND_ENV && round != FP_RTZ) { /* singles out of range are integral */
+    if (away) {
+        x64_fp_round_away(e, 2, false, a);
+        x = 3;
+    } else if (round != IR_ROUND_ENV && round != FP_RTZ) { /* singles out of range are integral */
         x64_v2i(&e->a, fp_round_op(2, false), 3, a, (uint8_t)imm);
         x = 3;
     }
@@ -361,6 +407,9 @@ static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_fp_opm(e, XO_PCMPEQD, 0, d, x64_fp_const(e, offsetof(X64FpConst, int_min)));
         x64_fp_check_mask(e, s, 0);
     }
+    if (away) { /* is it inexact? */
+        x64_v2i(&e->a, fp_round_op(2, false), 3, a, FP_RTZ);
+    }
     x64_bind(&e->a, &s->back);
     return true;
 }
@@ -368,17 +417,25 @@ static bool fp_ftoi_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
 static bool fp_ftoi(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
-    unsigned to = ir_desc_variant(desc) >> 1 & 3, round = ir_desc_round(desc), a, d, i = e->i, j;
+    unsigned to = ir_desc_variant(desc) >> 1 & 3, round = ir_desc_round(desc), i = e->i, j;
+    unsigned a, from, d;
+    bool half = ir_desc_esize(desc) == 1;
     X64Stub *s;
 
     if (ir_desc_width(desc) != IR_SCALAR) {
         return fp_ftoi_lanes(e, id, insn);
     }
-    if (to < 2 || (ir_desc_immediate(desc) && round != FP_RTZ) || round == FP_ODD) {
+    if (to < 2 || (ir_desc_immediate(desc) && round != FP_RTZ) || round == FP_ODD ||
+        ir_desc_immediate(desc) > 64) {
         return false;
     }
     x64_flags_save(e);
-    a = x64_xreg(e, insn->arg[0], 1);
+    a = from = x64_xreg(e, insn->arg[0], 1);
+    if (half) { /* as a single */
+        from = fp_scale_tmp(e, a);
+        x64_v2(&e->a, XO_CVTPH2PS, from, a);
+        desc = (desc & ~3u) | 2;
+    }
     j = fp_only_use(e, id, IR_VEXTRACT);
     if (j && (x64_wide(x64_insn(e, j)) != (to == 3) || ir_desc_esize(x64_insn(e, j)->imm) != to ||
               ir_desc_immediate(x64_insn(e, j)->imm))) {
@@ -392,11 +449,11 @@ static bool fp_ftoi(X64Emit *e, unsigned id, const IrInsn *insn)
         s = x64_fp_slow(e, insn, 0, &a, 1);
         s->type = to == 3 ? IR_I64 : IR_I32;
         s->dst[0] = (uint8_t)d;
-        fp_to_int(e, s, desc, d, a);
+        fp_to_int(e, s, desc, d, from);
     } else {
         d = x64_xdef(e, id);
         s = x64_fp_slow(e, insn, d, &a, 1);
-        fp_to_int(e, s, desc, RCX, a);
+        fp_to_int(e, s, desc, RCX, from);
         x64_v2(&e->a, XO_MOVD_LD | X_W_IF(to == 3), d, RCX);
     }
     x64_bind(&e->a, &s->back);
@@ -422,36 +479,91 @@ static void fp_scale(X64Emit *e, IrDesc desc, unsigned d)
     x64_v3(&e->a, x64_fp_op(XO_MULPS, esize, scalar), d, d, 0);
 }
 
+static void fp_from_signed(X64Emit *e, unsigned esize, bool wide, unsigned d, unsigned r)
+{
+    X64Op op = x64_fp_op(XO_CVTSI2F, esize, true) | X_W_IF(wide);
+
+    if (e->a.avx) {
+        x64_vex_rr(&e->a, op, d, d, r);
+    } else {
+        x64_rr(&e->a, op, d, r);
+    }
+}
+
+/* 64 bits; from 2^63 on twice the half, whose lowest bit stands for those shifted out. */
+static void fp_from_unsigned(X64Emit *e, unsigned esize, unsigned d, unsigned r)
+{
+    X64Label small = X64_LABEL, even = X64_LABEL, end = X64_LABEL;
+
+    if (e->feat->avx512) {
+        x64_evex_rr(&e->a, (esize == 3 ? XF_CVTUSI2SD : XF_CVTUSI2SS) | X_W, d, d, r);
+        return;
+    }
+    x64_mov_rr(&e->a, true, RAX, r);
+    x64_rr(&e->a, XO_TEST | X_W, RAX, RAX);
+    x64_jcc(&e->a, CC_NS, &small);
+    x64_shift_ri(&e->a, SH_SHR, true, RAX, 1);
+    x64_jcc(&e->a, CC_AE, &even);
+    x64_alu_ri(&e->a, ALU_OR, true, RAX, 1);
+    x64_bind(&e->a, &even);
+    fp_from_signed(e, esize, true, d, RAX);
+    x64_v3(&e->a, x64_fp_op(XO_ADDPS, esize, true), d, d, d);
+    x64_jmp(&e->a, &end);
+    x64_bind(&e->a, &small);
+    fp_from_signed(e, esize, true, d, RAX);
+    x64_bind(&e->a, &end);
+}
+
 /* @d := the integer in general register @r, which is not rax. Uses rax. */
-static void fp_from_int(X64Emit *e, X64Stub *s, IrDesc desc, unsigned d, unsigned r)
+static void fp_from_int(X64Emit *e, IrDesc desc, unsigned d, unsigned r)
 {
     unsigned variant = ir_desc_variant(desc), from = variant >> 1 & 3;
+    unsigned esize = MAX(ir_desc_esize(desc), 2u); /* halves as singles first */
     bool wide = from == 3;
-    X64Op op = x64_fp_op(XO_CVTSI2F, ir_desc_esize(desc), true);
 
+    x64_v3(&e->a, XO_XORPS, d, d, d);
     if (!(variant & 1) && wide) {
-        x64_rr(&e->a, XO_TEST | X_W, r, r);
-        x64_jcc(&e->a, CC_S, &s->entry);
+        fp_from_unsigned(e, esize, d, r);
     } else if (!(variant & 1)) {
         x64_mov_rr(&e->a, false, RAX, r);
-        r = RAX;
-        wide = true;
-    }
-    x64_v3(&e->a, XO_XORPS, d, d, d);
-    if (e->a.avx) {
-        x64_vex_rr(&e->a, op | X_W_IF(wide), d, d, r);
+        fp_from_signed(e, esize, true, d, RAX);
     } else {
-        x64_rr(&e->a, op | X_W_IF(wide), d, r);
+        fp_from_signed(e, esize, wide, d, r);
     }
-    fp_scale(e, desc, d);
+    if (ir_desc_esize(desc) == 1) {
+        x64_vex_rri(&e->a, XO_CVTPS2PH, d, 0, d, ROUND_MXCSR);
+    } else {
+        fp_scale(e, desc, d);
+    }
 }
 
 static bool fp_itof_is_inline(const X64Emit *e, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
+    unsigned esize = ir_desc_esize(desc), frac = ir_desc_immediate(desc);
 
-    return !x64_fp_calls(e) && ir_desc_esize(desc) >= 2 && ir_desc_immediate(desc) <= 64 &&
-           (ir_desc_variant(desc) >> 1 & 3) >= 2 && ir_desc_round(desc) == IR_ROUND_ENV;
+    return !x64_fp_calls(e) && (esize >= 2 || (esize == 1 && !frac && e->feat->f16c)) &&
+           frac <= 64 && (ir_desc_variant(desc) >> 1 & 3) >= 2 &&
+           ir_desc_round(desc) == IR_ROUND_ENV;
+}
+
+/* Unsigned: the sum of both halves is rounded once. Uses xmm0, xmm3. */
+static void fp_itof_single(X64Emit *e, bool is_signed, unsigned d, unsigned a)
+{
+    X64Vec v = { .e = e, .a = &e->a, .f = e->feat };
+
+    if (is_signed) {
+        x64_v2(&e->a, XO_CVTDQ2PS, d, a);
+    } else if (e->feat->avx512) {
+        x64_v2(&e->a, XF_CVTUDQ2PS, d, a);
+    } else {
+        xv_with2(&v, XO_PAND, 3, a, xv_lanes(2, 0xffff));
+        x64_v2(&e->a, XO_CVTDQ2PS, 3, 3);
+        x64_vshift(&e->a, XO_PSHIFTD_I, XV_RIGHT, d, a, 16);
+        x64_v2(&e->a, XO_CVTDQ2PS, d, d);
+        xv_with2(&v, XO_MULPS, d, d, xv_lanes(2, 0x47800000));
+        x64_v3(&e->a, XO_ADDPS, d, d, 3);
+    }
 }
 
 static bool fp_itof_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
@@ -459,29 +571,26 @@ static bool fp_itof_lanes(X64Emit *e, unsigned id, const IrInsn *insn)
     IrDesc desc = insn->imm;
     bool is_signed = ir_desc_variant(desc) & 1;
     unsigned a, d;
-    X64Stub *s;
 
     x64_flags_save(e);
     a = fp_source(e, insn);
     d = x64_xdef(e, id);
-    s = x64_fp_slow(e, insn, d, &a, 1);
     if (ir_desc_esize(desc) == 2) {
-        if (!is_signed) {
-            x64_fp_check_mask(e, s, a);
-        }
-        x64_v2(&e->a, XO_CVTDQ2PS, d, a);
+        fp_itof_single(e, is_signed, d, a);
+        fp_scale(e, desc, d);
+    } else if (e->feat->avx512) {
+        x64_v2(&e->a, is_signed ? XF_CVTQQ2PD : XF_CVTUQQ2PD, d, a);
         fp_scale(e, desc, d);
     } else {
         IrDesc one = (desc & 0xffff & ~(3u << 2)) | IR_SCALAR << 2;
 
         x64_v2(&e->a, XO_MOVD_ST | X_W, a, RCX);
-        fp_from_int(e, s, one, d, RCX);
+        fp_from_int(e, one, d, RCX);
         x64_v2i(&e->a, XO_PEXTRD | X_W, a, RCX, 1);
-        fp_from_int(e, s, one, 3, RCX);
+        fp_from_int(e, one, 3, RCX);
         x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, 3);
         fp_scale(e, desc, d);
     }
-    x64_bind(&e->a, &s->back);
     return true;
 }
 
@@ -489,7 +598,6 @@ static bool fp_itof(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     IrDesc desc = insn->imm;
     unsigned a, d;
-    X64Stub *s;
 
     if (!fp_itof_is_inline(e, insn)) {
         return false;
@@ -500,10 +608,8 @@ static bool fp_itof(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_flags_save(e);
     a = x64_xreg(e, insn->arg[0], 1);
     d = x64_xdef(e, id);
-    s = x64_fp_slow(e, insn, d, &a, 1);
     x64_v2(&e->a, XO_MOVD_ST | X_W, a, RCX);
-    fp_from_int(e, s, desc, d, RCX);
-    x64_bind(&e->a, &s->back);
+    fp_from_int(e, desc, d, RCX);
     return true;
 }
 
@@ -511,7 +617,6 @@ bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     unsigned j = fp_only_use(e, id, IR_VITOF), i = e->i, r, d;
     const IrInsn *k = x64_insn(e, j);
-    X64Stub *s;
 
     if (!j || ir_desc_width(k->imm) != IR_SCALAR || !fp_itof_is_inline(e, k) ||
         (ir_desc_variant(k->imm) >> 1 & 3) != (x64_wide(x64_insn(e, insn->arg[0])) ? 3 : 2)) {
@@ -523,12 +628,7 @@ bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn)
     d = x64_xdef(e, j);
     e->i = i;
     e->done[j] = true;
-    s = x64_fp_slow(e, k, d, NULL, 0);
-    s->addr = (uint8_t)r;
-    s->sub = 1;
-    s->val[0].kind = OPD_IMM; /* in `addr` */
-    fp_from_int(e, s, k->imm, d, r);
-    x64_bind(&e->a, &s->back);
+    fp_from_int(e, k->imm, d, r);
     return true;
 }
 

@@ -8,7 +8,7 @@
 
 #include "accel/tcg/host.h"
 
-enum { MXCSR_DEFAULT = 0x1f80, MXCSR_RC_SHIFT = 13 };
+enum { MXCSR_DEFAULT = 0x1f80, MXCSR_RC_SHIFT = 13, MXCSR_FLUSH = 0x8040 /* FTZ, DAZ */ };
 
 void x64_fp_const_init(X64FpConst *c)
 {
@@ -32,6 +32,8 @@ void x64_fp_const_init(X64FpConst *c)
 
         c->flags[n] = (uint16_t)ir_flags_pack(nzcv << 28);
     }
+    c->odd_mxcsr[0] = MXCSR_DEFAULT | MXCSR_FLUSH | 1u << MXCSR_RC_SHIFT;
+    c->odd_mxcsr[1] = MXCSR_DEFAULT | MXCSR_FLUSH | 2u << MXCSR_RC_SHIFT;
     for (unsigned n = 0; n < 8; n++) {
         c->mxcsr[n] = MXCSR_DEFAULT | (uint32_t)rc[n] << MXCSR_RC_SHIFT;
     }
@@ -306,13 +308,7 @@ void x64_fp_stub(X64Emit *e, X64Stub *s)
     x64_count_open(e, X64_COUNT_STUB);
     fp_stub_xmm(e, s->xmm_live, true);
     for (unsigned n = 0; n < s->sub; n++) {
-        X64Mem m = x64_env(e->lay->scratch + (int32_t)n * 16);
-
-        if (s->val[n].kind == OPD_IMM) { /* of an integer: the general register `addr` */
-            x64_rm(&e->a, XO_MOV_RM_R | X_W, s->addr, m);
-        } else {
-            x64_v2m(&e->a, XO_MOVDQU_ST, s->val[n].reg, m);
-        }
+        x64_v2m(&e->a, XO_MOVDQU_ST, s->val[n].reg, x64_env(e->lay->scratch + (int32_t)n * 16));
     }
     x64_thunk_call(e, e->thunk->spill);
     if (s->type == IR_FLAGS) {
@@ -324,8 +320,11 @@ void x64_fp_stub(X64Emit *e, X64Stub *s)
     }
     x64_mov_imm(&e->a, RSI, s->op);
     x64_mov_imm(&e->a, RDX, s->memop);
-    x64_call_fn(e, (const void *)(uintptr_t)x64_ref_call, false, false, s->guest,
-                ir_op_info[s->op].name);
+    x64_count_event(e, "slow FP", ir_op_info[s->op].name);
+    x64_call_fn(e,
+                e->counters ? (const void *)(uintptr_t)x64_ref_call_counted
+                            : (const void *)(uintptr_t)x64_ref_call,
+                false, false, s->guest, NULL);
     if (s->type == IR_V128) {
         x64_v2m(&e->a, XO_MOVDQU_LD, s->dst[0], result);
     } else {
@@ -530,11 +529,21 @@ bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
         fp_vlow(e, id, insn);
         return true;
     }
-    if (x64_fp_calls(e) || !ir_op_info[insn->op].is_vector) {
+    if (!ir_op_info[insn->op].is_vector) {
         return false;
     }
+    if (insn->op == IR_VBFDOT || insn->op == IR_VBFMMLA) { /* whatever the modes */
+        return x64_fp_bfdot(e, id, insn);
+    }
+    if (x64_fp_calls(e)) {
+        return false;
+    }
+    if (x64_fp_mixed(e, id, insn)) {
+        return true;
+    }
     if (ir_desc_esize(insn->imm) < 2 && insn->op != IR_VFCVT) {
-        return ir_desc_esize(insn->imm) == 1 && x64_fp_half(e, id, insn);
+        return ir_desc_esize(insn->imm) == 1 &&
+               (x64_fp_half(e, id, insn) || x64_fp_half_integer(e, id, insn));
     }
     if (ir_desc_esize(insn->imm) == 3 && ir_desc_width(insn->imm) == IR_W64) {
         return false;

@@ -14,6 +14,7 @@
 
 enum {
     HALF_MXCSR = 4, /* the rounding of VCVTPS2PH */
+    HALF_QUIET = 8, /* of ROUNDPS: never inexact */
     HALF_ABS = 0x7fff,
     HALF_INF = 0x7c00,
     HALF_LEAST = 0x0400, /* normal number */
@@ -97,6 +98,41 @@ static void half_compare(Half *h)
     }
 }
 
+/* 2 - a * b, (3 - a * b) / 2: fused sums. */
+static void half_step(Half *h)
+{
+    bool rsqrt = h->insn->op == IR_VFRSQRTS;
+    uint64_t first = rsqrt ? 0x40400000 : 0x40000000;
+
+    xv_const(h->e, h->t[2], xv_lanes(2, first), xv_lanes(2, first));
+    x64_vex_rr(&h->e->a, XO_FMA231 + h->scalar + 4, h->t[2], h->t[0], h->t[1]);
+    if (rsqrt) {
+        x64_fp_opm(h->e, half_op(h, XO_MULPS), h->t[2], h->t[2],
+                   x64_fp_const(h->e, offsetof(X64FpConst, half32)));
+    }
+    x64_vmov(&h->e->a, h->t[0], h->t[2]);
+    half_check_fused(h);
+}
+
+static void half_rint(Half *h)
+{
+    IrDesc desc = h->insn->imm;
+    X64Op op = XO_ROUND + (h->scalar ? 2 : 0);
+    unsigned imm;
+
+    if (!x64_fp_round(ir_desc_round(desc), &imm)) {
+        x64_fp_round_away(h->e, 2, h->scalar, h->t[0]);
+        x64_vmov(&h->e->a, h->t[0], 3);
+        return;
+    }
+    imm |= ir_desc_variant(desc) & 1 ? 0 : HALF_QUIET;
+    if (h->scalar) {
+        x64_v3i(&h->e->a, op, h->t[0], h->t[0], h->t[0], (uint8_t)imm);
+    } else {
+        x64_v2i(&h->e->a, op, h->t[0], h->t[0], (uint8_t)imm);
+    }
+}
+
 /* t[0] := the operation on the singles in t[]. */
 static void half_single(Half *h)
 {
@@ -131,6 +167,13 @@ static void half_single(Half *h)
         break;
     case IR_VFCMP:
         half_compare(h);
+        break;
+    case IR_VFRECPS:
+    case IR_VFRSQRTS:
+        half_step(h);
+        break;
+    case IR_VFRINT:
+        half_rint(h);
         break;
     default:
         x64_v3(&h->e->a, half_op(h, arith[h->insn->op - IR_VFADD]), h->t[0], h->t[0], h->t[1]);
@@ -200,8 +243,16 @@ static unsigned half_args(const X64Emit *e, const IrInsn *insn)
         return 2;
     case IR_VFSQRT:
         return 1;
+    case IR_VFRINT: /* to odd and ties away, inexact: nobody has that */
+        return ir_desc_round(insn->imm) == FP_ODD ||
+                       (ir_desc_round(insn->imm) == FP_RNA && (ir_desc_variant(insn->imm) & 1))
+                   ? 0
+                   : 1;
     case IR_VFMA:
         return e->feat->fma ? 3 : 0;
+    case IR_VFRECPS:
+    case IR_VFRSQRTS:
+        return e->feat->fma ? 2 : 0;
     default:
         return 0;
     }
@@ -222,7 +273,10 @@ bool x64_fp_half(X64Emit *e, unsigned id, const IrInsn *insn)
         h.x[k] = x64_xreg(e, insn->arg[k], k + 1);
         e->xlocked |= 1u << h.x[k];
     }
-    for (unsigned k = 0; k < MAX(h.n, 1u); k++) {
+    if (insn->op == IR_VFRINT) {
+        e->xlocked |= 1u << 2 | 1u << 3; /* which rounding away uses */
+    }
+    for (unsigned k = 0; k < (h.n == 1 ? 1u : 3u); k++) {
         h.t[k] = x64_xtmp(e);
     }
     h.d = x64_xdef(e, id);
@@ -232,7 +286,8 @@ bool x64_fp_half(X64Emit *e, unsigned id, const IrInsn *insn)
         half_pass(&h, true, h.t[0]);
         x64_v3(&e->a, XO_PUNPCKLQDQ, h.d, h.d, h.t[0]);
     }
-    if (tiny || insn->op == IR_VFADD || insn->op == IR_VFSUB || insn->op == IR_VFSQRT) {
+    if (tiny || insn->op == IR_VFADD || insn->op == IR_VFSUB || insn->op == IR_VFSQRT ||
+        insn->op == IR_VFRINT) {
         half_check(&h, tiny);
     }
     x64_bind(&e->a, &h.s->back);

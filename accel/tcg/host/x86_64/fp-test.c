@@ -33,6 +33,7 @@ typedef struct FpRun {
     IrBlock *ir;
     uint64_t seed;
     bool flush;
+    unsigned others; /* lane size of the operands but the first; 0: the same */
     unsigned wrong, done;
 } FpRun;
 
@@ -158,7 +159,8 @@ static void fp_compare(FpRun *r, IrOpcode op, IrDesc desc, bool extract)
 static void fp_cross(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, unsigned from,
                      bool extract)
 {
-    unsigned n = fp_n_values(from), m = n_args > 1 ? n : 1;
+    unsigned other = r->others ? r->others : from;
+    unsigned n = fp_n_values(from), n_other = fp_n_values(other), m = n_args > 1 ? n_other : 1;
 
     if (!fp_emit(r, op, desc, n_args, extract)) {
         test_fail(__FILE__, __LINE__, "not emitted");
@@ -169,15 +171,15 @@ static void fp_cross(FpRun *r, IrOpcode op, IrDesc desc, unsigned n_args, unsign
         uint64_t junk = fp_value(r, from, (unsigned)fp_random(r) % n);
 
         r->cpu->v[0].u64[0] = fp_value(r, from, i);
-        r->cpu->v[1].u64[0] = fp_value(r, from, j);
-        r->cpu->v[2].u64[0] = fp_value(r, from, (unsigned)fp_random(r) % n);
+        r->cpu->v[1].u64[0] = fp_value(r, other, j);
+        r->cpu->v[2].u64[0] = fp_value(r, other, (unsigned)fp_random(r) % n_other);
         if (n_args == 1 || (k & 3) != 3) {
             r->cpu->v[0].u64[1] = junk;
-            r->cpu->v[1].u64[1] = fp_value(r, from, (unsigned)fp_random(r) % n);
+            r->cpu->v[1].u64[1] = fp_value(r, other, (unsigned)fp_random(r) % n_other);
         } else {
             r->cpu->v[0].u64[1] = r->cpu->v[1].u64[1] = 0;
         }
-        r->cpu->v[2].u64[1] = junk;
+        r->cpu->v[2].u64[1] = r->others ? r->cpu->v[1].u64[1] ^ junk : junk;
         r->cpu->fp.env.round = k & 3;
         r->cpu->fp.env.default_nan = k >> 5 & 1;
         r->cpu->fp.env.flags = junk >> 20 & 1 || r->flush ? FP_INEXACT : 0;
@@ -283,10 +285,9 @@ static void fp_arithmetic(const char *tier, bool flush)
 /* Halves: every one against the special values, and some at random. */
 static void fp_halves(const char *tier)
 {
-    static const uint16_t ops[] = {
-        IR_VFADD, IR_VFSUB, IR_VFMUL,   IR_VFMULX,  IR_VFDIV, IR_VFMIN,
-        IR_VFMAX, IR_VFCMP, IR_VFMINNM, IR_VFMAXNM, IR_VFMA,  IR_VFSQRT
-    };
+    static const uint16_t ops[] = { IR_VFADD, IR_VFSUB,  IR_VFMUL,   IR_VFMULX,   IR_VFDIV,
+                                    IR_VFMIN, IR_VFMAX,  IR_VFCMP,   IR_VFMINNM,  IR_VFMAXNM,
+                                    IR_VFMA,  IR_VFSQRT, IR_VFRECPS, IR_VFRSQRTS, IR_VFRINT };
     static const uint8_t widths[] = { IR_SCALAR, IR_W64, IR_W128 };
     FpRun *r = fp_new(tier, false);
 
@@ -295,8 +296,9 @@ static void fp_halves(const char *tier)
         return;
     }
     for (unsigned n = 0; n < G_N_ELEMENTS(ops) * 3; n++) {
-        unsigned op = ops[n / 3], variants = op == IR_VFCMP ? 3 : op == IR_VFMA ? 4 : 1;
-        unsigned n_args = op == IR_VFMA ? 3 : op == IR_VFSQRT ? 1 : 2;
+        unsigned op = ops[n / 3];
+        unsigned variants = op == IR_VFCMP ? 3 : op == IR_VFMA ? 4 : op == IR_VFRINT ? 2 : 1;
+        unsigned n_args = op == IR_VFMA ? 3 : op == IR_VFSQRT || op == IR_VFRINT ? 1 : 2;
 
         for (unsigned variant = 0; variant < variants; variant++) {
             IrDesc d = ir_desc_with_variant(ir_desc(1, (IrWidth)widths[n % 3]), variant);
@@ -328,6 +330,114 @@ TEST(x64_fp, arithmetic_as_the_reference)
     fp_arithmetic(NULL, false);
 }
 
+/* Halves to and from integers of 16, 32 and 64 bits, fixed point, every rounding. */
+static void fp_half_integers(const char *tier)
+{
+    static const uint8_t widths[] = { IR_SCALAR, IR_W64, IR_W128 };
+    FpRun *r = fp_new(tier, false);
+
+    if (!r) {
+        test_skip("no executable memory, or an old CPU");
+        return;
+    }
+    for (unsigned n = 0; n < 3 * 2 * 3 * 3; n++) {
+        IrWidth width = (IrWidth)widths[n % 3];
+        unsigned to = width == IR_SCALAR ? 1 + n / 6 % 3 : 1;
+        IrDesc d = ir_desc_with_variant(ir_desc(1, width), (n / 3 & 1) | to << 1);
+        unsigned frac = n / 18 * 8;
+
+        for (unsigned times = 0; times < 10; times++) {
+            fp_cross(r, IR_VITOF, d | frac << 16, 1, to, false);
+        }
+        for (unsigned round = 0; round <= FP_RNA + 1; round++) {
+            IrDesc dr = ir_desc_with_round(d, round > FP_RNA ? IR_ROUND_ENV : round);
+
+            if (!frac || round == FP_RTZ) {
+                fp_cross(r, IR_VFTOI, dr | frac << 16, 1, 1, width == IR_SCALAR && to > 1);
+                fp_cross(r, IR_VFTOI, dr | frac << 16, 1, 1, false);
+            }
+        }
+    }
+    for (unsigned n = 0; n < 3 * (FP_RNA + 2); n++) {
+        IrDesc d = ir_desc(1, (IrWidth)widths[n % 3]);
+
+        fp_cross(r, IR_VFRINT, ir_desc_with_round(d, n / 3 > FP_RNA ? IR_ROUND_ENV : n / 3), 1, 1,
+                 false);
+    }
+    EXPECT_EQ(r->wrong, 0);
+    EXPECT(r->done > 10000);
+    fp_free(r);
+}
+
+TEST(x64_fp, half_integers_as_the_reference)
+{
+    fp_half_integers(NULL);
+    fp_half_integers("v3");
+    fp_half_integers("v2");
+}
+
+/* Formats mixed, and what only Arm has. */
+static void fp_mixed(const char *tier, bool flush)
+{
+    static const struct {
+        uint16_t op;
+        uint8_t n_args, esize, width, variants, from, others;
+    } rows[] = {
+        { IR_VFMLAL, 3, 2, IR_W64, 4, 2, 1 },         { IR_VFMLAL, 3, 2, IR_W128, 4, 2, 1 },
+        { IR_VBFCVT, 1, 1, IR_SCALAR, 1, 2, 0 },      { IR_VBFCVT, 1, 1, IR_W64, 1, 2, 0 },
+        { IR_VBFDOT, 3, 2, IR_W64, 1, 2, 0 },         { IR_VBFDOT, 3, 2, IR_W128, 1, 2, 0 },
+        { IR_VBFMMLA, 3, 2, IR_W128, 1, 2, 0 },       { IR_VFRINTSIZED, 1, 2, IR_SCALAR, 2, 2, 0 },
+        { IR_VFRINTSIZED, 1, 3, IR_SCALAR, 2, 3, 0 }, { IR_VFRINTSIZED, 1, 2, IR_W64, 2, 2, 0 },
+        { IR_VFRINTSIZED, 1, 2, IR_W128, 2, 2, 0 },   { IR_VFRINTSIZED, 1, 3, IR_W128, 2, 3, 0 },
+        { IR_VFRECPX, 1, 1, IR_SCALAR, 1, 1, 0 },     { IR_VFRECPX, 1, 2, IR_SCALAR, 1, 2, 0 },
+        { IR_VFRECPX, 1, 3, IR_SCALAR, 1, 3, 0 },     { IR_VFJCVTZS, 1, 2, IR_W64, 1, 3, 0 },
+    };
+    static const struct {
+        uint8_t to, width, variant;
+    } narrow[] = { { 2, IR_SCALAR, 3 | 8 }, { 2, IR_W64, 3 | 8 }, { 1, IR_SCALAR, 3 } };
+    FpRun *r = fp_new(tier, flush);
+
+    if (!r) {
+        test_skip("no executable memory, or an old CPU");
+        return;
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(rows); n++) {
+        IrDesc d = ir_desc(rows[n].esize, (IrWidth)rows[n].width);
+
+        r->others = rows[n].others;
+        for (unsigned variant = 0; variant < rows[n].variants; variant++) {
+            IrDesc dv = ir_desc_with_variant(d, variant);
+
+            for (unsigned times = 0; times < (rows[n].n_args == 1 ? 20 : 2); times++) {
+                fp_cross(r, (IrOpcode)rows[n].op, dv, rows[n].n_args, rows[n].from, false);
+            }
+            if (rows[n].op == IR_VFRINTSIZED) {
+                fp_cross(r, IR_VFRINTSIZED, ir_desc_with_round(dv, FP_RTZ), 1, rows[n].from, false);
+            }
+        }
+    }
+    r->others = 0;
+    for (unsigned n = 0; n < G_N_ELEMENTS(narrow); n++) {
+        IrDesc d = ir_desc(narrow[n].to, (IrWidth)narrow[n].width);
+
+        for (unsigned times = 0; times < 50; times++) {
+            fp_cross(r, IR_VFCVT, ir_desc_with_variant(d, narrow[n].variant), 1, 3, false);
+        }
+    }
+    EXPECT_EQ(r->wrong, 0);
+    EXPECT(r->done > 100000);
+    fp_free(r);
+}
+
+TEST(x64_fp, mixed_formats_as_the_reference)
+{
+    static const char *const tiers[] = { NULL, "v2", "v3" };
+
+    for (unsigned n = 0; n < 6; n++) {
+        fp_mixed(tiers[n % 3], n >= 3);
+    }
+}
+
 /* Without AVX and FMA. */
 TEST(x64_fp, arithmetic_as_the_reference_by_sse)
 {
@@ -347,7 +457,10 @@ static void fp_to_integers(FpRun *r, unsigned esize, IrWidth width)
         fp_cross(r, IR_VFTOI, d, 1, esize, false);
         if (width == IR_SCALAR) {
             fp_cross(r, IR_VFTOI, d, 1, esize, true);
-            fp_cross(r, IR_VFTOI, d | (n + 1) << 16, 1, esize, false);
+        }
+        fp_cross(r, IR_VFTOI, d | (n + 1) << 16, 1, esize, false);
+        if (rounds[n / 4] == FP_RTZ) {
+            fp_cross(r, IR_VFTOI, d | (8u << esize) << 16, 1, esize, false);
         }
     }
 }

@@ -48,7 +48,9 @@ void x64_call_fn(X64Emit *e, const void *fn, bool full, bool raises, unsigned gu
 {
     const X64Thunks *t = e->thunk;
 
-    x64_count_event(e, "calls", name);
+    if (name) {
+        x64_count_event(e, "calls", name);
+    }
     x64_icount_call(e, guest);
     x64_rm(&e->a, XO_LEA | X_W, RDI, x64_env(e->lay->cpu));
     x64_mov_imm(&e->a, RAX, (uintptr_t)fn);

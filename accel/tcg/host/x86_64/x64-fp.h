@@ -29,9 +29,10 @@ typedef struct X64FpConst {
     uint32_t sign32[4], half32[4], one32[4];
     uint64_t sign64[2], half64[2], one64[2];
     uint32_t int_min[4];
-    uint32_t pos_max[4]; /* the greatest single below 2^31 */
-    uint32_t mxcsr[8];   /* by FpRound */
-    uint16_t flags[72];  /* the state's flag word by what LAHF gives after a comparison */
+    uint32_t pos_max[4];   /* the greatest single below 2^31 */
+    uint32_t mxcsr[8];     /* by FpRound */
+    uint32_t odd_mxcsr[2]; /* down and up, flushing (fp-odd.c) */
+    uint16_t flags[72];    /* the state's flag word by what LAHF gives after a comparison */
 } X64FpConst;
 
 _Static_assert(sizeof(X64FpConst) <= sizeof(((TcgCpu *)0)->host_const), "host_const is too small");
@@ -59,6 +60,12 @@ void x64_fp_resume(uint32_t mxcsr);
 bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn);
 bool x64_fp_convert(X64Emit *e, unsigned id, const IrInsn *insn);
 bool x64_fp_half(X64Emit *e, unsigned id, const IrInsn *insn);
+/* Conversions between halves and integers. */
+bool x64_fp_half_integer(X64Emit *e, unsigned id, const IrInsn *insn);
+bool x64_fp_mixed(X64Emit *e, unsigned id, const IrInsn *insn);
+/* VFCVT to odd, or of doubles to halves. */
+bool x64_fp_narrow_odd(X64Emit *e, unsigned id, const IrInsn *insn);
+bool x64_fp_bfdot(X64Emit *e, unsigned id, const IrInsn *insn);
 bool x64_fp_estimate(X64Emit *e, unsigned id, const IrInsn *insn);
 /* The same for VFROM, together with the conversion of the integer that follows it. */
 bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn);
@@ -73,6 +80,8 @@ unsigned x64_vec_demand(const IrInsn *insn);
 
 /* Run reference function @op on the vCPU's scratch vectors: 0.. to 4. */
 uint64_t x64_ref_call(Cpu *cpu, uint64_t op, uint64_t desc);
+/* The same for a slow path, counting why it is one (fp-why.c). */
+uint64_t x64_ref_call_counted(Cpu *cpu, uint64_t op, uint64_t desc);
 
 /* ---- pieces (fp-emit.c) ---- */
 
@@ -89,6 +98,13 @@ void x64_fp_low(X64Emit *e, unsigned bytes, unsigned d, unsigned s);
 void x64_fp_opm(X64Emit *e, X64Op op, unsigned d, unsigned s, X64Mem m);
 /* A stub that calls the reference function for @insn, with operands in these registers. */
 X64Stub *x64_fp_slow(X64Emit *e, const IrInsn *insn, unsigned d, const unsigned *x, unsigned n);
+/* ROUNDSD's number of a rounding; false: it has none (ties away and such). */
+bool x64_fp_round(unsigned round, unsigned *imm);
+/*
+ * xmm3 := @a rounded to nearest, ties away from zero, raising nothing: the fraction is exact, and
+ * so is the sum. Uses xmm0, xmm2; nothing above a scalar.
+ */
+void x64_fp_round_away(X64Emit *e, unsigned esize, bool scalar, unsigned a);
 /* To the stub when a lane of @x and @y is unordered. Uses xmm0, rax. */
 void x64_fp_check_nan(X64Emit *e, X64Stub *s, IrDesc desc, unsigned x, unsigned y);
 /* To the stub when a lane of @x is a NaN or the least normal number. Uses xmm0, xmm3, rax. */

@@ -443,7 +443,8 @@ typedef struct X64Call {
 } X64Call;
 
 void x64_emit_call(X64Emit *e, const X64Call *c);
-/* The end of such a call: operands are in their registers, pins in the Cpu. */
+/* The end of such a call: operands are in their registers, pins in the Cpu. @name: to count it by;
+ * NULL: the caller does. */
 void x64_call_fn(X64Emit *e, const void *fn, bool full, bool raises, unsigned guest,
                  const char *name);
 /*
