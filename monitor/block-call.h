@@ -73,7 +73,9 @@ BlockJob *blk_backup_make(BlkCall *b, BlockNode *n, BlockNode *target, GError **
 
 /* On the graph's loop: @take_json goes to the monitors by the main loop. */
 void blk_event(MonHost *h, const char *name, char *take_json);
-/* Jobs and nodes of @g tell the monitors of @h. */
+/* Those that have come go out now. LOOP_THREAD */
+void blk_events_send(void *host);
+/* Jobs, nodes and exports of @g tell the monitors of @h. */
 void blk_events_on(BlockGraph *g, MonHost *h);
 
 /* ---- Answers ---- */

@@ -2,29 +2,33 @@
 /* Events of jobs and nodes: from the graph's loop to the monitors by the main loop. */
 #include "monitor/block-call.h"
 
+#include "block/export/exports.h"
 #include "core/event/loop.h"
 
 typedef struct BlkEvent {
-    MonHost *h;
     const char *name;
     char *json;
 } BlkEvent;
 
-static void blk_event_emit(void *arg)
+void blk_events_send(void *arg)
 {
-    BlkEvent *e = arg;
+    MonHost *h = arg;
+    BlkEvent *e;
 
-    mon_emit(e->h, e->name, e->json);
-    g_free(e->json);
-    g_free(e);
+    while ((e = g_async_queue_try_pop(h->block_events))) {
+        mon_emit(h, e->name, e->json);
+        g_free(e->json);
+        g_free(e);
+    }
 }
 
 void blk_event(MonHost *h, const char *name, char *take_json)
 {
     BlkEvent *e = g_new(BlkEvent, 1);
 
-    *e = (BlkEvent){ h, name, take_json };
-    loop_post(h->machine, blk_event_emit, e);
+    *e = (BlkEvent){ name, take_json };
+    g_async_queue_push(h->block_events, e);
+    loop_post(h->machine, blk_events_send, h);
 }
 
 static const char *blk_event_name(JobEvent event)
@@ -85,7 +89,40 @@ static void blk_job_event(void *opaque, BlockJob *j, JobEvent event)
     blk_event(opaque, blk_event_name(event), g_string_free(text, FALSE));
 }
 
+static void blk_export_deleted(void *opaque, const char *id)
+{
+    GString *text = g_string_new("");
+    JsonOut out;
+
+    json_out_init(&out, text, false);
+    json_out_begin(&out, NULL, '{');
+    json_out_str(&out, "id", id);
+    json_out_end(&out, '}');
+    blk_event(opaque, "BLOCK_EXPORT_DELETED", g_string_free(text, FALSE));
+}
+
 void blk_events_on(BlockGraph *g, MonHost *h)
 {
     block_jobs_on_event(block_jobs(g), blk_job_event, h);
+    block_exports_on_deleted(block_exports(g), blk_export_deleted, h);
+    h->blocks = g;
+}
+
+static void blk_events_off(void *arg)
+{
+    BlockGraph *g = arg;
+
+    block_jobs_on_event(block_jobs(g), NULL, NULL);
+    block_exports_on_deleted(block_exports(g), NULL, NULL);
+}
+
+void blk_host_end(MonHost *h)
+{
+    if (h->blocks) {
+        block_graph_end(h->blocks); /* the monitors still hear of it */
+        ioloop_run(block_graph_loop(h->blocks), blk_events_off, h->blocks);
+    }
+    blk_events_send(h);
+    loop_unpost(h->machine, blk_events_send, h);
+    g_async_queue_unref(h->block_events);
 }

@@ -144,6 +144,7 @@ bool blk_call(MonCall *c, BlkFn *fn, GError **err)
     }
     blk_options(&b);
     ioloop_run(block_graph_loop(b.g), blk_in_fiber, &b);
+    blk_events_send(c->host); /* what it has brought about is told before its answer */
     options_deinit(&b.o);
     if (b.err) {
         g_propagate_error(err, b.err);
@@ -236,7 +237,8 @@ static bool blk_del(BlkCall *b, GError **err)
         return error_set(err, "Failed to find node with node-name='%s'", name);
     }
     if (!block_node_is_alone(n)) {
-        return error_set(err, "Block device %s is in use", name);
+        return error_set(
+            err, block_node_is_held(n) ? "Node %s is in use" : "Block device %s is in use", name);
     }
     block_node_unref(n);
     return true;

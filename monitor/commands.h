@@ -33,6 +33,10 @@ extern MonFn cmd_blockdev_add, cmd_blockdev_del, cmd_query_nodes, cmd_query_bloc
 extern MonFn cmd_block_resize, cmd_blockdev_snapshot, cmd_blockdev_mirror, cmd_blockdev_backup;
 extern MonFn cmd_block_commit, cmd_block_stream, cmd_job_verb, cmd_query_jobs;
 extern MonFn cmd_bitmap_add, cmd_bitmap_change, cmd_bitmap_merge;
+/* cmd-block-export.c */
+extern MonFn cmd_nbd_start, cmd_nbd_stop, cmd_nbd_add, cmd_export_add, cmd_export_del;
+extern MonFn cmd_query_exports, cmd_object_add, cmd_object_del;
+extern MonFn hmp_nbd_start, hmp_nbd_add, hmp_nbd_remove;
 /* cmd-log.c */
 extern MonFn hmp_log, hmp_logfile, hmp_trace_event, hmp_gdbserver;
 extern MonFn cmd_trace_event_set_state;

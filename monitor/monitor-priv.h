@@ -99,8 +99,10 @@ typedef enum MigrateStatus {
 struct MonHost {
     Machine *machine;
     MonHostConfig config;
-    GPtrArray *monitors; /* of Monitor */
-    GPtrArray *chardevs; /* of Chardev: those of chardev-add, owned */
+    GPtrArray *monitors;       /* of Monitor */
+    GPtrArray *chardevs;       /* of Chardev: those of chardev-add, owned */
+    GAsyncQueue *block_events; /* from the block graph's loop, not sent yet */
+    struct BlockGraph *blocks; /* whose events come here; NULL: none has been asked for */
     bool autostart;
     bool incoming_wanted; /* -incoming defer, not there yet */
     MigrateStatus migrate_status;
@@ -160,6 +162,9 @@ const char *mon_leaf(const MonValue *v, const char *path);
 MonArgType mon_leaf_kind(const MonValue *v, const char *path);
 
 void mon_version_json(JsonOut *out, const char *key);
+
+/* Jobs and exports end, and are heard no more. cmd-block-event.c */
+void blk_host_end(MonHost *h);
 
 /* state and migration, cmd-migrate.c */
 bool mon_migrate(MonHost *h, const char *uri, GError **err);

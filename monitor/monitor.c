@@ -16,6 +16,7 @@ MonHost *mon_host_new(Machine *m, const MonHostConfig *config)
     h->autostart = true;
     h->incoming_wanted = config->incoming_defer;
     h->monitors = g_ptr_array_new();
+    h->block_events = g_async_queue_new();
     h->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     machine_listen(m, mon_machine_event, h);
     return h;
@@ -24,6 +25,7 @@ MonHost *mon_host_new(Machine *m, const MonHostConfig *config)
 void mon_host_free(MonHost *h)
 {
     machine_unlisten(h->machine, mon_machine_event, h);
+    blk_host_end(h);
     while (h->monitors->len) {
         monitor_free(g_ptr_array_index(h->monitors, 0));
     }

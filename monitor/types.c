@@ -174,6 +174,17 @@ const MonType mon_types[] = {
                                    { "nospace", "bool" },
                                    { "reason", "str" },
                                    END } },
+    { "SocketAddressType", NULL, VALUES{ "inet", "unix", "vsock", "fd", NULL } },
+    { "SocketAddressLegacy", MEMBERS{ { "type", "SocketAddressType" }, { "data", "any" }, END } },
+    { "BlockExportType", NULL, VALUES{ "nbd", NULL } },
+    { "BlockExportRemoveMode", NULL, VALUES{ "safe", "hard", NULL } },
+    { "BlockExportInfo", MEMBERS{ { "id", "str" },
+                                  { "type", "BlockExportType" },
+                                  { "node-name", "str" },
+                                  { "shutting-down", "bool" },
+                                  END } },
+    { "BlockExportDeletedData", MEMBERS{ { "id", "str" }, END } },
+    { "ObjectOptions", MEMBERS{ { "qom-type", "str" }, { "id", "str" }, END } },
     { "PanicData", MEMBERS{ { "action", "str" }, END } },
 };
 

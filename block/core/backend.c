@@ -618,6 +618,7 @@ bool block_claim(BlockBackend *b, const void *owner, GError **err)
         return error_set(err, "drive '%s' is in use by another device", b->id);
     }
     b->owner = owner;
+    __atomic_store_n(&b->hold->sole_writer, b->read_only ? NULL : b->id, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -625,5 +626,6 @@ void block_release(BlockBackend *b, const void *owner)
 {
     if (b->owner == owner) {
         b->owner = NULL;
+        __atomic_store_n(&b->hold->sole_writer, NULL, __ATOMIC_RELEASE);
     }
 }

@@ -107,6 +107,7 @@ struct BlockGraph {
     unsigned names;      /* made for nodes without one */
     GHashTable *objects; /* by KIND:ID, of GraphObject; NULL: none yet */
     GHashTable *secrets; /* secret.c's; NULL: none */
+    GArray *enders;      /* of GraphEnder */
     BlockEventFn *on_event;
     void *opaque;
 };

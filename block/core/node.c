@@ -9,13 +9,44 @@
 
 /* ---- Graphs ---- */
 
+typedef struct GraphEnder {
+    FiberFn *fn;
+    void *opaque;
+} GraphEnder;
+
 BlockGraph *block_graph_new(IoLoop *loop)
 {
     BlockGraph *g = g_new0(BlockGraph, 1);
 
     g->loop = loop;
+    g->enders = g_array_new(FALSE, FALSE, sizeof(GraphEnder));
     g->last = &g->first;
     return g;
+}
+
+void block_graph_on_end(BlockGraph *g, FiberFn *fn, void *opaque)
+{
+    GraphEnder e = { fn, opaque };
+
+    g_array_append_val(g->enders, e);
+}
+
+static void graph_end(void *arg)
+{
+    BlockGraph *g = arg;
+
+    for (unsigned i = g->enders->len; i-- > 0;) {
+        const GraphEnder e = g_array_index(g->enders, GraphEnder, i);
+
+        e.fn(e.opaque);
+    }
+}
+
+void block_graph_end(BlockGraph *g)
+{
+    if (g->enders->len) {
+        ioloop_run(g->loop, graph_end, g);
+    }
 }
 
 static void graph_close(void *arg)
@@ -36,9 +67,11 @@ static void graph_close(void *arg)
 
 void block_graph_free(BlockGraph *g)
 {
+    block_graph_end(g);
     if (g->first) {
         ioloop_run(g->loop, graph_close, g);
     }
+    g_array_unref(g->enders);
     g_clear_pointer(&g->objects, g_hash_table_unref);
     g_clear_pointer(&g->secrets, g_hash_table_destroy);
     g_free(g);

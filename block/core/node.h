@@ -35,6 +35,11 @@ enum {
 BlockGraph *block_graph_new(IoLoop *loop);
 /* Closes every node that is left, top first. Not in a fiber. */
 void block_graph_free(BlockGraph *g);
+/* Whoever uses nodes without being one of them (jobs, exports) gives them up in @fn: called in a
+ * fiber at the graph's end, the last added first. FIBER */
+void block_graph_on_end(BlockGraph *g, FiberFn *fn, void *opaque);
+/* The same now; the graph goes on, empty of them. Not in a fiber. */
+void block_graph_end(BlockGraph *g);
 IoLoop *block_graph_loop(BlockGraph *g);
 BlockNode *block_graph_find(BlockGraph *g, const char *node_name);
 /* All, in the order of opening; NULL after the last. */
@@ -190,11 +195,16 @@ void block_node_undrain(BlockNode *n);
 typedef struct BlockHolder {
     BlockNode *node;
     struct BlockHolder *next;
-    bool fixed; /* stays with its node */
+    bool fixed;              /* stays with its node */
+    const char *sole_writer; /* a device that shares writing with nobody: its name; else NULL */
 } BlockHolder;
 
 void block_hold(BlockHolder *h, BlockNode *n);
 void block_let_go(BlockHolder *h);
+/* A device, job or export has it. */
+bool block_node_is_held(const BlockNode *n);
+/* The device that shares writing of @n with nobody; NULL. */
+const char *block_node_sole_writer(const BlockNode *n);
 /* Nobody but whoever made the node refers to it. */
 bool block_node_is_alone(const BlockNode *n);
 /* For one request now: waits while the node is drained, since it may be replaced meanwhile. */

@@ -31,6 +31,23 @@ void block_let_go(BlockHolder *h)
     }
 }
 
+bool block_node_is_held(const BlockNode *n)
+{
+    return n->holders != NULL;
+}
+
+const char *block_node_sole_writer(const BlockNode *n)
+{
+    for (const BlockHolder *h = n->holders; h; h = h->next) {
+        const char *name = __atomic_load_n(&h->sole_writer, __ATOMIC_ACQUIRE);
+
+        if (name) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
 bool block_node_is_alone(const BlockNode *n)
 {
     return n->refs == 1 && !n->holders && !n->parents->len;

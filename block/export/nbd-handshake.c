@@ -84,14 +84,14 @@ static int nbd_send_info(NbdClient *c, const NbdOption *o, NbdExport *e, bool wa
     if (!ret) {
         /* Who does not ask must be served at any offset; the core pads for both. */
         put_be16(data, NBD_INFO_BLOCK_SIZE);
-        put_be32(data + 2, wants_sizes ? block_node_align(e->node) : 1);
-        put_be32(data + 6, max_u64(4096, block_node_align(e->node)));
+        put_be32(data + 2, wants_sizes ? block_node_align(e->hold.node) : 1);
+        put_be32(data + 6, max_u64(4096, block_node_align(e->hold.node)));
         put_be32(data + 10, NBD_PAYLOAD_MAX);
         ret = nbd_reply_iov(c, o->type, NBD_REP_INFO, data, 14, NULL, 0);
     }
     if (!ret) {
         put_be16(data, NBD_INFO_EXPORT);
-        put_be64(data + 2, block_node_size(e->node));
+        put_be64(data + 2, block_node_size(e->hold.node));
         put_be16(data + 10, nbd_export_flags(c, e));
         ret = nbd_reply_iov(c, o->type, NBD_REP_INFO, data, 12, NULL, 0);
     }
@@ -142,7 +142,7 @@ static int nbd_option_name(NbdClient *c, const NbdOption *o)
         return -ENOENT; /* this option knows no other refusal than the end */
     }
     nbd_choose(c, e);
-    put_be64(data, block_node_size(e->node));
+    put_be64(data, block_node_size(e->hold.node));
     put_be16(data + 8, nbd_export_flags(c, e));
     ret = stream_write(c->stream, data, c->no_zeroes ? 10 : sizeof(data));
     return ret ? ret : 1;

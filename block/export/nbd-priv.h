@@ -27,8 +27,10 @@ typedef struct NbdContext {
 typedef struct NbdExport {
     NbdServer *server;
     char *name, *description;
-    BlockNode *node;
-    bool writable, multi, gone;
+    BlockHolder hold;
+    bool writable, writethrough, multi, gone;
+    void (*on_gone)(void *opaque);
+    void *opaque;
     unsigned n_clients; /* it lives until the last has left */
     unsigned n_contexts;
     NbdContext contexts[NBD_CONTEXTS_MAX];
@@ -36,7 +38,7 @@ typedef struct NbdExport {
 
 struct NbdServer {
     BlockGraph *graph;
-    char *address;
+    char *address, *path; /* path: of a local socket, removed at the end; NULL */
     int listener;
     TlsCreds *creds;
     unsigned max_clients;
@@ -61,6 +63,12 @@ typedef struct NbdClient {
     unsigned n_requests;
     uint64_t bytes;
 } NbdClient;
+
+/* For one request. FIBER */
+static inline BlockNode *nbd_export_node(NbdExport *e)
+{
+    return block_holder_node(&e->hold);
+}
 
 NbdExport *nbd_server_find(NbdServer *s, const char *name, size_t len);
 /* Until the client has chosen an export: 0, or -errno. FIBER */

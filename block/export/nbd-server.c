@@ -36,7 +36,10 @@ static void nbd_export_free(NbdExport *e)
         }
         g_free(e->contexts[i].name);
     }
-    block_node_unref(e->node);
+    block_let_go(&e->hold);
+    if (e->on_gone) {
+        e->on_gone(e->opaque);
+    }
     g_free(e->name);
     g_free(e->description);
     g_free(e);
@@ -60,64 +63,103 @@ static BlockBitmap *nbd_find_bitmap(BlockNode *node, const char *name)
     return NULL;
 }
 
-static bool nbd_export_bitmaps(NbdExport *e, const char *const *names, GError **err)
+static bool nbd_export_bitmap(NbdExport *e, const char *name, BlockNode *of, GError **err)
 {
-    for (; names && *names; names++) {
-        BlockBitmap *b = nbd_find_bitmap(e->node, *names);
+    BlockNode *node = e->hold.node;
+    BlockBitmap *b = of ? block_bitmap_find(of, name) : nbd_find_bitmap(node, name);
 
-        if (!b) {
-            return error_set(err, "node '%s' has no dirty bitmap '%s'", block_node_name(e->node),
-                             *names);
+    if (!b) {
+        return error_set(err, "Bitmap '%s' is not found", name);
+    }
+    for (unsigned i = 0; i < e->n_contexts; i++) {
+        if (e->contexts[i].bitmap == b) {
+            return true;
         }
-        if (!block_bitmap_usable(b, BLOCK_BITMAP_USE_READ, err)) {
+    }
+    if (block_bitmap_flags(b) & BLOCK_BITMAP_BUSY) {
+        return error_set(
+            err, "Bitmap '%s' is currently in use by another operation and cannot be used", name);
+    }
+    if (!block_bitmap_usable(b, BLOCK_BITMAP_USE_READ, err)) {
+        return false;
+    }
+    /* Of a writable export its own writes are recorded as they come; of a read-only one somebody
+     * else's would change what clients read while they read it. */
+    if (!e->writable && !block_node_is_read_only(node) &&
+        block_bitmap_flags(b) & BLOCK_BITMAP_ENABLED) {
+        return error_set(err, "Enabled bitmap '%s' incompatible with readonly export", name);
+    }
+    if (e->n_contexts == NBD_CONTEXTS_MAX) {
+        return error_set(err, "an export can show %u bitmaps", NBD_CONTEXTS_MAX - 2);
+    }
+    block_bitmap_set_flag(b, BLOCK_BITMAP_BUSY, true);
+    nbd_export_context(e, NBD_BITMAP, b, g_strdup_printf("qemu:dirty-bitmap:%s", name));
+    return true;
+}
+
+static bool nbd_export_bitmaps(NbdExport *e, const NbdExportOptions *o, GError **err)
+{
+    for (unsigned i = 0; o->bitmaps && o->bitmaps[i]; i++) {
+        if (!nbd_export_bitmap(e, o->bitmaps[i], o->bitmap_nodes ? o->bitmap_nodes[i] : NULL,
+                               err)) {
             return false;
         }
-        if (e->writable && block_bitmap_flags(b) & BLOCK_BITMAP_ENABLED) {
-            return error_set(err,
-                             "bitmap '%s' is recording: disable it before it is exported with "
-                             "a writable node",
-                             *names);
-        }
-        if (e->n_contexts == NBD_CONTEXTS_MAX) {
-            return error_set(err, "an export can show %u bitmaps", NBD_CONTEXTS_MAX - 2);
-        }
-        block_bitmap_set_flag(b, BLOCK_BITMAP_BUSY, true);
-        nbd_export_context(e, NBD_BITMAP, b, g_strdup_printf("qemu:dirty-bitmap:%s", *names));
     }
     return true;
+}
+
+static bool nbd_export_check(const NbdServer *s, const NbdExportOptions *o, GError **err)
+{
+    const char *sole;
+
+    if (strlen(o->name) > NBD_STRING_MAX) {
+        return error_set(err, "export name '%s' too long", o->name);
+    }
+    if (o->description && strlen(o->description) > NBD_STRING_MAX) {
+        return error_set(err, "description '%s' too long", o->description);
+    }
+    if (o->writable && block_node_is_read_only(o->node)) {
+        return error_set(err, "Cannot export read-only node as writable");
+    }
+    sole = o->writable ? block_node_sole_writer(o->node) : NULL;
+    if (sole) {
+        return error_set(err,
+                         "Permission conflict on node '%s': permissions 'write' are both "
+                         "required by an unnamed block device (uses node '%s' as 'root' "
+                         "child) and unshared by block device '%s' (uses node '%s' as 'root' "
+                         "child).",
+                         block_node_name(o->node), block_node_name(o->node), sole,
+                         block_node_name(o->node));
+    }
+    return !nbd_server_has(s, o->name) ||
+           error_set(err, "NBD server already has export named '%s'", o->name);
 }
 
 bool nbd_server_add(NbdServer *s, const NbdExportOptions *o, GError **err)
 {
     NbdExport *e;
 
-    if (strlen(o->name) > NBD_STRING_MAX ||
-        (o->description && strlen(o->description) > NBD_STRING_MAX)) {
-        return error_set(err, "an export's name and description have at most %u bytes",
-                         NBD_STRING_MAX);
-    }
-    if (nbd_server_has(s, o->name)) {
-        return error_set(err, "the NBD server has an export '%s' already", o->name);
-    }
-    if (o->writable && block_node_is_read_only(o->node)) {
-        return error_set(err, "node '%s' is read-only: the export '%s' cannot be writable",
-                         block_node_name(o->node), o->name);
+    if (!nbd_export_check(s, o, err)) {
+        return false;
     }
     e = g_new0(NbdExport, 1);
     e->server = s;
     e->name = g_strdup(o->name);
     e->description = g_strdup(o->description);
-    e->node = block_node_ref(o->node);
+    block_hold(&e->hold, o->node);
     e->writable = o->writable;
+    e->writethrough = o->writethrough;
     e->multi = o->multi;
     nbd_export_context(e, NBD_ALLOCATION, NULL, g_strdup("base:allocation"));
     if (o->allocation_depth) {
         nbd_export_context(e, NBD_DEPTH, NULL, g_strdup("qemu:allocation-depth"));
     }
-    if (!nbd_export_bitmaps(e, o->bitmaps, err)) {
+    if (!nbd_export_bitmaps(e, o, err)) {
         nbd_export_free(e);
         return false;
     }
+    e->on_gone = o->on_gone;
+    e->opaque = o->opaque;
     g_ptr_array_add(s->exports, e);
     return true;
 }
@@ -128,6 +170,32 @@ static void nbd_export_settle(NbdExport *e)
         g_ptr_array_remove(e->server->exports, e);
         nbd_export_free(e);
     }
+}
+
+unsigned nbd_server_users(const NbdServer *s, const char *name)
+{
+    const NbdExport *e = nbd_server_find((NbdServer *)s, name, strlen(name));
+
+    return e ? e->n_clients : 0;
+}
+
+bool nbd_server_cut(NbdServer *s, const char *name)
+{
+    NbdExport *e = nbd_server_find(s, name, strlen(name));
+
+    if (!e) {
+        return false;
+    }
+    e->gone = true;
+    for (unsigned i = 0; i < s->clients->len; i++) {
+        NbdClient *c = s->clients->pdata[i];
+
+        if (c->export == e) {
+            stream_shutdown(c->stream);
+        }
+    }
+    nbd_export_settle(e);
+    return true;
 }
 
 bool nbd_server_remove(NbdServer *s, const char *name, bool hard, GError **err)
@@ -141,18 +209,7 @@ bool nbd_server_remove(NbdServer *s, const char *name, bool hard, GError **err)
         return error_set(err, "the export '%s' has %u clients; mode=hard cuts them off", name,
                          e->n_clients);
     }
-    e->gone = true;
-    for (unsigned i = 0; i < s->clients->len; i++) {
-        NbdClient *c = s->clients->pdata[i];
-
-        if (c->export == e) {
-            stream_shutdown(c->stream);
-        }
-    }
-    if (!e->n_clients) {
-        nbd_export_settle(e);
-        return true;
-    }
+    nbd_server_cut(s, name);
     while (g_ptr_array_find(s->exports, e, NULL)) {
         fiber_queue_wait(&s->left);
     }
@@ -250,7 +307,7 @@ NbdServer *nbd_server_new(BlockGraph *g, const SocketName *where, TlsCreds *cred
     int fd;
 
     if (creds && !tls_creds_is_server(creds)) {
-        error_set(err, "the TLS credentials of a server have endpoint=server");
+        error_set(err, "Expected TLS credentials for a server endpoint");
         return NULL;
     }
     fd = stream_listen(where, 128, err);
@@ -261,6 +318,7 @@ NbdServer *nbd_server_new(BlockGraph *g, const SocketName *where, TlsCreds *cred
     s->graph = g;
     s->listener = fd;
     s->address = socket_name_text(where);
+    s->path = where->type == SOCKET_UNIX ? g_strdup(where->path) : NULL;
     s->creds = creds ? tls_creds_ref(creds) : NULL;
     s->max_clients = max_clients;
     s->exports = g_ptr_array_new();
@@ -288,10 +346,14 @@ void nbd_server_free(NbdServer *s)
         nbd_export_settle(e);
     }
     close(s->listener);
+    if (s->path) {
+        unlink(s->path);
+    }
     tls_creds_unref(s->creds);
     g_ptr_array_unref(s->exports);
     g_ptr_array_unref(s->clients);
     g_free(s->address);
+    g_free(s->path);
     g_free(s);
 }
 

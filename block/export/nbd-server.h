@@ -15,11 +15,15 @@ typedef struct NbdServer NbdServer;
 typedef struct NbdExportOptions {
     const char *name;        /* "" is the default export */
     const char *description; /* or NULL */
-    BlockNode *node;         /* referenced while the export lives */
+    BlockNode *node;         /* held while the export lives */
     bool writable;
-    bool multi;                 /* several clients may use it at once, and are told so */
-    bool allocation_depth;      /* offers qemu:allocation-depth */
-    const char *const *bitmaps; /* names, NULL after the last; or NULL */
+    bool multi;                     /* several clients may use it at once, and are told so */
+    bool allocation_depth;          /* offers qemu:allocation-depth */
+    bool writethrough;              /* each write is on stable storage when it ends */
+    const char *const *bitmaps;     /* names, NULL after the last; or NULL */
+    BlockNode *const *bitmap_nodes; /* whose each of them is, NULL: @node's; or NULL */
+    void (*on_gone)(void *opaque);  /* in a fiber, when it is closed; or NULL */
+    void *opaque;
 } NbdExportOptions;
 
 /*
@@ -42,6 +46,11 @@ void nbd_server_on_leave(NbdServer *s, void (*fn)(void *opaque), void *opaque);
 NODISCARD bool nbd_server_add(NbdServer *s, const NbdExportOptions *o, GError **err);
 /* @hard: its clients are cut off; else it is an error that there are any. FIBER */
 NODISCARD bool nbd_server_remove(NbdServer *s, const char *name, bool hard, GError **err);
+/* Nobody can come any more, those who are there are cut off; it is closed when they have gone.
+ * False: there is none. FIBER */
+bool nbd_server_cut(NbdServer *s, const char *name);
+/* Clients that use it. */
+unsigned nbd_server_users(const NbdServer *s, const char *name);
 bool nbd_server_has(const NbdServer *s, const char *name);
 
 #endif

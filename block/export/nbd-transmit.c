@@ -106,7 +106,7 @@ static uint64_t nbd_run(const NbdRequest *r, uint64_t off, uint64_t len, bool *z
 {
     BlockStatus st;
 
-    if (block_node_status_above(r->c->export->node, NULL, off, len, &st) || !st.len) {
+    if (block_node_status_above(nbd_export_node(r->c->export), NULL, off, len, &st) || !st.len) {
         *zero = false;
         return len;
     }
@@ -135,7 +135,7 @@ static int nbd_data_chunk(const NbdRequest *r, uint16_t done, uint64_t off, cons
 /* Data and holes as they lie, a chunk each. */
 static int nbd_read_chunks(NbdRequest *r)
 {
-    BlockNode *n = r->c->export->node;
+    BlockNode *n = nbd_export_node(r->c->export);
     uint64_t at = 0;
     int ret = 0;
 
@@ -172,7 +172,7 @@ static int nbd_read(NbdRequest *r)
     if (r->c->structured && !(r->flags & NBD_CMD_FLAG_DF) && r->len) {
         return nbd_read_chunks(r);
     }
-    ret = block_node_read(r->c->export->node, r->off, r->data, r->len);
+    ret = block_node_read(nbd_export_node(r->c->export), r->off, r->data, r->len);
     if (ret || !r->len) {
         return nbd_result(r, ret);
     }
@@ -222,7 +222,7 @@ static int nbd_status_of_map(const NbdRequest *r, NbdContextKind kind, NbdExtent
     while (at < end) {
         BlockStatus st;
         uint32_t state;
-        int ret = block_node_status_above(r->c->export->node, NULL, at, end - at, &st);
+        int ret = block_node_status_above(nbd_export_node(r->c->export), NULL, at, end - at, &st);
 
         if (ret) {
             return ret;
@@ -309,7 +309,7 @@ static int nbd_cache(const NbdRequest *r)
     while (at < r->len && !ret) {
         uint64_t n = min_u64(r->len - at, 1 << 20);
 
-        ret = block_node_read(r->c->export->node, r->off + at, buf, n);
+        ret = block_node_read(nbd_export_node(r->c->export), r->off + at, buf, n);
         at += n;
     }
     return ret;
@@ -317,8 +317,9 @@ static int nbd_cache(const NbdRequest *r)
 
 static int nbd_do(NbdRequest *r)
 {
-    BlockNode *n = r->c->export->node;
-    unsigned fua = r->flags & NBD_CMD_FLAG_FUA ? BLOCK_REQ_FUA : 0;
+    BlockNode *n = nbd_export_node(r->c->export);
+    bool through = r->flags & NBD_CMD_FLAG_FUA || r->c->export->writethrough;
+    unsigned fua = through ? BLOCK_REQ_FUA : 0;
 
     switch (r->command) {
     case NBD_CMD_READ:
@@ -365,7 +366,7 @@ static void nbd_request_run(void *arg)
 /* What is wrong with the request, before anything is done. */
 static int nbd_check(const NbdRequest *r)
 {
-    uint64_t size = block_node_size(r->c->export->node);
+    uint64_t size = block_node_size(r->c->export->hold.node);
     bool writes = r->command == NBD_CMD_WRITE || r->command == NBD_CMD_TRIM ||
                   r->command == NBD_CMD_WRITE_ZEROES;
     uint16_t known = NBD_CMD_FLAG_FUA;

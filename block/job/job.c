@@ -68,6 +68,11 @@ static void jobs_free(void *p)
     g_free(js);
 }
 
+static void jobs_end(void *opaque)
+{
+    block_jobs_end(opaque);
+}
+
 BlockJobs *block_jobs(BlockGraph *g)
 {
     BlockJobs *js = block_graph_find_object(g, "jobs", "");
@@ -78,6 +83,7 @@ BlockJobs *block_jobs(BlockGraph *g)
         js->graph = g;
         js->list = g_ptr_array_new();
         CHECK(block_graph_add_object(g, "jobs", "", js, jobs_free, &err));
+        block_graph_on_end(g, jobs_end, js);
     }
     return js;
 }

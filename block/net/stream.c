@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <linux/vm_sockets.h>
+
 struct BlockStream {
     int fd;
     bool shut;
@@ -31,6 +33,22 @@ static const char *socket_option(Options *o, const char *prefix, const char *key
     const char *value = options_get(o, plain);
 
     return value ? value : options_get(o, data);
+}
+
+static bool socket_number(uint32_t *out, Options *o, const char *prefix, const char *key,
+                          GError **err)
+{
+    const char *text = socket_option(o, prefix, key);
+    guint64 v;
+
+    if (!text) {
+        return error_set(err, "%s.%s is missing", prefix, key);
+    }
+    if (!g_ascii_string_to_unsigned(text, 10, 0, UINT32_MAX, &v, NULL)) {
+        return error_set(err, "Failed to parse %s '%s'", key, text);
+    }
+    *out = (uint32_t)v;
+    return true;
 }
 
 bool socket_name_parse(SocketName *s, Options *o, const char *prefix, const char *default_port,
@@ -71,7 +89,12 @@ bool socket_name_parse(SocketName *s, Options *o, const char *prefix, const char
         s->fd = (int)fd;
         return true;
     }
-    return error_set(err, "%s.type=%s is not known; valid: inet, unix, fd", prefix, type);
+    if (!strcmp(type, "vsock")) {
+        s->type = SOCKET_VSOCK;
+        return socket_number(&s->cid, o, prefix, "cid", err) &&
+               socket_number(&s->vport, o, prefix, "port", err);
+    }
+    return error_set(err, "%s.type=%s is not known; valid: inet, unix, fd, vsock", prefix, type);
 }
 
 void socket_name_deinit(SocketName *s)
@@ -89,6 +112,8 @@ char *socket_name_text(const SocketName *s)
         return g_strdup_printf("unix:%s", s->path);
     case SOCKET_FD:
         return g_strdup_printf("fd:%d", s->fd);
+    case SOCKET_VSOCK:
+        return g_strdup_printf("vsock:%u:%u", s->cid, s->vport);
     case SOCKET_INET:
         break;
     }
@@ -106,6 +131,11 @@ static bool socket_unix(const SocketName *s, struct sockaddr_un *sun, GError **e
     }
     memcpy(sun->sun_path, s->path, strlen(s->path));
     return true;
+}
+
+static struct sockaddr_vm socket_vsock(const SocketName *s)
+{
+    return (struct sockaddr_vm){ .svm_family = AF_VSOCK, .svm_cid = s->cid, .svm_port = s->vport };
 }
 
 /* Looking a name up blocks. */
@@ -197,6 +227,16 @@ BlockStream *stream_connect(const SocketName *s, GError **err)
         }
         break;
     }
+    case SOCKET_VSOCK: {
+        const struct sockaddr_vm svm = socket_vsock(s);
+
+        fd = socket_connect((const struct sockaddr *)&svm, sizeof(svm));
+        if (fd < 0) {
+            error_set(err, "cannot connect to vsock:%u:%u: %s", s->cid, s->vport, g_strerror(-fd));
+            return NULL;
+        }
+        break;
+    }
     case SOCKET_INET:
         fd = stream_connect_inet(s, err);
         break;
@@ -222,13 +262,43 @@ static int stream_listen_unix(const SocketName *s, int backlog, GError **err)
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || listen(fd, backlog) < 0) {
-        error_set(err, "cannot listen on the socket '%s': %s", s->path, g_strerror(errno));
+        error_set(err, "Failed to bind socket to %s: %s", s->path, g_strerror(errno));
         if (fd >= 0) {
             close(fd);
         }
         return -1;
     }
     return fd;
+}
+
+static int stream_listen_vsock(const SocketName *s, int backlog, GError **err)
+{
+    const struct sockaddr_vm svm = socket_vsock(s);
+    int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&svm, sizeof(svm)) < 0 ||
+        listen(fd, backlog) < 0) {
+        error_set(err, "Failed to bind socket to vsock:%u:%u: %s", s->cid, s->vport,
+                  g_strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+static int stream_listen_fd(const SocketName *s, GError **err)
+{
+    int listens = 0;
+    socklen_t len = sizeof(listens);
+
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || !listens) {
+        error_set(err, "file descriptor %d is not a socket that listens", s->fd);
+        return -1;
+    }
+    fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
+    return s->fd;
 }
 
 int stream_listen(const SocketName *s, int backlog, GError **err)
@@ -240,8 +310,10 @@ int stream_listen(const SocketName *s, int backlog, GError **err)
         return stream_listen_unix(s, backlog, err);
     }
     if (s->type == SOCKET_FD) {
-        fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
-        return s->fd;
+        return stream_listen_fd(s, err);
+    }
+    if (s->type == SOCKET_VSOCK) {
+        return stream_listen_vsock(s, backlog, err);
     }
     socket_look_up(&l);
     if (l.error) {

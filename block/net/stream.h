@@ -18,15 +18,16 @@ typedef struct BlockStream BlockStream;
 
 /* Where to connect to or listen on. */
 typedef struct SocketName {
-    enum { SOCKET_INET, SOCKET_UNIX, SOCKET_FD } type;
+    enum { SOCKET_INET, SOCKET_UNIX, SOCKET_FD, SOCKET_VSOCK } type;
     char *host, *port; /* INET; an empty host: every address (listening), localhost (connecting) */
     char *path;        /* UNIX */
-    int fd;            /* FD: taken over */
+    uint32_t cid, vport; /* VSOCK */
+    int fd;              /* FD: taken over */
 } SocketName;
 
 /*
- * From "PREFIX.type=inet|unix|fd" with .host/.port, .path or .str (also .data.*, as -blockdev and
- * QMP spell it). Errors: which key is missing or wrong.
+ * From "PREFIX.type=inet|unix|fd|vsock" with .host/.port, .path, .str or .cid/.port (also .data.*,
+ * as -blockdev and QMP spell it). Errors: which key is missing or wrong.
  */
 NODISCARD bool socket_name_parse(SocketName *s, Options *o, const char *prefix,
                                  const char *default_port, GError **err);
