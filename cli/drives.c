@@ -199,7 +199,7 @@ static bool drive_flags(BoardDrive *d, Options *o, GError **err)
     if (media && !cdrom && strcmp(media, "disk")) {
         return error_set(err, "media=%s is not known; valid: disk, cdrom", media);
     }
-    if (aio && strcmp(aio, "threads") && strcmp(aio, "native") && strcmp(aio, "io_uring")) {
+    if (aio && !block_aio_flags(aio, &d->open_flags)) {
         return error_set(err, "aio=%s is not known; valid: threads, native, io_uring", aio);
     }
     if (discard && (!strcmp(discard, "ignore") || !strcmp(discard, "off"))) {

@@ -91,6 +91,7 @@ typedef struct NbdTool {
     const char *format, *cache, *discard, *detect_zeroes, *snapshot, *file, *connect, *disconnect;
     uint64_t offset;
     unsigned shared;
+    unsigned aio; /* BLOCK_OPEN_AIO_* */
     bool persistent, verbose, read_only, overlay, depth, image_opts, list, fork;
     GPtrArray *bitmaps;
     int report; /* the parent waits for a byte on it; -1: none */
@@ -436,7 +437,7 @@ static void nbd_run(void *arg)
     if (t->discard && !strcmp(t->discard, "ignore")) {
         flags &= ~(unsigned)BLOCK_OPEN_DISCARD;
     }
-    n = nbd_open_file(t, flags, &err);
+    n = nbd_open_file(t, flags | t->aio, &err);
     if (n && t->offset) {
         n = nbd_window(t, n, &err);
     }
@@ -526,9 +527,7 @@ static int nbd_set_option(NbdTool *t, int key, const char *arg)
         t->detect_zeroes = arg;
         return 0;
     case OPT_AIO:
-        return !strcmp(arg, "native") || !strcmp(arg, "io_uring") || !strcmp(arg, "threads")
-                   ? 0
-                   : nbd_fail(t, "invalid aio mode `%s'", arg);
+        return block_aio_flags(arg, &t->aio) ? 0 : nbd_fail(t, "invalid aio mode `%s'", arg);
     case OPT_IMAGE_OPTS:
         t->image_opts = true;
         return 0;

@@ -318,13 +318,14 @@ void blk_node_json(JsonOut *j, const char *key, BlockNode *n)
     }
     json_out_str(j, "drv", block_node_format(n));
     json_out_bool(j, "encrypted", block_node_is_encrypted(n));
-    json_out_str(j, "detect_zeroes", "off");
+    json_out_str(j, "detect_zeroes", block_node_detect_zeroes(n));
     json_out_str(j, "file", block_node_filename(n));
     blk_bitmaps_json(j, n);
     json_out_begin(j, "cache", '{');
     json_out_bool(j, "no-flush", flags & BLOCK_OPEN_UNSAFE);
     json_out_bool(j, "direct", flags & BLOCK_OPEN_DIRECT);
-    json_out_bool(j, "writeback", !(flags & BLOCK_OPEN_WRITETHROUGH));
+    /* Of the device: nodes alone have writeback always. */
+    json_out_bool(j, "writeback", !key || !(flags & BLOCK_OPEN_WRITETHROUGH));
     json_out_end(j, '}');
     json_out_int(j, "write_threshold", 0);
     json_out_end(j, '}');

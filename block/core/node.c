@@ -358,6 +358,11 @@ unsigned block_node_flags(const BlockNode *n)
     return n->flags;
 }
 
+const char *block_node_detect_zeroes(const BlockNode *n)
+{
+    return n->detect_zeroes == DETECT_OFF ? "off" : n->detect_zeroes == DETECT_ON ? "on" : "unmap";
+}
+
 bool block_node_is_read_only(const BlockNode *n)
 {
     return !(n->flags & BLOCK_OPEN_WRITE);

@@ -77,7 +77,11 @@ typedef enum BlockOpenFlags {
     BLOCK_OPEN_INTERNAL = 1 << 10,    /* a child: not listed by query-block, not deletable */
     BLOCK_OPEN_LOCK_OFF = 1 << 11,    /* locking=off */
     BLOCK_OPEN_SNAPSHOT = 1 << 12,    /* of block_open_options: writes go to a temporary overlay */
+    BLOCK_OPEN_AIO_THREADS = 1 << 13, /* aio=, unless the file's own options have it */
+    BLOCK_OPEN_AIO_NATIVE = 1 << 14,
+    BLOCK_OPEN_AIO_URING = 1 << 15,
 } BlockOpenFlags;
+enum { BLOCK_OPEN_AIO = BLOCK_OPEN_AIO_THREADS | BLOCK_OPEN_AIO_NATIVE | BLOCK_OPEN_AIO_URING };
 
 /*
  * A node from options as -blockdev takes them, nested by dots (driver=qcow2,file.driver=file,
@@ -87,6 +91,8 @@ typedef enum BlockOpenFlags {
  * Errors: start with the file's name, say the field and its value, and what would be right.
  */
 BlockNode *block_node_open(BlockGraph *g, Options *options, unsigned flags, GError **err);
+/* aio=@text into *@flags; false: not known. */
+NODISCARD bool block_aio_flags(const char *text, unsigned *flags);
 /* The same for a file name and a format (NULL: probe). */
 BlockNode *block_node_open_name(BlockGraph *g, const char *filename, const char *format,
                                 unsigned flags, GError **err);
@@ -106,6 +112,7 @@ const char *block_node_format(const BlockNode *n); /* the driver's name */
 uint64_t block_node_size(const BlockNode *n);      /* virtual size, bytes */
 unsigned block_node_flags(const BlockNode *n);     /* BLOCK_OPEN_* as they are now */
 bool block_node_is_read_only(const BlockNode *n);
+const char *block_node_detect_zeroes(const BlockNode *n); /* off, on, unmap */
 BlockGraph *block_node_graph(const BlockNode *n);
 /* Requests need this alignment (1 to 4096): the core pads for users of a node; drivers may rely on
  * it. Buffers of O_DIRECT files are bounced where needed. */

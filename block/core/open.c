@@ -186,7 +186,7 @@ static const BlockDriver *open_driver(const char *name, GError **err)
 static unsigned open_child_flags(unsigned flags)
 {
     unsigned kept = BLOCK_OPEN_WRITE | BLOCK_OPEN_SHARE | BLOCK_OPEN_UNSAFE | BLOCK_OPEN_DIRECT |
-                    BLOCK_OPEN_LOCK_OFF | BLOCK_OPEN_AUTO_RO;
+                    BLOCK_OPEN_LOCK_OFF | BLOCK_OPEN_AUTO_RO | BLOCK_OPEN_AIO;
 
     return (flags & kept) | BLOCK_OPEN_INTERNAL | BLOCK_OPEN_DISCARD;
 }
@@ -230,6 +230,21 @@ static BlockNode *open_role(BlockGraph *g, const char *role, Options *o, unsigne
     return NULL;
 }
 
+/* A name beside options of the file that it names: file.locking=off. */
+static bool open_file_of_name(Options *o, const char *filename, Options *sub)
+{
+    *sub = (Options){ 0 };
+    if (!filename || options_get(o, "file") || !block_options_sub(o, "file", sub)) {
+        return false;
+    }
+    if (options_get(sub, "filename")) {
+        options_deinit(sub);
+        return false;
+    }
+    options_add(sub, "filename", filename);
+    return true;
+}
+
 /* Below a filter may be anything, below a format a protocol. */
 static BlockNode *open_file_child(BlockGraph *g, Options *o, const char *filename, unsigned flags,
                                   bool below_filter, GError **err)
@@ -241,6 +256,11 @@ static BlockNode *open_file_child(BlockGraph *g, Options *o, const char *filenam
     BlockNode *n;
     Options sub = { 0 };
 
+    if (open_file_of_name(o, filename, &sub)) {
+        n = block_node_open(g, &sub, child_flags, err);
+        options_deinit(&sub);
+        return n;
+    }
     n = open_role(g, "file", o, child_flags, &found, err);
     if (found && filename && n) {
         error_set(err, "filename=%s and file are both given", filename);
@@ -418,7 +438,7 @@ static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **e
 static unsigned open_backing_flags(unsigned flags)
 {
     unsigned kept = BLOCK_OPEN_SHARE | BLOCK_OPEN_UNSAFE | BLOCK_OPEN_DIRECT | BLOCK_OPEN_LOCK_OFF |
-                    BLOCK_OPEN_NO_IO;
+                    BLOCK_OPEN_NO_IO | BLOCK_OPEN_AIO;
 
     return (flags & kept) | BLOCK_OPEN_INTERNAL;
 }
@@ -555,6 +575,19 @@ bool block_open_backing(BlockNode *n, Options *o, GError **err)
 }
 
 /* ---- The public doors ---- */
+
+bool block_aio_flags(const char *text, unsigned *flags)
+{
+    static const char *const names[] = { "threads", "native", "io_uring" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(text, names[i])) {
+            *flags = (*flags & ~(unsigned)BLOCK_OPEN_AIO) | BLOCK_OPEN_AIO_THREADS << i;
+            return true;
+        }
+    }
+    return false;
+}
 
 BlockNode *block_node_open(BlockGraph *g, Options *options, unsigned flags, GError **err)
 {

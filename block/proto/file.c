@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files and block devices of the host. */
 #include "block/core/driver.h"
+#include "block/proto/file-direct.h"
 #include "block/proto/file-lock.h"
 #include "util/bits.h"
 
@@ -19,7 +20,8 @@ typedef struct File {
     int fd;
     int new_fd; /* while it is reopened; -1 */
     FileLocking locking;
-    uint32_t mem_align; /* of buffers: above 1 for O_DIRECT */
+    IoEngine engine;
+    FileAlign align, new_align; /* of buffers and ranges: above 1 for O_DIRECT */
     bool no_punch, no_zero, no_holes, no_copy;
     bool failed; /* a flush has failed: what it was for may be gone, so every later one fails */
 } File;
@@ -132,15 +134,75 @@ static bool file_check_kind(BlockNode *n, const FileCall *c, GError **err)
     return true;
 }
 
-/* O_DIRECT wants the device's blocks, and aligned memory; a page is right for all. */
-static void file_set_alignment(BlockNode *n, File *f)
-{
-    bool direct = block_node_flags(n) & BLOCK_OPEN_DIRECT;
-    uint32_t align = direct ? 4096 : 1;
+typedef struct FileProbe {
+    int fd;
+    FileAlign align;
+} FileProbe;
 
-    f->mem_align = align;
-    block_set_align(n, align);
-    block_set_zero_limits(n, block_node_driver(n)->host_block ? 512 : align, 0);
+static void file_do_probe(void *arg)
+{
+    FileProbe *p = arg;
+
+    p->align = file_direct_align(p->fd);
+}
+
+/* O_DIRECT wants the device's blocks, and aligned memory. */
+static FileAlign file_find_alignment(int fd, unsigned flags)
+{
+    FileProbe p = { fd, { 1, 1 } };
+
+    if (flags & BLOCK_OPEN_DIRECT) {
+        io_work(file_do_probe, &p);
+    }
+    return p.align;
+}
+
+static void file_set_alignment(BlockNode *n, File *f, FileAlign a)
+{
+    f->align = a;
+    block_set_align(n, a.range);
+    block_set_zero_limits(n, block_node_driver(n)->host_block ? MAX(512, a.range) : a.range, 0);
+}
+
+/* aio=: of this node's options, else of the flags. */
+static bool file_engine(BlockNode *n, Options *o, File *f, GError **err)
+{
+    unsigned flags = block_node_flags(n) &
+                     (BLOCK_OPEN_AIO_THREADS | BLOCK_OPEN_AIO_NATIVE | BLOCK_OPEN_AIO_URING);
+    const char *text = options_get(o, "aio");
+
+    if (text && !block_aio_flags(text, &flags)) {
+        return error_set(err, "aio=%s is not known; valid: threads, native, io_uring", text);
+    }
+    if (flags & BLOCK_OPEN_AIO_NATIVE && !(block_node_flags(n) & BLOCK_OPEN_DIRECT)) {
+        return error_set(err, "aio=native was specified, but it requires cache.direct=on, which "
+                              "was not specified.");
+    }
+    f->engine = flags & BLOCK_OPEN_AIO_THREADS ? IO_ENGINE_THREADS
+                : flags & BLOCK_OPEN_AIO_URING ? IO_ENGINE_URING
+                                               : IO_ENGINE_AUTO;
+    if (!io_engine_is_there(f->engine)) {
+        return error_set(err, "aio=io_uring: this host has none, or forbids it here; valid: "
+                              "threads, native");
+    }
+    return true;
+}
+
+/* What QEMU has beside, and what of it means nothing here. */
+static bool file_other_options(Options *o, GError **err)
+{
+    const char *manager = options_get(o, "pr-manager");
+    uint64_t batch;
+    bool drop;
+
+    if (manager) {
+        return error_set(err,
+                         "pr-manager=%s: persistent reservations of SCSI disks are not "
+                         "supported; leave it out",
+                         manager);
+    }
+    return options_get_number(o, "aio-max-batch", 0, &batch, err) &&
+           options_get_bool(o, "drop-cache", true, &drop, err);
 }
 
 static bool file_take_locks(int fd, const char *path, FileLocking locking, unsigned flags,
@@ -190,8 +252,8 @@ static bool file_open(BlockNode *n, Options *o, GError **err)
         return error_set(err, "driver=%s: filename= is missing", block_node_format(n));
     }
     block_set_filename(n, file_path(name));
-    options_get(o, "aio");
-    if (!file_locking(o, &f->locking, err)) {
+    if (!file_locking(o, &f->locking, err) || !file_engine(n, o, f, err) ||
+        !file_other_options(o, err)) {
         return false;
     }
     c.path = file_path(name);
@@ -219,7 +281,7 @@ static bool file_open(BlockNode *n, Options *o, GError **err)
         close(f->fd);
         return false;
     }
-    file_set_alignment(n, f);
+    file_set_alignment(n, f, file_find_alignment(f->fd, flags));
     return true;
 }
 
@@ -262,6 +324,7 @@ static bool file_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GError
         return false;
     }
     f->new_fd = c.fd;
+    f->new_align = file_find_alignment(c.fd, flags);
     return true;
 }
 
@@ -273,7 +336,7 @@ static void file_reopen_commit(BlockNode *n)
         close(f->fd);
         f->fd = f->new_fd;
         f->new_fd = -1;
-        file_set_alignment(n, f);
+        file_set_alignment(n, f, f->new_align);
     }
 }
 
@@ -296,9 +359,10 @@ static void file_reopen_abort(BlockNode *n)
 
 static bool file_aligned(const File *f, const struct iovec *iov, unsigned n_iov)
 {
-    if (f->mem_align > 1) {
+    if (f->align.memory > 1) {
         for (unsigned i = 0; i < n_iov; i++) {
-            if (((uintptr_t)iov[i].iov_base | iov[i].iov_len) & (f->mem_align - 1)) {
+            if ((uintptr_t)iov[i].iov_base & (f->align.memory - 1) ||
+                iov[i].iov_len & (f->align.range - 1)) {
                 return false;
             }
         }
@@ -317,14 +381,15 @@ static int file_bounce(const File *f, uint64_t off, const struct iovec *iov, uns
     for (unsigned i = 0; i < n_iov; i++) {
         one.iov_len += iov[i].iov_len;
     }
-    if (posix_memalign(&one.iov_base, f->mem_align, one.iov_len)) {
+    if (posix_memalign(&one.iov_base, f->align.memory, one.iov_len)) {
         return -ENOMEM;
     }
     at = one.iov_base;
     for (unsigned i = 0; write && i < n_iov; at += iov[i++].iov_len) {
         memcpy(at, iov[i].iov_base, iov[i].iov_len);
     }
-    ret = write ? io_write(f->fd, &one, 1, off, fua) : io_read(f->fd, &one, 1, off);
+    ret = write ? io_write_by(f->engine, f->fd, &one, 1, off, fua)
+                : io_read_by(f->engine, f->fd, &one, 1, off);
     for (unsigned i = 0; !write && !ret && i < n_iov; at += iov[i++].iov_len) {
         memcpy(iov[i].iov_base, at, iov[i].iov_len);
     }
@@ -340,7 +405,7 @@ static int file_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
     if (!file_aligned(f, iov, n_iov)) {
         return file_bounce(f, off, iov, n_iov, false, false);
     }
-    return io_read(f->fd, iov, n_iov, off);
+    return io_read_by(f->engine, f->fd, iov, n_iov, off);
 }
 
 static int file_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
@@ -351,7 +416,7 @@ static int file_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsi
     if (!file_aligned(f, iov, n_iov)) {
         return file_bounce(f, off, iov, n_iov, true, flags & BLOCK_REQ_FUA);
     }
-    return io_write(f->fd, iov, n_iov, off, flags & BLOCK_REQ_FUA);
+    return io_write_by(f->engine, f->fd, iov, n_iov, off, flags & BLOCK_REQ_FUA);
 }
 
 static int file_flush(BlockNode *n)
@@ -362,7 +427,7 @@ static int file_flush(BlockNode *n)
     if (f->failed) {
         return -EIO;
     }
-    ret = io_fdatasync(f->fd);
+    ret = io_fdatasync_by(f->engine, f->fd);
     f->failed = ret && ret != -EINTR;
     return ret;
 }
@@ -456,7 +521,7 @@ static int file_copy_from(BlockNode *to, uint64_t to_off, BlockNode *from, uint6
     BlockStatus s;
     int ret;
 
-    if (f->no_copy || f->mem_align > 1) {
+    if (f->no_copy || f->align.memory > 1) {
         return -ENOTSUP;
     }
     ret = block_node_status(from, from_off, len, &s);
@@ -575,7 +640,11 @@ static bool file_create(BlockGraph *g, const char *filename, BlockNode *file, ui
 
 static const BlockOption file_options[] = {
     { "filename", BLOCK_OPT_STR, "path of the file" },
-    { "aio", BLOCK_OPT_STR, "threads, native or io_uring: accepted; the host's best is used" },
+    { "aio", BLOCK_OPT_STR, "threads, io_uring, or native (O_DIRECT; io_uring where it is there)",
+      "io_uring, else threads" },
+    { "aio-max-batch", BLOCK_OPT_NUMBER, "taken for scripts: a round's requests go together" },
+    { "drop-cache", BLOCK_OPT_BOOL, "taken for scripts: nothing is kept across a migration" },
+    { "pr-manager", BLOCK_OPT_STR, "persistent reservations: not supported" },
     { "locking", BLOCK_OPT_STR, "on, off or auto: lock the image against other processes", "auto" },
     { NULL },
 };

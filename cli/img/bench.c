@@ -185,7 +185,6 @@ static int bench_node(ImgTool *t, Bench *b, int pattern)
 
 static int bench_run(ImgTool *t, const ImgArgs *a)
 {
-    static const char *const engines[] = { "threads", "native", "io_uring" };
     ImgOpen open = img_open_args(a, 0);
     const char *aio = img_arg(a, 'i'), *cache = img_arg(a, 't');
     Bench b = { 0 };
@@ -195,10 +194,7 @@ static int bench_run(ImgTool *t, const ImgArgs *a)
     if (cache && !img_cache_flags(cache, &open.flags)) {
         return img_fail(t, "Invalid cache mode");
     }
-    for (size_t i = 0; aio && i < G_N_ELEMENTS(engines); i++) {
-        aio = strcmp(aio, engines[i]) ? aio : NULL;
-    }
-    if (aio) {
+    if (aio && !block_aio_flags(aio, &open.flags)) {
         return img_fail(t, "Invalid aio option: %s", aio);
     }
     if (!bench_args(t, a, &b, &pattern)) {
@@ -219,7 +215,7 @@ static const ImgOption bench_options[] = {
     { 'd', NULL, "depth", "how many at once (64)" },
     IMG_FORMAT,
     { BENCH_FLUSH, "flush-interval", "flush_interval", "a flush after so many writes" },
-    { 'i', NULL, "aio", "threads, native or io_uring: taken, the loop chooses" },
+    { 'i', NULL, "aio", "threads, native (with -n) or io_uring" },
     { 'n', NULL, NULL, "bypass the host's cache" },
     { BENCH_NO_DRAIN, "no-drain", NULL, "flush while other requests are under way" },
     { 'o', NULL, "offset", "where the first request goes" },

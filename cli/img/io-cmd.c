@@ -42,7 +42,10 @@ static int io_open_run(IoTool *t, int argc, char **argv)
             flags |= BLOCK_OPEN_SHARE;
             break;
         case 'k':
+            ok = io_aio_mode("native", &flags);
+            break;
         case 'i':
+            ok = io_aio_mode(optarg, &flags);
             break;
         case 'o':
             g_string_append_printf(text, "%s%s", text->len ? "," : "", optarg);

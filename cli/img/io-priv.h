@@ -43,6 +43,7 @@ void io_usage_of(const IoCommand *c);
 NODISCARD bool io_number(const char *text, uint64_t *value);
 /* What -t, -d say into *flags; false: told. */
 NODISCARD bool io_cache_mode(const char *mode, unsigned *flags);
+NODISCARD bool io_aio_mode(const char *mode, unsigned *flags);
 NODISCARD bool io_discard_mode(const char *mode, unsigned *flags);
 
 /* io-data.c: those that move data. */

@@ -39,6 +39,15 @@ bool io_cache_mode(const char *mode, unsigned *flags)
     return true;
 }
 
+bool io_aio_mode(const char *mode, unsigned *flags)
+{
+    if (!block_aio_flags(mode, flags)) {
+        fprintf(stderr, "Invalid aio option: %s\n", mode);
+        return false;
+    }
+    return true;
+}
+
 bool io_discard_mode(const char *mode, unsigned *flags)
 {
     if (!strcmp(mode, "unmap") || !strcmp(mode, "on")) {
@@ -235,8 +244,8 @@ static const char io_help_text[] =
     "  -n, --nocache        bypass the host's cache: -t none\n"
     "  -C, --copy-on-read   reads allocate what comes from the backing image\n"
     "  -m, --misalign       taken for scripts; buffers are bounced where needed\n"
-    "  -k, --native-aio     taken for scripts; the loop chooses\n"
-    "  -i, --aio=MODE       taken for scripts; the loop chooses\n"
+    "  -k, --native-aio     -i native\n"
+    "  -i, --aio=MODE       threads, native (with -n) or io_uring\n"
     "  -t, --cache=MODE     none, writeback, writethrough, directsync, unsafe\n"
     "  -d, --discard=MODE   unmap or ignore\n"
     "  -U, --force-share    open also what another program is writing\n"
@@ -334,9 +343,11 @@ static bool io_main_option(IoMain *m, int key)
     case 'U':
         m->flags |= BLOCK_OPEN_SHARE;
         return true;
-    case 'm':
     case 'k':
+        return io_aio_mode("native", &m->flags);
     case 'i':
+        return io_aio_mode(optarg, &m->flags);
+    case 'm':
         return true;
     case IO_OPT_OBJECT:
         g_ptr_array_add(m->objects, optarg);

@@ -89,6 +89,9 @@ static void iofile_transfer(void *arg)
             flags = 0; /* fdatasync at the end instead */
             continue;
         }
+        if (got < 0 && errno == EINVAL && !t->write && off != t->off) {
+            got = 0; /* O_DIRECT from a file's odd end on */
+        }
         if (got < 0 || (got == 0 && t->write)) {
             t->result = got ? -errno : -ENOSPC;
             return;
@@ -122,12 +125,17 @@ static bool iofile_read_now(const IoTransfer *t)
     return got >= 0 && (size_t)got == len;
 }
 
-int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off)
+bool io_engine_is_there(IoEngine engine)
+{
+    return engine != IO_ENGINE_URING || ioloop_self()->uring;
+}
+
+int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off)
 {
     IoLoop *l = ioloop_self();
     IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off };
 
-    if (l->uring) {
+    if (l->uring && engine != IO_ENGINE_THREADS) {
         return iouring_rw(l, fd, iov, n, off, false, false);
     }
     if (!iofile_read_now(&t)) {
@@ -136,16 +144,27 @@ int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off)
     return t.result;
 }
 
-int io_write(int fd, const struct iovec *iov, unsigned n, uint64_t off, bool fua)
+int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off)
+{
+    return io_read_by(IO_ENGINE_AUTO, fd, iov, n, off);
+}
+
+int io_write_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off,
+                bool fua)
 {
     IoLoop *l = ioloop_self();
     IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off, .write = true, .fua = fua };
 
-    if (l->uring) {
+    if (l->uring && engine != IO_ENGINE_THREADS) {
         return iouring_rw(l, fd, iov, n, off, true, fua);
     }
     iopool_run(l, iofile_transfer, &t);
     return t.result;
+}
+
+int io_write(int fd, const struct iovec *iov, unsigned n, uint64_t off, bool fua)
+{
+    return io_write_by(IO_ENGINE_AUTO, fd, iov, n, off, fua);
 }
 
 typedef struct IoCall {
@@ -160,16 +179,21 @@ static void iofile_sync(void *arg)
     c->result = fdatasync(c->fd) ? -errno : 0;
 }
 
-int io_fdatasync(int fd)
+int io_fdatasync_by(IoEngine engine, int fd)
 {
     IoLoop *l = ioloop_self();
     IoCall c = { .fd = fd };
 
-    if (l->uring) {
+    if (l->uring && engine != IO_ENGINE_THREADS) {
         return iouring_fdatasync(l, fd);
     }
     iopool_run(l, iofile_sync, &c);
     return c.result;
+}
+
+int io_fdatasync(int fd)
+{
+    return io_fdatasync_by(IO_ENGINE_AUTO, fd);
 }
 
 static void iofile_fallocate(void *arg)

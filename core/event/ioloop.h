@@ -47,6 +47,12 @@ int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off);
 /* @fua: on stable storage when it ends (RWF_DSYNC). */
 int io_write(int fd, const struct iovec *iov, unsigned n, uint64_t off, bool fua);
 int io_fdatasync(int fd);
+/* The same by an engine that the caller chose; io_engine_is_there says whether this loop has it. */
+bool io_engine_is_there(IoEngine engine);
+int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off);
+int io_write_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off,
+                bool fua);
+int io_fdatasync_by(IoEngine engine, int fd);
 int io_fallocate(int fd, int mode, uint64_t off, uint64_t len);
 /* @fn on a thread of the pool: for what blocks or computes (compression, open, fsync, stat). */
 void io_work(FiberFn *fn, void *arg);

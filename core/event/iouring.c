@@ -194,6 +194,7 @@ int iouring_rw(IoLoop *l, int fd, const struct iovec *iov, unsigned n, uint64_t 
                bool fua)
 {
     int flags = write && fua ? RWF_DSYNC : 0;
+    uint64_t start = off;
     size_t skip = 0;
 
     n = iouring_skip(&iov, n, &skip, 0);
@@ -209,6 +210,9 @@ int iouring_rw(IoLoop *l, int fd, const struct iovec *iov, unsigned n, uint64_t 
         if (got == -EOPNOTSUPP && flags) {
             flags = 0; /* fdatasync at the end instead */
             continue;
+        }
+        if (got == -EINVAL && !write && off != start) {
+            got = 0; /* O_DIRECT from a file's odd end on */
         }
         if (got < 0 || (got == 0 && write)) {
             return got ? got : -ENOSPC;
