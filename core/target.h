@@ -24,6 +24,8 @@ typedef struct TlbResult {
     uint8_t prot;        /* TLB_READ | TLB_WRITE | TLB_EXEC allowed without another walk */
     bool secure;
     bool device;       /* device memory: unaligned accesses fault */
+    bool aligned;      /* all code that uses this translation asks for alignment (IR_MO_ALIGN): of
+                          device memory, RAM needs no slow path */
     bool global;       /* valid in every address space (not tied to the current ASID) */
     uint8_t code_attr; /* of a fetch: what translations of the page depend on beside its bytes and
                           the mode word; given to translate() */

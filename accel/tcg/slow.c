@@ -52,7 +52,7 @@ static void slow_note(const SlowAccess *a, unsigned n_pages, uint64_t fills_befo
 
     if (n_pages > 1) {
         why = TCG_SLOW_CROSSING;
-    } else if (!f->ram || f->device) {
+    } else if (!f->ram || (f->device && !f->aligned)) {
         why = TCG_SLOW_DEVICE;
     } else if (a->kind == ACCESS_WRITE && !ram_write_is_free(f->ram, f->ram_off)) {
         why = TCG_SLOW_WATCHED;
@@ -360,7 +360,8 @@ static bool slow_beside(Cpu *cpu, const TcgTlbFull *f, uint64_t va, unsigned byt
     TcgCpu *tc = tcg_cpu(cpu);
     uint64_t off = f->ram_off + (va & PAGE_MASK_LOW);
 
-    if (f->rom || f->device || f->flat->len - (f->phys - f->flat->start) < GUEST_PAGE_SIZE ||
+    if (f->rom || (f->device && !f->aligned) ||
+        f->flat->len - (f->phys - f->flat->start) < GUEST_PAGE_SIZE ||
         __atomic_load_n(&f->ram->log_clients, __ATOMIC_SEQ_CST) != 1u << DIRTY_CODE ||
         !ram_has_code(f->ram, off, 1)) {
         return false;
@@ -880,12 +881,14 @@ void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes)
     SlowAccess a;
     uint8_t *host;
 
+    bool may_be_device = memop & IR_MO_ALIGN;
+
     va &= ~(bytes - 1);
     memop &= ~(uint32_t)(IR_MO_SIZE | IR_MO_ALIGN);
-    if (!slow_filled(cpu, va, memop, (unsigned)bytes, ACCESS_WRITE, &host)) {
+    if (!may_be_device && !slow_filled(cpu, va, memop, (unsigned)bytes, ACCESS_WRITE, &host)) {
         return;
     }
-    if (host) {
+    if (!may_be_device && host) {
         slow_zero(host, bytes);
         return;
     }

@@ -85,7 +85,7 @@ typedef struct TcgTlbFull {
     uint8_t prot;          /* TLB_READ | TLB_WRITE | TLB_EXEC */
     uint8_t code_attr;     /* TlbResult.code_attr */
     uint8_t span_bits;     /* log2 of the guest's mapping */
-    bool secure, device, global, rom;
+    bool secure, device, aligned, global, rom; /* as in TlbResult */
 } TcgTlbFull;
 
 /* A mapping of more than 64 KiB, to fill pages from without a walk. */

@@ -211,7 +211,8 @@ static void tlb_set_tags(TcgCpu *tc, unsigned mode, unsigned i)
     TcgTlbEntry *r = &tc->read[mode][i], *w = &tc->write[mode][i];
 
     r->tag = w->tag = tcg_empty_tag(i);
-    if (!f->ram || f->device || flat->len - (f->phys - flat->start) < GUEST_PAGE_SIZE ||
+    if (!f->ram || (f->device && !f->aligned) ||
+        flat->len - (f->phys - flat->start) < GUEST_PAGE_SIZE ||
         (tc->tcg->stress_slow && tlb_stress(tc, mode))) {
         return;
     }
@@ -269,6 +270,7 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
         .span_bits = (uint8_t)MAX(__builtin_ctzll(r->page_bytes), GUEST_PAGE_BITS),
         .secure = r->secure,
         .device = r->device,
+        .aligned = r->aligned,
         .global = r->global,
     };
 

@@ -178,6 +178,7 @@ static bool mmu_flat(const ArmCpu *c, GuestVirt va, MemAccess access, bool tbi, 
                  .page_bytes = GUEST_PAGE_SIZE,
                  .prot = TLB_READ | TLB_WRITE | TLB_EXEC,
                  .device = access != ACCESS_FETCH,
+                 .aligned = true, /* ARM_MW_MMU_OFF */
                  .global = true },
         .sh = 2,
     };

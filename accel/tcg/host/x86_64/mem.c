@@ -522,7 +522,7 @@ void x64_op_ZERO_BLOCK(X64Emit *e, unsigned id, const IrInsn *insn)
     s->type = IR_I64;
     s->memop = insn->imm;
     s->xmm_live = x64_xmm_live(e);
-    if (insn->sub < 4 || insn->sub > LARGEST) {
+    if (insn->sub < 4 || insn->sub > LARGEST || insn->imm & IR_MO_ALIGN) {
         x64_jmp(&e->a, &s->entry);
     } else {
         x64_alu_ri(&e->a, ALU_AND, true, RDX, -(int32_t)bytes);
