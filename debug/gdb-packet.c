@@ -21,7 +21,7 @@ static void gdb_parser_add(GdbParser *p, char c)
     if (p->data->len < GDB_PACKET_MAX) {
         g_string_append_c(p->data, c);
     } else {
-        p->too_long = true;
+        p->bad = true;
     }
 }
 
@@ -30,7 +30,7 @@ static GdbInput gdb_parser_idle(GdbParser *p, uint8_t b)
     if (b == '$') {
         g_string_truncate(p->data, 0);
         p->sum = 0;
-        p->too_long = false;
+        p->bad = false;
         p->state = GDB_DATA;
     } else if (b == 3) {
         return GDB_INPUT_BREAK;
@@ -38,6 +38,15 @@ static GdbInput gdb_parser_idle(GdbParser *p, uint8_t b)
         return GDB_INPUT_NACK;
     }
     return GDB_INPUT_NONE;
+}
+
+/* Half of the sum. */
+static void gdb_parser_digit(GdbParser *p, uint8_t b)
+{
+    int digit = g_ascii_xdigit_value((char)b);
+
+    p->bad |= digit < 0;
+    p->want = (uint8_t)(p->want << 4 | (digit & 15));
 }
 
 GdbInput gdb_parser_byte(GdbParser *p, uint8_t b)
@@ -63,13 +72,13 @@ GdbInput gdb_parser_byte(GdbParser *p, uint8_t b)
         p->state = GDB_DATA;
         return GDB_INPUT_NONE;
     case GDB_SUM1:
-        p->want = (uint8_t)(g_ascii_xdigit_value((char)b) << 4);
+        gdb_parser_digit(p, b);
         p->state = GDB_SUM2;
         return GDB_INPUT_NONE;
     default:
-        p->want |= (uint8_t)g_ascii_xdigit_value((char)b) & 15;
+        gdb_parser_digit(p, b);
         p->state = GDB_IDLE;
-        return p->want == p->sum && !p->too_long ? GDB_INPUT_PACKET : GDB_INPUT_BAD_SUM;
+        return p->want == p->sum && !p->bad ? GDB_INPUT_PACKET : GDB_INPUT_BAD_SUM;
     }
 }
 

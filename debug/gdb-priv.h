@@ -14,7 +14,7 @@ typedef struct GdbParser {
     enum { GDB_IDLE, GDB_DATA, GDB_ESCAPE, GDB_SUM1, GDB_SUM2 } state;
     GString *data;
     uint8_t sum, want;
-    bool too_long;
+    bool bad; /* too long, or its sum is no number */
 } GdbParser;
 
 typedef enum GdbInput {

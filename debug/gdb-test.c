@@ -26,6 +26,8 @@ TEST(gdb, packets)
     EXPECT_EQ(feed(&p, "+$g#67"), GDB_INPUT_PACKET);
     EXPECT_STR(p.data->str, "g");
     EXPECT_EQ(feed(&p, "$g#68"), GDB_INPUT_BAD_SUM);
+    EXPECT_EQ(feed(&p, "$o#6g"), GDB_INPUT_BAD_SUM); /* no digit, though the sum is 6f */
+    EXPECT_EQ(feed(&p, "$o#g6"), GDB_INPUT_BAD_SUM);
     EXPECT_EQ(feed(&p, "\003"), GDB_INPUT_BREAK);
     EXPECT_EQ(feed(&p, "-"), GDB_INPUT_NACK);
     EXPECT_EQ(feed(&p, "$a}\003b#43"), GDB_INPUT_PACKET);

@@ -48,3 +48,10 @@ TEST(json, text)
                        "    extended l2: false\n"
                        "    own: a\"\n\xc3\xa9\x01\n");
 }
+
+TEST(json, strings_that_are_no_utf8)
+{
+    g_autoptr(GVariant) v = g_variant_ref_sink(json_string("\xe9t\xc3\xa9"));
+
+    EXPECT_STR(g_variant_get_string(v, NULL), "\xef\xbf\xbdt\xc3\xa9");
+}

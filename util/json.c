@@ -51,6 +51,11 @@ unsigned json_key_rank(const char *key)
     return G_N_ELEMENTS(json_order);
 }
 
+GVariant *json_string(const char *text)
+{
+    return g_variant_new_take_string(g_utf8_make_valid(text, -1));
+}
+
 void json_add(GVariantBuilder *dict, const char *key, GVariant *value)
 {
     g_variant_builder_add(dict, "{sv}", key, value);

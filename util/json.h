@@ -26,6 +26,9 @@ void json_print_text(GString *out, GVariant *value, unsigned level);
 /* Where a key stands among its neighbours; those of the same rank stay in the order given. */
 unsigned json_key_rank(const char *key);
 
+/* Names out of files and from the host may be no UTF-8, which variants do not hold: what is wrong
+ * in them comes out as U+FFFD. */
+GVariant *json_string(const char *text);
 /* For building dictionaries: an a{sv} of @key and @value. */
 void json_add(GVariantBuilder *dict, const char *key, GVariant *value);
 

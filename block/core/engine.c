@@ -247,7 +247,7 @@ static int engine_write_around(BlockNode *n, const BlockAlloc *a, const struct i
     uint8_t *buf = around ? g_try_malloc(around) : NULL;
     uint64_t start = a->off - a->head, end = a->off + a->len, room = 0;
     uint64_t limit = a->off >= n->size ? UINT64_MAX : n->size; /* VM state lies after the disk */
-    struct iovec head = { buf, a->head }, tail = { buf + a->head, a->tail };
+    struct iovec head = { buf, a->head }, tail = { buf ? buf + a->head : NULL, a->tail };
     BlockNode *child = engine_child(n, a->child);
     BlockIov data;
     int ret = 0;

@@ -333,6 +333,24 @@ static BlockNode *image_vmstate_node(BlockNode *n)
     return n->drv->vmstate_base && block_maps(n) ? n : NULL;
 }
 
+/* Encrypted images take whole sectors: the ends are read first. Nobody else writes there. */
+static int image_vmstate_unaligned(BlockNode *v, uint64_t at, struct iovec iov, bool write)
+{
+    uint64_t start = bits_align_down(at, v->align);
+    uint64_t len = bits_align_up(at + iov.iov_len, v->align) - start;
+    g_autofree uint8_t *buf = g_try_malloc(len);
+    struct iovec all = { buf, len };
+    int ret = buf ? engine_read(v, start, &all, 1) : -ENOMEM;
+
+    if (!ret && write) {
+        memcpy(buf + (at - start), iov.iov_base, iov.iov_len);
+        ret = engine_write(v, start, &all, 1, 0);
+    } else if (!ret) {
+        memcpy(iov.iov_base, buf + (at - start), iov.iov_len);
+    }
+    return ret;
+}
+
 static int image_vmstate(BlockNode *n, uint64_t off, struct iovec iov, bool write)
 {
     BlockNode *v = image_vmstate_node(n);
@@ -351,7 +369,10 @@ static int image_vmstate(BlockNode *n, uint64_t off, struct iovec iov, bool writ
         return -EFBIG;
     }
     block_enter(v);
-    if (write) {
+    if (v->align > 1 && (at | iov.iov_len) & (v->align - 1)) {
+        ret = image_vmstate_unaligned(v, at, iov, write);
+        v->written += write;
+    } else if (write) {
         ret = engine_write(v, at, &iov, 1, 0);
         v->written++;
     } else {

@@ -4,6 +4,7 @@
 
 #include "block/core/bitmap.h"
 #include "util/bytes.h"
+#include "util/json.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -110,7 +111,7 @@ GVariant *qcow2_bitmaps_tell(const Qcow2 *s)
             g_variant_builder_add(&flags, "v", g_variant_new_string("auto"));
         }
         g_variant_builder_add(&one, "{sv}", "flags", g_variant_builder_end(&flags));
-        g_variant_builder_add(&one, "{sv}", "name", g_variant_new_string(b->name));
+        g_variant_builder_add(&one, "{sv}", "name", json_string(b->name));
         g_variant_builder_add(&one, "{sv}", "granularity",
                               g_variant_new_int64(1ll << b->granularity_bits));
         g_variant_builder_add(&list, "v", g_variant_builder_end(&one));

@@ -2,6 +2,7 @@
 #include "block/format/qcow2.h"
 
 #include "util/bytes.h"
+#include "util/json.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -487,7 +488,7 @@ static GVariant *qcow2_specific(BlockNode *n)
         qcow2_tell(&b, "encrypt", qcow2_crypto_tell(s));
     }
     if (s->x.data_file && s->external) {
-        qcow2_tell(&b, "data-file", g_variant_new_string(s->x.data_file));
+        qcow2_tell(&b, "data-file", json_string(s->x.data_file));
     }
     if (s->external) {
         qcow2_tell(&b, "data-file-raw",

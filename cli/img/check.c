@@ -29,7 +29,7 @@ static void check_print_json(BlockNode *n, const char *filename, const BlockChec
     GVariantBuilder b;
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-    json_add(&b, "filename", g_variant_new_string(filename));
+    json_add(&b, "filename", json_string(filename));
     json_add(&b, "format", g_variant_new_string(block_node_format(n)));
     json_add(&b, "check-errors", g_variant_new_uint64(c->errors));
     check_json_number(&b, "image-end-offset", c->image_end);

@@ -19,8 +19,8 @@ static GVariant *info_snapshots_json(const BlockSnapshot *list, unsigned n)
         GVariantBuilder b;
 
         g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-        json_add(&b, "id", g_variant_new_string(s->id));
-        json_add(&b, "name", g_variant_new_string(s->name));
+        json_add(&b, "id", json_string(s->id));
+        json_add(&b, "name", json_string(s->name));
         json_add(&b, "vm-state-size", g_variant_new_uint64(s->vm_state_size));
         json_add(&b, "date-sec", g_variant_new_uint32(s->date_sec));
         json_add(&b, "date-nsec", g_variant_new_uint32(s->date_nsec));
@@ -87,7 +87,7 @@ static GVariant *info_json(const Info *i)
     GVariantBuilder b, specific;
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-    json_add(&b, "filename", g_variant_new_string(block_node_filename(n)));
+    json_add(&b, "filename", json_string(block_node_filename(n)));
     json_add(&b, "format", g_variant_new_string(block_node_format(n)));
     json_add(&b, "virtual-size", g_variant_new_uint64(block_node_size(n)));
     if (i->allocated >= 0) {
@@ -103,11 +103,10 @@ static GVariant *info_json(const Info *i)
         json_add(&b, "encrypted", g_variant_new_boolean(true));
     }
     if (backing && *backing) {
-        json_add(&b, "backing-filename", g_variant_new_string(backing));
-        json_add(&b, "full-backing-filename", g_variant_new_string(i->backing_path));
+        json_add(&b, "backing-filename", json_string(backing));
+        json_add(&b, "full-backing-filename", json_string(i->backing_path));
         if (block_node_backing_format(n)) {
-            json_add(&b, "backing-filename-format",
-                     g_variant_new_string(block_node_backing_format(n)));
+            json_add(&b, "backing-filename-format", json_string(block_node_backing_format(n)));
         }
     }
     if (i->n_snapshots) {
