@@ -64,7 +64,7 @@ static Machine *bench_build(Bench *b, Device **dev)
         bench_fail("cannot realize the device", err);
     }
     for (unsigned i = 0; i < (*dev)->n_regions; i++) {
-        if ((*dev)->regions[i]) {
+        if ((*dev)->regions[i] && !(*dev)->regions[i]->parent) { /* else its bus has it */
             device_map(*dev, i, machine_memory_root(m), bench_region_addr(*dev, i));
         }
     }

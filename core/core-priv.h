@@ -394,7 +394,7 @@ struct Machine {
     bool map_dirty;
     GPtrArray *regions, *spaces;
     MemRegion *memory_root;
-    AddressSpace *memory;
+    AddressSpace *memory, *no_memory;
     RamBlock *rams;
     uint32_t n_rams;
     GPtrArray *mem_listeners; /* of const MemListener; fixed once CPUs run */

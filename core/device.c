@@ -164,6 +164,12 @@ bool device_realize(Device *dev, GError **err)
     }
     device_make_regions(dev);
     dev->realized = true;
+    for (const DeviceType *t = dev->type; t; t = t->base) {
+        if (t->ready) {
+            t->ready(dev);
+            break;
+        }
+    }
     if (dev->machine->started) {
         device_reset(dev, RESET_COLD);
     }

@@ -332,6 +332,8 @@ struct DeviceType {
     bool user_creatable; /* -device may make one */
     /* Properties are set: claim backends, allocate. Errors: realize fails. LOOP_THREAD, no lock. */
     bool (*start)(Device *dev, GError **err);
+    /* Pins and regions are made as well: connect, become visible. The most derived one alone. */
+    void (*ready)(Device *dev);
     /* The machine goes away, or start of something later failed: release what is not memory. */
     void (*stop)(Device *dev);
     /*

@@ -16,6 +16,7 @@ static void machine_init_memory(Machine *m)
     m->roms = g_array_new(FALSE, FALSE, sizeof(RomBlob));
     m->memory_root = region_new_container(m, "system", 0);
     m->memory = aspace_new(m, "memory", m->memory_root);
+    m->no_memory = aspace_new(m, "no memory", region_new_container(m, "no memory", 0));
 }
 
 Machine *machine_new(GError **err)
@@ -127,6 +128,11 @@ LogSink *machine_log(Machine *m)
 Device *machine_root(Machine *m)
 {
     return m->root;
+}
+
+AddressSpace *machine_no_memory(Machine *m)
+{
+    return m->no_memory;
 }
 
 AddressSpace *machine_memory(Machine *m)

@@ -24,6 +24,8 @@ LogSink *machine_log(Machine *m);
 Device *machine_root(Machine *m);
 /* Memory as CPUs and DMA see it by default; its root container is 2^64 bytes. */
 AddressSpace *machine_memory(Machine *m);
+/* Nothing is in it: what a device reaches that may not do DMA. */
+AddressSpace *machine_no_memory(Machine *m);
 MemRegion *machine_memory_root(Machine *m);
 /* Byte order of devices declared ENDIAN_BOARD. */
 void machine_set_endian(Machine *m, Endian e);

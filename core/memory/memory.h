@@ -116,6 +116,8 @@ void region_set_readonly(MemRegion *r, bool readonly);
 void region_set_romd(MemRegion *r, RamBlock *ram, uint64_t ram_off, bool reads_ram);
 /* Alias: where in its target it begins. */
 void region_set_alias_offset(MemRegion *r, uint64_t off);
+/* Alias: place, beginning in its target and length at once. */
+void region_set_window(MemRegion *r, GuestPhys addr, uint64_t off, uint64_t len);
 const char *region_name(const MemRegion *r);
 uint64_t region_size(const MemRegion *r);
 Device *region_device(const MemRegion *r);

@@ -179,6 +179,21 @@ void region_set_alias_offset(MemRegion *r, uint64_t off)
     map_change_end(r->machine);
 }
 
+void region_set_window(MemRegion *r, GuestPhys addr, uint64_t off, uint64_t len)
+{
+    Wide size = len ? len : wide_all;
+
+    CHECK(r->kind == REGION_ALIAS);
+    map_change_begin(r->machine);
+    if (r->addr != addr || r->target_off != off || r->size != size) {
+        r->addr = addr;
+        r->target_off = off;
+        r->size = size;
+        region_changed(r->machine);
+    }
+    map_change_end(r->machine);
+}
+
 const char *region_name(const MemRegion *r)
 {
     return r->name;

@@ -179,6 +179,20 @@ static void fdt_timer_and_clock(Tree *t, const VirtBoard *b)
     tree_cells(t, "/apb-pclk", "phandle", 1, PHANDLE_CLOCK);
 }
 
+static void fdt_v2m(Tree *t, const VirtBoard *b, const char *gic)
+{
+    const VirtMap *map = &virt_map[VIRT_GIC_V2M];
+    g_autofree char *path = g_strdup_printf("%s/v2m@%" PRIx64, gic, map->base);
+
+    if (b->has_v2m) {
+        tree_node(t, path);
+        tree_str(t, path, "compatible", "arm,gic-v2m-frame");
+        tree_bytes(t, path, "msi-controller", NULL, 0);
+        tree_reg(t, path, map->base, map->size);
+        tree_cells(t, path, "phandle", 1, PHANDLE_V2M);
+    }
+}
+
 static void fdt_gic(Tree *t, const VirtBoard *b)
 {
     const VirtMap *dist = &virt_map[VIRT_GIC_DIST];
@@ -201,6 +215,7 @@ static void fdt_gic(Tree *t, const VirtBoard *b)
         tree_cells(t, path, "interrupts", 3, IRQ_PPI, 9, IRQ_LEVEL);
     }
     tree_cells(t, path, "phandle", 1, PHANDLE_GIC);
+    fdt_v2m(t, b, path);
     tree_cells(t, "/", "interrupt-parent", 1, PHANDLE_GIC);
 }
 
@@ -250,6 +265,77 @@ static void fdt_devices(Tree *t, const VirtBoard *b)
     tree_cells(t, p, "reg", 8, 0, (uint32_t)f->base, 0, (uint32_t)f->size, 0,
                (uint32_t)(f->base + f->size), 0, (uint32_t)f->size);
     tree_cells(t, p, "bank-width", 1, 4);
+}
+
+/* 3 cells of PCI address, 2 of the CPUs' and 2 of size, as "ranges" wants them. */
+static void fdt_pci_range(GArray *a, uint32_t kind, uint64_t bus, uint64_t cpu, uint64_t size)
+{
+    uint32_t cells[] = { kind,          (uint32_t)(bus >> 32),
+                         (uint32_t)bus, (uint32_t)(cpu >> 32),
+                         (uint32_t)cpu, (uint32_t)(size >> 32),
+                         (uint32_t)size };
+
+    g_array_append_vals(a, cells, ARRAY_SIZE(cells));
+}
+
+static void tree_array(Tree *t, const char *path, const char *name, GArray *a)
+{
+    for (unsigned i = 0; i < a->len; i++) {
+        uint32_t *cell = &g_array_index(a, uint32_t, i);
+
+        put_be32((uint8_t *)cell, *cell);
+    }
+    tree_bytes(t, path, name, a->data, (int)(a->len * 4));
+    g_array_set_size(a, 0);
+}
+
+/* Pins of four slots in turn: what holds for all by the swizzle. */
+static void fdt_pci_interrupts(Tree *t, const char *path, GArray *a)
+{
+    uint32_t first = (uint32_t)virt_map[VIRT_PCIE_ECAM].spi;
+
+    for (uint32_t slot = 0; slot < 4; slot++) {
+        for (uint32_t pin = 0; pin < 4; pin++) {
+            uint32_t cells[] = { slot << 11, 0,           0,
+                                 pin + 1,    PHANDLE_GIC, 0,
+                                 0,          IRQ_SPI,     first + (slot + pin) % 4,
+                                 IRQ_LEVEL };
+
+            g_array_append_vals(a, cells, ARRAY_SIZE(cells));
+        }
+    }
+    tree_array(t, path, "interrupt-map", a);
+    tree_cells(t, path, "interrupt-map-mask", 4, 3 << 11, 0, 0, 7);
+    tree_cells(t, path, "#interrupt-cells", 1, 1);
+}
+
+static void fdt_pci(Tree *t, const VirtBoard *b)
+{
+    enum { SPACE_IO = 0x01000000, SPACE_MEM = 0x02000000, SPACE_MEM64 = 0x03000000 };
+    const VirtMap *ecam = virt_ecam(b), *mmio = &virt_map[VIRT_PCIE_MMIO];
+    const VirtMap *pio = &virt_map[VIRT_PCIE_PIO], *high = &virt_map[VIRT_PCIE_MMIO_HIGH];
+    g_autofree char *path = g_strdup_printf("/pcie@%" PRIx64, mmio->base);
+    g_autoptr(GArray) a = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+    tree_node(t, path);
+    tree_str(t, path, "compatible", "pci-host-ecam-generic");
+    tree_str(t, path, "device_type", "pci");
+    tree_cells(t, path, "#address-cells", 1, 3);
+    tree_cells(t, path, "#size-cells", 1, 2);
+    tree_cells(t, path, "linux,pci-domain", 1, 0);
+    tree_cells(t, path, "bus-range", 2, 0, (uint32_t)(ecam->size >> 20) - 1);
+    tree_bytes(t, path, "dma-coherent", NULL, 0);
+    if (b->has_v2m) {
+        tree_cells(t, path, "msi-map", 4, 0, PHANDLE_V2M, 0, 0x10000);
+    }
+    tree_reg(t, path, ecam->base, ecam->size);
+    fdt_pci_range(a, SPACE_IO, 0, pio->base, pio->size);
+    fdt_pci_range(a, SPACE_MEM, mmio->base, mmio->base, mmio->size);
+    if (virt_has_high_mmio(b)) {
+        fdt_pci_range(a, SPACE_MEM64, high->base, high->base, high->size);
+    }
+    tree_array(t, path, "ranges", a);
+    fdt_pci_interrupts(t, path, a);
 }
 
 static void fdt_memory(Tree *t, const VirtBoard *b)
@@ -326,6 +412,7 @@ void *virt_fdt(VirtBoard *b, uint64_t *len, GError **err)
         fdt_timer_and_clock(&t, b);
         fdt_cpus(&t, b);
         fdt_devices(&t, b);
+        fdt_pci(&t, b);
         fdt_memory(&t, b);
         fdt_psci(&t, b);
     }

@@ -27,6 +27,11 @@ typedef enum VirtPlace {
     VIRT_FW_CFG,
     VIRT_GPIO,
     VIRT_VIRTIO,
+    VIRT_PCIE_MMIO,
+    VIRT_PCIE_PIO,
+    VIRT_PCIE_ECAM,
+    VIRT_PCIE_ECAM_HIGH,
+    VIRT_PCIE_MMIO_HIGH,
     VIRT_RAM,
     VIRT_PLACES,
 } VirtPlace;
@@ -53,7 +58,7 @@ typedef struct VirtBoard {
     Machine *machine;
     const BoardConfig *cfg; /* valid during init */
     Device *device;         /* &dev */
-    Device *gic;
+    Device *gic, *pci;
     Device *virtio[VIRT_N_VIRTIO]; /* NULL: free */
     Device *fw_cfg, *gpio, *key;
     GPtrArray *disks;     /* BlockBackends, closed with the machine */
@@ -61,7 +66,8 @@ typedef struct VirtBoard {
     unsigned n_cpus;
     uint64_t ram_bytes;
     bool virtualization; /* CPUs have EL2 */
-    bool highmem;
+    bool highmem, highmem_ecam, highmem_mmio;
+    bool has_v2m;
     bool dtb_randomness;
     bool has_pmu;
     bool has_firmware;
@@ -69,6 +75,11 @@ typedef struct VirtBoard {
     GuestPhys initrd_start, initrd_end; /* equal: none */
     GuestPhys boot_pc;                  /* where CPU 0 begins; 0: in flash */
 } VirtBoard;
+
+/* The PCI Express host bridge, after the GIC. */
+NODISCARD bool virt_make_pci(VirtBoard *b, GError **err);
+const VirtMap *virt_ecam(const VirtBoard *b);
+bool virt_has_high_mmio(const VirtBoard *b);
 
 /* Slots, and what -drive and -device put into them. */
 NODISCARD bool virt_make_plugged(VirtBoard *b, GError **err);

@@ -23,6 +23,11 @@ const VirtMap virt_map[VIRT_PLACES] = {
     [VIRT_FW_CFG] = { 0x09020000, 0x18, -1 },
     [VIRT_GPIO] = { 0x09030000, 0x1000, 7 },
     [VIRT_VIRTIO] = { 0x0a000000, 0x200, 16 },
+    [VIRT_PCIE_MMIO] = { 0x10000000, 0x2eff0000, -1 },
+    [VIRT_PCIE_PIO] = { 0x3eff0000, 0x10000, -1 },
+    [VIRT_PCIE_ECAM] = { 0x3f000000, 16 << 20, 3 },
+    [VIRT_PCIE_ECAM_HIGH] = { 0x4010000000, 256 << 20, 3 },
+    [VIRT_PCIE_MMIO_HIGH] = { 0x8000000000, 512ull << 30, -1 },
     [VIRT_RAM] = { 0x40000000, 0, -1 },
 };
 
@@ -76,6 +81,8 @@ static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
         !options_get_bool(o, "secure", false, &secure, err) ||
         !options_get_bool(o, "mte", false, &mte, err) ||
         !options_get_bool(o, "highmem", true, &b->highmem, err) ||
+        !options_get_bool(o, "highmem-ecam", true, &b->highmem_ecam, err) ||
+        !options_get_bool(o, "highmem-mmio", true, &b->highmem_mmio, err) ||
         !options_get_bool(o, "its", true, &its, err) ||
         !options_get_bool(o, "acpi", true, &acpi, err) ||
         !options_get_bool(o, "dtb-randomness", true, &b->dtb_randomness, err)) {
@@ -294,8 +301,8 @@ static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
     b->disks = g_ptr_array_new();
     return virt_options(b, cfg, err) && virt_sizes(b, cfg, err) && virt_make_ram(b, err) &&
            virt_make_cpus(b, cfg, err) && virt_make_gic(b, err) && virt_make_uart(b, cfg, err) &&
-           virt_make_simple(b, err) && virt_make_fw_cfg(b, err) && virt_make_plugged(b, err) &&
-           virt_make_firmware(b, err) && virt_boot(b, err);
+           virt_make_simple(b, err) && virt_make_pci(b, err) && virt_make_fw_cfg(b, err) &&
+           virt_make_plugged(b, err) && virt_make_firmware(b, err) && virt_boot(b, err);
 }
 
 static const char *const virt_aliases[] = {
@@ -311,6 +318,8 @@ static const BoardProp virt_props[] = {
     { "secure", "bool", "off", "CPUs have EL3; only off is modelled" },
     { "mte", "bool", "off", "memory tagging; only off is modelled" },
     { "highmem", "bool", "on", "room for more than 3 GiB of RAM" },
+    { "highmem-ecam", "bool", "on", "configuration space of 256 PCI buses, above the RAM" },
+    { "highmem-mmio", "bool", "on", "window of 512 GiB for PCI above the RAM" },
     { "its", "bool", "on", "accepted; no ITS is modelled" },
     { "acpi", "string", "auto", "accepted; guests get a device tree" },
     { "dtb-randomness", "bool", "on", "random seeds in the device tree" },
