@@ -50,6 +50,9 @@ BlockBackend *block_open_fd(Machine *m, const char *id, int take_fd, unsigned fl
 void block_close(BlockBackend *b);
 
 const char *block_id(const BlockBackend *b);
+/* Its id is that of the node it was made of (-blockdev), which commands mean by that name: the
+ * drive itself has none for them. */
+bool block_is_nameless(const BlockBackend *b);
 const char *block_path(const BlockBackend *b);
 /* Bytes, a multiple of BLOCK_SECTOR: the rest of a last sector reads as zeros. */
 uint64_t block_size(const BlockBackend *b);

@@ -24,8 +24,7 @@ struct BlkCall {
     Options o;
     BlkFn *fn;
     JobTxn *txn; /* jobs join it; NULL: none */
-    bool held;   /* jobs do not begin: b->job is to be started later */
-    BlockJob *job;
+    bool held;   /* jobs do not begin: whoever made them starts them later */
     GError *err;
 };
 
@@ -65,9 +64,20 @@ bool blk_job_options(BlkCall *b, JobOptions *o, BlockNode *n, GError **err);
 bool blk_sync(BlkCall *b, JobSync *out, GError **err);
 /* Starts it, or keeps it for a transaction. False for NULL. */
 bool blk_start(BlkCall *b, BlockJob *j);
-BlkFn blk_backup, blk_mirror;
-/* The job that blockdev-backup makes, not begun. */
+/* The jobs of blockdev-backup and blockdev-mirror by their arguments, not begun. */
 BlockJob *blk_backup_make(BlkCall *b, BlockNode *n, BlockNode *target, GError **err);
+BlockJob *blk_mirror_make(BlkCall *b, BlockNode *n, BlockNode *target, JobSync sync, bool is_new,
+                          GError **err);
+
+/* ---- Images by file name ---- */
+
+const BlockDriver *blk_format(const char *name, GError **err);
+/* The argument mode: an image is to be made, else one that is there is taken. */
+bool blk_new_image_mode(BlkCall *b, bool *create, GError **err);
+bool blk_image_create(BlockGraph *g, const BlockDriver *format, const char *file, uint64_t size,
+                      const char *backing, const char *backing_format, GError **err);
+BlockNode *blk_open_image(BlockGraph *g, Options *o, const char *file, unsigned flags,
+                          GError **err);
 
 /* ---- Events ---- */
 

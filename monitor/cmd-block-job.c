@@ -22,8 +22,16 @@ bool blk_policy(BlkCall *b, const char *key, JobOnError *out, GError **err)
 
 bool blk_job_options(BlkCall *b, JobOptions *o, BlockNode *n, GError **err)
 {
+    const char *device = blk_str(b, "device"), *speed = blk_str(b, "speed");
+
     *o = (JobOptions){ .id = blk_str(b, "job-id"), .node = n, .speed = blk_num(b, "speed", 0) };
-    o->id = o->id ? o->id : blk_str(b, "device");
+    if (!o->id && !blk_drive(b, device)) {
+        return error_set(err, "An explicit job ID is required");
+    }
+    if (speed && *speed == '-') {
+        return error_set(err, "Parameter 'speed' expects a non-negative value");
+    }
+    o->id = o->id ? o->id : device;
     o->flags |= blk_flag(b, "auto-finalize", true) ? 0 : JOB_MANUAL_FINALIZE;
     o->flags |= blk_flag(b, "auto-dismiss", true) ? 0 : JOB_MANUAL_DISMISS;
     return blk_policy(b, blk_str(b, "on-error") ? "on-error" : "on-source-error",
@@ -36,9 +44,7 @@ bool blk_start(BlkCall *b, BlockJob *j)
     if (j && b->txn) {
         block_txn_add(b->txn, j);
     }
-    if (j && b->held) {
-        b->job = j;
-    } else if (j) {
+    if (j && !b->held) {
         block_job_start(j);
     }
     return j != NULL;
@@ -58,20 +64,39 @@ bool blk_sync(BlkCall *b, JobSync *out, GError **err)
     return error_set(err, "Parameter 'sync' does not accept value '%s'", text ? text : "");
 }
 
-bool blk_mirror(BlkCall *b, GError **err)
+BlockJob *blk_mirror_make(BlkCall *b, BlockNode *n, BlockNode *target, JobSync sync, bool is_new,
+                          GError **err)
 {
-    BlockNode *n = blk_node(b, "device", err);
-    MirrorOptions m = { .granularity = blk_num(b, "granularity", 0) };
+    MirrorOptions m = { .target = target,
+                        .sync = sync,
+                        .granularity = blk_num(b, "granularity", 0),
+                        .target_is_new = is_new };
     const char *mode = blk_str(b, "copy-mode");
     JobOptions o;
 
-    m.target = n ? blk_node(b, "target", err) : NULL;
-    m.replaces = m.target ? blk_node(b, "replaces", err) : NULL;
+    m.replaces = blk_node(b, "replaces", err);
     m.write_blocking = mode && !strcmp(mode, "write-blocking");
-    return m.target && !*err && blk_job_options(b, &o, n, err) && blk_sync(b, &m.sync, err) &&
-           (m.sync <= SYNC_NONE ||
-            error_set(err, "Sync mode '%s' not supported", blk_str(b, "sync"))) &&
-           blk_start(b, job_mirror_new(b->g, &o, &m, err));
+    if (*err || !blk_job_options(b, &o, n, err)) {
+        return NULL;
+    }
+    if (mode && !m.write_blocking && strcmp(mode, "background")) {
+        error_set(err, "Parameter 'copy-mode' does not accept value '%s'", mode);
+        return NULL;
+    }
+    if (m.sync > SYNC_NONE) {
+        error_set(err, "Sync mode '%s' not supported", blk_str(b, "sync"));
+        return NULL;
+    }
+    return job_mirror_new(b->g, &o, &m, err);
+}
+
+static bool blk_mirror(BlkCall *b, GError **err)
+{
+    BlockNode *n = blk_node(b, "device", err), *target = n ? blk_node(b, "target", err) : NULL;
+    JobSync sync;
+
+    return target && blk_sync(b, &sync, err) &&
+           blk_start(b, blk_mirror_make(b, n, target, sync, false, err));
 }
 
 BlockJob *blk_backup_make(BlkCall *b, BlockNode *n, BlockNode *target, GError **err)
@@ -91,20 +116,6 @@ BlockJob *blk_backup_make(BlkCall *b, BlockNode *n, BlockNode *target, GError **
                      : mode && !strcmp(mode, "always") ? BITMAP_ALWAYS
                                                        : BITMAP_ON_SUCCESS;
     return job_backup_new(b->g, &o, &bo, err);
-}
-
-bool blk_backup(BlkCall *b, GError **err)
-{
-    BlockNode *n = blk_node(b, "device", err), *target = n ? blk_node(b, "target", err) : NULL;
-    BlockJob *j;
-
-    if (!target) {
-        return false;
-    }
-    block_node_drain(n); /* the copy is of one moment */
-    j = blk_backup_make(b, n, target, err);
-    block_node_undrain(n);
-    return blk_start(b, j);
 }
 
 /* By node name, or by the file's name in the chain below @top. */
@@ -229,7 +240,6 @@ static bool blk_query_jobs(BlkCall *b, GError **err)
     return true;
 }
 BLK_COMMAND(cmd_blockdev_mirror, blk_mirror)
-BLK_COMMAND(cmd_blockdev_backup, blk_backup)
 BLK_COMMAND(cmd_block_commit, blk_commit)
 BLK_COMMAND(cmd_block_stream, blk_stream)
 BLK_COMMAND(cmd_job_verb, blk_verb)

@@ -175,7 +175,9 @@ bool blk_flag(BlkCall *b, const char *key, bool def)
 
 BlockBackend *blk_drive(BlkCall *b, const char *id)
 {
-    return id ? machine_find_backend(b->c->m, "drive", id) : NULL;
+    BlockBackend *drive = id ? machine_find_backend(b->c->m, "drive", id) : NULL;
+
+    return drive && !block_is_nameless(drive) ? drive : NULL;
 }
 
 BlockNode *blk_node_named(BlkCall *b, const char *name, GError **err)
@@ -185,6 +187,21 @@ BlockNode *blk_node_named(BlkCall *b, const char *name, GError **err)
 
     if (name && !n) {
         error_set(err, "Cannot find device='%s' nor node-name='%s'", name, name);
+    }
+    return n;
+}
+
+BlockNode *blk_device_or_node(BlkCall *b, GError **err)
+{
+    const char *device = blk_str(b, "device"), *name = blk_str(b, "node-name");
+    BlockBackend *drive = blk_drive(b, device);
+    BlockNode *n = drive             ? block_backend_node(drive)
+                   : name && !device ? block_graph_find(b->g, name)
+                                     : NULL;
+
+    if (!n) {
+        error_set(err, "Cannot find device='%s' nor node-name='%s'", device ? device : "",
+                  name ? name : "");
     }
     return n;
 }
@@ -240,7 +257,7 @@ static bool blk_del(BlkCall *b, GError **err)
         return error_set(
             err, block_node_is_held(n) ? "Node %s is in use" : "Block device %s is in use", name);
     }
-    block_node_unref(n);
+    block_node_forget(n);
     return true;
 }
 
@@ -365,29 +382,19 @@ static bool blk_query_block(BlkCall *b, GError **err)
 
 static bool blk_resize(BlkCall *b, GError **err)
 {
-    const char *name = blk_str(b, "node-name");
-    BlockNode *n = blk_node_named(b, name ? name : blk_str(b, "device"), err);
+    BlockNode *n = blk_device_or_node(b, err);
 
-    return n && block_node_resize(n, blk_num(b, "size", 0), true, BLOCK_PREALLOC_OFF, err);
-}
-
-/* The overlay, which is open already without a backing image, comes above the node. */
-static bool blk_snapshot(BlkCall *b, GError **err)
-{
-    BlockNode *n = blk_node(b, "node", err), *overlay = n ? blk_node(b, "overlay", err) : NULL;
-
-    if (!overlay) {
+    if (!n) {
         return false;
     }
-    if (block_node_backing(overlay)) {
-        return error_set(err, "The overlay already has a backing image");
+    if (*blk_str(b, "size") == '-') {
+        return error_set(err, "Parameter 'size' expects a >0 size");
     }
-    return block_node_flush(n) == 0 && block_node_set_backing(overlay, n, err) &&
-           block_node_replace(n, overlay, err);
+    return block_node_resize(n, blk_num(b, "size", 0), true, BLOCK_PREALLOC_OFF, err);
 }
+
 BLK_COMMAND(cmd_blockdev_add, blk_add)
 BLK_COMMAND(cmd_blockdev_del, blk_del)
 BLK_COMMAND(cmd_query_nodes, blk_query_nodes)
 BLK_COMMAND(cmd_query_block, blk_query_block)
 BLK_COMMAND(cmd_block_resize, blk_resize)
-BLK_COMMAND(cmd_blockdev_snapshot, blk_snapshot)

@@ -29,10 +29,13 @@ extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;
 /* cmd-qom.c */
 extern MonFn cmd_qom_list, cmd_qom_get, cmd_device_list_properties, cmd_qom_list_types;
 /* cmd-block.c */
-extern MonFn cmd_blockdev_add, cmd_blockdev_del, cmd_query_nodes, cmd_query_block;
-extern MonFn cmd_block_resize, cmd_blockdev_snapshot, cmd_blockdev_mirror, cmd_blockdev_backup;
-extern MonFn cmd_block_commit, cmd_block_stream, cmd_job_verb, cmd_query_jobs;
-extern MonFn cmd_bitmap_add, cmd_bitmap_change, cmd_bitmap_merge;
+extern MonFn cmd_blockdev_add, cmd_blockdev_del, cmd_query_nodes, cmd_query_block, cmd_block_resize;
+/* cmd-block-txn.c */
+extern MonFn cmd_transaction, cmd_block_action;
+/* cmd-block-bitmap.c, cmd-block-snapshot.c, cmd-block-drive.c */
+extern MonFn cmd_bitmap_hash, cmd_snapshot_delete_internal, cmd_drive_mirror;
+/* cmd-block-job.c */
+extern MonFn cmd_blockdev_mirror, cmd_block_commit, cmd_block_stream, cmd_job_verb, cmd_query_jobs;
 /* cmd-block-export.c */
 extern MonFn cmd_nbd_start, cmd_nbd_stop, cmd_nbd_add, cmd_export_add, cmd_export_del;
 extern MonFn cmd_query_exports, cmd_object_add, cmd_object_del;

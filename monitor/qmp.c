@@ -154,6 +154,10 @@ static bool qmp_arg(const MonArg *arg, json_t *v, MonValue *out, GError **err)
     case MON_ABSENT:
         break; /* of no argument */
     }
+    if (arg->type == MON_ANY && arg->schema && *arg->schema == '[') {
+        ok = json_is_array(v);
+        return ok || error_set(err, "Invalid parameter type for '%s', expected: array", arg->name);
+    }
     return ok || error_set(err, "Invalid parameter type for '%s', expected: %s", arg->name,
                            expected[arg->type]);
 }

@@ -46,7 +46,7 @@ struct BlockBackend {
     BlockHolder *hold; /* moves along when the node is replaced */
     char *id, *path;
     uint64_t size;
-    bool read_only;
+    bool read_only, nameless;
     const void *owner; /* LOOP_THREAD */
     BlockErrorAction on_read, on_write;
     BlockErrorFn *error_fn;
@@ -512,6 +512,8 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
     b->path = g_strdup(block_node_filename(o->node));
     b->size = bits_align_up(block_node_size(o->node), BLOCK_SECTOR);
     b->read_only = block_node_is_read_only(o->node);
+    b->nameless = !strcmp(id, block_node_name(o->node));
+    b->hold->idle = b->nameless; /* until a device claims it */
     if (b->size > block_node_size(o->node) && !block_maps(o->node)) {
         o->node->grows = true; /* writes fill the last sector */
     }
@@ -592,6 +594,11 @@ const char *block_id(const BlockBackend *b)
     return b->id;
 }
 
+bool block_is_nameless(const BlockBackend *b)
+{
+    return b->nameless;
+}
+
 const char *block_path(const BlockBackend *b)
 {
     return b->path;
@@ -617,8 +624,12 @@ bool block_claim(BlockBackend *b, const void *owner, GError **err)
     if (b->owner && b->owner != owner) {
         return error_set(err, "drive '%s' is in use by another device", b->id);
     }
+    if (!b->hold->node) {
+        return error_set(err, "drive '%s' was deleted", b->id);
+    }
     b->owner = owner;
     __atomic_store_n(&b->hold->sole_writer, b->read_only ? NULL : b->id, __ATOMIC_RELEASE);
+    b->hold->idle = false;
     return true;
 }
 
@@ -627,5 +638,6 @@ void block_release(BlockBackend *b, const void *owner)
     if (b->owner == owner) {
         b->owner = NULL;
         __atomic_store_n(&b->hold->sole_writer, NULL, __ATOMIC_RELEASE);
+        b->hold->idle = b->nameless;
     }
 }

@@ -146,6 +146,7 @@ struct BlockDriver {
     /* VM state lies in the map from here on, in guest offsets; 0: none can be kept. */
     uint64_t (*vmstate_base)(BlockNode *n);
     GVariant *(*specific)(BlockNode *n);
+    bool (*keeps_bitmaps)(BlockNode *n); /* may the image hold persistent bitmaps? NULL: no */
 };
 
 extern const BlockDriver *const block_drivers[]; /* block/drivers.list; ends with NULL */

@@ -423,6 +423,11 @@ bool block_node_is_encrypted(const BlockNode *n)
     return n->encrypted;
 }
 
+bool block_node_keeps_bitmaps(BlockNode *n)
+{
+    return n->drv->keeps_bitmaps && n->drv->keeps_bitmaps(n);
+}
+
 GVariant *block_node_specific(BlockNode *n)
 {
     return n->drv->specific ? n->drv->specific(n) : NULL;

@@ -204,6 +204,7 @@ typedef struct BlockHolder {
     struct BlockHolder *next;
     bool fixed;              /* stays with its node */
     const char *sole_writer; /* a device that shares writing with nobody: its name; else NULL */
+    bool idle;               /* for who might come: the node counts as nobody's */
 } BlockHolder;
 
 void block_hold(BlockHolder *h, BlockNode *n);
@@ -214,6 +215,12 @@ bool block_node_is_held(const BlockNode *n);
 const char *block_node_sole_writer(const BlockNode *n);
 /* Nobody but whoever made the node refers to it. */
 bool block_node_is_alone(const BlockNode *n);
+/* Its first parent that has it in @role (NULL: any); NULL. */
+BlockNode *block_node_parent(const BlockNode *n, const char *role);
+/* No holder has it, and no other parent. */
+bool block_node_is_only_below(const BlockNode *n, const BlockNode *parent);
+/* Lets go of a node that is alone, for whoever made it. */
+void block_node_forget(BlockNode *n);
 /* For one request now: waits while the node is drained, since it may be replaced meanwhile. */
 BlockNode *block_holder_node(BlockHolder *h);
 /*
@@ -296,5 +303,6 @@ GVariant *block_node_specific(BlockNode *n);
 uint64_t block_node_cluster_size(const BlockNode *n); /* 0: none */
 bool block_node_is_dirty(const BlockNode *n);         /* was not closed in order */
 bool block_node_is_encrypted(const BlockNode *n);
+bool block_node_keeps_bitmaps(BlockNode *n); /* persistent ones, in the image */
 
 #endif

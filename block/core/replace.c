@@ -33,7 +33,12 @@ void block_let_go(BlockHolder *h)
 
 bool block_node_is_held(const BlockNode *n)
 {
-    return n->holders != NULL;
+    const BlockHolder *h = n->holders;
+
+    while (h && h->idle) {
+        h = h->next;
+    }
+    return h;
 }
 
 const char *block_node_sole_writer(const BlockNode *n)
@@ -50,7 +55,39 @@ const char *block_node_sole_writer(const BlockNode *n)
 
 bool block_node_is_alone(const BlockNode *n)
 {
-    return n->refs == 1 && !n->holders && !n->parents->len;
+    return n->refs == 1 && !block_node_is_held(n) && !n->parents->len;
+}
+
+void block_node_forget(BlockNode *n)
+{
+    CHECK(block_node_is_alone(n));
+    if (n->holders) { /* the one reference is an idle holder's */
+        block_let_go(n->holders);
+    } else {
+        block_node_unref(n);
+    }
+}
+
+BlockNode *block_node_parent(const BlockNode *n, const char *role)
+{
+    for (unsigned i = 0; i < n->parents->len; i++) {
+        BlockNode *p = n->parents->pdata[i];
+
+        if (!role || block_node_child(p, role) == n) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+bool block_node_is_only_below(const BlockNode *n, const BlockNode *parent)
+{
+    for (unsigned i = 0; i < n->parents->len; i++) {
+        if (n->parents->pdata[i] != parent) {
+            return false;
+        }
+    }
+    return !block_node_is_held(n);
 }
 
 BlockNode *block_holder_node(BlockHolder *h)
@@ -123,7 +160,7 @@ bool block_node_replace(BlockNode *from, BlockNode *to, GError **err)
     }
     for (h = from->holders; h; h = next) {
         next = h->next;
-        if (!h->fixed) {
+        if (!h->fixed && !h->idle) {
             holder_unlink(h);
             block_hold(h, to);
             block_node_unref(from);

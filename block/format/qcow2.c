@@ -436,6 +436,13 @@ static void qcow2_reopen_abort(BlockNode *n)
 {
 }
 
+static bool qcow2_keeps_bitmaps(BlockNode *n)
+{
+    const Qcow2 *s = block_priv(n);
+
+    return s->h.version >= 3 && s->writable;
+}
+
 static int qcow2_flush(BlockNode *n)
 {
     Qcow2 *s = block_priv(n);
@@ -512,6 +519,7 @@ const BlockDriver block_qcow2_driver = {
     .probe = qcow2_probe,
     .open = qcow2_open,
     .close = qcow2_close,
+    .keeps_bitmaps = qcow2_keeps_bitmaps,
     .reopen_prepare = qcow2_reopen_prepare,
     .reopen_commit = qcow2_reopen_commit,
     .reopen_abort = qcow2_reopen_abort,

@@ -221,6 +221,17 @@ void block_job_drop(BlockJob *j)
     job_leave(j);
 }
 
+void block_job_abandon(BlockJob *j)
+{
+    if (j->txn) {
+        g_ptr_array_remove(j->txn->jobs, j);
+    }
+    job_set_status(j, JOB_ABORTING);
+    job_clean(j);
+    job_set_status(j, JOB_CONCLUDED);
+    job_leave(j);
+}
+
 /* ---- Transactions ---- */
 
 JobTxn *block_txn_new(void)
@@ -494,7 +505,7 @@ bool block_job_cancel(BlockJob *j, bool force, GError **err)
     j->user_paused = false;
     if (!j->started) {
         j->result = -ECANCELED;
-        block_job_drop(j);
+        block_job_abandon(j);
     } else if (job_is(j, IN(WAITING) | IN(PENDING))) {
         j->result = -ECANCELED;
         job_fail_group(j);

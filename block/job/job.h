@@ -96,6 +96,8 @@ void *block_job_priv(BlockJob *j);
 void block_job_start(BlockJob *j);
 /* A job that was never started. */
 void block_job_drop(BlockJob *j);
+/* The same for one that was made as it should: its status says that it was taken back. */
+void block_job_abandon(BlockJob *j);
 
 /* Transactions: all succeed, or none; join before the start. */
 typedef struct JobTxn JobTxn;
