@@ -3,6 +3,7 @@
 #include "cli/config.h"
 #include "cli/img/img.h"
 #include "cli/nbd.h"
+#include "cli/storage.h"
 #include "cli/system.h"
 #include "monitor/monitor.h"
 #include "util/suggest.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 
 static const char *const main_archs[] = { "aarch64" };
-static const char *const main_tools[] = { "system", "img",       "io",   "nbd",
+static const char *const main_tools[] = { "system", "img",       "io",   "nbd",    "storage",
                                           "manual", "reference", "help", "version" };
 
 static int main_help(void)
@@ -20,12 +21,13 @@ static int main_help(void)
          "       tinamou img COMMAND [OPTIONS]   disk images: create, convert, check, ...\n"
          "       tinamou io [-c COMMAND] [FILE]  single requests on a disk image\n"
          "       tinamou nbd FILE                serve a disk image to NBD clients\n"
+         "       tinamou storage [OPTIONS]       disks, jobs and exports without a guest, by QMP\n"
          "       tinamou version                 show the version\n"
          "       tinamou manual                  the manual page, as troff\n"
          "       tinamou reference               the monitor's commands, as Markdown\n"
          "\n"
-         "Called as qemu-system-aarch64, qemu-img, qemu-io or qemu-nbd it takes that "
-         "program's options.");
+         "Called as qemu-system-aarch64, qemu-img, qemu-io, qemu-nbd or "
+         "qemu-storage-daemon it takes\nthat program's options.");
     return 0;
 }
 
@@ -72,6 +74,9 @@ int main(int argc, char **argv)
     if (!strcmp(name, "qemu-nbd")) {
         return nbd_main(name, argc, argv);
     }
+    if (!strcmp(name, "qemu-storage-daemon")) {
+        return storage_main(name, argc, argv);
+    }
     tool += strspn(tool, "-");
     if (!strcmp(tool, "img")) {
         return img_main("tinamou img", argc - 1, argv + 1);
@@ -81,6 +86,9 @@ int main(int argc, char **argv)
     }
     if (!strcmp(tool, "nbd")) {
         return nbd_main("tinamou nbd", argc - 1, argv + 1);
+    }
+    if (!strcmp(tool, "storage")) {
+        return storage_main("tinamou storage", argc - 1, argv + 1);
     }
     if (!strcmp(tool, "system") && argc == 2) {
         fputs("tinamou: an architecture is missing: tinamou system aarch64 ...\n", stderr);
@@ -97,7 +105,7 @@ int main(int argc, char **argv)
     }
     if (!strcmp(tool, "manual")) {
         return main_print(option_manual()) || main_print(img_manual()) || main_print(io_manual()) ||
-               main_print(nbd_manual());
+               main_print(nbd_manual()) || main_print(storage_manual());
     }
     if (!strcmp(tool, "reference")) {
         return main_print(mon_reference());

@@ -3,10 +3,9 @@
 #include "cli/system.h"
 
 #include "cli/build.h"
+#include "cli/daemon.h"
 #include "core/event/loop.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,64 +51,6 @@ static void system_unwatch_signals(SystemRun *r)
     }
 }
 
-/*
- * The parent of a daemon waits for the child's word: a byte, the exit status. Returns the
- * descriptor to write it to in the child, -1 where there is no parent; does not return in the
- * parent.
- */
-static int system_daemonize(const SystemConfig *c, GError **err)
-{
-    unsigned char status = 1;
-    int fds[2];
-    pid_t pid;
-
-    if (!c->daemonize) {
-        return -1;
-    }
-    if (pipe2(fds, O_CLOEXEC) || (pid = fork()) < 0) {
-        error_set(err, "-daemonize: %s", g_strerror(errno));
-        return -1;
-    }
-    if (pid) {
-        close(fds[1]);
-        _exit(read(fds[0], &status, 1) == 1 ? status : 1);
-    }
-    close(fds[0]);
-    setsid();
-    return fds[1];
-}
-
-static void system_daemon_ready(int fd)
-{
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    unsigned char ok = 0;
-
-    if (fd < 0) {
-        return;
-    }
-    for (int i = 0; i < 3 && null >= 0; i++) {
-        dup2(null, i);
-    }
-    if (null > 2) {
-        close(null);
-    }
-    if (write(fd, &ok, 1) != 1) {
-        _exit(1);
-    }
-    close(fd);
-}
-
-static bool system_write_pid(const char *path, GError **err)
-{
-    g_autofree char *text = g_strdup_printf("%ld\n", (long)getpid());
-
-    if (!path || g_file_set_contents(path, text, -1, err)) {
-        return true;
-    }
-    g_prefix_error(err, "-pidfile %s: ", path);
-    return false;
-}
-
 static void system_notes(const SystemConfig *c, const char *prog)
 {
     for (unsigned i = 0; i < c->notes->len; i++) {
@@ -129,7 +70,7 @@ static bool system_show(const SystemConfig *c, const char *prog, GError **err)
 
 static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError **err)
 {
-    int daemon_fd = system_daemonize(c, err);
+    int daemon_fd = c->daemonize ? daemon_fork(err) : -1;
     const char *dtb;
     bool ok;
 
@@ -143,11 +84,11 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
         *status = 0;
         return true;
     }
-    if (!ok || !build_run(&r->build, err) || !system_write_pid(c->pidfile, err)) {
+    if (!ok || !build_run(&r->build, err) || !daemon_write_pid(c->pidfile, "-pidfile", err)) {
         return false;
     }
     system_watch_signals(r);
-    system_daemon_ready(daemon_fd);
+    daemon_ready(daemon_fd);
     *status = machine_run_main_loop(r->build.m);
     if (c->state_hash) {
         build_state_hash(&r->build);

@@ -108,6 +108,28 @@ void blk_events_on(BlockGraph *g, MonHost *h)
     h->blocks = g;
 }
 
+typedef struct BlkWatch {
+    MonHost *h;
+    BlockGraph *g;
+} BlkWatch;
+
+static void blk_watch(void *arg)
+{
+    const BlkWatch *w = arg;
+
+    blk_events_on(w->g, w->h);
+}
+
+bool mon_watch_disks(MonHost *h, GError **err)
+{
+    BlkWatch w = { h, block_machine_graph(h->machine, err) };
+
+    if (w.g) {
+        ioloop_run(block_graph_loop(w.g), blk_watch, &w);
+    }
+    return w.g != NULL;
+}
+
 static void blk_events_off(void *arg)
 {
     BlockGraph *g = arg;

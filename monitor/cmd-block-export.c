@@ -265,11 +265,11 @@ static bool blk_object_add(BlkCall *b, GError **err)
     g_autoptr(GError) ignored = NULL, more = NULL;
     size_t len;
 
+    if (type && !tls && strcmp(type, "secret")) {
+        return error_set(err, "Parameter 'qom-type' does not accept value '%s'", type);
+    }
     if (missing) {
         return error_set(err, "Parameter '%s' is missing", missing);
-    }
-    if (!tls && strcmp(type, "secret")) {
-        return error_set(err, "Parameter 'qom-type' does not accept value '%s'", type);
     }
     if (!g_ascii_isalpha(*id)) {
         return error_set(err, "Parameter 'id' expects an identifier");

@@ -240,6 +240,24 @@ MonArgType mon_leaf_kind(const MonValue *v, const char *path)
     return kind ? (MonArgType)(kind - 1) : MON_ABSENT;
 }
 
+bool mon_run_options(MonHost *h, const char *command, const Options *o, GError **err)
+{
+    const MonCommand *cmd = mon_find_qmp(h, command);
+    MonCall c = { .host = h, .m = h->machine, .cmd = cmd };
+    bool ok;
+
+    CHECK(cmd && cmd->open_args && !cmd->returns);
+    c.args[0].present = true;
+    c.args[0].leaves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (unsigned i = 0; i < o->n; i++) {
+        g_hash_table_replace(c.args[0].leaves, g_strdup(o->list[i].key),
+                             g_strdup(o->list[i].value));
+    }
+    ok = cmd->qmp(&c, err);
+    g_hash_table_unref(c.args[0].leaves);
+    return ok;
+}
+
 char *mon_hmp_execute(MonHost *h, const char *line, int cpu_index)
 {
     GString *out = g_string_new("");

@@ -9,6 +9,7 @@
 #include "chardev/chardev.h"
 #include "core/machine.h"
 #include "util/error.h"
+#include "util/options.h"
 
 typedef struct Monitor Monitor;
 typedef struct MonHost MonHost;
@@ -51,6 +52,12 @@ void monitor_free(Monitor *mon);
 /* Execute one HMP line, as QMP's human-monitor-command and the debugger's `monitor` do; the
  * caller frees the text. @cpu_index: the CPU of `info registers`, `x`; -1: the first. */
 char *mon_hmp_execute(MonHost *h, const char *line, int cpu_index);
+
+/* A QMP command that takes any arguments (blockdev-add, object-add) with @o for them, as options of
+ * a command line give them. */
+NODISCARD bool mon_run_options(MonHost *h, const char *command, const Options *o, GError **err);
+/* The disks' events go to the monitors from now on, not only after the first command on them. */
+NODISCARD bool mon_watch_disks(MonHost *h, GError **err);
 
 /* Load the state of `-incoming file:PATH` or migrate-incoming, then run unless told not to. */
 NODISCARD bool mon_incoming(MonHost *h, const char *uri, GError **err);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+int daemon_fork(GError **err)
+{
+    unsigned char status = 1;
+    int fds[2];
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) || (pid = fork()) < 0) {
+        error_set(err, "-daemonize: %s", g_strerror(errno));
+        return -1;
+    }
+    if (pid) {
+        close(fds[1]);
+        _exit(read(fds[0], &status, 1) == 1 ? status : 1);
+    }
+    close(fds[0]);
+    setsid();
+    return fds[1];
+}
+
+void daemon_ready(int fd)
+{
+    unsigned char ok = 0;
+    int null;
+
+    if (fd < 0) {
+        return;
+    }
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 3 && null >= 0; i++) {
+        dup2(null, i);
+    }
+    if (null > 2) {
+        close(null);
+    }
+    if (write(fd, &ok, 1) != 1) {
+        _exit(1);
+    }
+    close(fd);
+}
+
+bool daemon_write_pid(const char *path, const char *option, GError **err)
+{
+    g_autofree char *text = g_strdup_printf("%ld\n", (long)getpid());
+
+    if (!path || g_file_set_contents(path, text, -1, err)) {
+        return true;
+    }
+    g_prefix_error(err, "%s %s: ", option, path);
+    return false;
+}
