@@ -56,6 +56,8 @@ bool block_is_nameless(const BlockBackend *b);
 const char *block_path(const BlockBackend *b);
 /* Bytes, a multiple of BLOCK_SECTOR: the rest of a last sector reads as zeros. */
 uint64_t block_size(const BlockBackend *b);
+/* Its node has another size than before. LOOP_THREAD, and no device of it is at work. */
+void block_size_changed(BlockBackend *b);
 bool block_is_read_only(const BlockBackend *b);
 
 /* Errors: another device has it. */

@@ -366,5 +366,9 @@ bool build_run(Build *b, GError **err)
         }
         return true;
     }
+    if (c->loadvm && !mon_loadvm(b->monitors, c->loadvm, err)) {
+        g_prefix_error(err, "-loadvm %s: ", c->loadvm);
+        return false;
+    }
     return c->stopped || machine_resume(b->m, err);
 }

@@ -34,7 +34,7 @@ typedef struct SystemConfig {
     uint64_t ram_bytes; /* 0: the board's default */
 
     char *kernel, *initrd, *append, *dtb, *bios;
-    char *name, *uuid, *rtc, *incoming, *pidfile, *log_file, *log_items, *display;
+    char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display;
 
     GPtrArray *drives, *blockdevs, *devices, *globals, *fw_cfgs;
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces, *nets;

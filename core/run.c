@@ -112,6 +112,7 @@ bool machine_is_running(const Machine *m)
 void machine_set_run_state(Machine *m, RunState s)
 {
     CHECK(s < RUN_STATES && s != RUN_RUNNING && !machine_is_running(m));
+    m->ended |= s == RUN_INTERNAL_ERROR;
     __atomic_store_n(&m->run_state, s, __ATOMIC_RELEASE);
 }
 

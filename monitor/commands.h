@@ -40,6 +40,9 @@ extern MonFn cmd_blockdev_mirror, cmd_block_commit, cmd_block_stream, cmd_job_ve
 extern MonFn cmd_nbd_start, cmd_nbd_stop, cmd_nbd_add, cmd_export_add, cmd_export_del;
 extern MonFn cmd_query_exports, cmd_object_add, cmd_object_del;
 extern MonFn hmp_nbd_start, hmp_nbd_add, hmp_nbd_remove;
+/* cmd-snapshot.c */
+extern MonFn hmp_savevm, hmp_loadvm, hmp_delvm, hmp_info_snapshots;
+extern MonFn cmd_snapshot_save, cmd_snapshot_load, cmd_snapshot_delete;
 /* cmd-log.c */
 extern MonFn hmp_log, hmp_logfile, hmp_trace_event, hmp_gdbserver;
 extern MonFn cmd_trace_event_set_state;

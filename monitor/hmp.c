@@ -15,12 +15,15 @@ struct Hmp {
     bool greeted;
 };
 
-static void hmp_failed(const MonCommand *cmd, const char *message, GString *out)
+static void hmp_failed(const MonCall *c, const char *message, GString *out)
 {
-    size_t len = strcspn(cmd->hmp, "|");
+    size_t len = strcspn(c->cmd->hmp, "|");
 
-    g_string_append_printf(out, "Error: %s\nTry \"help %.*s\" for more information\n", message,
-                           (int)len, cmd->hmp);
+    g_string_append_printf(out, "Error: %s\n", message);
+    if (!c->plain_error) {
+        g_string_append_printf(out, "Try \"help %.*s\" for more information\n", (int)len,
+                               c->cmd->hmp);
+    }
 }
 
 void hmp_execute(MonHost *h, Monitor *mon, const char *line, int *cpu_index, GString *out)
@@ -47,7 +50,7 @@ void hmp_execute(MonHost *h, Monitor *mon, const char *line, int *cpu_index, GSt
                    .text = out,
                    .cpu_index = cpu_index };
     if (!cmd->hmp_fn(&c, &err)) {
-        hmp_failed(cmd, err->message, out);
+        hmp_failed(&c, err->message, out);
         g_error_free(err);
     }
 }

@@ -43,6 +43,7 @@ typedef struct MonCall {
     const char *line;            /* HMP: what stands after the name, no leading blanks */
     GString *text;               /* HMP: the answer */
     const char *error_class;     /* of an error, if not GenericError */
+    bool plain_error;            /* HMP: not followed by where help is */
     int *cpu_index;              /* HMP: the CPU that `cpu` has chosen */
 } MonCall;
 

@@ -61,6 +61,8 @@ NODISCARD bool mon_watch_disks(MonHost *h, GError **err);
 
 /* Load the state of `-incoming file:PATH` or migrate-incoming, then run unless told not to. */
 NODISCARD bool mon_incoming(MonHost *h, const char *uri, GError **err);
+/* Go back to a snapshot of the machine, of all disks: loadvm. */
+NODISCARD bool mon_loadvm(MonHost *h, const char *name, GError **err);
 /* Whether the machine begins to run when an incoming state is there (no -S). */
 void mon_set_autostart(MonHost *h, bool autostart);
 

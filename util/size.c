@@ -117,3 +117,16 @@ char *size_text(uint64_t bytes)
     }
     return g_strdup_printf("%.1f %ciB", v, size_units[u]);
 }
+
+char *size_text_short(uint64_t bytes)
+{
+    static const char *const units[] = { "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei" };
+    double value = (double)bytes;
+    unsigned i = 0;
+
+    while (i + 1 < G_N_ELEMENTS(units) && value >= 1000) {
+        value /= 1024;
+        i++;
+    }
+    return g_strdup_printf("%0.3g %sB", value, units[i]);
+}

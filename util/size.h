@@ -26,4 +26,7 @@ NODISCARD bool bool_parse(const char *text, bool *value, GError **err);
 /* "1.5 GiB"; the caller frees. */
 char *size_text(uint64_t bytes);
 
+/* "1.5 MiB", with three digits, as QEMU's tools write sizes; the caller frees. */
+char *size_text_short(uint64_t bytes);
+
 #endif

@@ -609,6 +609,18 @@ uint64_t block_size(const BlockBackend *b)
     return b->size;
 }
 
+static void backend_size_fiber(void *arg)
+{
+    BlockBackend *b = arg;
+
+    b->size = bits_align_up(block_node_size(b->hold->node), BLOCK_SECTOR);
+}
+
+void block_size_changed(BlockBackend *b)
+{
+    ioloop_run(b->host->loop, backend_size_fiber, b);
+}
+
 bool block_is_read_only(const BlockBackend *b)
 {
     return b->read_only;

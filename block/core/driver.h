@@ -145,6 +145,11 @@ struct BlockDriver {
     bool (*make_empty)(BlockNode *n, GError **err);
     /* VM state lies in the map from here on, in guest offsets; 0: none can be kept. */
     uint64_t (*vmstate_base)(BlockNode *n);
+    int (*vmstate_discard)(BlockNode *n);
+    /* Maps as a snapshot (@id NULL: the disk again) would; nothing is written meanwhile. */
+    bool (*snapshot_peek)(BlockNode *n, const char *id, GError **err);
+    /* Why it has no snapshots after all; NULL: it has. The caller frees. */
+    char *(*snapshot_why_not)(BlockNode *n);
     GVariant *(*specific)(BlockNode *n);
     bool (*keeps_bitmaps)(BlockNode *n); /* may the image hold persistent bitmaps? NULL: no */
 };

@@ -294,6 +294,17 @@ NODISCARD bool block_node_make_empty(BlockNode *n, GError **err);
 /* The machine's state beside a snapshot (qcow2): bytes after the disk. */
 int block_vmstate_write(BlockNode *n, uint64_t off, const void *buf, uint64_t len);
 int block_vmstate_read(BlockNode *n, uint64_t off, void *buf, uint64_t len);
+/* What was written since the last snapshot, or is left of one that was gone to, is not needed. */
+int block_vmstate_discard(BlockNode *n);
+/* Drains the node and lets block_vmstate_read see the state of a snapshot, in this fiber alone,
+ * until block_vmstate_peek_end; the disk is not changed. */
+NODISCARD bool block_vmstate_peek(BlockNode *n, const char *id, GError **err);
+void block_vmstate_peek_end(BlockNode *n);
+/* The node that a snapshot of @n is made in: below filters. NULL: it cannot have any, and *why (to
+ * be freed) says the reason. */
+BlockNode *block_snapshot_node(BlockNode *n, char **why);
+/* As `qemu-img snapshot -l` lists them, with the line of headings. */
+void block_snapshot_text(GString *out, const BlockSnapshot *list, unsigned n);
 
 /*
  * What the format tells of itself (the "format-specific" part of qemu-img info): a dictionary

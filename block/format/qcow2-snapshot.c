@@ -341,6 +341,29 @@ static int qcow2_snapshot_end(Qcow2 *s, int ret)
 
 /* ---- Create ---- */
 
+/* The tables that lead to the machine's state are the snapshot's: what follows copies them. */
+static void qcow2_vmstate_share(Qcow2 *s)
+{
+    uint64_t first = qcow2_vmstate_base(s->node) >> (s->h.cluster_bits + s->l2_bits);
+
+    for (uint64_t i = first; i < s->l1_n; i++) {
+        if (s->l1[i] & QCOW2_COPIED) {
+            s->l1[i] &= ~QCOW2_COPIED;
+            s->l1_dirty[i / 64] = 1;
+            s->l1_any_dirty = true;
+        }
+    }
+}
+
+/* The lock is held. FIBER */
+static int qcow2_vmstate_unmap(Qcow2 *s)
+{
+    uint64_t base = qcow2_vmstate_base(s->node);
+    uint64_t end = (uint64_t)s->l1_n * (s->cluster << s->l2_bits);
+
+    return base && base < end ? qcow2_unmap(s, base, end - base) : 0;
+}
+
 static char *qcow2_snapshot_new_id(const Qcow2 *s)
 {
     uint64_t max = 0;
@@ -382,7 +405,6 @@ bool qcow2_snapshot_create(BlockNode *n, BlockSnapshot *snap, GError **err)
                          .vm_state_size = snap->vm_state_size,
                          .disk_size = s->h.size,
                          .icount = snap->icount };
-    uint64_t base = qcow2_vmstate_base(n);
     unsigned before = s->snapshots_n;
     int ret;
 
@@ -401,8 +423,10 @@ bool qcow2_snapshot_create(BlockNode *n, BlockSnapshot *snap, GError **err)
         sn.id = snap->id && *snap->id ? g_strdup(snap->id) : qcow2_snapshot_new_id(s);
         sn.name = g_strdup(snap->name ? snap->name : "");
         ret = qcow2_snapshot_take(s, &sn);
-        ret =
-            ret ? ret : qcow2_unmap(s, base, (uint64_t)s->l1_n * (s->cluster << s->l2_bits) - base);
+        if (ret == 0) {
+            qcow2_vmstate_share(s);
+            ret = qcow2_vmstate_unmap(s);
+        }
         ret = ret ? ret : qcow2_flush_everything(s);
         ret = qcow2_snapshot_end(s, ret);
         if (ret && s->snapshots_n == before) {
@@ -551,6 +575,7 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *id_or_name, GError **err)
     if (ok) {
         ret = qcow2_snapshot_l1(s, sn, &l1);
         ret = ret ? ret : qcow2_snapshot_switch(s, sn, l1);
+        ret = ret ? ret : qcow2_vmstate_unmap(s); /* the snapshot keeps it */
         ret = qcow2_snapshot_end(s, ret);
         if (ret) {
             qcow2_snapshot_undo(s);
@@ -609,6 +634,67 @@ bool qcow2_make_empty(BlockNode *n, GError **err)
     ret = ret ? ret : qcow2_flush_everything(s);
     fiber_unlock(&s->lock);
     return !ret || block_error(err, n, "cannot free its clusters: %s", strerror(-ret));
+}
+
+/* ---- The machine's state ---- */
+
+/* All tables are written before, and nothing is until the disk's own table is back: no flush can
+ * write the wrong one. */
+bool qcow2_snapshot_peek(BlockNode *n, const char *id, GError **err)
+{
+    Qcow2 *s = block_priv(n);
+    const Qcow2Snapshot *sn;
+    uint64_t *l1 = NULL;
+    int i, ret;
+
+    if (!id) {
+        CHECK(s->peek_l1);
+        g_free(s->l1);
+        s->l1 = g_steal_pointer(&s->peek_l1);
+        s->l1_n = s->peek_l1_n;
+        s->h.size = s->peek_size;
+        return true;
+    }
+    i = qcow2_snapshot_find(s, id);
+    if (i < 0) {
+        return block_error(err, n, "there is no snapshot '%s'", id);
+    }
+    ret = s->writable ? qcow2_flush_everything(s) : 0;
+    sn = &s->snapshots[i];
+    ret = ret ? ret : qcow2_snapshot_l1(s, sn, &l1);
+    if (ret || s->l1_any_dirty || sn->disk_size > BLOCK_SIZE_MAX ||
+        qcow2_l1_entries(s, sn->disk_size) > sn->l1_n) {
+        g_free(l1);
+        return block_error(err, n,
+                           "snapshot '%s': cannot read its L1 table of %" PRIu32 " entries: %s", id,
+                           sn->l1_n, ret ? strerror(-ret) : "too small for the disk's size");
+    }
+    s->peek_l1 = s->l1;
+    s->peek_l1_n = s->l1_n;
+    s->peek_size = s->h.size;
+    s->l1 = l1;
+    s->l1_n = sn->l1_n;
+    s->h.size = sn->disk_size;
+    return true;
+}
+
+int qcow2_vmstate_discard(BlockNode *n)
+{
+    Qcow2 *s = block_priv(n);
+    int ret;
+
+    fiber_lock(&s->lock);
+    ret = qcow2_vmstate_unmap(s);
+    fiber_unlock(&s->lock);
+    return ret;
+}
+
+char *qcow2_snapshot_why_not(BlockNode *n)
+{
+    Qcow2 *s = block_priv(n);
+
+    return s->external ? g_strdup("an image with an external data file has no internal snapshots")
+                       : NULL;
 }
 
 /* ---- Telling ---- */

@@ -548,5 +548,8 @@ const BlockDriver block_qcow2_driver = {
     .snapshot_view = qcow2_snapshot_view,
     .make_empty = qcow2_make_empty,
     .vmstate_base = qcow2_vmstate_base,
+    .vmstate_discard = qcow2_vmstate_discard,
+    .snapshot_peek = qcow2_snapshot_peek,
+    .snapshot_why_not = qcow2_snapshot_why_not,
     .specific = qcow2_specific,
 };

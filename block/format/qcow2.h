@@ -229,6 +229,9 @@ typedef struct Qcow2 {
     Qcow2Snapshot *snapshots;
     unsigned snapshots_n;
     uint64_t snapshots_len; /* of the table, bytes */
+    uint64_t *peek_l1;      /* the disk's own table while a snapshot is mapped; NULL: it is not */
+    uint32_t peek_l1_n;
+    uint64_t peek_size;
     Qcow2Bitmap *bitmaps;
     unsigned bitmaps_n;
     bool bitmaps_live; /* the node has them */
@@ -409,5 +412,8 @@ bool qcow2_snapshot_view(BlockNode *n, const char *id_or_name, GError **err);
 bool qcow2_make_empty(BlockNode *n, GError **err);
 bool qcow2_snapshot_delete(BlockNode *n, const char *id_or_name, GError **err);
 uint64_t qcow2_vmstate_base(BlockNode *n);
+int qcow2_vmstate_discard(BlockNode *n);
+bool qcow2_snapshot_peek(BlockNode *n, const char *id, GError **err);
+char *qcow2_snapshot_why_not(BlockNode *n);
 
 #endif

@@ -144,15 +144,7 @@ void img_progress_end(ImgProgress *p)
 
 char *img_size_text(uint64_t bytes)
 {
-    static const char *const units[] = { "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei" };
-    double value = (double)bytes;
-    unsigned i = 0;
-
-    while (i + 1 < G_N_ELEMENTS(units) && value >= 1000) {
-        value /= 1024;
-        i++;
-    }
-    return g_strdup_printf("%0.3g %sB", value, units[i]);
+    return size_text_short(bytes);
 }
 
 char *img_size_long(double bytes)

@@ -2,38 +2,14 @@
 /* `tinamou img snapshot`: internal snapshots. */
 #include "cli/img/img-priv.h"
 
-#include <inttypes.h>
 #include <string.h>
-#include <time.h>
-
-static void img_print_snapshot(FILE *out, const BlockSnapshot *s)
-{
-    g_autofree char *size = img_size_text(s->vm_state_size);
-    g_autofree char *icount = NULL;
-    uint64_t ms = s->vm_clock_ns / 1000000, sec = ms / 1000;
-    time_t when = (time_t)s->date_sec;
-    char date[32] = "", clock[48];
-    struct tm tm;
-
-    if (localtime_r(&when, &tm)) {
-        strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-    }
-    g_snprintf(clock, sizeof(clock), "%02" PRIu64 ":%02u:%02u.%03u", sec / 3600,
-               (unsigned)(sec / 60 % 60), (unsigned)(sec % 60), (unsigned)(ms % 1000));
-    if (s->icount != UINT64_MAX) {
-        icount = g_strdup_printf("%" PRIu64, s->icount);
-    }
-    fprintf(out, "%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, size, date, clock,
-            icount ? icount : "");
-}
 
 void img_print_snapshots(FILE *out, const BlockSnapshot *list, unsigned n)
 {
-    fprintf(out, "%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK",
-            "ICOUNT");
-    for (unsigned i = 0; i < n; i++) {
-        img_print_snapshot(out, &list[i]);
-    }
+    g_autoptr(GString) text = g_string_new("");
+
+    block_snapshot_text(text, list, n);
+    fputs(text->str, out);
 }
 
 static int snapshot_list(BlockNode *n)

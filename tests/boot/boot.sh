@@ -162,6 +162,48 @@ migrate)
         --send 'poweroff -f' --wait -- \
         "$tinamou" system aarch64 -M virt -cpu max -smp 2 "${linux[@]}" -append console=ttyAMA0 \
         -incoming "file:$state" ;;
+savevm)
+    # Memory, a disk and the machine's time go back together; also in a new process. ROUNDS: more.
+    fetch
+    disk=$BUILD/guest/savevm.qcow2
+    monitor() {
+        printf '%s\n' --raw '\x01c' --expect '(qemu) ' "$@" --expect '(qemu) ' --raw '\x01c'
+    }
+    check() {
+        "$tinamou" img check -q "$disk"
+        ! command -v qemu-img >/dev/null || qemu-img check -q "$disk"
+    }
+    for ((round = 0; round < ${ROUNDS:-1}; round++)); do
+        for smp in 1 4; do
+            for gic in 2 3; do
+                echo "== -smp $smp, gic-version=$gic"
+                rm -f "$disk"
+                "$tinamou" img create -q -f qcow2 "$disk" 256M
+                machine=("$tinamou" system aarch64 -M virt,gic-version=$gic -cpu max -smp $smp
+                    "${linux[@]}" -m 256 -append console=ttyAMA0
+                    -drive "if=none,id=d0,file=$disk" -device virtio-blk-device,drive=d0)
+                mapfile -t save < <(monitor --send 'savevm one' --expect '(qemu) ' \
+                    --send 'info snapshots' --expect ' one ')
+                mapfile -t load < <(monitor --send 'loadvm one' --expect '(qemu) ' \
+                    --send 'info status' --expect 'VM status: running')
+                read_back='echo got-$X; dd if=/dev/vda bs=16 count=1 iflag=direct 2>/dev/null'
+                expect --timeout 60 "${panic[@]}" --fail-on 'Error:' --expect 'tinamou# ' \
+                    --send 'echo first-content | dd of=/dev/vda conv=fsync 2>/dev/null' \
+                    --send 'X=alpha; echo re""ady' --expect ready "${save[@]}" \
+                    --send 'echo other-stuff-x | dd of=/dev/vda conv=fsync 2>/dev/null' \
+                    --send 'X=beta; echo re""ady-$X' --expect ready-beta "${load[@]}" \
+                    --send "$read_back" --expect got-alpha --expect first-content \
+                    --raw '\x01c' --expect '(qemu) ' --send quit --wait -- "${machine[@]}"
+                check
+                expect --timeout 60 "${panic[@]}" --send "$read_back" --expect got-alpha \
+                    --expect first-content --send 'poweroff -f' --wait -- \
+                    "${machine[@]}" -loadvm one
+                check
+                "$tinamou" img snapshot -d one "$disk"
+                check
+            done
+        done
+    done ;;
 *)
     echo "boot.sh: no test is called '$name'" >&2
     exit 2 ;;
