@@ -102,6 +102,11 @@ void block_on_error(BlockBackend *b, BlockErrorAction on_read, BlockErrorAction 
 /* All of LOOP_THREAD. Held requests begin again (the machine goes on), or end with their error. */
 void block_retry(BlockBackend *b);
 void block_end_held(BlockBackend *b);
+/* A device that can be reset meanwhile says which requests it still wants, and begins them again by
+ * itself, in its own lock (block_retry leaves its drive alone); others end with their error. */
+typedef bool BlockWantedFn(void *opaque);
+void block_set_wanted(BlockBackend *b, BlockWantedFn *fn);
+void block_retry_wanted(BlockBackend *b);
 unsigned block_held(const BlockBackend *b);
 
 #endif

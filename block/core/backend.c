@@ -51,6 +51,7 @@ struct BlockBackend {
     BlockErrorAction on_read, on_write;
     BlockErrorFn *error_fn;
     void *error_opaque;
+    BlockWantedFn *wanted;
     BlockRequests held; /* LOOP_THREAD: wait for block_retry after an error */
     Mutex lock;
     Cond idle;
@@ -369,13 +370,35 @@ static BlockRequest *backend_take_held(BlockBackend *b)
     return r;
 }
 
-void block_retry(BlockBackend *b)
+static void backend_retry(BlockBackend *b, BlockWantedFn *wanted)
 {
     for (BlockRequest *r = backend_take_held(b), *next; r; r = next) {
         next = r->next;
-        r->result = 0;
-        backend_start(r);
+        if (!wanted || wanted(r->opaque)) {
+            r->result = 0;
+            backend_start(r);
+        } else {
+            r->done(r->opaque, r->result);
+            g_free(r);
+        }
     }
+}
+
+void block_retry(BlockBackend *b)
+{
+    if (!b->wanted) {
+        backend_retry(b, NULL);
+    }
+}
+
+void block_set_wanted(BlockBackend *b, BlockWantedFn *fn)
+{
+    b->wanted = fn;
+}
+
+void block_retry_wanted(BlockBackend *b)
+{
+    backend_retry(b, b->wanted);
 }
 
 void block_end_held(BlockBackend *b)

@@ -7,6 +7,8 @@
 #include "hw/virtio/virtqueue.h"
 #include "util/bytes.h"
 
+#include <inttypes.h>
+
 enum {
     BLK_T_IN = 0,
     BLK_T_OUT = 1,
@@ -31,6 +33,7 @@ enum { BLK_HEADER = 16, BLK_RANGE = 16, BLK_ID_BYTES = 20, BLK_CONFIG_BYTES = 60
 #define BLK_F_WRITE_ZEROES BIT(14)
 
 enum { BLK_DISCARD_SECTORS_MAX = 0x3fffff };
+enum { BLK_HELD = 4, BLK_HELD_MAX = BLK_HELD * VIRTIO_QUEUE_SIZE_MAX };
 
 typedef struct VirtioBlk {
     VirtioDevice v;
@@ -39,6 +42,11 @@ typedef struct VirtioBlk {
     uint16_t queue_size;
     bool discard, write_zeroes;
     uint8_t writeback; /* the cache the driver has asked for */
+    /* Requests that a disk's error held when the state was saved, to begin again when the machine
+     * does: queue and head of each, 16 bits each. */
+    uint8_t *held;
+    uint32_t held_len;
+    bool holding; /* what ends now goes there */
 } VirtioBlk;
 
 typedef struct BlkRequest {
@@ -48,6 +56,30 @@ typedef struct BlkRequest {
     uint32_t data_bytes; /* that a read has put into guest memory */
     bool flushing;       /* the write is done; its flush is on the way */
 } BlkRequest;
+
+/* ---- Requests that an error holds ---- */
+
+static void vblk_hold(VirtioBlk *s, BlkRequest *r)
+{
+    uint32_t n = s->held_len;
+
+    if (n + BLK_HELD <= BLK_HELD_MAX) {
+        s->held = g_realloc(s->held, BLK_HELD_MAX);
+        put_le16(s->held + n, r->e->queue);
+        put_le16(s->held + n + 2, r->e->head);
+        s->held_len = n + BLK_HELD;
+    }
+    virtq_drop(r->e);
+    g_free(r);
+}
+
+/* A reset makes nothing of them. */
+static bool vblk_is_wanted(void *opaque)
+{
+    BlkRequest *r = opaque;
+
+    return r->e->lifetime == r->s->v.lifetime;
+}
 
 /* ---- Ends ---- */
 
@@ -70,6 +102,10 @@ static void vblk_done(void *opaque, int result)
     BlkRequest *r = opaque;
     VirtioBlk *s = r->s;
 
+    if (s->holding && vblk_is_wanted(r)) {
+        vblk_hold(s, r);
+        return;
+    }
     if (!result && r->type == BLK_T_OUT && !s->writeback && !r->flushing) {
         r->flushing = true;
         block_flush(s->drive, vblk_done, r);
@@ -249,12 +285,57 @@ static void vblk_status_changed(VirtioDevice *v)
 
 static void vblk_reset(VirtioDevice *v)
 {
-    block_wait(device_as(&v->dev, VirtioBlk)->drive);
+    VirtioBlk *s = device_as(&v->dev, VirtioBlk);
+
+    s->held_len = 0;
+    block_wait(s->drive);
 }
 
 static void vblk_drain(VirtioDevice *v)
 {
     block_drain(device_as(&v->dev, VirtioBlk)->drive);
+}
+
+/* What is held becomes part of the state. Of this machine too: it begins again in one way. */
+static void vblk_saving(Device *dev)
+{
+    VirtioBlk *s = device_as(dev, VirtioBlk);
+
+    virtio_drain(&s->v);
+    s->v.draining = s->holding = true;
+    block_end_held(s->drive);
+    s->v.draining = s->holding = false;
+}
+
+static bool vblk_loaded(Device *dev, GError **err)
+{
+    VirtioBlk *s = device_as(dev, VirtioBlk);
+
+    return s->held_len % BLK_HELD == 0 ||
+           error_set(err, "field 'held' has %" PRIu32 " bytes, which is no multiple of %d",
+                     s->held_len, BLK_HELD);
+}
+
+static void vblk_go_on(VirtioBlk *s)
+{
+    g_autofree uint8_t *held = NULL;
+    uint32_t len;
+
+    virtio_enter(&s->v);
+    s->v.draining = true; /* what ends here does so in this lock */
+    block_retry_wanted(s->drive);
+    s->v.draining = false;
+    held = g_memdup2(s->held, s->held_len);
+    len = s->held_len;
+    s->held_len = 0;
+    for (uint32_t at = 0; at < len; at += BLK_HELD) {
+        VirtElem *e = virtq_again(&s->v, get_le16(held + at), get_le16(held + at + 2));
+
+        if (e) {
+            vblk_request(s, e);
+        }
+    }
+    virtio_leave(&s->v);
 }
 
 /* Once the machine has stopped nothing is under way: what ends here still interrupts. */
@@ -264,6 +345,8 @@ static void vblk_machine_event(void *opaque, const MachineEvent *event)
 
     if (event->kind == EVENT_STOP) {
         block_drain(s->drive);
+    } else if (event->kind == EVENT_RESUME) {
+        vblk_go_on(s);
     }
 }
 
@@ -299,6 +382,7 @@ static bool vblk_start(Device *dev, GError **err)
         block_release(s->drive, dev);
         return false;
     }
+    block_set_wanted(s->drive, vblk_is_wanted);
     machine_listen(dev->machine, vblk_machine_event, s);
     return true;
 }
@@ -312,6 +396,8 @@ static void vblk_stop(Device *dev)
         s->v.lifetime++; /* what ends now is dropped */
         s->v.draining = true;
         block_drain(s->drive);
+        block_end_held(s->drive);
+        block_set_wanted(s->drive, NULL);
         block_release(s->drive, dev);
     }
 }
@@ -325,6 +411,8 @@ static const Field vblk_fields[] = {
     { "write-zeroes", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBlk, write_zeroes, 1), .def = true,
       .doc = "offer the writing of zeros" },
     STATE_U8(VirtioBlk, writeback, .def = 1, .max = 1),
+    STATE_BYTES(VirtioBlk, held, held_len, BLK_HELD_MAX),
+    SCRATCH(VirtioBlk, holding),
 };
 
 const DeviceType device_virtio_blk = {
@@ -336,5 +424,7 @@ const DeviceType device_virtio_blk = {
     .user_creatable = true,
     .start = vblk_start,
     .stop = vblk_stop,
+    .saving = vblk_saving,
+    .loaded = vblk_loaded,
     .extra = &vblk_type,
 };

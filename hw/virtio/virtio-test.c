@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A driver of split rings against the transport, the disk and the source of randomness. */
 #include "block/block.h"
+#include "block/core/node.h"
 #include "core/bench.h"
 #include "core/device.h"
 #include "core/event/loop.h"
@@ -32,7 +33,37 @@ typedef struct Host {
     int disk;
     BlockBackend *open[200];
     unsigned n_open;
+    const char *broken; /* how the disk's file fails; NULL: it does not */
+    bool once;          /* it fails only once */
+    bool holds;         /* what fails is held */
 } Host;
+
+/* Through blkdebug: the bench's machines are of one process, which locks of files do not mind. */
+static BlockBackend *vt_open(Machine *m, const Host *host, GError **err)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", host->disk);
+    Options o = { 0 };
+    BlockBackend *b;
+
+    if (!host->holds) {
+        return block_open_fd(m, "d0", dup(host->disk), 0, err);
+    }
+    options_add(&o, "driver", "blkdebug");
+    options_add(&o, "file.driver", "file");
+    options_add(&o, "file.filename", path);
+    options_add(&o, "file.locking", "off");
+    if (host->broken) {
+        options_add(&o, "inject-error.0.event", host->broken);
+        options_add(&o, "inject-error.0.errno", "28");
+        options_add(&o, "inject-error.0.once", host->once ? "on" : "off");
+    }
+    b = block_open_options(m, "d0", &o, BLOCK_OPEN_WRITE, err);
+    options_deinit(&o);
+    if (b) {
+        block_on_error(b, BLOCK_ERROR_STOP, BLOCK_ERROR_STOP, NULL, NULL);
+    }
+    return b;
+}
 
 static void vt_plug(Device *dev, void *arg)
 {
@@ -44,7 +75,7 @@ static void vt_plug(Device *dev, void *arg)
     CHECK(device_realize(bus, &err));
     device_map(bus, 0, machine_memory_root(dev->machine), MMIO);
     if (host->disk >= 0) {
-        BlockBackend *b = block_open_fd(dev->machine, "d0", dup(host->disk), 0, &err);
+        BlockBackend *b = vt_open(dev->machine, host, &err);
 
         CHECK(b && host->n_open < ARRAY_SIZE(host->open));
         host->open[host->n_open++] = b;
@@ -102,6 +133,20 @@ static void vt_kick(Bench *b, unsigned head)
         loop_iterate(bench_machine(b), true);
     }
     bench_run_loop(b);
+}
+
+/* The machine runs, for what is held; and stops. */
+static void vt_resume(Bench *b)
+{
+    Machine *m = bench_machine(b);
+    BlockBackend *disk = machine_find_backend(m, "drive", "d0");
+    g_autoptr(GError) err = NULL;
+
+    CHECK(machine_resume(m, &err));
+    while (block_in_flight(disk)) {
+        loop_iterate(m, true);
+    }
+    machine_pause(m, RUN_PAUSED);
 }
 
 static void vt_drive(Bench *b, const Host *host)
@@ -314,4 +359,81 @@ TEST(virtio, blk_legacy)
 TEST(virtio, blk_modern)
 {
     vt_blk(true);
+}
+
+/* A request that an error holds is in the state: it goes on in another machine, whose disk works.
+ */
+static void vt_blk_held(bool modern, bool write)
+{
+    Host host = { .modern = modern, .disk = memfd_create("disk", MFD_CLOEXEC), .holds = true };
+    uint8_t sector[1024];
+    Bench *b;
+
+    EXPECT(ftruncate(host.disk, 64 << 10) == 0);
+    memset(sector, 0x5a, sizeof(sector));
+    EXPECT(pwrite(host.disk, sector, sizeof(sector), 512) == sizeof(sector));
+    host.broken = write ? "pwritev" : "preadv";
+    b = vt_bench(&device_virtio_blk, NULL, &host);
+    vt_poke(b, DATA + 0x1000, 8, 0x1122334455667788);
+    EXPECT_EQ(vt_blk_request(b, write, 1, 512, !write), 0xff);
+    EXPECT_EQ(vt_peek(b, USED + 2, 2), 0);
+    bench_run_loop(b); /* saved and loaded as it waits */
+    EXPECT_EQ(vt_peek(b, USED + 2, 2), 0);
+    host.broken = NULL;
+    bench_run_loop(b);
+    vt_resume(b);
+    EXPECT_EQ(vt_peek(b, DATA + 16, 1), 0);
+    EXPECT_EQ(vt_peek(b, USED + 2, 2), 1);
+    EXPECT_EQ(vt_peek(b, USED + 8, 4), write ? 1 : 513);
+    if (write) {
+        EXPECT(pread(host.disk, sector, 512, 512) == 512);
+        EXPECT_EQ(get_le64(sector), 0x1122334455667788);
+    } else {
+        EXPECT_EQ(vt_peek(b, DATA + 0x1000, 8), 0x5a5a5a5a5a5a5a5aull);
+    }
+    bench_run_loop(b);
+    vt_resume(b); /* once */
+    EXPECT_EQ(vt_peek(b, USED + 2, 2), 1);
+    vt_end(b, &host);
+}
+
+TEST(virtio, blk_held_read)
+{
+    vt_blk_held(true, false);
+}
+
+TEST(virtio, blk_held_write)
+{
+    vt_blk_held(false, true);
+}
+
+/* A reset of the device forgets them. */
+TEST(virtio, blk_held_reset)
+{
+    Host host = { .modern = true, .disk = memfd_create("disk", MFD_CLOEXEC), .holds = true };
+    Bench *b;
+
+    EXPECT(ftruncate(host.disk, 64 << 10) == 0);
+    for (int saved = 0; saved < 2; saved++) {
+        host.n_open = 0;
+        host.broken = "preadv";
+        host.once = !saved;
+        b = vt_bench(&device_virtio_blk, NULL, &host);
+        if (!saved) {
+            bench_no_reload(b);
+        }
+        vt_poke(b, DATA + 0x1000, 8, 0x1122334455667788);
+        EXPECT_EQ(vt_blk_request(b, 0, 1, 512, true), 0xff);
+        vt_out(b, 0x70, 0);
+        host.broken = NULL;
+        bench_run_loop(b);
+        vt_resume(b);
+        EXPECT_EQ(vt_peek(b, DATA + 0x1000, 8), 0x1122334455667788);
+        EXPECT_EQ(vt_peek(b, DATA + 16, 1), 0xff);
+        bench_end(b);
+        for (unsigned i = 0; i < host.n_open; i++) {
+            block_close(host.open[i]);
+        }
+    }
+    close(host.disk);
 }

@@ -210,6 +210,11 @@ VirtElem *virtq_pop(VirtioDevice *v, unsigned q)
     return e;
 }
 
+VirtElem *virtq_again(VirtioDevice *v, unsigned q, uint16_t head)
+{
+    return virtq_usable(v, q) ? virtq_elem(v, q, head) : NULL;
+}
+
 void virtq_unpop(VirtioDevice *v, VirtElem *take_e)
 {
     v->vq[take_e->queue].last_avail--;

@@ -36,6 +36,9 @@ void virtq_push(VirtioDevice *v, VirtElem *take_e, uint32_t written);
 void virtq_drop(VirtElem *take_e);
 /* Undo the last pop. */
 void virtq_unpop(VirtioDevice *v, VirtElem *take_e);
+/* The buffer of head @head once more, which a saved state says is not given back yet; NULL: it does
+ * not hold together. */
+VirtElem *virtq_again(VirtioDevice *v, unsigned q, uint16_t head);
 /* Interrupt the driver if it wants to hear of what was pushed. */
 void virtq_notify(VirtioDevice *v, unsigned q);
 
