@@ -363,10 +363,10 @@ bool block_luks_amend(BlockLuks *l, const BlockLuksIo *io, BlockGraph *g, Option
         return false;
     }
     if (!state) {
-        return error_set(err, "Parameter '%sstate' is missing", prefix);
+        return error_set(err, "Parameter 'state' is missing");
     }
     if (strcmp(state, "active") && strcmp(state, "inactive")) {
-        return error_set(err, "Parameter '%sstate' does not accept value '%s'", prefix, state);
+        return error_set(err, "Parameter 'state' does not accept value '%s'", state);
     }
     if (slot && !g_ascii_string_to_unsigned(slot, 10, 0, LUKS_N_SLOTS - 1, &a.slot, NULL)) {
         return error_set(err, "Invalid keyslot %s specified, must be between 0 and %d", slot,

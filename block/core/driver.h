@@ -79,6 +79,8 @@ struct BlockDriver {
     bool backing;                      /* has backing images */
     bool grows;                        /* writes beyond the end extend it (files) */
     bool host_block;                   /* a host's device */
+    bool
+        zero_holes; /* what is not mapped is zeros by the format's own word, not for want of more */
 
     /* How sure, 0 to 100, that this is the format, from the first @len (512 to 64 KiB) bytes.
      * Does not yield. */

@@ -109,8 +109,7 @@ const uint8_t *block_secret_find(BlockGraph *g, const char *id, size_t *len, GEr
     const Secret *s = g_hash_table_lookup(secret_table(g), id);
 
     if (!s) {
-        error_set(err, "there is no secret '%s': give one by --object secret,id=%s,file=PATH", id,
-                  id);
+        error_set(err, "No secret with id '%s'", id);
         return NULL;
     }
     *len = s->len;

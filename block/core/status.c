@@ -39,6 +39,7 @@ static int status_mapped(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *
     switch (x.kind) {
     case EXTENT_HOLE:
         out->bits = n->backing ? 0 : BLOCK_STATUS_ZERO;
+        out->bits |= n->drv->zero_holes ? BLOCK_STATUS_ALLOCATED : 0;
         break;
     case EXTENT_ZERO:
         out->bits = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED;

@@ -148,6 +148,29 @@ static bool qcow2_upgrade(Qcow2 *s, GError **err)
 
 /* ---- All ---- */
 
+const BlockOption qcow2_amend_options[] = {
+    { "encrypt.keyslot", BLOCK_OPT_NUMBER, "Select a single keyslot to modify explicitly" },
+    { "encrypt.new-secret", BLOCK_OPT_STR,
+      "New secret to set in the matching keyslots. Empty string to erase" },
+    { "encrypt.old-secret", BLOCK_OPT_STR, "Select all keyslots that match this password" },
+    { "encrypt.state", BLOCK_OPT_STR, "Select new state of affected keyslots (active/inactive)" },
+    { NULL },
+};
+
+static bool qcow2_amend_keys(Qcow2 *s, Options *o, bool force, GError **err)
+{
+    static const char *const keys[] = { "encrypt.keyslot", "encrypt.new-secret",
+                                        "encrypt.old-secret", "encrypt.state",
+                                        "encrypt.iter-time" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (options_get(o, keys[i])) {
+            return qcow2_crypto_amend(s, o, force, err);
+        }
+    }
+    return true;
+}
+
 static bool qcow2_amend_lazy(Qcow2 *s, bool lazy, GError **err)
 {
     int ret = 0;
@@ -234,6 +257,9 @@ bool qcow2_amend(BlockNode *n, Options *o, bool force, BlockCheck *progress, GEr
         !options_get_bool(o, "data_file_raw", s->h.autoclear & QCOW2_AUTOCLEAR_RAW, &raw, err) ||
         !options_get_number(o, "refcount_bits", 1u << s->h.refcount_order, &bits, err) ||
         !options_get_size(o, "size", s->h.size, &size, err)) {
+        return false;
+    }
+    if (!qcow2_amend_keys(s, o, force, err)) {
         return false;
     }
     if (version > s->h.version && !qcow2_upgrade(s, err)) {

@@ -27,10 +27,15 @@ static int qcow2_luks_write(void *opaque, uint64_t off, const void *buf, uint64_
 {
     const Qcow2Luks *l = opaque;
 
+    int ret;
+
     if (off > l->len || len > l->len - off) {
         return -ENOSPC;
     }
-    return block_node_write(l->file, l->off + off, buf, len, 0);
+    ret = block_node_write(l->file, l->off + off, buf, len, 0);
+
+    /* The header that makes a slot active, or wipes one, comes after what it tells of. */
+    return ret < 0 ? ret : block_node_flush(l->file);
 }
 
 static BlockLuksIo qcow2_luks_io(Qcow2Luks *l, const char *name)
@@ -178,4 +183,18 @@ bool qcow2_crypto_create(BlockGraph *g, BlockNode *file, const char *name, uint6
 
     block_luks_params_clear(&p);
     return ok;
+}
+
+bool qcow2_crypto_amend(Qcow2 *s, Options *o, bool force, GError **err)
+{
+    BlockLuksIo io;
+
+    if (!s->h.crypt) {
+        return error_set(err, "Can't amend encryption options - encryption not present");
+    }
+    if (!s->luks) {
+        return error_set(err, "Only LUKS encryption options can be amended");
+    }
+    io = qcow2_luks_io(&s->luks_at, block_node_filename(s->node));
+    return block_luks_amend(s->luks, &io, block_node_graph(s->node), o, "encrypt.", force, err);
 }

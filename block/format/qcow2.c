@@ -515,6 +515,7 @@ const BlockDriver block_qcow2_driver = {
     .size = sizeof(Qcow2),
     .options = qcow2_options,
     .create_options = qcow2_create_options,
+    .amend_options = qcow2_amend_options,
     .backing = true,
     .probe = qcow2_probe,
     .open = qcow2_open,

@@ -381,6 +381,9 @@ NODISCARD bool qcow2_crypto_create(BlockGraph *g, BlockNode *file, const char *n
 /* ---- qcow2-create.c, -resize.c, -check.c, -snapshot.c, -bitmap.c, -amend.c ---- */
 
 extern const BlockOption qcow2_create_options[];
+extern const BlockOption qcow2_amend_options[];
+/* Key slots of LUKS: encrypt.state and what goes with it. */
+NODISCARD bool qcow2_crypto_amend(Qcow2 *s, Options *o, bool force, GError **err);
 bool qcow2_create(BlockGraph *g, const char *filename, BlockNode *file, uint64_t size, Options *o,
                   GError **err);
 bool qcow2_measure(Options *create, BlockNode *from, uint64_t size, BlockMeasure *out,

@@ -447,6 +447,7 @@ static const BlockOption vdi_create_options[] = {
 
 const BlockDriver block_vdi_driver = {
     .name = "vdi",
+    .zero_holes = true,
     .doc = "VirtualBox's disk image",
     .kind = BLOCK_FORMAT,
     .size = sizeof(Vdi),

@@ -567,6 +567,7 @@ static const BlockOption vpc_create_options[] = {
 
 const BlockDriver block_vpc_driver = {
     .name = "vpc",
+    .zero_holes = true,
     .doc = "Virtual PC's disk image (VHD)",
     .kind = BLOCK_FORMAT,
     .size = sizeof(Vpc),

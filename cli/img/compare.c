@@ -79,8 +79,8 @@ static bool compare_next(Compare *c, ComparePart *p)
             int ret = 0;
 
             if (p->off < c->side[i].size) {
-                ret = block_node_status_above(c->side[i].node, NULL, p->off,
-                                              MIN(c->end, c->side[i].size) - p->off, &s);
+                ret =
+                    img_status(c->side[i].node, p->off, MIN(c->end, c->side[i].size) - p->off, &s);
             }
             if (ret < 0) {
                 compare_error(c, FINDING_STATUS_ERROR, p->off, i, ret);

@@ -344,8 +344,31 @@ static bool convert_create(Convert *c)
     return true;
 }
 
+/* What a new image was made with, and is opened with: its key. */
+static bool convert_keys(Convert *c, Options *keys)
+{
+    static const char *const names[] = { "key-secret", "encrypt.format", "encrypt.key-secret" };
+    g_autoptr(GError) err = NULL;
+    Options o = { 0 };
+    bool ok = !c->options || options_parse(&o, c->options, NULL, &err);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *value = options_get(&o, names[i]);
+
+        if (value) {
+            options_add(keys, names[i], value);
+        }
+    }
+    options_deinit(&o);
+    if (!ok) {
+        img_fail(c->tool, "%s", err->message);
+    }
+    return ok;
+}
+
 static bool convert_open_target(Convert *c)
 {
+    Options keys = { 0 };
     const char *cache = img_arg(c->args, 't');
     bool own = img_has(c->args, IMG_OPT_TARGET_IMAGE_OPTS);
     ImgOpen open = { .format = own ? NULL : c->format->name,
@@ -353,7 +376,11 @@ static bool convert_open_target(Convert *c)
                      .image_opts = own,
                      .flags = BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD };
 
-    c->copy.to = img_open(c->tool, c->out, &open);
+    open.options = &keys;
+    if (own || convert_keys(c, &keys)) {
+        c->copy.to = img_open(c->tool, c->out, &open);
+    }
+    options_deinit(&keys);
     if (!c->copy.to) {
         return false;
     }
@@ -377,7 +404,9 @@ static bool convert_open_target(Convert *c)
 /* A target that is not known to be zeros is made so in one step, where it can do that quickly. */
 static void convert_make_zero(Convert *c)
 {
-    bool fresh = !img_has(c->args, 'n') && img_protocol(c->out) == block_driver_find("file");
+    /* New files are zeros; what is deciphered from them is not. */
+    bool fresh = !img_has(c->args, 'n') && img_protocol(c->out) == block_driver_find("file") &&
+                 strcmp(c->format->name, "luks");
 
     c->copy.zeros = !fresh && !img_has(c->args, CONVERT_TARGET_IS_ZERO);
     if (c->has_backing) {

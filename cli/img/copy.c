@@ -70,16 +70,58 @@ static int img_copy_zero(ImgCopy *c, uint64_t off, uint64_t len)
     return c->zeros ? block_node_write_zeroes(c->to, off, len, BLOCK_REQ_UNMAP) : 0;
 }
 
+/* The pieces of a part begin one after the other without waiting, so that room for them is made in
+ * their order, and before that of the next part. */
+enum { IMG_PIECES_MAX = 32 };
+
+typedef struct ImgPieces {
+    ImgCopy *copy;
+    unsigned under_way, flags;
+    int ret;
+    FiberQueue waiting;
+} ImgPieces;
+
+typedef struct ImgPiece {
+    ImgPieces *all;
+    uint64_t off, len;
+    const uint8_t *buf;
+    bool zero;
+} ImgPiece;
+
+static void img_piece_fiber(void *opaque)
+{
+    ImgPiece p = *(ImgPiece *)opaque; /* whoever starts it goes on with its own */
+    ImgPieces *all = p.all;
+    int ret = p.zero ? img_copy_zero(all->copy, p.off, p.len)
+                     : block_node_write(all->copy->to, p.off, p.buf, p.len, all->flags);
+
+    all->ret = all->ret ? all->ret : ret;
+    all->under_way--;
+    fiber_queue_wake_all(&all->waiting);
+}
+
+static void img_copy_piece(ImgPiece *p, bool alone)
+{
+    p->all->under_way++;
+    if (alone) {
+        img_piece_fiber(p);
+    } else {
+        fiber_start(img_piece_fiber, p);
+    }
+    while (p->all->under_way >= IMG_PIECES_MAX) {
+        fiber_queue_wait(&p->all->waiting);
+    }
+}
+
 static int img_copy_write(ImgCopy *c, const ImgPart *p, const uint8_t *buf)
 {
-    unsigned flags = c->compressed ? BLOCK_REQ_COMPRESSED : 0;
+    ImgPieces all = { .copy = c, .flags = c->compressed ? BLOCK_REQ_COMPRESSED : 0 };
     uint64_t done = 0, step = c->compressed ? c->unit : c->sparse ? c->sparse : p->len;
-    int ret = 0;
 
     if (p->kind == IMG_PART_ZERO) {
         return img_copy_zero(c, p->off, p->len);
     }
-    while (done < p->len && !ret) {
+    while (done < p->len && !all.ret) {
         uint64_t end = done + MIN(step, p->len - done);
         bool zero = c->sparse && img_is_zero(buf + done, end - done);
 
@@ -91,11 +133,14 @@ static int img_copy_write(ImgCopy *c, const ImgPart *p, const uint8_t *buf)
             }
             end += more;
         }
-        ret = zero ? img_copy_zero(c, p->off + done, end - done)
-                   : block_node_write(c->to, p->off + done, buf + done, end - done, flags);
+        img_copy_piece(&(ImgPiece){ &all, p->off + done, end - done, buf + done, zero },
+                       !c->ordered || c->compressed || end == p->len);
         done = end;
     }
-    return ret;
+    while (all.under_way) {
+        fiber_queue_wait(&all.waiting);
+    }
+    return all.ret;
 }
 
 typedef struct ImgWrite {
@@ -215,16 +260,31 @@ static void img_copy_fiber(void *opaque)
     free(buf);
 }
 
+/* What takes room as a whole: with extended L2 entries a subcluster. */
+static uint64_t img_copy_granule(BlockNode *to)
+{
+    uint64_t cluster = block_node_cluster_size(to);
+    GVariant *specific = block_node_specific(to);
+    gboolean extended = false;
+
+    if (specific) {
+        g_autoptr(GVariant) owned = g_variant_take_ref(specific);
+
+        g_variant_lookup(owned, "extended-l2", "b", &extended);
+    }
+    return extended ? cluster / 32 : cluster;
+}
+
 bool img_copy(ImgCopy *c)
 {
-    uint64_t cluster = block_node_cluster_size(c->to);
+    uint64_t cluster = block_node_cluster_size(c->to), granule = img_copy_granule(c->to);
 
     c->unit = MAX(MAX(cluster, c->sparse), 512);
     if (c->unit & (c->unit - 1)) {
         c->unit = MAX(cluster, 4096);
     }
-    if (cluster > c->sparse && c->sparse && cluster <= IMG_COPY_CHUNK) {
-        c->sparse = (uint32_t)cluster; /* part of a cluster costs as much as all of it */
+    if (granule > c->sparse && c->sparse && granule <= IMG_COPY_CHUNK) {
+        c->sparse = (uint32_t)granule; /* part of a cluster costs as much as all of it */
     }
     c->chunk = c->compressed ? c->unit : MAX((uint64_t)IMG_COPY_CHUNK, c->unit);
     c->begun_us = g_get_monotonic_time();

@@ -151,6 +151,11 @@ typedef struct ImgOpen {
 
 /* What -f, -t, --image-opts and -U say. */
 ImgOpen img_open_args(const ImgArgs *a, unsigned flags);
+/* What a range is, through backing images, as qemu-img tells it: of a vhdx nothing but that it is
+ * there. FIBER */
+int img_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out);
+/* What nobody tells, has no status: all of it counts. */
+bool img_tells_status(const BlockNode *n);
 /* NULL: told. */
 BlockNode *img_open(ImgTool *t, const char *filename, const ImgOpen *o);
 /* The same, of a disk as it was at an internal snapshot: "snapshot.name=X", "snapshot.id=X", or a

@@ -48,6 +48,11 @@ static bool info_tells_dirty(BlockNode *n)
            strncmp(block_node_filename(n), "null-", 5);
 }
 
+static bool info_tells_clusters(BlockNode *n)
+{
+    return block_node_cluster_size(n) && strcmp(block_node_format(n), "parallels");
+}
+
 /* Everything of one image, read once, printed in either form. */
 typedef struct Info {
     BlockNode *node;
@@ -96,7 +101,7 @@ static GVariant *info_json(const Info *i)
     if (info_tells_dirty(n)) {
         json_add(&b, "dirty-flag", g_variant_new_boolean(block_node_is_dirty(n)));
     }
-    if (block_node_cluster_size(n)) {
+    if (info_tells_clusters(n)) {
         json_add(&b, "cluster-size", g_variant_new_uint64(block_node_cluster_size(n)));
     }
     if (block_node_is_encrypted(n)) {
@@ -146,7 +151,7 @@ static void info_text(const Info *i)
     if (block_node_is_encrypted(n)) {
         puts("encrypted: yes");
     }
-    if (block_node_cluster_size(n)) {
+    if (info_tells_clusters(n)) {
         printf("cluster_size: %" PRIu64 "\n", block_node_cluster_size(n));
     }
     if (block_node_is_dirty(n)) {

@@ -80,7 +80,7 @@ static int map_ranges(ImgTool *t, BlockNode *n, MapPrinter *p, uint64_t start, u
     for (uint64_t off = start; off < end && !ret;) {
         BlockStatus s = { 0 };
 
-        ret = block_node_status_above(n, NULL, off, end - off, &s);
+        ret = img_status(n, off, end - off, &s);
         if (ret >= 0) {
             map_short(n, off, &s);
         }

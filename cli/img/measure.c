@@ -55,6 +55,9 @@ static int measure_as(ImgTool *t, const BlockDriver *d, const char *options, Blo
     } else if (!d->measure(&o, from, size, &m, &err)) {
         img_fail(t, "%s", err->message);
     } else {
+        if (from && !img_tells_status(from)) {
+            m.required = m.fully_allocated;
+        }
         ret = measure_print(&m, json);
     }
     options_deinit(&o);

@@ -61,9 +61,15 @@ static BlockNode *img_open_node(ImgTool *t, const char *filename, const ImgOpen 
     BlockNode *n = NULL;
 
     if (!o->image_opts) {
-        return block_node_open_name(t->graph, filename, o->format, flags, err);
-    }
-    if (options_parse(&options, filename, "file", err)) {
+        options_add(&options, "filename", filename);
+        if (o->format) {
+            options_add(&options, "driver", o->format);
+        }
+        for (unsigned i = 0; o->options && i < o->options->n; i++) {
+            options_add(&options, o->options->list[i].key, o->options->list[i].value);
+        }
+        n = block_node_open(t->graph, &options, flags, err);
+    } else if (options_parse(&options, filename, "file", err)) {
         n = block_node_open(t->graph, &options, flags, err);
     }
     options_deinit(&options);
@@ -112,6 +118,20 @@ BlockNode *img_open_snapshot(ImgTool *t, const char *filename, const ImgOpen *o,
         return NULL;
     }
     return n;
+}
+
+bool img_tells_status(const BlockNode *n)
+{
+    return strcmp(block_node_format(n), "vhdx") != 0;
+}
+
+int img_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
+{
+    if (img_tells_status(n)) {
+        return block_node_status_above(n, NULL, off, len, out);
+    }
+    *out = (BlockStatus){ .bits = BLOCK_STATUS_DATA | BLOCK_STATUS_ALLOCATED, .len = len };
+    return 0;
 }
 
 /* "nbd:", "json:": more than one letter before the first colon, and no slash. */
