@@ -11,22 +11,17 @@ enum { IR_SLOTS = 512 };
 
 /* What the builder knows of one place in guest state. */
 typedef struct IrSlot {
-    uint32_t offset;
-    uint8_t size;   /* log2 of bytes */
+    uint64_t key;   /* ir_slot_key(): of another epoch than the builder's, it is free */
     uint16_t value; /* its present value, as SET or GET last saw it */
     uint16_t set;   /* its last SET, which counts if it is behind the builder's `observed` */
-    uint32_t epoch; /* valid when it is the builder's */
 } IrSlot;
-
-enum { IR_PLACE_WORD, IR_PLACE_VECTOR, IR_PLACE_ODD, IR_PLACES };
 
 struct IrBuildState {
     IrSlot slot[IR_SLOTS];
     uint32_t epoch;
     uint16_t slots_used[IR_SLOTS];
     uint32_t n_slots;
-    /* Where the places of each class lie: places of one aligned class do not overlap. */
-    uint32_t start[IR_PLACES], end[IR_PLACES];
+    bool overlaps;      /* some of them may overlap */
     uint16_t flags;     /* present flags bundle; 0: unknown */
     uint16_t set_flags; /* the last SET_FLAGS, likewise */
     uint32_t observed;  /* what the operations before this one set may have been seen */
@@ -53,10 +48,7 @@ static void ir_forget_state(IrBlock *ir)
 {
     ir->build->epoch++;
     ir->build->n_slots = 0;
-    for (unsigned n = 0; n < IR_PLACES; n++) {
-        ir->build->start[n] = UINT32_MAX;
-        ir->build->end[n] = 0;
-    }
+    ir->build->overlaps = false;
     ir->build->flags = 0;
     ir->build->set_flags = 0;
     ir->build->observed = ir->n;
@@ -77,13 +69,13 @@ void ir_begin(IrBlock *ir, uint16_t delta)
 IrVal ir_emit_args(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                    const IrVal *arg, unsigned n)
 {
-    IrVal v = ir_emit(ir, op, type, sub, imm);
+    uint16_t id[4] = { 0 };
 
     for (unsigned k = 0; k < n; k++) {
-        DCHECK(arg[k].id && arg[k].id < v.id);
-        ir->insn[v.id].arg[k] = arg[k].id;
+        id[k] = arg[k].id;
+        ir->uses[id[k]]++;
     }
-    return v;
+    return ir_put(ir, op, type, sub, imm, id);
 }
 
 /* Everything set so far may be observed (fault, exit, helper): no SET may be dropped later. */
@@ -105,12 +97,10 @@ void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
 
 IrVal ir_const(IrBlock *ir, IrType type, uint64_t value)
 {
-    IrVal v = ir_emit(ir, IR_CONST, type, 0, (uint32_t)value);
     uint64_t high = type == IR_I64 ? value >> 32 : 0;
 
-    ir->insn[v.id].arg[2] = (uint16_t)high;
-    ir->insn[v.id].arg[3] = (uint16_t)(high >> 16);
-    return v;
+    return ir_put(ir, IR_CONST, type, 0, (uint32_t)value,
+                  (const uint16_t[4]){ 0, 0, (uint16_t)high, (uint16_t)(high >> 16) });
 }
 
 IrVal ir_i32(IrBlock *ir, uint32_t value)
@@ -146,38 +136,64 @@ IrVal ir_pc(IrBlock *ir, int32_t delta)
 
 /* ---- guest state ---- */
 
-static inline unsigned ir_place_class(uint32_t offset, unsigned size)
+/* Epoch, offset and log2 of bytes. */
+static inline uint64_t ir_slot_key(const IrBuildState *b, uint32_t offset, unsigned size)
 {
-    return offset & ((1u << size) - 1) ? IR_PLACE_ODD
-           : size == 3                 ? IR_PLACE_WORD
-           : size == 4                 ? IR_PLACE_VECTOR
-                                       : IR_PLACE_ODD;
+    return (uint64_t)b->epoch << 32 | offset << 3 | size;
 }
 
-static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
+static inline uint32_t ir_slot_offset(const IrSlot *s)
 {
-    IrBuildState *b = ir->build;
-    uint32_t h = offset / 8 % IR_SLOTS; /* registers are neighbours */
-    unsigned class = ir_place_class(offset, size);
+    return (uint32_t)s->key >> 3;
+}
 
-    for (unsigned probe = 0; probe < 8; probe++, h = (h + 1) % IR_SLOTS) {
-        IrSlot *s = &b->slot[h];
+static inline uint32_t ir_slot_bytes(const IrSlot *s)
+{
+    return 1u << (s->key & 7);
+}
 
-        if (s->epoch != b->epoch) {
-            if (!make) {
-                return NULL;
-            }
-            *s = (IrSlot){ .offset = offset, .size = size, .epoch = b->epoch };
-            b->start[class] = MIN(b->start[class], offset);
-            b->end[class] = MAX(b->end[class], offset + (1u << size));
-            b->slots_used[b->n_slots++] = h;
+/* A place whose own slot is taken by another: by one of the same 8 bytes, or far from it. */
+static IrSlot *ir_slot_probe(IrBuildState *b, uint64_t key, uint32_t h)
+{
+    b->overlaps = true;
+    for (unsigned probe = 0; probe < 8; probe++) {
+        IrSlot *s = &b->slot[++h % IR_SLOTS];
+
+        if (s->key >> 32 != b->epoch) {
+            *s = (IrSlot){ .key = key };
+            b->slots_used[b->n_slots++] = (uint16_t)(h % IR_SLOTS);
             return s;
         }
-        if (s->offset == offset && s->size == size) {
+        if (s->key == key) {
             return s;
         }
     }
     return NULL;
+}
+
+/*
+ * The place's slot, which is made if there is none; NULL: too many fall together. Registers are
+ * neighbours in guest state and have neighbouring slots of their own; what overlaps a place has the
+ * same slot or, of 16 bytes, the one before.
+ */
+static inline IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size)
+{
+    IrBuildState *b = ir->build;
+    uint64_t key = ir_slot_key(b, offset, size);
+    uint32_t h = offset / 8 % IR_SLOTS;
+    IrSlot *s = &b->slot[h];
+    const IrSlot *by = &b->slot[(size == 4 ? h + 1 : h - 1) % IR_SLOTS];
+
+    if (s->key == key) {
+        return s;
+    }
+    if (s->key >> 32 == b->epoch || offset & ((1u << size) - 1)) {
+        return ir_slot_probe(b, key, h);
+    }
+    b->overlaps |= (by->key >> 32 == b->epoch) & (size == 4 || (by->key & 7) == 4);
+    *s = (IrSlot){ .key = key };
+    b->slots_used[b->n_slots++] = (uint16_t)h;
+    return s;
 }
 
 /* Forget places that overlap [offset, offset + 2^size) other than the one itself. A place whose
@@ -185,12 +201,13 @@ static IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size, bool make)
 static void ir_overlaps_found(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
 {
     IrBuildState *b = ir->build;
+    uint64_t key = ir_slot_key(b, offset, size);
 
     for (uint32_t k = 0; k < b->n_slots; k++) {
         IrSlot *s = &b->slot[b->slots_used[k]];
+        uint32_t at = ir_slot_offset(s);
 
-        if ((s->offset != offset || s->size != size) && s->offset < offset + (1u << size) &&
-            offset < s->offset + (1u << s->size)) {
+        if (s->key != key && at < offset + (1u << size) && offset < at + ir_slot_bytes(s)) {
             s->set = 0;
             if (is_write) {
                 s->value = 0;
@@ -201,32 +218,23 @@ static void ir_overlaps_found(IrBlock *ir, uint32_t offset, unsigned size, bool 
 
 static inline void ir_overlaps(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
 {
-    const IrBuildState *b = ir->build;
-    unsigned class = ir_place_class(offset, size);
-
-    for (unsigned n = 0; n < IR_PLACES; n++) {
-        if ((n != class || n == IR_PLACE_ODD) && offset < b->end[n] &&
-            offset + (1u << size) > b->start[n]) {
-            ir_overlaps_found(ir, offset, size, is_write);
-            return;
-        }
+    if (ir->build->overlaps) {
+        ir_overlaps_found(ir, offset, size, is_write);
     }
 }
 
 IrVal ir_get(IrBlock *ir, IrType type, uint32_t offset, unsigned size)
 {
-    IrSlot *s = ir_slot(ir, offset, size, true);
+    IrSlot *s = ir_slot(ir, offset, size);
     IrVal v;
 
     if (s && s->value && ir->insn[s->value].type == type) {
         return (IrVal){ s->value };
     }
     ir_overlaps(ir, offset, size, false);
-    if (s) {
-        s->set = 0;
-    }
     v = ir_emit(ir, IR_GET, type, size, offset);
     if (s) {
+        s->set = 0;
         s->value = v.id;
     }
     return v;
@@ -237,8 +245,10 @@ static unsigned ir_type_size(IrType t)
     return t == IR_I32 ? 2 : t == IR_I64 ? 3 : 4;
 }
 
+/* Take back a SET. */
 static void ir_kill(IrBlock *ir, uint16_t id)
 {
+    ir->uses[ir->insn[id].arg[0]]--;
     memset(&ir->insn[id], 0, sizeof(ir->insn[id])); /* IR_NOP */
 }
 
@@ -246,8 +256,8 @@ void ir_set(IrBlock *ir, uint32_t offset, unsigned size, IrVal v)
 {
     IrSlot *s;
 
+    s = ir_slot(ir, offset, size);
     ir_overlaps(ir, offset, size, true);
-    s = ir_slot(ir, offset, size, true);
     if (s) {
         if (s->set >= ir->build->observed) {
             ir_kill(ir, s->set);

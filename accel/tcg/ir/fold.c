@@ -170,8 +170,13 @@ IrVal ir_op2(IrBlock *ir, IrOpcode op, IrVal a, IrVal b)
 {
     IrType t = fold_result(ir, op, a, b);
     uint64_t ca = 0, cb = 0, r;
-    bool ka = ir_is_const(ir, a, &ca), kb = ir_is_const(ir, b, &cb);
+    bool ka, kb;
 
+    if ((ir->insn[a.id].op != IR_CONST) & (ir->insn[b.id].op != IR_CONST)) {
+        return ir_emit2(ir, op, t, 0, 0, a, b);
+    }
+    ka = ir_is_const(ir, a, &ca);
+    kb = ir_is_const(ir, b, &cb);
     if ((ka || kb) && (t == IR_I32 || t == IR_I64)) {
         IrVal v = IR_NONE;
 

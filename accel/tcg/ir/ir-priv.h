@@ -8,46 +8,58 @@
 #include <glib.h>
 #include <string.h>
 
-/* Append an operation as it is. */
-static inline IrVal ir_emit(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm)
+/* Append an operation as it is: in two stores, since there are so many. */
+static inline IrVal ir_put(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
+                           const uint16_t arg[4])
 {
     uint32_t id = ir->n;
 
     CHECK(id < IR_MAX_INSNS);
-    ir->insn[id] =
-        (IrInsn){ .op = (uint16_t)op, .type = (uint8_t)type, .sub = (uint8_t)sub, .imm = imm };
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t w[2] = { op | type << 16 | (uint64_t)(uint8_t)sub << 24 | (uint64_t)arg[0] << 32 |
+                          (uint64_t)arg[1] << 48,
+                      arg[2] | (uint64_t)arg[3] << 16 | (uint64_t)imm << 32 };
+
+    memcpy(&ir->insn[id], w, sizeof(w));
+#else
+    ir->insn[id] = (IrInsn){ .op = (uint16_t)op,
+                             .type = (uint8_t)type,
+                             .sub = (uint8_t)sub,
+                             .arg = { arg[0], arg[1], arg[2], arg[3] },
+                             .imm = imm };
+#endif
+    ir->uses[id] = 0;
     ir->n = id + 1;
     return (IrVal){ (uint16_t)id };
+}
+
+static inline IrVal ir_emit(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm)
+{
+    return ir_put(ir, op, type, sub, imm, (const uint16_t[4]){ 0 });
 }
 
 static inline IrVal ir_emit1(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                              IrVal a)
 {
-    IrVal v = ir_emit(ir, op, type, sub, imm);
-
-    DCHECK(a.id && a.id < v.id);
-    ir->insn[v.id].arg[0] = a.id;
-    return v;
+    ir->uses[a.id]++;
+    return ir_put(ir, op, type, sub, imm, (const uint16_t[4]){ a.id });
 }
 
 static inline IrVal ir_emit2(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                              IrVal a, IrVal b)
 {
-    IrVal v = ir_emit1(ir, op, type, sub, imm, a);
-
-    DCHECK(b.id && b.id < v.id);
-    ir->insn[v.id].arg[1] = b.id;
-    return v;
+    ir->uses[a.id]++;
+    ir->uses[b.id]++;
+    return ir_put(ir, op, type, sub, imm, (const uint16_t[4]){ a.id, b.id });
 }
 
 static inline IrVal ir_emit3(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                              IrVal a, IrVal b, IrVal c)
 {
-    IrVal v = ir_emit2(ir, op, type, sub, imm, a, b);
-
-    DCHECK(c.id && c.id < v.id);
-    ir->insn[v.id].arg[2] = c.id;
-    return v;
+    ir->uses[a.id]++;
+    ir->uses[b.id]++;
+    ir->uses[c.id]++;
+    return ir_put(ir, op, type, sub, imm, (const uint16_t[4]){ a.id, b.id, c.id });
 }
 
 IrVal ir_emit_args(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,

@@ -307,8 +307,12 @@ typedef struct IrBlock {
     IrV128 vconst[IR_MAX_VCONSTS];
     IrGuestInsn guest[IR_MAX_GUEST_INSNS + 1];
     IrInsn insn[IR_MAX_INSNS];
-    uint8_t uses[IR_MAX_INSNS]; /* saturating counts of uses, final after ir_finish */
-    IrBuildState *build;        /* the builder's tables */
+    uint16_t uses[IR_MAX_INSNS]; /* of each value, final after ir_finish */
+    /* After ir_finish: what is left, without constants, in order. */
+    const uint16_t *order;
+    uint32_t n_order;
+    uint16_t order_space[IR_MAX_INSNS];
+    IrBuildState *build; /* the builder's tables */
 } IrBlock;
 
 /* One row of the table of operations. */

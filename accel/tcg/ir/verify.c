@@ -37,43 +37,46 @@ const uint16_t ir_op_effects[IR_N_OPS] = {
 #undef IR_VOP
 };
 
-/* Operations that may be dropped when nobody uses their value. */
-static inline bool ir_is_droppable(const IrBlock *ir, const IrInsn *i)
-{
-    bool pure = !(ir_op_effects[i->op] & ~IR_EFF_STATE_RD);
+/* Rows that are dropped when nobody uses their value; of CALLs those of pure helpers. */
+static const bool ir_op_droppable[IR_N_OPS] = {
+#define IR_OP(name, result, args, effects, doc)     [IR_##name] = !((effects) & ~(STATE_RD | CALLS)),
+#define IR_VOP(name, reference, args, effects, doc) [IR_##name] = !((effects) & ~STATE_RD),
+#include "accel/tcg/ir/ops.def"
+#undef IR_OP
+#undef IR_VOP
+};
 
-    return i->op == IR_CALL ? ir->helper[i->imm]->flags & IR_HELPER_PURE : pure;
+/* An unused operation; false: it must stay. */
+static bool ir_drop(IrBlock *ir, IrInsn *i)
+{
+    if (i->op == IR_CALL && !(ir->helper[i->imm]->flags & IR_HELPER_PURE)) {
+        return false;
+    }
+    for (unsigned n = 0; n < 4 && i->arg[n] && i->op != IR_CONST; n++) {
+        ir->uses[i->arg[n]]--;
+    }
+    memset(i, 0, sizeof(*i)); /* IR_NOP */
+    return true;
 }
 
-/* "No value" is counted too, which is cheaper than a branch, in one place of @none or another, so
- * that counting does not wait for counting. */
-static inline void ir_use(IrBlock *ir, uint16_t id, uint8_t *none)
-{
-    uint8_t *n = id ? &ir->uses[id] : none;
-
-    *n = (uint8_t)(*n + (*n != UINT8_MAX));
-}
+_Static_assert(IR_NOP == 0 && IR_CONST == 1, "what makes no code comes first");
 
 void ir_finish(IrBlock *ir)
 {
-    uint8_t none[16] = { 0 };
+    uint16_t *order = ir->order_space + IR_MAX_INSNS;
 
-    memset(ir->uses, 0, ir->n);
     for (uint32_t k = ir->n; k-- > 1;) {
         IrInsn *i = &ir->insn[k];
 
         /* Unused and droppable are each hard to predict, both together seldom. */
-        if ((ir->uses[k] == 0) & ir_is_droppable(ir, i)) {
-            memset(i, 0, sizeof(*i)); /* IR_NOP */
+        if ((ir->uses[k] == 0) & ir_op_droppable[i->op] && ir_drop(ir, i)) {
             continue;
         }
-        ir_use(ir, i->arg[0], &none[k % 8]);
-        ir_use(ir, i->arg[1], &none[k % 8 + 8]);
-        if (i->arg[2] && i->op != IR_CONST) { /* there these fields hold the value */
-            ir_use(ir, i->arg[2], &none[0]);
-            ir_use(ir, i->arg[3], &none[0]);
-        }
+        order[-1] = (uint16_t)k;
+        order -= i->op > IR_CONST;
     }
+    ir->order = order;
+    ir->n_order = (uint32_t)(ir->order_space + IR_MAX_INSNS - order);
 }
 
 static bool verify_arg(const IrBlock *ir, const IrInsn *i, char want, uint16_t id, IrType first)

@@ -3,12 +3,6 @@
 
 #include <string.h>
 
-void x64_no_room(X64Asm *a)
-{
-    a->overflow = true;
-    a->p = a->start;
-}
-
 /*
  * The pieces of an instruction are written at @p without branches: each is stored, and the pointer
  * goes on by its length, which may be none.
@@ -102,19 +96,58 @@ static inline bool x64_byte_rex(unsigned r)
     return r - RSP <= RDI - RSP;
 }
 
-void x64_rr(X64Asm *a, X64Op op, unsigned reg, unsigned rm)
+/* What most instructions have not. */
+enum { ASM_SELDOM = X_PP | X_LOCK | X_MAP | X_BYTE };
+
+void x64_rr_any(X64Asm *a, X64Op op, unsigned reg, unsigned rm)
 {
     bool need_rex = op & X_BYTE && (x64_byte_rex(reg) || x64_byte_rex(rm));
 
     a->p = x64_modrm_reg(x64_head(a, op, reg, 0, rm, need_rex), reg, rm);
 }
 
-void x64_rm(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
+void x64_rr(X64Asm *a, X64Op op, unsigned reg, unsigned rm)
+{
+    if (op & ASM_SELDOM) {
+        x64_rr_any(a, op, reg, rm);
+        return;
+    }
+    a->p = x64_put_rr(x64_open(a, 1), op & 0xff, 1, x64_rex_w(op), reg, rm);
+}
+
+void x64_rm_any(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 {
     uint8_t *p =
         x64_head(a, op, reg, (unsigned)m.index, (unsigned)m.base, op & X_BYTE && x64_byte_rex(reg));
 
     a->p = x64_modrm_mem(p, reg, m);
+}
+
+void x64_rbp(X64Asm *a, X64Op op, unsigned reg, int32_t disp)
+{
+    unsigned rex = 0x40 | x64_rex_w(op) | (reg & 8) >> 1, is_byte = disp == (int8_t)disp;
+    unsigned modrm = (0x85 ^ ((0 - is_byte) & 0xc0)) | (reg & 7) << 3;
+    uint8_t *p;
+
+    if (op & ASM_SELDOM) {
+        x64_rm_any(a, op, reg, x64_mem(RBP, disp));
+        return;
+    }
+    p = x64_open(a, 1);
+    *p = (uint8_t)rex;
+    p += rex != 0x40;
+    a->p = x64_put(p, (op & 0xff) | modrm << 8 | (uint64_t)(uint32_t)disp << 16, 6 - is_byte * 3);
+}
+
+void x64_rm(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
+{
+    if (m.base == RBP && m.index == X64_NO_REG) {
+        x64_rbp(a, op, reg, m.disp);
+    } else if (op & ASM_SELDOM || m.base > R15) {
+        x64_rm_any(a, op, reg, m);
+    } else {
+        a->p = x64_put_rm(x64_open(a, 1), op & 0xff, 1, x64_rex_w(op), reg, m);
+    }
 }
 
 void x64_rri(X64Asm *a, X64Op op, unsigned reg, unsigned rm, uint8_t imm)
@@ -131,31 +164,26 @@ void x64_rmi(X64Asm *a, X64Op op, unsigned reg, X64Mem m, uint8_t imm)
 
 /* ---- VEX ---- */
 
+/* Prefix and opcode. */
 static inline uint8_t *x64_vex(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned index,
                                unsigned base)
 {
-    unsigned map = (op & X_MAP) / X_0F, pp = (op & X_PP) / X_66;
-    unsigned r = reg & 8 ? 0 : 0x80, x = index & 8 ? 0 : 0x40, b = base & 8 ? 0 : 0x20;
-    unsigned tail = (~vvvv & 15) << 3 | (op & X_L256 ? 4 : 0) | pp;
-    uint8_t *p;
+    unsigned map = (op & X_MAP) / X_0F, pp = (op & X_PP) / X_66, w = op & X_W ? 0x80 : 0;
+    unsigned r = ~reg << 4 & 0x80, x = ~index << 3 & 0x40, b = ~base << 2 & 0x20;
+    unsigned tail = (~vvvv & 15) << 3 | (op & X_L256 ? 4 : 0) | pp, opcode = op & 0xff;
+    uint8_t *p = x64_open(a, 1);
 
-    x64_begin(a);
-    p = a->p;
-    if (map == 1 && x && b && !(op & X_W)) {
-        *p++ = 0xc5;
-        *p++ = (uint8_t)(r | tail);
-    } else {
-        *p++ = 0xc4;
-        *p++ = (uint8_t)(r | x | b | map);
-        *p++ = (uint8_t)((op & X_W ? 0x80 : 0) | tail);
+    if (map == 1 && x && b && !w) {
+        return x64_put(p, 0xc5 | (r | tail) << 8 | opcode << 16, 3);
     }
-    *p = (uint8_t)op;
-    return p + 1;
+    return x64_put(p, 0xc4 | (r | x | b | map) << 8 | (w | tail) << 16 | opcode << 24, 4);
 }
 
 void x64_vex_rr(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, unsigned rm)
 {
-    a->p = x64_modrm_reg(x64_vex(a, op, reg, vvvv, 0, rm), reg, rm);
+    uint8_t *p = x64_vex(a, op, reg, vvvv, 0, rm);
+
+    a->p = x64_put(p, 0xc0 | (reg & 7) << 3 | (rm & 7), 1);
 }
 
 void x64_vex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m)
@@ -216,12 +244,9 @@ void x64_evex_rm(X64Asm *a, X64Op op, unsigned reg, unsigned vvvv, X64Mem m)
 void x64_mov_imm(X64Asm *a, unsigned reg, uint64_t imm)
 {
     if (imm == (uint32_t)imm) {
-        x64_begin(a);
-        if (reg & 8) {
-            x64_byte(a, 0x41);
-        }
-        x64_byte(a, 0xb8 | (reg & 7));
-        x64_u32(a, (uint32_t)imm);
+        uint8_t *p = x64_put(x64_open(a, 1), 0x41, reg >> 3);
+
+        a->p = x64_put(p, 0xb8 | (reg & 7) | imm << 8, 5);
     } else if (imm == (uint64_t)(int32_t)imm) {
         x64_rr(a, 0xc7 | X_W, 0, reg);
         x64_u32(a, (uint32_t)imm);
@@ -254,11 +279,7 @@ void x64_alu_mr(X64Asm *a, X64Alu op, bool w, X64Mem m, unsigned s)
 
 static void x64_imm8_32(X64Asm *a, int32_t imm)
 {
-    if (imm == (int8_t)imm) {
-        x64_byte(a, (uint8_t)imm);
-    } else {
-        x64_u32(a, (uint32_t)imm);
-    }
+    a->p = x64_put(a->p, (uint32_t)imm, imm == (int8_t)imm ? 1 : 4);
 }
 
 void x64_alu_ri(X64Asm *a, X64Alu op, bool w, unsigned d, int32_t imm)
@@ -450,16 +471,16 @@ void x64_vins(X64Asm *a, X64Op op, unsigned d, unsigned s1, unsigned gpr, uint8_
 
 /* ---- jumps ---- */
 
-static void x64_label_ref(X64Asm *a, X64Label *l)
+uint8_t *x64_put_label(X64Asm *a, uint8_t *p, X64Label *l)
 {
-    uint32_t at = x64_pos(a);
+    int32_t at = (int32_t)(p - a->start);
 
     if (l->pos >= 0) {
-        x64_u32(a, (uint32_t)(l->pos - (int32_t)at - 4));
-    } else {
-        x64_u32(a, (uint32_t)l->link);
-        l->link = (int32_t)at;
+        return x64_put(p, (uint32_t)(l->pos - at - 4), 4);
     }
+    p = x64_put(p, (uint32_t)l->link, 4);
+    l->link = at;
+    return p;
 }
 
 void x64_bind(X64Asm *a, X64Label *l)
@@ -477,45 +498,40 @@ void x64_bind(X64Asm *a, X64Label *l)
 
 void x64_jmp(X64Asm *a, X64Label *l)
 {
-    x64_op0(a, 0xe9);
-    x64_label_ref(a, l);
+    a->p = x64_put_label(a, x64_put(x64_open(a, 1), 0xe9, 1), l);
 }
 
 void x64_jcc(X64Asm *a, X64Cc cc, X64Label *l)
 {
-    x64_op0(a, 0x0f);
-    x64_byte(a, 0x80 | cc);
-    x64_label_ref(a, l);
+    a->p = x64_put_label(a, x64_put(x64_open(a, 1), 0x800f | cc << 8, 2), l);
 }
 
 void x64_call(X64Asm *a, X64Label *l)
 {
-    x64_op0(a, 0xe8);
-    x64_label_ref(a, l);
+    a->p = x64_put_label(a, x64_put(x64_open(a, 1), 0xe8, 1), l);
 }
 
-static void x64_rel(X64Asm *a, int64_t pos)
+/* An opcode of @n bytes and the distance to @pos. */
+static inline void x64_to(X64Asm *a, unsigned op, unsigned n, int64_t pos)
 {
-    x64_u32(a, (uint32_t)(pos - (int64_t)x64_pos(a) - 4));
+    uint8_t *p = x64_put(x64_open(a, 1), op, n);
+
+    a->p = x64_put(p, (uint32_t)(pos - (p - a->start) - 4), 4);
 }
 
 void x64_jmp_to(X64Asm *a, int64_t pos)
 {
-    x64_op0(a, 0xe9);
-    x64_rel(a, pos);
+    x64_to(a, 0xe9, 1, pos);
 }
 
 void x64_jcc_to(X64Asm *a, X64Cc cc, int64_t pos)
 {
-    x64_op0(a, 0x0f);
-    x64_byte(a, 0x80 | cc);
-    x64_rel(a, pos);
+    x64_to(a, 0x800f | (unsigned)cc << 8, 2, pos);
 }
 
 void x64_call_to(X64Asm *a, int64_t pos)
 {
-    x64_op0(a, 0xe8);
-    x64_rel(a, pos);
+    x64_to(a, 0xe8, 1, pos);
 }
 
 void x64_align_patch(X64Asm *a, unsigned ahead)

@@ -78,20 +78,20 @@ enum { X64_RIP = 0x25 };
 #define X_W_IF(w) ((w) ? X_W : 0)
 
 typedef struct X64Mem {
-    int8_t base;   /* register */
-    int8_t index;  /* register or X64_NO_REG */
+    uint8_t base;  /* register */
+    uint8_t index; /* register or X64_NO_REG */
     uint8_t scale; /* log2 */
     int32_t disp;
 } X64Mem;
 
 static inline X64Mem x64_mem(X64Reg base, int32_t disp)
 {
-    return (X64Mem){ (int8_t)base, X64_NO_REG, 0, disp };
+    return (X64Mem){ (uint8_t)base, X64_NO_REG, 0, disp };
 }
 
 static inline X64Mem x64_mem_index(X64Reg base, X64Reg index, unsigned scale, int32_t disp)
 {
-    return (X64Mem){ (int8_t)base, (int8_t)index, (uint8_t)scale, disp };
+    return (X64Mem){ (uint8_t)base, (uint8_t)index, (uint8_t)scale, disp };
 }
 
 static inline X64Mem x64_rip(void)
@@ -274,7 +274,7 @@ enum {
  * room; when it runs out `overflow` is set and what follows is written over the code, from the
  * start on.
  */
-enum { X64_MARGIN = 64 }; /* an instruction, and bytes or words that are put behind it */
+enum { X64_MARGIN = 128 }; /* an instruction, and bytes or words that are put behind it */
 
 typedef struct X64Asm {
     uint8_t *start, *p, *end;
@@ -296,13 +296,12 @@ static inline uint32_t x64_pos(const X64Asm *a)
     return (uint32_t)(a->p - a->start);
 }
 
-void x64_no_room(X64Asm *a);
-
 /* Look for room for what is no instruction. */
 static inline void x64_room(X64Asm *a)
 {
     if (__builtin_expect(a->end - a->p < X64_MARGIN, 0)) {
-        x64_no_room(a);
+        a->overflow = true;
+        a->p = a->start;
     }
 }
 
@@ -338,6 +337,77 @@ static inline void x64_op0(X64Asm *a, unsigned b)
     x64_byte(a, b);
 }
 
+/*
+ * Pieces of instructions at @p, for sequences that are written at once. Each is stored, longer than
+ * it is, without branches, and the pointer behind it given back: 8 bytes beyond may be touched.
+ */
+static inline uint8_t *x64_put(uint8_t *p, uint64_t bytes, unsigned n)
+{
+    __builtin_memcpy(p, &bytes, 8);
+    return p + n;
+}
+
+/* An opcode of @n bytes that needs no prefix but REX, whose W @rex_w is (or 0), and its operands;
+ * no X64_RIP. Without branches: half of the displacements are short, and nobody can tell which. */
+enum { X64_REX_W = 8 };
+
+static inline unsigned x64_rex_w(X64Op op)
+{
+    return op / (X_W / X64_REX_W) & X64_REX_W;
+}
+
+static inline uint8_t *x64_put_rm(uint8_t *p, unsigned op, unsigned n, unsigned rex_w, unsigned reg,
+                                  X64Mem m)
+{
+    unsigned base = m.base, index = m.index, low = base & 7;
+    unsigned rex = 0x40 | rex_w | (reg & 8) >> 1 | (index & 8) >> 2 | base >> 3;
+    unsigned is_byte = m.disp == (int8_t)m.disp, some = (m.disp != 0) | (low == 5);
+    unsigned mod = (2 & (is_byte - 1)) | (some & is_byte);
+    unsigned has_sib = (index != X64_NO_REG) | (low == 4);
+    unsigned rm = low ^ ((low ^ 4) & (0 - has_sib)), modrm = mod << 6 | (reg & 7) << 3 | rm;
+    /* "no index" is 4 */
+    unsigned sib = (unsigned)m.scale << 6 | ((index & 7) | (index >> 2 & 4)) << 3 | low;
+
+    *p = (uint8_t)rex;
+    p += rex != 0x40;
+    p = x64_put(p, op | modrm << 8 * n | (uint64_t)sib << (8 * n + 8), n + 1 + has_sib);
+    return x64_put(p, (uint32_t)m.disp, 0x410 >> mod * 4 & 7);
+}
+
+static inline uint8_t *x64_put_rr(uint8_t *p, unsigned op, unsigned n, unsigned rex_w, unsigned reg,
+                                  unsigned rm)
+{
+    unsigned rex = 0x40 | rex_w | (reg & 8) >> 1 | (rm & 8) >> 3;
+
+    *p = (uint8_t)rex;
+    p += rex != 0x40;
+    return x64_put(p, op | (0xc0 | (reg & 7) << 3 | (rm & 7)) << 8 * n, n + 1);
+}
+
+/* rorx @d, @s, @count */
+static inline uint8_t *x64_put_rorx(uint8_t *p, bool w, unsigned d, unsigned s, unsigned count)
+{
+    unsigned r = ~d << 4 & 0x80, b = ~s << 2 & 0x20, modrm = 0xc0 | (d & 7) << 3 | (s & 7);
+
+    return x64_put(p,
+                   0xc4 | (r | 0x43 | b) << 8 | (w ? 0xfb : 0x7b) << 16 | (uint64_t)0xf0 << 24 |
+                       (uint64_t)modrm << 32 | (uint64_t)count << 40,
+                   6);
+}
+
+/* @n instructions begin, of X64_MARGIN bytes at most together: where. */
+static inline uint8_t *x64_open(X64Asm *a, unsigned n)
+{
+    a->n_insns += n;
+    x64_room(a);
+    return a->p;
+}
+
+/* The same of instructions that have other prefixes, maps or byte registers, or X64_RIP. */
+void x64_rr_any(X64Asm *a, X64Op op, unsigned reg, unsigned rm);
+void x64_rm_any(X64Asm *a, X64Op op, unsigned reg, X64Mem m);
+/* x64_rm() with the operand at @disp from rbp, of which there are most. */
+void x64_rbp(X64Asm *a, X64Op op, unsigned reg, int32_t disp);
 /* Legacy encodings: @reg in ModRM.reg (or the group's number), @rm a register or memory. */
 void x64_rr(X64Asm *a, X64Op op, unsigned reg, unsigned rm);
 void x64_rm(X64Asm *a, X64Op op, unsigned reg, X64Mem m);
@@ -390,6 +460,8 @@ void x64_vins(X64Asm *a, X64Op op, unsigned d, unsigned s1, unsigned gpr, uint8_
 void x64_vmov(X64Asm *a, unsigned d, unsigned s);
 
 void x64_bind(X64Asm *a, X64Label *l);
+/* @p: rel32 to the label; behind it. */
+uint8_t *x64_put_label(X64Asm *a, uint8_t *p, X64Label *l);
 void x64_jmp(X64Asm *a, X64Label *l);
 void x64_jcc(X64Asm *a, X64Cc cc, X64Label *l);
 void x64_call(X64Asm *a, X64Label *l);

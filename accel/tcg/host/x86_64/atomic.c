@@ -184,7 +184,7 @@ void x64_cmpxchg16(X64Emit *e, unsigned addr, X64Opd expected, X64Opd desired)
  */
 static void x64_cas_monitor(X64Emit *e, IrMemOp mo, unsigned stub)
 {
-    X64Stub *f = &g_array_index(e->stubs, X64Stub, stub);
+    X64Stub *f = &e->stub[stub];
 
     f->memop = mo;
     x64_jcc(&e->a, CC_NE, &f->entry);
@@ -197,9 +197,9 @@ void x64_cas_fail_stub(X64Emit *e, X64Stub *s)
 {
     x64_bind(&e->a, &s->entry);
     x64_count_open(e, X64_COUNT_LINE);
-    x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_env(e->lay->excl_val));
+    x64_rbp(&e->a, XO_MOV_RM_R | X_W, RAX, e->lay->excl_val);
     if (ir_memop_bytes(s->memop) == 16) {
-        x64_rm(&e->a, XO_MOV_RM_R | X_W, RDX, x64_env(e->lay->excl_val + 8));
+        x64_rbp(&e->a, XO_MOV_RM_R | X_W, RDX, e->lay->excl_val + 8);
     }
     x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), (int32_t)ir_memop_bytes(s->memop));
     x64_jmp(&e->a, &s->back);
@@ -232,7 +232,7 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
     v[1] = x64_where_locked(e, insn->arg[2]);
     x64_kill_args(e);
 
-    unsigned d = vec ? x64_xdef(e, id) : x64_def(e, id), fail = e->stubs->len;
+    unsigned d = vec ? x64_xdef(e, id) : x64_def(e, id), fail = e->n_stubs;
     X64Stub *s;
 
     if (monitor) {
@@ -251,7 +251,7 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
     } else {
         x64_tlb(e, addr, mo, 1u << size, true, (1u << size) - 1, &s->entry);
         if (monitor) {
-            x64_rm(&e->a, XO_MOV_RM_R | X_W, addr, x64_env(e->lay->excl_addr));
+            x64_rbp(&e->a, XO_MOV_RM_R | X_W, addr, e->lay->excl_addr);
         }
         x64_cas_exchange(e, addr, size, v);
         if (monitor) {
@@ -264,6 +264,6 @@ void x64_op_ATOMIC_CAS(X64Emit *e, unsigned id, const IrInsn *insn)
             x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
         }
     }
-    s = &g_array_index(e->stubs, X64Stub, fail + monitor);
+    s = &e->stub[fail + monitor];
     x64_bind(&e->a, &s->back);
 }

@@ -15,13 +15,13 @@ static uint32_t x64_count_add(X64Asm *a, int32_t disp, uint32_t value)
 {
     uint32_t at;
 
-    x64_rm(a, XO_MOV_R_RM | X_W, RAX, x64_env(disp));
+    x64_rbp(a, XO_MOV_R_RM | X_W, RAX, disp);
     x64_byte(a, 0x48); /* lea rax, [rax + disp32] */
     x64_byte(a, 0x8d);
     x64_byte(a, 0x80);
     at = x64_pos(a);
     x64_u32(a, value);
-    x64_rm(a, XO_MOV_RM_R | X_W, RAX, x64_env(disp));
+    x64_rbp(a, XO_MOV_RM_R | X_W, RAX, disp);
     return at;
 }
 

@@ -10,8 +10,6 @@
 #define IR_VOP(name, reference, args, effects, doc) [IR_##name] = x64_vector,
 static X64EmitFn x64_nop;
 
-_Static_assert(IR_NOP == 0 && IR_CONST == 1, "what makes no code comes first");
-
 X64EmitFn *const x64_emit_table[IR_N_OPS] = {
     [IR_NOP] = x64_nop,
 #include "accel/tcg/ir/ops.def"
@@ -21,28 +19,6 @@ X64EmitFn *const x64_emit_table[IR_N_OPS] = {
 
 static void x64_nop(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-}
-
-X64Emit *x64_emit_new(void)
-{
-    X64Emit *e = g_new0(X64Emit, 1);
-
-    e->stubs = g_array_new(false, false, sizeof(X64Stub));
-    e->exits = g_array_new(false, false, sizeof(X64ExitRec));
-    e->pool = g_array_new(false, false, sizeof(IrV128));
-    e->pool_refs = g_array_new(false, false, sizeof(X64PoolRef));
-    return e;
-}
-
-void x64_emit_free(X64Emit *e)
-{
-    if (e) {
-        g_array_free(e->stubs, true);
-        g_array_free(e->exits, true);
-        g_array_free(e->pool, true);
-        g_array_free(e->pool_refs, true);
-        g_free(e);
-    }
 }
 
 /* ---- before the walk ---- */
@@ -131,28 +107,37 @@ static unsigned x64_prepare_kind(unsigned op)
     }
 }
 
-static void x64_prepare(X64Emit *e)
+static void x64_prepare_values(X64Emit *e, unsigned n)
 {
     static const X64Val fresh = { .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
-    const IrInsn *insns = e->ir->insn;
-    unsigned n_insns = e->ir->n, n_order = 0;
+    uint64_t word[2];
+
+    _Static_assert(sizeof(fresh) == sizeof(word), "");
+    memcpy(word, &fresh, sizeof(word));
+    for (unsigned i = 0; i < n; i++) {
+        memcpy(&e->val[i], word, sizeof(word));
+    }
+    memset(e->done, 0, n);
+    memset(e->folded, 0, n);
+    memset(e->span_of, 0, n);
+}
+
+static void x64_prepare(X64Emit *e)
+{
+    const IrBlock *ir = e->ir;
     bool vectors = false; /* so far */
-    uint16_t *order = e->order;
     X64Val *val = e->val;
     X64Hints h = { 0 };
 
-    memset(e->done, 0, n_insns);
-    memset(e->folded, 0, n_insns);
-    memset(e->span_of, 0, n_insns);
-    for (unsigned i = 1; i < n_insns; i++) {
-        const IrInsn *insn = &insns[i];
-        unsigned op = insn->op, kind;
+    x64_prepare_values(e, ir->n);
+    for (unsigned n = 0; n < ir->n_order; n++) {
+        unsigned i = ir->order[n], kind;
+        const IrInsn *insn = &ir->insn[i];
 
-        val[i] = fresh;
         /* "No value" has a record of its own: that is cheaper than to look. */
         val[insn->arg[0]].last = (uint16_t)i;
         val[insn->arg[1]].last = (uint16_t)i;
-        if (insn->arg[2] && op != IR_CONST) {
+        if (insn->arg[2]) {
             val[insn->arg[2]].last = (uint16_t)i;
             val[insn->arg[3]].last = (uint16_t)i;
         }
@@ -160,13 +145,13 @@ static void x64_prepare(X64Emit *e)
             x64_prepare_vectors(e, insn);
         }
         vectors |= insn->type == IR_V128;
-        if (op <= IR_CONST) {
+        kind = e->kind[insn->op];
+        if (!kind) {
             continue;
         }
-        order[n_order++] = (uint16_t)i;
-        kind = x64_prepare_kind(op);
         if (kind & PREPARE_STATE) {
             x64_prepare_state(e, &h, i, insn);
+            continue;
         }
         if (kind & PREPARE_PEEP) {
             x64_peep(e, i, insn);
@@ -177,8 +162,31 @@ static void x64_prepare(X64Emit *e)
         h.barrier = kind & PREPARE_BARRIER ? i : h.barrier;
     }
     e->val[0].last = UINT16_MAX; /* never released */
-    e->n_order = n_order;
     x64_flags_liveness(e);
+}
+
+X64Emit *x64_emit_new(void)
+{
+    X64Emit *e = g_new0(X64Emit, 1);
+
+    e->exits = g_array_new(false, false, sizeof(X64ExitRec));
+    e->pool = g_array_new(false, false, sizeof(IrV128));
+    e->pool_refs = g_array_new(false, false, sizeof(X64PoolRef));
+    for (unsigned n = 0; n < IR_N_OPS; n++) {
+        e->kind[n] = (uint8_t)x64_prepare_kind(n);
+    }
+    return e;
+}
+
+void x64_emit_free(X64Emit *e)
+{
+    if (e) {
+        g_free(e->stub);
+        g_array_free(e->exits, true);
+        g_array_free(e->pool, true);
+        g_array_free(e->pool_refs, true);
+        g_free(e);
+    }
 }
 
 /* ---- the walk ---- */
@@ -214,6 +222,44 @@ void x64_mark_add(X64Emit *e, unsigned kind, unsigned guest)
     g_array_append_val(e->marks, m);
 }
 
+/* Code out of line; it may add more of it. */
+static void x64_stub(X64Emit *e, X64Stub *s)
+{
+    switch (s->kind) {
+    case STUB_POLL:
+    case STUB_NEXT:
+        x64_poll_stub(e, s);
+        break;
+    case STUB_EXIT:
+        x64_exit_stub(e, s);
+        break;
+    case STUB_SC_FAIL:
+        x64_sc_fail_stub(e, s);
+        break;
+    case STUB_CAS_FAIL:
+        x64_cas_fail_stub(e, s);
+        break;
+    case STUB_SPIN:
+        x64_spin_stub(e, s);
+        break;
+    case STUB_RAISE:
+        x64_raise_stub(e, s);
+        break;
+    case STUB_FP:
+        x64_fp_stub(e, s);
+        break;
+    case STUB_STALE:
+        x64_stale_stub(e, s);
+        break;
+    case STUB_ICOUNT:
+        x64_icount_stub(e, s);
+        break;
+    default:
+        x64_mem_stub(e, s);
+        break;
+    }
+}
+
 bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, int64_t base)
 {
     if (room < X64_MARGIN) {
@@ -228,43 +274,24 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     e->failed = false;
     e->linked = 0;
     e->flags_id = e->flags_pending = e->logic_id = 0;
-    e->stubs->len = e->exits->len = e->pool->len = e->pool_refs->len = 0;
+    e->n_stubs = e->exits->len = e->pool->len = e->pool_refs->len = 0;
     e->n_spans = e->spans_closed = 0;
     x64_regs_begin(e);
     x64_prepare(e);
+    x64_stub_room(e);
     if (ir->insn[1].op != IR_INSN) {
         x64_count_open(e, X64_COUNT_LINE); /* what entries by address run first */
     }
     x64_source_check(e);
     x64_icount_begin(e);
-    for (unsigned n = 0; n < e->n_order && !e->a.overflow && !e->failed; n++) {
-        x64_one(e, e->order[n]);
+    for (e->at = 0; e->at < ir->n_order && !e->a.overflow && !e->failed; e->at++) {
+        x64_stub_room(e);
+        x64_one(e, ir->order[e->at]);
     }
-    for (unsigned n = 0; n < e->stubs->len && !e->a.overflow; n++) {
-        X64Stub s = g_array_index(e->stubs, X64Stub, n); /* more may come, the array move */
-
-        x64_mark(e, TCG_MARK_STUB, s.guest);
-        if (s.kind == STUB_POLL || s.kind == STUB_NEXT) {
-            x64_poll_stub(e, &s);
-        } else if (s.kind == STUB_EXIT) {
-            x64_exit_stub(e, &s);
-        } else if (s.kind == STUB_SC_FAIL) {
-            x64_sc_fail_stub(e, &s);
-        } else if (s.kind == STUB_CAS_FAIL) {
-            x64_cas_fail_stub(e, &s);
-        } else if (s.kind == STUB_SPIN) {
-            x64_spin_stub(e, &s);
-        } else if (s.kind == STUB_RAISE) {
-            x64_raise_stub(e, &s);
-        } else if (s.kind == STUB_FP) {
-            x64_fp_stub(e, &s);
-        } else if (s.kind == STUB_STALE) {
-            x64_stale_stub(e, &s);
-        } else if (s.kind == STUB_ICOUNT) {
-            x64_icount_stub(e, &s);
-        } else {
-            x64_mem_stub(e, &s);
-        }
+    for (unsigned n = 0; n < e->n_stubs && !e->a.overflow; n++) {
+        x64_stub_room(e);
+        x64_mark(e, TCG_MARK_STUB, e->stub[n].guest);
+        x64_stub(e, &e->stub[n]);
     }
     x64_count_close(e);
     x64_mark(e, TCG_MARK_TAIL, 0);

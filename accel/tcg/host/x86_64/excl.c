@@ -10,11 +10,11 @@
 /* The monitor := address, size and the value in rax or xmm @d. */
 static void x64_excl_arm(X64Emit *e, unsigned addr, unsigned bytes, unsigned d)
 {
-    x64_rm(&e->a, XO_MOV_RM_R | X_W, addr, x64_env(e->lay->excl_addr));
+    x64_rbp(&e->a, XO_MOV_RM_R | X_W, addr, e->lay->excl_addr);
     if (bytes == 16) {
         x64_v2m(&e->a, XO_MOVDQU_ST, d, x64_env(e->lay->excl_val));
     } else {
-        x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_env(e->lay->excl_val));
+        x64_rbp(&e->a, XO_MOV_RM_R | X_W, RAX, e->lay->excl_val);
     }
     x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), (int32_t)bytes);
 }
@@ -94,9 +94,9 @@ void x64_op_SC(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Stub *s = x64_stub_add(e, STUB_SC_FAIL);
 
     s->dst[0] = (uint8_t)d;
-    fail = e->stubs->len - 1;
+    fail = e->n_stubs - 1;
     s = x64_stub_add(e, STUB_SC);
-    slow = e->stubs->len - 1;
+    slow = e->n_stubs - 1;
     s->addr = (uint8_t)addr;
     s->dst[0] = (uint8_t)d;
     s->type = x64_insn(e, insn->arg[1])->type;
@@ -104,13 +104,13 @@ void x64_op_SC(X64Emit *e, unsigned id, const IrInsn *insn)
     s->val[0] = v;
     s->xmm_live = x64_xmm_live(e);
 
-    X64Stub *f = &g_array_index(e->stubs, X64Stub, fail);
+    X64Stub *f = &e->stub[fail];
 
     x64_alu_rm(&e->a, ALU_CMP, true, addr, x64_env(e->lay->excl_addr));
     x64_jcc(&e->a, CC_NE, &f->entry);
     x64_alu_mi(&e->a, ALU_CMP, true, x64_env(e->lay->excl_size), (int32_t)bytes);
     x64_jcc(&e->a, CC_NE, &f->entry);
-    s = &g_array_index(e->stubs, X64Stub, slow);
+    s = &e->stub[slow];
     if (!x64_excl_is_inline(e, mo)) {
         x64_jmp(&e->a, &s->entry);
     } else {

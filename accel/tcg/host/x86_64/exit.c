@@ -56,7 +56,7 @@ static void x64_view_slot(X64Emit *e)
 /* To @place behind the address in rax; @page: register of the page; rcx: its place in the view. */
 static void x64_enter_page(X64Emit *e, unsigned page, int32_t place)
 {
-    x64_rm(&e->a, XO_MOV_RM_R | X_W, page, x64_env(e->lay->pc_page));
+    x64_rbp(&e->a, XO_MOV_RM_R | X_W, page, e->lay->pc_page);
     x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_mem(RCX, 8));
     x64_rm(&e->a, 0xff, 4, /* jmp */
            x64_mem_index(RCX, RAX, 3 - TCG_ENTRY_SHIFT, place << (3 - TCG_ENTRY_SHIFT)));
@@ -85,7 +85,7 @@ static void x64_leave_page(X64Emit *e, int32_t delta)
     X64Stub *s = x64_stub_add(e, STUB_NEXT);
 
     s->delta = delta;
-    x64_rm(&e->a, XO_MOV_R_RM | X_W, RAX, x64_env(e->lay->pc_page));
+    x64_rbp(&e->a, XO_MOV_R_RM | X_W, RAX, e->lay->pc_page);
     x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta - place);
     x64_view_slot(e);
     x64_alu_rm(&e->a, ALU_CMP, true, RAX, x64_mem(RCX, 0));

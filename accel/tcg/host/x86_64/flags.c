@@ -65,13 +65,13 @@ void x64_flags_store(X64Emit *e, unsigned inverted)
         x64_op0(&e->a, 0x9f);
         x64_setcc(&e->a, CC_O, RAX);
     }
-    x64_rm(&e->a, XO_MOV16_RM_R, RAX, x64_env(e->lay->flags));
+    x64_rbp(&e->a, XO_MOV16_RM_R, RAX, e->lay->flags);
 }
 
 /* The word in ax becomes the state's, whose other users have left it. */
 static void x64_flags_set_home(X64Emit *e, unsigned id)
 {
-    x64_rm(&e->a, XO_MOV16_RM_R, RAX, x64_env(e->lay->flags));
+    x64_rbp(&e->a, XO_MOV16_RM_R, RAX, e->lay->flags);
     x64_home_set(e, id, e->lay->flags);
     e->flags_pending = 0;
 }
@@ -97,14 +97,15 @@ _Static_assert(IR_EXIT_BIT == IR_EXIT + 4, "the direct exits are adjacent rows")
 void x64_flags_liveness(X64Emit *e)
 {
     enum { LOOK = IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS };
-    uint64_t bits = 0;
+    const IrBlock *ir = e->ir;
     bool live = true;
 
-    if (!ir_sets_flags(e->ir)) {
+    if (!ir_sets_flags(ir)) {
         return; /* nobody asks */
     }
-    for (unsigned i = e->ir->n; i-- > 1;) {
-        const IrInsn *insn = x64_insn(e, i);
+    e->flags_live[ir->n_order] = true;
+    for (unsigned n = ir->n_order; n-- > 0;) {
+        const IrInsn *insn = &ir->insn[ir->order[n]];
         unsigned effects = ir_op_effects[insn->op];
 
         if (insn->op == IR_SET_FLAGS) {
@@ -112,18 +113,8 @@ void x64_flags_liveness(X64Emit *e)
         } else if (effects & LOOK || insn->op == IR_GET_FLAGS) {
             live = x64_flags_read_by(e, insn, effects, live);
         }
-        bits |= (uint64_t)live << i % 64;
-        if (i % 64 == 0) {
-            e->flags_live[i / 64] = bits;
-            bits = 0;
-        }
+        e->flags_live[n] = live;
     }
-    e->flags_live[0] = bits;
-}
-
-static bool x64_flags_live(const X64Emit *e, unsigned i)
-{
-    return i >= e->ir->n || e->flags_live[i / 64] >> i % 64 & 1;
 }
 
 void x64_flags_sync(X64Emit *e)
@@ -202,7 +193,7 @@ void x64_flags_save(X64Emit *e)
     if (!id) {
         return;
     }
-    if (e->flags_pending == id && !x64_flags_live(e, e->i)) {
+    if (e->flags_pending == id && !e->flags_live[e->at]) {
         e->flags_pending = 0;
     }
     if (e->flags_pending == id) {
@@ -271,7 +262,7 @@ static bool x64_flags_fcmp_cc(X64Emit *e, IrCond cond, X64Cc *cc)
         [IR_COND_GT] = { CC_A, X64_UNORDERED_LT },
         [IR_COND_LE] = { CC_BE, X64_UNORDERED_LT },
     };
-    X64Stub *s = &g_array_index(e->stubs, X64Stub, e->fcmp_stub);
+    X64Stub *s = &e->stub[e->fcmp_stub];
 
     if (of[cond].unordered && s->unordered && s->unordered != of[cond].unordered) {
         return false;
@@ -376,7 +367,7 @@ void x64_op_SET_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
     e->flags_pending = (uint16_t)f;
     if (e->flags_id != f) {
         e->flags_pending = 0;
-        if (x64_flags_live(e, e->i + 1)) {
+        if (e->flags_live[e->at + 1]) {
             x64_flags_save(e);
             e->flags_pending = (uint16_t)f;
             x64_flags_sync(e);

@@ -40,7 +40,7 @@ void x64_op_FLAGS_FCMP(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_jcc(&e->a, CC_P, &s->entry);
         x64_bind(&e->a, &s->back);
         x64_flags_now(e, id, X64_FLAGS_FCMP);
-        e->fcmp_stub = e->stubs->len - 1;
+        e->fcmp_stub = e->n_stubs - 1;
         return;
     }
 

@@ -25,7 +25,7 @@ void x64_op_PC(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     unsigned d = x64_def(e, id);
 
-    x64_rm(&e->a, XO_MOV_R_RM | X_W, d, x64_env(e->lay->pc_page));
+    x64_rbp(&e->a, XO_MOV_R_RM | X_W, d, e->lay->pc_page);
     if (insn->imm) {
         x64_rm(&e->a, XO_LEA | X_W, d, x64_mem(d, (int32_t)insn->imm));
     }
@@ -155,7 +155,7 @@ void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
             x64_mov_imm(&e->a, RCX, (uint32_t)o.imm);
             o.reg = RCX;
         }
-        x64_rm(&e->a, store[insn->sub], o.reg, x64_env(disp));
+        x64_rbp(&e->a, store[insn->sub], o.reg, disp);
     }
     if (insn->sub == (type == IR_I64 ? 3 : 2) && !x64_is_const(e, v)) {
         x64_home_set(e, v, disp);

@@ -3,17 +3,10 @@
 #include "accel/tcg/host.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
-X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind)
+void x64_stub_grow(X64Emit *e)
 {
-    X64Stub s = { .kind = kind,
-                  .entry = X64_LABEL,
-                  .back = X64_LABEL,
-                  .direct = X64_LABEL,
-                  .guest = (uint16_t)e->guest,
-                  .dst = { X64_NO_REG, X64_NO_REG } };
-
-    g_array_append_val(e->stubs, s);
-    return &g_array_index(e->stubs, X64Stub, e->stubs->len - 1);
+    e->max_stubs = e->max_stubs * 2 + 64;
+    e->stub = g_renew(X64Stub, e->stub, e->max_stubs);
 }
 
 /* ---- calls ---- */
@@ -52,7 +45,7 @@ void x64_call_fn(X64Emit *e, const void *fn, bool full, bool raises, unsigned gu
         x64_count_event(e, "calls", name);
     }
     x64_icount_call(e, guest);
-    x64_rm(&e->a, XO_LEA | X_W, RDI, x64_env(e->lay->cpu));
+    x64_rbp(&e->a, XO_LEA | X_W, RDI, e->lay->cpu);
     x64_mov_imm(&e->a, RAX, (uintptr_t)fn);
     if (full) {
         x64_thunk_call(e, raises ? t->full_raises : t->full);
@@ -88,7 +81,7 @@ void x64_emit_call(X64Emit *e, const X64Call *c)
     x64_thunk_call(e, e->thunk->spill);
     for (unsigned n = 0; n < c->n_args; n++) {
         if (c->arg[n].is_env) {
-            x64_rm(&e->a, XO_LEA | X_W, reg[n], x64_env((int32_t)opd[n].imm));
+            x64_rbp(&e->a, XO_LEA | X_W, reg[n], (int32_t)opd[n].imm);
             continue;
         }
         x64_arg_load(e, opd[n], c->arg[n].is_imm || x64_wide(x64_insn(e, c->arg[n].id)), reg[n]);
@@ -151,6 +144,7 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
 {
     unsigned mode = ir_memop_mode(mo);
     int32_t tlb = write ? e->lay->tlb_write[mode] : e->lay->tlb_read[mode];
+    uint8_t *p;
 
     x64_count_access(e, write);
     if (align) {
@@ -158,17 +152,17 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
         x64_jcc(&e->a, CC_NE, slow);
     }
     if (e->feat->bmi2) {
-        x64_vex_rri(&e->a, XO_RORX | X_W, RAX, 0, addr, 8);
+        p = x64_put_rorx(x64_open(&e->a, 7), true, RAX, addr, 8);
     } else {
-        x64_mov_rr(&e->a, true, RAX, addr);
-        x64_shift_ri(&e->a, SH_SHR, true, RAX, 8);
+        p = x64_put_rr(x64_open(&e->a, 8), XO_MOV_R_RM, 1, X64_REX_W, RAX, addr);
+        p = x64_put(p, 0x08e8c148, 4); /* shr rax, 8 */
     }
-    x64_alu_rm(&e->a, ALU_AND, false, RAX, x64_env(e->lay->tlb_mask[mode]));
-    x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb));
-    x64_alu_rr(&e->a, ALU_XOR, true, RCX, addr);
-    x64_alu_ri(&e->a, ALU_CMP, true, RCX, (int32_t)(4096 - total));
-    x64_jcc(&e->a, CC_A, slow);
-    x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
+    p = x64_put_rm(p, 0x23, 1, 0, RAX, x64_env(e->lay->tlb_mask[mode])); /* and */
+    p = x64_put_rm(p, XO_MOV_R_RM, 1, X64_REX_W, RCX, x64_mem_index(RBP, RAX, 0, tlb));
+    p = x64_put_rr(p, 0x33, 1, X64_REX_W, RCX, addr);             /* xor */
+    p = x64_put(p, 0xf98148 | (uint64_t)(4096 - total) << 24, 7); /* cmp rcx, imm32 */
+    p = x64_put_label(&e->a, x64_put(p, 0x0f | 0x8000 | CC_A << 8, 2), slow);
+    e->a.p = x64_put_rm(p, XO_MOV_R_RM, 1, X64_REX_W, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
 }
 
 static void x64_ld_int(X64Emit *e, IrMemOp mo, bool w, unsigned d, X64Mem m)

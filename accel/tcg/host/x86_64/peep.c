@@ -57,6 +57,9 @@ static bool peep_has_flags(const X64Emit *e, unsigned i)
 {
     const IrInsn *add = x64_insn(e, i);
 
+    if (!ir_sets_flags(e->ir)) {
+        return false;
+    }
     for (unsigned j = i > 6 ? i - 6 : 1; j < i + 6 && j < e->ir->n; j++) {
         const IrInsn *k = x64_insn(e, j);
 

@@ -80,12 +80,12 @@ static void x64_unlink_reg(X64Emit *e, unsigned id)
 {
     X64Val *v = &e->val[id];
 
-    for (uint16_t *p = x64_head_of(e, id); *p; p = &e->val[*p].next) { /* seldom more than one */
-        if (*p == id) {
-            *p = v->next;
-            break;
-        }
+    uint16_t *p = x64_head_of(e, id);
+
+    while (*p != id && *p) { /* seldom */
+        p = &e->val[*p].next;
     }
+    *p = v->next;
     v->reg = X64_NO_REG;
     v->next = 0;
 }
@@ -363,7 +363,7 @@ static void x64_home_leave(X64Emit *e, unsigned id)
             x64_v2m(&e->a, XO_MOVDQU_LD, 0, x64_env(v->home));
             x64_v2m(&e->a, XO_MOVDQU_ST, 0, x64_slot_mem(v->slot, true));
         } else {
-            x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(type == IR_I64), RAX, x64_env(v->home));
+            x64_rbp(&e->a, XO_MOV_R_RM | X_W_IF(type == IR_I64), RAX, v->home);
             x64_rm(&e->a, XO_MOV_RM_R | X_W, RAX, x64_slot_mem(v->slot, false));
         }
     }

@@ -10,14 +10,14 @@ static const uint8_t x64_saved[6] = { RBX, RBP, R12, R13, R14, R15 };
 static void x64_pins_spill(X64Asm *a, const X64Layout *lay)
 {
     for (unsigned n = 0; n < lay->n_pins; n++) {
-        x64_rm(a, XO_MOV_RM_R | X_W, x64_pin_reg[n], x64_env(lay->pin[n]));
+        x64_rbp(a, XO_MOV_RM_R | X_W, x64_pin_reg[n], lay->pin[n]);
     }
 }
 
 static void x64_pins_load(X64Asm *a, const X64Layout *lay)
 {
     for (unsigned n = 0; n < lay->n_pins; n++) {
-        x64_rm(a, XO_MOV_R_RM | X_W, x64_pin_reg[n], x64_env(lay->pin[n]));
+        x64_rbp(a, XO_MOV_R_RM | X_W, x64_pin_reg[n], lay->pin[n]);
     }
 }
 
@@ -32,7 +32,7 @@ static void x64_ret(X64Asm *a)
  */
 static void x64_mxcsr_guest(X64Asm *a, const X64Layout *lay)
 {
-    x64_rm(a, XO_MOVZX8, R10, x64_env(lay->fp + (int32_t)offsetof(IrFpState, env.round)));
+    x64_rbp(a, XO_MOVZX8, R10, lay->fp + (int32_t)offsetof(IrFpState, env.round));
     x64_rm(a, XO_MXCSR, 2,
            x64_mem_index(RBP, R10, 2, lay->consts + (int32_t)offsetof(X64FpConst, mxcsr)));
 }
@@ -47,7 +47,7 @@ static void x64_mxcsr_host(X64Asm *a, const X64Layout *lay, int32_t frame)
     x64_rm(a, XO_MOV_R_RM, R10, now);
     x64_shift_ri(a, SH_SHR, false, R10, 1);
     x64_alu_ri(a, ALU_AND, false, R10, FP_DIVZERO | FP_OVERFLOW | FP_UNDERFLOW | FP_INEXACT);
-    x64_rm(a, 0x08 | X_BYTE, R10, x64_env(lay->fp + (int32_t)offsetof(IrFpState, env.flags)));
+    x64_rbp(a, 0x08 | X_BYTE, R10, lay->fp + (int32_t)offsetof(IrFpState, env.flags));
 }
 
 static void x64_thunk_enter(X64Asm *a, const X64Layout *lay)
@@ -83,7 +83,7 @@ static void x64_thunk_exit(X64Asm *a, const X64Layout *lay, bool at, TcgLeave re
         x64_rr(a, XO_MOVSXD, RCX, RCX);
         x64_alu_rm(a, ALU_ADD, true, RCX, x64_env(lay->pc_page));
     }
-    x64_rm(a, XO_MOV_RM_R | X_W, at ? RAX : RCX, x64_env(lay->pc));
+    x64_rbp(a, XO_MOV_RM_R | X_W, at ? RAX : RCX, lay->pc);
     x64_pins_spill(a, lay);
     x64_mov_imm(a, RAX, reason);
     x64_jmp(a, leave);
@@ -103,7 +103,7 @@ static void x64_thunk_call_c(X64Asm *a, const X64Layout *lay, bool full, X64Labe
         x64_mxcsr_guest(a, lay);
     }
     if (raised) {
-        x64_rm(a, 0x80, 7, x64_env(lay->raised)); /* cmp byte, 0 */
+        x64_rbp(a, 0x80, 7, lay->raised); /* cmp byte, 0 */
         x64_byte(a, 0);
         x64_jcc(a, CC_NE, raised);
     }
@@ -129,7 +129,7 @@ static void x64_thunk_slow(X64Asm *a, const X64Layout *lay, bool xmm, X64Label *
 {
     x64_thunk_regs(a, true, xmm, 8);
     x64_pins_spill(a, lay);
-    x64_rm(a, XO_LEA | X_W, RDI, x64_env(lay->cpu));
+    x64_rbp(a, XO_LEA | X_W, RDI, lay->cpu);
     x64_rm(a, XO_MOV_R_RM | X_W, RSI, x64_mem(RSP, 0));
     x64_rm(a, XO_LEA | X_W, RDX, x64_mem(RSP, 8));
     x64_mov_rr(a, true, RCX, RBP);
@@ -163,7 +163,7 @@ static void x64_thunks_exits(X64Asm *a, X64Thunks *t, const X64Layout *lay, X64L
     x64_mov_imm(a, RCX, (uint64_t)lay->to_rw);
     x64_alu_rr(a, ALU_ADD, true, RAX, RCX);
     x64_rm(a, XO_MOV_R_RM, RCX, x64_mem(RAX, offsetof(TcgExit, delta)));
-    x64_rm(a, XO_MOV_RM_R | X_W, RAX, x64_env(lay->leave_exit));
+    x64_rbp(a, XO_MOV_RM_R | X_W, RAX, lay->leave_exit);
     x64_thunk_exit(a, lay, false, TCG_LEAVE_LINK, leave);
     t->exit_request = x64_thunk_begin(a);
     x64_thunk_exit(a, lay, false, TCG_LEAVE_REQUEST, leave);
@@ -184,13 +184,13 @@ static void x64_thunk_go_on(X64Asm *a, const X64Layout *lay, X64Label *leave)
 {
     X64Label found = X64_LABEL;
 
-    x64_rm(a, XO_LEA | X_W, RDI, x64_env(lay->cpu));
+    x64_rbp(a, XO_LEA | X_W, RDI, lay->cpu);
     x64_mov_rr(a, false, RSI, RAX);
     x64_mov_imm(a, RAX, (uintptr_t)tcg_go_on);
     x64_rr(a, 0xff, 2, RAX);         /* call rax */
     x64_rr(a, 0x85 | X_W, RAX, RAX); /* test */
     x64_jcc(a, CC_NE, &found);
-    x64_rm(a, XO_MOVZX8, RAX, x64_env(lay->leave_as));
+    x64_rbp(a, XO_MOVZX8, RAX, lay->leave_as);
     x64_jmp(a, leave);
     x64_bind(a, &found);
     x64_pins_load(a, lay);
@@ -242,9 +242,9 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     /* two NOPs of 7 bytes with a displacement from the 4th on */
     x64_rm(&a, XO_MOV_R_RM, RCX, x64_mem(RAX, 3));
     x64_rm(&a, XO_MOV_R_RM, RDX, x64_mem(RAX, 10));
-    x64_rm(&a, XO_MOV_RM_R, RDX, x64_env(lay->leave_restart));
+    x64_rbp(&a, XO_MOV_RM_R, RDX, lay->leave_restart);
     x64_alu_rm(&a, ALU_ADD, true, RCX, x64_env(lay->pc_page));
-    x64_rm(&a, XO_MOV_RM_R | X_W, RCX, x64_env(lay->pc));
+    x64_rbp(&a, XO_MOV_RM_R | X_W, RCX, lay->pc);
     x64_mov_imm(&a, RAX, TCG_LEAVE_RAISED);
     x64_bind(&a, &go_on);
     x64_thunk_go_on(&a, lay, &leave);

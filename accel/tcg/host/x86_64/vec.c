@@ -180,13 +180,13 @@ void xv_saturated(X64Vec *v, unsigned r, unsigned esize)
     uint8_t *set, *none;
 
     /* Both branches go the same way almost always: the flag is sticky, and rarely set at first. */
-    x64_rm(v->a, 0x80, 7, x64_env(at)); /* cmp byte, 0 */
+    x64_rbp(v->a, 0x80, 7, at); /* cmp byte, 0 */
     x64_byte(v->a, 0);
     set = xv_skip(v->a, CC_NE);
     xv_trim(v, r, esize);
     xv2(v, XO_PTEST, r, r);
     none = xv_skip(v->a, CC_E);
-    x64_rm(v->a, 0xc6, 0, x64_env(at)); /* mov byte, 1 */
+    x64_rbp(v->a, 0xc6, 0, at); /* mov byte, 1 */
     x64_byte(v->a, 1);
     xv_skip_to(v->a, set);
     xv_skip_to(v->a, none);

@@ -214,6 +214,7 @@ typedef struct X64Emit {
     const struct X64Estimates *est; /* NULL in tests */
     int64_t base;                   /* offset of a.start in the code cache */
     unsigned i;                     /* current instruction */
+    unsigned at;                    /* its place in ir->order */
     unsigned killed;                /* the last instruction whose operands were released */
     unsigned guest;                 /* current guest instruction */
     uint32_t locked;                /* registers of the current operands: not evicted */
@@ -225,7 +226,8 @@ typedef struct X64Emit {
     uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
     uint16_t head[16];      /* first value in each general register */
     uint16_t xhead[16];
-    GArray *stubs;     /* X64Stub */
+    X64Stub *stub; /* they move in x64_stub_room() alone */
+    uint32_t n_stubs, max_stubs;
     GArray *exits;     /* X64ExitRec */
     GArray *pool;      /* IrV128: constants behind the block's code */
     GArray *pool_refs; /* X64PoolRef */
@@ -251,11 +253,12 @@ typedef struct X64Emit {
     int32_t span_off[IR_MAX_INSNS]; /* of it from the group's root */
     bool done[IR_MAX_INSNS];        /* emitted early together with another */
     bool folded[IR_MAX_INSNS]; /* taken into the operation that uses it (peep.c); it has no place */
-    /* bit n: the state's flag word, as the operations before n set it, may be read at n or later */
-    uint64_t flags_live[IR_MAX_INSNS / 64];
+    /* by places in ir->order: the state's flag word, as the operations before set it, may be read
+     * there or later */
+    bool flags_live[IR_MAX_INSNS + 1];
     X64Val val[IR_MAX_INSNS];
-    uint32_t n_homes, n_order;
-    uint16_t order[IR_MAX_INSNS];     /* operations that may make code */
+    uint32_t n_homes;
+    uint8_t kind[IR_N_OPS];           /* what x64_prepare() does for a row */
     uint16_t homes[2 * IR_MAX_INSNS]; /* values with a home; an operation gives at most two */
 } X64Emit;
 
@@ -516,7 +519,38 @@ bool x64_is_spin(const X64Emit *e, unsigned end);
 /* One turn of such a loop. Destroys EFLAGS. */
 void x64_spin(X64Emit *e);
 void x64_spin_stub(X64Emit *e, X64Stub *s);
-X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind);
+enum { X64_STUB_ROOM = 16 }; /* no operation, nor code out of line, makes more */
+
+void x64_stub_grow(X64Emit *e);
+
+static inline void x64_stub_room(X64Emit *e)
+{
+    if (e->n_stubs + X64_STUB_ROOM > e->max_stubs) {
+        x64_stub_grow(e);
+    }
+}
+
+/* For code behind the block. @val is not set, and what stands behind it not either. */
+static inline X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind)
+{
+    X64Stub *s = &e->stub[e->n_stubs++];
+
+    s->kind = kind;
+    s->entry = s->back = s->direct = X64_LABEL;
+    s->guest = (uint16_t)e->guest;
+    s->type = s->op = s->sub = s->addr = 0;
+    s->dst[0] = s->dst[1] = X64_NO_REG;
+    s->span = X64_SPAN_NONE;
+    s->write = s->save_flags = false;
+    s->slot = 0;
+    s->disp = s->delta = 0;
+    s->flags_inverted = s->unordered = 0;
+    s->xmm_live = 0;
+    s->memop = 0;
+    s->helper = NULL;
+    return s;
+}
+
 /* Where the exits lead while they are not linked. */
 void x64_exit_tails(X64Emit *e);
 
