@@ -54,12 +54,11 @@ static void overlay_take_back(BlkItem *i)
 static void overlay_rest(BlkItem *i)
 {
     g_autoptr(GError) ignored = NULL;
-    Options none = { 0 };
     bool ok = true;
 
     if (!block_job_next(block_jobs(i->call.g), NULL) &&
         block_node_is_only_below(i->node, i->overlay) && !block_node_is_read_only(i->node)) {
-        ok = block_node_reopen(i->node, &none,
+        ok = block_node_reopen(i->node, NULL,
                                block_node_flags(i->node) & ~(unsigned)BLOCK_OPEN_WRITE, &ignored);
     }
     (void)ok; /* it stays writable, which harms nothing */

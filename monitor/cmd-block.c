@@ -393,6 +393,36 @@ static bool blk_resize(BlkCall *b, GError **err)
     return block_node_resize(n, blk_num(b, "size", 0), true, BLOCK_PREALLOC_OFF, err);
 }
 
+enum { BLK_REOPEN_MAX = 1024 };
+
+static bool blk_reopen(BlkCall *b, GError **err)
+{
+    const MonValue *v = &b->c->args[0];
+    g_autofree Options *list = NULL;
+    unsigned n = 0;
+    bool ok;
+
+    for (; n < BLK_REOPEN_MAX; n++) {
+        g_autofree char *path = g_strdup_printf("%u", n);
+
+        if (mon_leaf_kind(v, path) != MON_ANY) {
+            break;
+        }
+    }
+    list = g_new0(Options, n + 1);
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *prefix = g_strdup_printf("%u.", i);
+
+        blk_leaves(&list[i], v, prefix, NULL);
+    }
+    ok = block_nodes_reopen(b->g, list, n, err);
+    for (unsigned i = 0; i < n; i++) {
+        options_deinit(&list[i]);
+    }
+    return ok;
+}
+
+BLK_COMMAND(cmd_blockdev_reopen, blk_reopen)
 BLK_COMMAND(cmd_blockdev_add, blk_add)
 BLK_COMMAND(cmd_blockdev_del, blk_del)
 BLK_COMMAND(cmd_query_nodes, blk_query_nodes)

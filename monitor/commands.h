@@ -29,7 +29,8 @@ extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;
 /* cmd-qom.c */
 extern MonFn cmd_qom_list, cmd_qom_get, cmd_device_list_properties, cmd_qom_list_types;
 /* cmd-block.c */
-extern MonFn cmd_blockdev_add, cmd_blockdev_del, cmd_query_nodes, cmd_query_block, cmd_block_resize;
+extern MonFn cmd_blockdev_add, cmd_blockdev_reopen, cmd_blockdev_del, cmd_query_nodes,
+    cmd_query_block, cmd_block_resize;
 /* cmd-block-txn.c */
 extern MonFn cmd_transaction, cmd_block_action;
 /* cmd-block-bitmap.c, cmd-block-snapshot.c, cmd-block-drive.c */

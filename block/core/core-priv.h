@@ -75,6 +75,7 @@ struct BlockNode {
     bool grows; /* writes beyond the end extend it */
     DetectZeroes detect_zeroes;
     char *backing_name, *backing_format;
+    Options options; /* its driver's own, as they were given */
 
     GArray *children; /* of BlockChild */
     BlockNode *file, *backing;
@@ -185,6 +186,10 @@ void block_node_delete(BlockNode *n);
 void block_node_attach(BlockNode *n, const char *role, BlockNode *take_child);
 void block_node_detach(BlockNode *n, const char *role);
 bool block_open_backing(BlockNode *n, Options *o, GError **err);
+/* read-only, cache.*, ...: of any node. */
+bool block_options_common(Options *o, unsigned *flags, DetectZeroes *zeroes, GError **err);
+/* For a reopening: those that the driver's table has. */
+void block_options_keep(BlockNode *n, const Options *o);
 /* "PROTO:" at the start of a file name: its driver; NULL for paths. */
 const BlockDriver *block_protocol_of(const char *filename, GError **err);
 bool block_options_sub(Options *o, const char *role, Options *sub);

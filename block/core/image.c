@@ -326,49 +326,4 @@ bool block_node_make_empty(BlockNode *n, GError **err)
     return ok;
 }
 
-/* ---- Reopening ---- */
-
-static bool image_reopen_grows(const BlockNode *n, unsigned flags)
-{
-    return (flags & BLOCK_OPEN_WRITE) && !(n->file->flags & BLOCK_OPEN_WRITE);
-}
-
-static bool image_reopen_file(BlockNode *n, unsigned flags, GError **err)
-{
-    unsigned kept = BLOCK_OPEN_WRITE | BLOCK_OPEN_DIRECT | BLOCK_OPEN_UNSAFE | BLOCK_OPEN_SHARE;
-    Options none = { 0 };
-
-    return block_node_reopen(n->file, &none, (n->file->flags & ~kept) | (flags & kept), err);
-}
-
-bool block_node_reopen(BlockNode *n, Options *options, unsigned flags, GError **err)
-{
-    unsigned may =
-        BLOCK_OPEN_WRITE | BLOCK_OPEN_UNSAFE | BLOCK_OPEN_WRITETHROUGH | BLOCK_OPEN_DISCARD;
-    bool ok = true;
-
-    block_node_drain(n);
-    /* For writing from below up, and for reading from the top down. */
-    if (n->file && n->file->flags & BLOCK_OPEN_INTERNAL && image_reopen_grows(n, flags)) {
-        ok = image_reopen_file(n, flags, err);
-    }
-    if (ok && !(flags & BLOCK_OPEN_WRITE)) {
-        int ret = block_node_flush(n);
-
-        ok = !ret || block_error(err, n, "flushing it: %s", g_strerror(-ret));
-    }
-    if (ok && n->drv->reopen_prepare) {
-        ok = n->drv->reopen_prepare(n, options, flags, err);
-    }
-    if (ok) {
-        n->flags = (n->flags & ~may) | (flags & may);
-        if (n->drv->reopen_commit) {
-            n->drv->reopen_commit(n);
-        }
-        if (n->file && n->file->flags & BLOCK_OPEN_INTERNAL && !image_reopen_grows(n, flags)) {
-            ok = image_reopen_file(n, flags, err);
-        }
-    }
-    block_node_undrain(n);
-    return ok;
 }

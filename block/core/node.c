@@ -243,6 +243,7 @@ void block_node_delete(BlockNode *n)
     g_array_free(n->children, TRUE);
     g_ptr_array_free(n->parents, TRUE);
     g_ptr_array_free(n->drain_sets, TRUE);
+    options_deinit(&n->options);
     g_free(n->backing_name);
     g_free(n->backing_format);
     g_free(n->name);

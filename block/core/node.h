@@ -99,8 +99,12 @@ BlockNode *block_node_open_name(BlockGraph *g, const char *filename, const char 
 BlockNode *block_node_ref(BlockNode *n);
 /* The last one closes: drains, writes what is cached, lets go of the children. FIBER */
 void block_node_unref(BlockNode *n);
-/* New options and flags (read-only, cache, discard): all or nothing. FIBER */
+/* New flags (read-only, cache, discard), and options beside those that it has (NULL: none): all or
+ * nothing. FIBER */
 NODISCARD bool block_node_reopen(BlockNode *n, Options *options, unsigned flags, GError **err);
+/* New options for the nodes that they name, as blockdev-reopen takes them, of all or none; what is
+ * not given has its default. FIBER */
+NODISCARD bool block_nodes_reopen(BlockGraph *g, Options *options, unsigned count, GError **err);
 
 /* ---- What a node is ---- */
 

@@ -112,12 +112,13 @@ static bool open_detect_zeroes(Options *o, unsigned flags, DetectZeroes *out, GE
         return error_set(err, "detect-zeroes=%s is not known; valid: off, on, unmap", text);
     }
     if (*out == DETECT_UNMAP && !(flags & BLOCK_OPEN_DISCARD)) {
-        return error_set(err, "detect-zeroes=unmap works with discard=unmap only");
+        return error_set(err, "setting detect-zeroes to unmap is not allowed without setting "
+                              "discard operation to unmap");
     }
     return true;
 }
 
-static bool open_common(Options *o, unsigned *flags, DetectZeroes *zeroes, GError **err)
+bool block_options_common(Options *o, unsigned *flags, DetectZeroes *zeroes, GError **err)
 {
     const char *discard = options_get(o, "discard");
 
@@ -343,6 +344,7 @@ static BlockNode *open_node(BlockGraph *g, const BlockDriver *drv, BlockNode *ta
         return NULL;
     }
     n->opened = true;
+    block_options_keep(n, o);
     return n;
 }
 
@@ -404,7 +406,8 @@ static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **e
     if (filename && g_str_has_prefix(filename, "json:")) {
         return open_json(g, o, filename, flags, err);
     }
-    if ((name && !(drv = open_driver(name, err))) || !open_common(o, &flags, &zeroes, err)) {
+    if ((name && !(drv = open_driver(name, err))) ||
+        !block_options_common(o, &flags, &zeroes, err)) {
         return NULL;
     }
     filename = !drv || drv->kind != BLOCK_PROTOCOL ? filename : NULL;

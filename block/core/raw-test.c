@@ -157,7 +157,7 @@ static void says_what_is_wrong(void *arg)
         { "filename=nosuch:x",
           "nosuch:x: 'nosuch' is not a protocol that is known (a path with a colon: ./nosuch:x)" },
         { "driver=null-co,detect-zeroes=unmap",
-          "detect-zeroes=unmap works with discard=unmap only" },
+          "discard operation to unmap" },
         { "driver=file,filename=/", "/: it is a directory" },
     };
     RawTest *t = arg;

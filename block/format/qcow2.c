@@ -394,12 +394,18 @@ static void qcow2_close(BlockNode *n)
 static bool qcow2_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GError **err)
 {
     Qcow2 *s = block_priv(n);
-    bool lazy;
+    bool discard = flags & BLOCK_OPEN_DISCARD;
 
-    if (!options_get_bool(o, "lazy-refcounts", s->lazy, &lazy, err)) {
+    if (!options_get_bool(o, "lazy-refcounts", s->h.compat & QCOW2_COMPAT_LAZY, &s->next.lazy,
+                          err) ||
+        !options_get_bool(o, "pass-discard-request", discard, &s->next.request, err) ||
+        !options_get_bool(o, "pass-discard-snapshot", true, &s->next.snapshot, err) ||
+        !options_get_bool(o, "pass-discard-other", false, &s->next.other, err)) {
         return false;
     }
-    if (lazy && s->h.version < 3) {
+    (void)options_get(o, "overlap-check");
+    (void)options_get(o, "overlap-check.template");
+    if (s->next.lazy && s->h.version < 3) {
         return error_set(err, "%s: lazy-refcounts needs an image of compat 1.1 or later",
                          block_node_filename(n));
     }
@@ -429,7 +435,13 @@ static void qcow2_reopen_commit(BlockNode *n)
 
     s->writable = flags & BLOCK_OPEN_WRITE;
     s->unsafe = flags & BLOCK_OPEN_UNSAFE;
-    s->discard_request = flags & BLOCK_OPEN_DISCARD;
+    s->lazy = s->next.lazy;
+    s->discard_request = s->next.request;
+    s->discard_snapshot = s->next.snapshot;
+    s->discard_other = s->next.other;
+    if (!s->external) {
+        s->data = block_file(n);
+    }
 }
 
 static void qcow2_reopen_abort(BlockNode *n)

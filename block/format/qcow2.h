@@ -218,6 +218,9 @@ typedef struct Qcow2 {
     bool unstable; /* data or counts were written since the last barrier, and links need them */
     bool lazy, dirty_on_disk, writable, unsafe;
     bool discard_request, discard_snapshot, discard_other;
+    struct {
+        bool lazy, request, snapshot, other;
+    } next; /* while it is reopened */
     bool closing;
     uint64_t clean_interval_ns, cleaned_ns, cleaned_l2, cleaned_rb;
     Qcow2Set meta; /* L2 tables, refcount blocks and what else takes whole clusters */

@@ -11,9 +11,8 @@ typedef struct Raw {
 } Raw;
 
 /* Whole sectors, as devices see them; what the file lacks of the last reads as zeros. */
-static bool raw_open(BlockNode *n, Options *o, GError **err)
+static bool raw_parse(BlockNode *n, Raw *r, Options *o, GError **err)
 {
-    Raw *r = block_priv(n);
     uint64_t below = block_node_size(block_file(n));
 
     if (!options_get_size(o, "offset", 0, &r->offset, err) ||
@@ -35,8 +34,34 @@ static bool raw_open(BlockNode *n, Options *o, GError **err)
     if (!r->sized) {
         r->size = below - r->offset;
     }
+    return true;
+}
+
+static bool raw_open(BlockNode *n, Options *o, GError **err)
+{
+    Raw *r = block_priv(n);
+
     block_set_zero_limits(n, 1, 0);
-    return block_set_size(n, r->size, err);
+    return raw_parse(n, r, o, err) && block_set_size(n, r->size, err);
+}
+
+static bool raw_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GError **err)
+{
+    Raw *r = block_priv(n);
+    Raw new = { 0 };
+
+    if (!raw_parse(n, &new, o, err)) {
+        return false;
+    }
+    if (new.size != block_node_size(n) && (block_node_is_held(n) || block_node_parent(n, NULL))) {
+        return block_error(err, n, "it is in use: its size of %" PRIu64 " bytes stays",
+                           block_node_size(n));
+    }
+    if (!block_set_size(n, new.size, err)) {
+        return false;
+    }
+    *r = new;
+    return true;
 }
 
 static int raw_probe(const uint8_t *buf, size_t len, const char *filename)
@@ -188,6 +213,7 @@ const BlockDriver block_raw_driver = {
     .grows = true,
     .probe = raw_probe,
     .open = raw_open,
+    .reopen_prepare = raw_reopen_prepare,
     .create = raw_create,
     .measure = raw_measure,
     .readv = raw_readv,

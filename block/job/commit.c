@@ -13,11 +13,10 @@ typedef struct Commit {
 
 static bool commit_reopen(BlockNode *base, bool write, GError **err)
 {
-    Options none = { 0 };
     unsigned flags = block_node_flags(base);
 
     flags = write ? flags | BLOCK_OPEN_WRITE : flags & ~(unsigned)BLOCK_OPEN_WRITE;
-    return block_node_reopen(base, &none, flags, err);
+    return block_node_reopen(base, NULL, flags, err);
 }
 
 static int commit_run(BlockJob *j)

@@ -111,13 +111,12 @@ static int commit_image(ImgTool *t, const ImgArgs *a, BlockNode *top, uint64_t r
     const char *name = img_arg(a, 'b');
     Commit m = { top, commit_base(t, top, a->words[0], name) };
     g_autoptr(GError) err = NULL;
-    Options none = { 0 };
     int ret;
 
     if (!m.base) {
         return 1;
     }
-    if (!block_node_reopen(m.base, &none, block_node_flags(m.base) | BLOCK_OPEN_WRITE, &err)) {
+    if (!block_node_reopen(m.base, NULL, block_node_flags(m.base) | BLOCK_OPEN_WRITE, &err)) {
         return img_fail(t, "Could not open '%s' for writing: %s", block_node_filename(m.base),
                         err->message);
     }

@@ -1,0 +1,399 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Commands on disks over QMP, compared with QEMU: blockcmds.py TINAMOU [SCENARIO].
+
+Each scenario is run by us and by qemu-system-aarch64; answers and events must be the same, field by
+field, but for times, sizes on the host and names that either gives by itself.
+"""
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+TINAMOU = os.path.abspath(sys.argv[1])
+QEMU = 'qemu-system-aarch64'
+MIB = 1 << 20
+IGNORED = {'timestamp', 'actual-size', 'date-sec', 'date-nsec', 'vm-clock-sec', 'vm-clock-nsec',
+           'microseconds', 'seconds'}
+
+
+class Peer:
+    """One machine that never runs, and what it said."""
+
+    def __init__(self, ours, *args):
+        self.ours = ours
+        start = [TINAMOU, 'system', 'aarch64'] if ours else [QEMU, '-net', 'none']
+        self.proc = subprocess.Popen(
+            start + ['-M', 'virt', '-m', '64', '-display', 'none', '-serial', 'null', '-monitor',
+                     'none', '-S', '-qmp', 'stdio', *args],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.buf = b''
+        self.log = []
+        self.names = {}
+        self.events = []
+        self.line(20)
+        self.call('qmp_capabilities')
+        self.log.clear()
+
+    def line(self, timeout):
+        end = time.time() + timeout
+        while b'\n' not in self.buf:
+            if not select.select([self.proc.stdout], [], [], max(0, end - time.time()))[0]:
+                return None
+            data = os.read(self.proc.stdout.fileno(), 65536)
+            if not data:
+                raise RuntimeError('the peer has ended')
+            self.buf += data
+        line, self.buf = self.buf.split(b'\n', 1)
+        # QEMU tells on its standard output which images it makes.
+        return json.loads(line) if line.startswith(b'{') else self.line(timeout)
+
+    def plain(self, value):
+        """Without what differs from run to run."""
+        if isinstance(value, dict):
+            return {k: self.plain(v) for k, v in sorted(value.items()) if k not in IGNORED}
+        if isinstance(value, list):
+            return [self.plain(v) for v in value]
+        if isinstance(value, str):
+            value = re.sub(r'disk size: .*', 'disk size: ?', value)
+            return re.sub(r'#block\d+', '#block', value)
+        return value
+
+    def call(self, command, args=None):
+        """The answer, not kept for comparison."""
+        message = {'execute': command}
+        if args is not None:
+            message['arguments'] = args
+        self.proc.stdin.write((json.dumps(message) + '\n').encode())
+        self.proc.stdin.flush()
+        while True:
+            answer = self.line(20)
+            if answer is None:
+                raise RuntimeError(f'no answer to {command}')
+            if 'event' in answer:
+                self.events.append(answer)
+            else:
+                return answer
+
+    def __call__(self, command, /, _args=None, **args):
+        """The answer, which both must give."""
+        args = _args if _args is not None else {k.replace('_', '-'): v for k, v in args.items()}
+        answer = self.call(command, args)
+        self.log.append((command, self.plain(args), self.plain(answer)))
+        return answer.get('return')
+
+    def hmp(self, line):
+        answer = self.call('human-monitor-command', {'command-line': line})
+        self.log.append(('hmp', line, self.plain(answer['return'].replace('\r', ''))))
+        return answer['return']
+
+    def wait(self, job):
+        """Until a job is gone or has concluded; its events, in order, are compared."""
+        end = time.time() + 20
+        while time.time() < end:
+            for e in self.events:
+                if e['event'] == 'JOB_STATUS_CHANGE' and e['data']['id'] == job and \
+                        e['data']['status'] in ('null', 'concluded'):
+                    jobs = self.call('query-jobs')['return']
+                    if all(j['id'] != job or j['status'] == 'concluded' for j in jobs):
+                        return self.take(job)
+            more = self.line(0.1)
+            if more:
+                self.events.append(more)
+        raise RuntimeError(f'job {job} does not end')
+
+    def until(self, event, **data):
+        end = time.time() + 20
+        while time.time() < end:
+            if any(e['event'] == event and all(e['data'].get(k) == v for k, v in data.items())
+                   for e in self.events):
+                return
+            more = self.line(0.1)
+            if more:
+                self.events.append(more)
+        raise RuntimeError(f'no event {event} {data}')
+
+    def take(self, job):
+        """A job's events so far. That it pauses while its nodes are drained is left out."""
+        mine = [e for e in self.events
+                if e.get('data', {}).get('id', e.get('data', {}).get('device')) == job]
+        self.events = [e for e in self.events if e not in mine]
+        out = []
+        for e in mine:
+            status = e['data'].get('status')
+            if status in ('paused', 'standby'):
+                continue
+            if out and out[-1][1].get('status') == status and status in ('running', 'ready'):
+                continue
+            out.append((e['event'], self.plain(e['data'])))
+        self.log.append(('events of', job, out))
+
+    def end(self):
+        self.call('quit')
+        self.proc.wait(20)
+
+
+def run(*args):
+    subprocess.run(args, check=True, stdout=subprocess.DEVNULL)
+
+
+def image(name, size=4 * MIB, fmt='qcow2', *more):
+    run('qemu-img', 'create', '-q', '-f', fmt, *more, name, str(size))
+
+
+def file(name, **more):
+    return {'driver': 'file', 'filename': name, **more}
+
+
+def qcow2(node, name, **more):
+    return {'driver': 'qcow2', 'node-name': node, 'file': file(name), **more}
+
+
+def action(kind, **data):
+    return {'type': kind, 'data': {k.replace('_', '-'): v for k, v in data.items()}}
+
+
+def two_disks():
+    """a: a node with a device of its own; d1: a drive with an id."""
+    for name in ('a.qcow2', 'b.qcow2', 't.qcow2'):
+        image(name)
+    return ['-blockdev', 'driver=qcow2,node-name=a,file.driver=file,file.filename=a.qcow2',
+            '-device', 'virtio-blk-device,drive=a,id=va',
+            '-drive', 'if=none,id=d1,file=b.qcow2,format=qcow2,node-name=b',
+            '-device', 'virtio-blk-device,drive=d1,id=vd1',
+            '-blockdev', 'driver=qcow2,node-name=t,file.driver=file,file.filename=t.qcow2']
+
+
+def bitmaps(q):
+    return {n['node-name']: sorted((b['name'], b['recording'], b['persistent'])
+                                   for b in n.get('dirty-bitmaps', []))
+            for n in q.call('query-named-block-nodes')['return']
+            if not n['node-name'].startswith('#')}
+
+
+def txn(q, *actions, **properties):
+    args = {'actions': list(actions)}
+    if properties:
+        args['properties'] = {k.replace('_', '-'): v for k, v in properties.items()}
+    return q('transaction', args)
+
+
+def scenario_transaction(peer):
+    q = peer(*two_disks())
+    add, clear = 'block-dirty-bitmap-add', 'block-dirty-bitmap-clear'
+    txn(q)
+    txn(q, action('abort'))
+    txn(q, action('no-such-action'))
+    txn(q, {'type': 'abort'})
+    txn(q, {'type': add, 'data': {'node': 'a'}})
+    txn(q, {'type': add, 'data': {'node': 'a', 'name': 7}})
+    txn(q, {'type': add, 'data': {'node': 'a', 'name': 'x', 'foo': 1}})
+    txn(q, action(add, node='a', name='x'), action(add, node='a', name='x'))
+    txn(q, action(add, node='nope', name='x'))
+    txn(q, action(add, node='a', name='x', granularity=5))
+    txn(q, action(add, node='a', name=''))
+    txn(q, action(add, node='a', name='x'), action('abort'))
+    txn(q, action(add, node='a', name='x'), completion_mode='grouped')
+    txn(q, action(add, node='a', name='x'), completion_mode='nothing')
+    q.log.append(bitmaps(q))
+    txn(q, action(add, node='a', name='x'),
+        action(add, node='b', name='y', disabled=True, persistent=True))
+    q.log.append(bitmaps(q))
+    txn(q, action(clear, node='a', name='nope'))
+    txn(q, action('block-dirty-bitmap-remove', node='a', name='x'), action('abort'))
+    txn(q, action('block-dirty-bitmap-disable', node='a', name='x'),
+        action('block-dirty-bitmap-enable', node='b', name='y'),
+        action(clear, node='a', name='x'),
+        action('block-dirty-bitmap-merge', node='b', target='y', bitmaps=['nope']))
+    q.log.append(bitmaps(q))
+    txn(q, action('block-dirty-bitmap-merge', node='b', target='y',
+                  bitmaps=[{'node': 'a', 'name': 'x'}]))
+    q('x-debug-block-dirty-bitmap-sha256', node='a', name='x')
+    txn(q, action('blockdev-backup', device='a', target='t', sync='full', job_id='j1'),
+        action('abort'))
+    q.take('j1')
+    q('query-jobs')
+    txn(q, action('blockdev-backup', device='a', target='t', sync='full', job_id='j1'),
+        completion_mode='grouped')
+    q.wait('j1')
+    # What fails third leaves nothing of the first two.
+    txn(q, action('blockdev-snapshot-sync', device='d1', snapshot_file='s1.qcow2',
+                  snapshot_node_name='s1'),
+        action(add, node='s1', name='z'),
+        action(clear, node='a', name='nope'))
+    q.log.append([b['inserted']['node-name'] for b in q.call('query-block')['return']
+                  if b['device'] == 'd1'])
+    q.log.append(bitmaps(q))
+    txn(q, action('blockdev-snapshot-sync', device='d1', snapshot_file='s2.qcow2',
+                  snapshot_node_name='s2'),
+        action(add, node='s2', name='z'),
+        action('blockdev-snapshot-internal-sync', device='t', name='inside'))
+    q.log.append(bitmaps(q))
+    txn(q, action('blockdev-snapshot-internal-sync', device='t', name='again'), action('abort'))
+    txn(q, action('drive-backup', device='d1', target='db.qcow2', sync='full', format='qcow2'))
+    q.wait('d1')
+    q.end()
+    q.log.append(subprocess.check_output(['qemu-img', 'snapshot', '-l', 't.qcow2'],
+                                         text=True).count('again'))
+    for name in ('a.qcow2', 'b.qcow2', 't.qcow2', 's2.qcow2', 'db.qcow2'):
+        run('qemu-img', 'check', '-q', name)
+    return q
+
+
+def scenario_snapshot(peer):
+    args = two_disks()
+    image('o1.qcow2')
+    image('o2.qcow2', 4 * MIB, 'qcow2', '-b', 'b.qcow2', '-F', 'qcow2')
+    image('r.raw', fmt='raw')
+    q = peer(*args, '-blockdev', 'driver=raw,node-name=r,file.driver=file,file.filename=r.raw')
+    snap, sync = 'blockdev-snapshot', 'blockdev-snapshot-sync'
+    q(snap, node='nope', overlay='a')
+    q(snap, node='a', overlay='nope')
+    q(snap, node='a', overlay='r')
+    q(snap, node='a', overlay='b')
+    q('blockdev-add', qcow2('o1', 'o1.qcow2', backing=None))
+    q(snap, node='a', overlay='o1')
+    q(snap, node='a', overlay='t')
+    q('blockdev-del', node_name='o1')
+    for args in ({}, {'device': 'nope'}, {'device': 'a'}, {'node-name': 'a'},
+                 {'device': 'd1', 'format': 'nix'}, {'device': 'd1', 'format': 'raw'},
+                 {'device': 'd1', 'mode': 'nix'}, {'device': 'd1', 'mode': 'existing'},
+                 {'device': 'd1', 'snapshot-file': 'no/x'},
+                 {'node-name': 'b', 'snapshot-node-name': 't'}):
+        q(sync, {'snapshot-file': 'x', **args})
+    q(sync, device='d1', snapshot_file='o2.qcow2', mode='existing', snapshot_node_name='o2')
+    q(sync, device='d1', snapshot_file='o3.qcow2', snapshot_node_name='o3')
+    q.log.append([(n['node-name'], n['ro'], n['backing_file_depth'])
+                  for n in q.call('query-named-block-nodes')['return']
+                  if n['node-name'] in ('b', 'o2', 'o3')].sort())
+    inside, delete = 'blockdev-snapshot-internal-sync', 'blockdev-snapshot-delete-internal-sync'
+    q(inside, device='nope', name='s')
+    q(inside, device='d1', name='')
+    q(inside, device='r', name='s')
+    q(inside, device='a', name='s')
+    q(inside, device='d1', name='s')
+    q(inside, device='d1', name='s')
+    for args in ({}, {'name': 'nix'}, {'id': '7'}, {'name': 's', 'id': '7'}, {'name': 's'}):
+        q(delete, {'device': 'd1', **args})
+    q(delete, device='nope', name='s')
+    q.end()
+    info = json.loads(subprocess.check_output(
+        ['qemu-img', 'info', '--output=json', 'o3.qcow2'], text=True))
+    q.log.append({k: info.get(k) for k in ('backing-filename', 'backing-filename-format')})
+    return q
+
+
+def nodes(q, *names):
+    """What reopening can change."""
+    q.log.append([{k: n[k] for k in ('node-name', 'ro', 'cache', 'detect_zeroes',
+                                     'backing_file_depth')}
+                  for n in sorted(q.call('query-named-block-nodes')['return'],
+                                  key=lambda n: n['node-name']) if n['node-name'] in names])
+
+
+def scenario_reopen(peer):
+    image('a.qcow2')
+    image('b.qcow2')
+    image('ov.qcow2', 4 * MIB, 'qcow2', '-b', 'b.qcow2', '-F', 'qcow2')
+    image('r.raw', fmt='raw')
+    image('r2.raw', fmt='raw')
+    q = peer('-blockdev', 'driver=file,filename=a.qcow2,node-name=af',
+             '-blockdev', 'driver=qcow2,node-name=a,file=af',
+             '-device', 'virtio-blk-device,drive=a')
+    a = {'driver': 'qcow2', 'node-name': 'a', 'file': 'af'}
+    ov = {'driver': 'qcow2', 'node-name': 'ov', 'file': 'ovf'}
+    q('blockdev-add', file('ov.qcow2', **{'node-name': 'ovf'}))
+    q('blockdev-add', {**ov, 'backing': None})
+    q('blockdev-add', qcow2('b', 'b.qcow2'))
+    q('blockdev-add', {'driver': 'raw', 'node-name': 'r', 'file': file('r.raw')})
+    q('blockdev-add', file('r2.raw', **{'node-name': 'rf2'}))
+
+    def reopen(*options):
+        q('blockdev-reopen', options=list(options))
+        nodes(q, 'a', 'af', 'ov', 'b', 'r', 'rf2')
+
+    reopen(qcow2('a', 'a.qcow2'))
+    reopen(a)
+    reopen({**a, 'read-only': True})
+    reopen({**a, 'cache': {'no-flush': True}})
+    reopen({**a, 'detect-zeroes': 'on'})
+    reopen({**a, 'detect-zeroes': 'unmap'})
+    reopen({**a, 'lazy-refcounts': True})
+    reopen({**a, 'foo': 1})
+    reopen({**a, 'driver': 'raw'})
+    reopen({'node-name': 'a', 'file': 'af'})
+    reopen({'driver': 'qcow2', 'file': 'af'})
+    reopen({**a, 'node-name': 'nope'})
+    reopen({**a, 'file': 'nope'})
+    reopen({'driver': 'qcow2', 'node-name': 'a'})
+    reopen({**ov, 'backing': 'b'})
+    reopen({**ov, 'backing': 'nope'})
+    reopen({**ov, 'backing': 'ov'})
+    reopen(ov)
+    reopen({**ov, 'backing': None})
+    reopen({**ov, 'backing': 'b'}, {**a, 'file': 'nope'})
+    reopen({**ov, 'backing': 'b', 'read-only': True}, {**a, 'read-only': True})
+    reopen({**ov, 'backing': 'b', 'read-only': True}, {**a, 'detect-zeroes': 'on'})
+    reopen({**ov, 'backing': 'b'}, a)
+    reopen({'driver': 'raw', 'node-name': 'r', 'file': 'rf2'})
+    reopen({'driver': 'raw', 'node-name': 'r', 'file': 'rf2', 'size': MIB, 'offset': 512})
+    reopen({'driver': 'file', 'node-name': 'rf2', 'filename': 'r.raw'})
+    reopen({'driver': 'raw', 'node-name': 'r', 'file': 'rf2', 'read-only': True},
+           {'driver': 'file', 'node-name': 'rf2', 'filename': 'r2.raw', 'read-only': True})
+    reopen({'driver': 'raw', 'node-name': 'r', 'file': 'rf2'},
+           {'driver': 'file', 'node-name': 'rf2', 'filename': 'r2.raw'})
+    q.end()
+    for name in ('a.qcow2', 'b.qcow2', 'ov.qcow2'):
+        run('qemu-img', 'check', '-q', name)
+    return q
+
+
+SCENARIOS = {name[len('scenario_'):]: fn for name, fn in list(globals().items())
+             if name.startswith('scenario_')}
+
+
+def play(fn, ours):
+    work = tempfile.mkdtemp()
+    peers = []
+
+    def peer(*args):
+        peers.append(Peer(ours, *args))
+        return peers[-1]
+
+    os.chdir(work)
+    try:
+        return fn(peer).log
+    finally:
+        for p in peers:
+            p.proc.kill()
+        os.chdir('/')
+        shutil.rmtree(work)
+
+
+def main():
+    for tool in (QEMU, 'qemu-img', 'qemu-io'):
+        if not shutil.which(tool):
+            print(f'skipped: {tool} is not installed')
+            return 77
+    bad = 0
+    for name in sys.argv[2:] or SCENARIOS:
+        ours, theirs = play(SCENARIOS[name], True), play(SCENARIOS[name], False)
+        wrong = 0
+        for i in range(max(len(ours), len(theirs))):
+            o = ours[i] if i < len(ours) else None
+            t = theirs[i] if i < len(theirs) else None
+            if o != t:
+                print(f'{name}, step {i}:\n  ours: {o}\n  QEMU: {t}')
+                wrong += 1
+        print(f'{name}: {wrong} of {len(theirs)} steps differ' if wrong else
+              f'ok: {name}, {len(theirs)} steps')
+        bad += wrong
+    return 1 if bad else 0
+
+
+sys.exit(main())
