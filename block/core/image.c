@@ -325,5 +325,3 @@ bool block_node_make_empty(BlockNode *n, GError **err)
     block_node_undrain(n);
     return ok;
 }
-
-}
