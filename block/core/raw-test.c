@@ -156,7 +156,9 @@ static void says_what_is_wrong(void *arg)
           "#block001: size=2097152 from offset=0 on is beyond its end at 1048576" },
         { "filename=nosuch:x",
           "nosuch:x: 'nosuch' is not a protocol that is known (a path with a colon: ./nosuch:x)" },
-        { "driver=null-co,detect-zeroes=unmap", "discard operation to unmap" },
+        { "driver=null-co,detect-zeroes=unmap",
+          "setting detect-zeroes to unmap is not allowed without setting discard operation to "
+          "unmap" },
         { "driver=file,filename=/", "/: it is a directory" },
     };
     RawTest *t = arg;
