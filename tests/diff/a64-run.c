@@ -205,3 +205,28 @@ GArray *a64_run_counters(void)
     accel_tcg.counters(machine_accel_state(run.machine), all);
     return all;
 }
+
+void a64_run_map(uint64_t va, uint64_t bytes)
+{
+    if (!run_table(RUN_TABLES)[1]) {
+        run_tables();
+    }
+    for (uint64_t i = 0; i < bytes; i += 0x1000) {
+        run_map(va + i, PTE_EL0);
+    }
+}
+
+void *a64_run_memory(uint64_t va)
+{
+    return run_table(va);
+}
+
+void a64_run_swap(A64Machine *other)
+{
+    A64Machine mine = { run.machine, run.cpu, run.ram };
+
+    run.machine = other->machine;
+    run.cpu = other->cpu;
+    run.ram = other->ram;
+    *other = mine;
+}
