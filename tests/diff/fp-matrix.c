@@ -7,9 +7,9 @@
  *
  *   fp-matrix [-n TUPLES] [-m EVERY] [-e FORMS] [-p PATTERN] [-s SEED] -- ORACLE COMMAND
  *
- * TUPLES: combinations of operands for each form and mode, one batch of FM_BATCH at least; as many
- * as there are pairs make the whole cross. One of EVERY results of a kind that MPFR knows is held
- * against it. FORMS: encodings of a pattern at most. Status 77: no oracle.
+ * TUPLES: combinations of operands for each form and mode, one batch of FM_BATCH at least: all
+ * pairs of the core values, then others; 30000 make the whole cross. One of EVERY results of a kind
+ * that MPFR knows is held against it. FORMS: encodings of a pattern at most. Status 77: no oracle.
  */
 #include "tests/diff/fp-matrix.h"
 
@@ -33,7 +33,8 @@ enum {
     FM_OUT = 0x52020000,
     MAX_FORMS = 200,
     N_RANDOM = 8, /* values of a kind that are random */
-    SHOWN = 4,    /* differences of a form */
+    N_PAIRS = 4 * N_CORE * N_CORE,
+    SHOWN = 4, /* differences of a form */
     FLAGS = (int)0xf800009f,
 };
 
@@ -102,6 +103,23 @@ static uint64_t matrix_value(Matrix *m, Kind k, unsigned n)
 static unsigned matrix_lane(Kind k)
 {
     return k == KIND_HALF ? 2 : k == KIND_SINGLE ? 4 : 8;
+}
+
+/* Value @n of the core, both signs. */
+static uint64_t matrix_core(Kind k, unsigned n)
+{
+    uint64_t sign = n & 1;
+
+    switch (k) {
+    case KIND_HALF:
+        return core16[n / 2] | sign << 15;
+    case KIND_SINGLE:
+        return core32[n / 2] | sign << 31;
+    case KIND_DOUBLE:
+        return core64[n / 2] | sign << 63;
+    default:
+        return sign ? -values_int[n / 2] : values_int[n / 2];
+    }
 }
 
 /* A register whose lane 0 is value @n, the others near ones in the list or any. */
@@ -334,6 +352,16 @@ static void matrix_tuple(Matrix *m, Kind k, bool pairs, uint64_t at, FmOperands 
     }
 }
 
+/* Combination @n of the core's pairs, which every mode has: into lane 0. */
+static void matrix_pair(Kind k, unsigned n, FmOperands *o)
+{
+    Kind of = k == KIND_MIXED ? KIND_HALF : k;
+    uint64_t a = matrix_core(of, n % (2 * N_CORE)), b = matrix_core(of, n / (2 * N_CORE));
+
+    memcpy(&o->v[0][0], &a, matrix_lane(of));
+    memcpy(&o->v[1][0], &b, matrix_lane(of));
+}
+
 static bool matrix_form(Matrix *m, const InsnPattern *p, uint32_t insn)
 {
     Kind k = matrix_kind(p, insn);
@@ -351,6 +379,9 @@ static bool matrix_form(Matrix *m, const InsnPattern *p, uint32_t insn)
             m->ask.nzcv = case_random(&m->seed) & 0xf0000000;
             for (unsigned i = 0; i < FM_BATCH; i++) {
                 matrix_tuple(m, k, pairs, at++, &m->ask.in[i]);
+                if (done + i < N_PAIRS) {
+                    matrix_pair(k, done + i, &m->ask.in[i]);
+                }
             }
             if (!matrix_batch(m)) {
                 return false;

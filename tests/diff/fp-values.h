@@ -110,6 +110,27 @@ static const uint16_t values16[] = {
     0x7800, 0x7801, 0x7bff, 0x7c00, 0x7c01, 0x7d00, 0x7dff, 0x7e00, 0x7e01, 0x7fff,
 };
 
+/* Of each format those that every mode crosses: zero, the ends of subnormal and normal numbers,
+ * one, infinity, a quiet and a signalling NaN. */
+enum { N_CORE = 9 };
+static const uint64_t core64[N_CORE] = {
+    0,
+    1,
+    0x000fffffffffffff,
+    0x0010000000000000,
+    0x3ff0000000000000,
+    0x7fefffffffffffff,
+    0x7ff0000000000000,
+    0x7ff8000000012345,
+    0x7ff4000000000000,
+};
+static const uint32_t core32[N_CORE] = {
+    0, 1, 0x007fffff, 0x00800000, 0x3f800000, 0x7f7fffff, 0x7f800000, 0x7fc12345, 0x7fa00000,
+};
+static const uint16_t core16[N_CORE] = {
+    0, 1, 0x03ff, 0x0400, 0x3c00, 0x7bff, 0x7c00, 0x7e01, 0x7d00,
+};
+
 /* Integers, of which narrower ones take the low bits; negative ones are made of them. */
 static const uint64_t values_int[] = {
     0,

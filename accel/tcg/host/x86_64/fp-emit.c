@@ -543,7 +543,8 @@ bool x64_fp_emit(X64Emit *e, unsigned id, const IrInsn *insn)
     }
     if (ir_desc_esize(insn->imm) < 2 && insn->op != IR_VFCVT) {
         return ir_desc_esize(insn->imm) == 1 &&
-               (x64_fp_half(e, id, insn) || x64_fp_half_integer(e, id, insn));
+               (x64_fp_half(e, id, insn) || x64_fp_half_integer(e, id, insn) ||
+                x64_fp_estimate(e, id, insn));
     }
     if (ir_desc_esize(insn->imm) == 3 && ir_desc_width(insn->imm) == IR_W64) {
         return false;

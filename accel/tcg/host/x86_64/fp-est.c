@@ -11,19 +11,21 @@
 
 #include "fpu/fpu.h"
 
-enum { XE_GATHERD = 0x90 | X_0F38 | X_66, XE_GATHERQ = 0x91 | X_0F38 | X_66 | X_W };
-
 /* What the formats differ in. */
 typedef struct EstFormat {
     unsigned frac;      /* bits */
     unsigned max;       /* exponents from which on a reciprocal is not normal */
     unsigned recip_sum; /* of the exponents of a number and its reciprocal's estimate */
     unsigned rsqrt_sum; /* of its exponent and twice that of the estimate */
-    unsigned n_exp;     /* exponents of normal numbers */
+    unsigned n_exp;     /* the greatest exponent of normal numbers */
+    unsigned first;     /* the least */
 } EstFormat;
 
-static const EstFormat est_formats[2] = { { 23, 253, 253, 380, 254 },
-                                          { 52, 2045, 2045, 3068, 2046 } };
+/* Single, double, and halves as singles. */
+enum { EST_SINGLE, EST_DOUBLE, EST_HALF };
+static const EstFormat est_formats[3] = { { 23, 253, 253, 380, 254, 1 },
+                                          { 52, 2045, 2045, 3068, 2046, 1 },
+                                          { 23, 141, 253, 380, 142, 113 } };
 
 void x64_estimates_init(X64Estimates *t)
 {
@@ -96,14 +98,16 @@ static void est_shift(X64Emit *e, bool dbl, unsigned group, unsigned d, unsigned
     x64_vshift(&e->a, dbl ? XO_PSHIFTQ_I : XO_PSHIFTD_I, group, d, s, (uint8_t)n);
 }
 
-/* Exponent in each lane of @x to the stub unless 1 <= x < @end. Uses d, xmm2, rax. */
-static void est_check(X64Emit *e, X64Stub *s, bool dbl, unsigned end, unsigned d, unsigned x)
+/* Exponent in each lane of @x to the stub unless @first <= x < @end. Uses d, xmm2, rax. */
+static void est_check(X64Emit *e, X64Stub *s, bool dbl, unsigned first, unsigned end, unsigned d,
+                      unsigned x)
 {
     X64Op sub = dbl ? XO_PSUBQ : XO_PSUBD;
     /* the upper halves of 64 bits are 0, or all ones for exponent 0 like the lower ones */
-    uint64_t most = dbl ? 0xffffffff00000000 | (end - 2) : est_lanes(false, end - 2);
+    uint64_t most =
+        dbl ? 0xffffffff00000000 | (end - first - 1) : est_lanes(false, end - first - 1);
 
-    xv_const(e, 2, est_lanes(dbl, 1), est_lanes(dbl, 1));
+    xv_const(e, 2, est_lanes(dbl, first), est_lanes(dbl, first));
     x64_v3(&e->a, sub, d, x, 2);
     xv_const(e, 2, most, most);
     x64_v3(&e->a, XO_PMINUD, 2, 2, d);
@@ -114,9 +118,11 @@ static void est_check(X64Emit *e, X64Stub *s, bool dbl, unsigned end, unsigned d
 }
 
 /* All lanes, by a gather. Uses xmm0, xmm2, xmm3. */
-static void est_lanes_of(X64Emit *e, X64Stub *s, bool dbl, bool rsqrt, unsigned d, unsigned a)
+static void est_lanes_of(X64Emit *e, X64Stub *s, unsigned format, bool rsqrt, unsigned d,
+                         unsigned a)
 {
-    const EstFormat *f = &est_formats[dbl];
+    const EstFormat *f = &est_formats[format];
+    bool dbl = format == EST_DOUBLE;
     X64Asm *m = &e->a;
     X64Op sub = dbl ? XO_PSUBQ : XO_PSUBD;
     uint64_t mask = est_lanes(dbl, rsqrt ? 511 : 255);
@@ -124,11 +130,11 @@ static void est_lanes_of(X64Emit *e, X64Stub *s, bool dbl, bool rsqrt, unsigned 
 
     est_shift(e, dbl, 2, 3, a, f->frac); /* with the sign */
     if (rsqrt) {
-        est_check(e, s, dbl, f->n_exp + 1, d, 3);
+        est_check(e, s, dbl, f->first, f->n_exp + 1, d, 3);
     } else {
         est_shift(e, dbl, 6, 0, a, 1);
         est_shift(e, dbl, 2, 0, 0, f->frac + 1);
-        est_check(e, s, dbl, f->max, d, 0);
+        est_check(e, s, dbl, f->first, f->max, d, 0);
     }
     xv_const(e, 0, sum, sum);
     x64_v3(m, sub, 3, 0, 3);
@@ -142,7 +148,7 @@ static void est_lanes_of(X64Emit *e, X64Stub *s, bool dbl, bool rsqrt, unsigned 
     x64_v3(m, XO_PCMPEQD, 2, 2, 2);
     x64_v3(m, XO_PXOR, d, d, d);
     x64_mov_imm(m, RAX, est_table(e, dbl, rsqrt));
-    x64_vex_rm(m, dbl ? XE_GATHERQ : XE_GATHERD, d, 2,
+    x64_vex_rm(m, dbl ? XV_PGATHERQQ : XV_PGATHERDD, d, 2,
                (X64Mem){ .base = RAX, .index = 0, .scale = dbl ? 3 : 2 });
     x64_v3(m, XO_POR, d, d, 3);
 }
@@ -168,6 +174,46 @@ static bool est_emit(X64Emit *e, unsigned id, const IrInsn *insn)
         if (ir_desc_width(desc) == IR_W64) {
             x64_fp_low(e, 8, d, d);
         }
+    }
+    x64_bind(&e->a, &s->back);
+    return true;
+}
+
+/* Halves by the table of singles, of whose fractions 8 bits are not zero. */
+static bool est_half(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    IrWidth width = ir_desc_width(insn->imm);
+    unsigned a, d, t[2];
+    X64Stub *s;
+
+    if (!e->est || !e->feat->avx2 || !e->feat->f16c) {
+        return false;
+    }
+    x64_flags_save(e);
+    a = x64_xreg(e, insn->arg[0], 1);
+    e->xlocked |= 1u << a | 1u << 1 | 1u << 2 | 1u << 3;
+    t[0] = x64_xtmp(e);
+    t[1] = x64_xtmp(e);
+    d = x64_xdef(e, id);
+    s = x64_fp_slow(e, insn, d, &a, 1);
+    for (unsigned high = 0; high <= (width == IR_W128); high++) {
+        unsigned to = high ? t[1] : d;
+
+        if (high) {
+            x64_v2i(&e->a, XO_PSHUFD, t[0], a, 0xee);
+        }
+        x64_v2(&e->a, XO_CVTPH2PS, t[0], high ? t[0] : a);
+        if (width == IR_SCALAR) {
+            x64_v2i(&e->a, XO_PSHUFD, t[0], t[0], 0);
+        }
+        est_lanes_of(e, s, EST_HALF, insn->op == IR_VFRSQRTE, to, t[0]);
+        if (width == IR_SCALAR) {
+            x64_fp_low(e, 4, to, to);
+        }
+        x64_vex_rri(&e->a, XO_CVTPS2PH, to, 0, to, 4 /* exact */);
+    }
+    if (width == IR_W128) {
+        x64_v3(&e->a, XO_PUNPCKLQDQ, d, d, t[1]);
     }
     x64_bind(&e->a, &s->back);
     return true;
@@ -243,10 +289,13 @@ bool x64_fp_estimate(X64Emit *e, unsigned id, const IrInsn *insn)
     switch (insn->op) {
     case IR_VFRECPE:
     case IR_VFRSQRTE:
+        if (ir_desc_esize(insn->imm) == 1) {
+            return est_half(e, id, insn);
+        }
         return est_emit(e, id, insn);
     case IR_VFRECPS:
     case IR_VFRSQRTS:
-        return step_emit(e, id, insn);
+        return ir_desc_esize(insn->imm) > 1 && step_emit(e, id, insn);
     default:
         return false;
     }

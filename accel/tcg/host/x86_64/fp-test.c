@@ -285,9 +285,10 @@ static void fp_arithmetic(const char *tier, bool flush)
 /* Halves: every one against the special values, and some at random. */
 static void fp_halves(const char *tier)
 {
-    static const uint16_t ops[] = { IR_VFADD, IR_VFSUB,  IR_VFMUL,   IR_VFMULX,   IR_VFDIV,
-                                    IR_VFMIN, IR_VFMAX,  IR_VFCMP,   IR_VFMINNM,  IR_VFMAXNM,
-                                    IR_VFMA,  IR_VFSQRT, IR_VFRECPS, IR_VFRSQRTS, IR_VFRINT };
+    static const uint16_t ops[] = { IR_VFADD,   IR_VFSUB,   IR_VFMUL,   IR_VFMULX,   IR_VFDIV,
+                                    IR_VFMIN,   IR_VFMAX,   IR_VFCMP,   IR_VFMINNM,  IR_VFMAXNM,
+                                    IR_VFMA,    IR_VFSQRT,  IR_VFRECPS, IR_VFRSQRTS, IR_VFRINT,
+                                    IR_VFRECPE, IR_VFRSQRTE };
     static const uint8_t widths[] = { IR_SCALAR, IR_W64, IR_W128 };
     FpRun *r = fp_new(tier, false);
 
@@ -298,7 +299,10 @@ static void fp_halves(const char *tier)
     for (unsigned n = 0; n < G_N_ELEMENTS(ops) * 3; n++) {
         unsigned op = ops[n / 3];
         unsigned variants = op == IR_VFCMP ? 3 : op == IR_VFMA ? 4 : op == IR_VFRINT ? 2 : 1;
-        unsigned n_args = op == IR_VFMA ? 3 : op == IR_VFSQRT || op == IR_VFRINT ? 1 : 2;
+        unsigned n_args =
+            op == IR_VFMA                                                                 ? 3
+            : op == IR_VFSQRT || op == IR_VFRINT || op == IR_VFRECPE || op == IR_VFRSQRTE ? 1
+                                                                                          : 2;
 
         for (unsigned variant = 0; variant < variants; variant++) {
             IrDesc d = ir_desc_with_variant(ir_desc(1, (IrWidth)widths[n % 3]), variant);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Vector operations: bits, sums, products, comparisons, counts in lanes. */
 #include "accel/tcg/host/x86_64/vec-priv.h"
+#include "accel/tcg/host/x86_64/x64-fp.h"
 
 X64Op xv_add_op(unsigned esize)
 {
@@ -434,5 +435,45 @@ bool x64_vec_cls(X64Vec *v)
     xv3(v, XO_PXOR, v->t[2], v->t[2], v->x[0]);
     x64_vec_clz_of(v, v->d, v->t[2]);
     xv_with2(v, xv_sub_op(v->esize), v->d, v->d, xv_lanes(v->esize, 1));
+    return true;
+}
+
+/* ---- estimates of integers ---- */
+
+/* The fractions of floating-point estimates, by a gather; what is too small gives all ones. */
+bool x64_vec_estimate(X64Vec *v)
+{
+    const X64Estimates *est = v->e->est;
+    bool rsqrt = v->op == IR_VURSQRTE;
+    unsigned d = v->d, a = v->x[0], i = v->t[0], t = v->t[1], u = v->t[2];
+
+    if (!est || !v->f->avx2) {
+        return false;
+    }
+    xv_shift(v, 2, XV_RIGHT, i, a, 23);
+    xv_with2(v, XO_PAND, i, i, xv_lanes(2, 255));
+    if (rsqrt) { /* those below a half have a table of their own, behind it */
+        xv_shift(v, 2, XV_RIGHT, t, a, 22);
+        xv_with2(v, XO_PAND, t, t, xv_lanes(2, 255));
+        xv_with2(v, XO_POR, t, t, xv_lanes(2, 256));
+        xv_signmask(v, 2, u, a);
+        xv3(v, XO_PXOR, i, i, t);
+        xv3(v, XO_PAND, i, i, u);
+        xv3(v, XO_PXOR, i, i, t);
+    }
+    x64_mov_imm(v->a, RAX, (uintptr_t)(rsqrt ? est->rsqrt32 : est->recip32));
+    xv_ones(v, t);
+    xv_zero(v, d);
+    x64_vex_rm(v->a, XV_PGATHERDD, d, t, (X64Mem){ .base = RAX, .index = (int8_t)i, .scale = 2 });
+    xv_shift(v, 2, XV_LEFT, d, d, 8);
+    xv_with2(v, XO_POR, d, d, xv_signs(2));
+    if (rsqrt) {
+        xv_shift(v, 2, XV_LEFT, t, a, 1);
+        xv3(v, XO_POR, t, t, a);
+        a = t;
+    }
+    xv_signmask(v, 2, t, a);
+    xv_with2(v, XO_PXOR, t, t, UINT64_MAX);
+    xv3(v, XO_POR, d, d, t);
     return true;
 }

@@ -41,6 +41,8 @@ enum {
     XV_PBROADCASTQ = 0x59 | X_0F38 | X_66,
     XV_PSLLVD = 0x47 | X_0F38 | X_66,
     XV_PSRLVD = 0x45 | X_0F38 | X_66,
+    XV_PGATHERDD = 0x90 | X_0F38 | X_66,
+    XV_PGATHERQQ = 0x91 | X_0F38 | X_66 | X_W,
     XV_PSRAVD = 0x46 | X_0F38 | X_66,
     /* AVX-512 */
     XV_PTERNLOGD = 0x25 | X_0F3A | X_66 | X_EVEX,
@@ -80,7 +82,7 @@ typedef struct X64Vec {
     IrDesc desc;
     unsigned op, esize, variant, imm;
     IrWidth width;
-    unsigned d, x[4], t[4]; /* result, operands, temporaries */
+    unsigned d, x[4], t[7]; /* result, operands, temporaries */
     X64Mem m;               /* where operand XV_MEM is */
     bool clean;             /* set: what lies beyond the width is zero already */
 } X64Vec;
@@ -94,9 +96,10 @@ typedef bool X64VecFn(X64Vec *v);
 /* vec-int.c */
 X64VecFn x64_vec_logic, x64_vec_not, x64_vec_bsl, x64_vec_arith, x64_vec_mul, x64_vec_neg,
     x64_vec_abs, x64_vec_minmax, x64_vec_cmp, x64_vec_abd, x64_vec_hadd, x64_vec_hsub, x64_vec_cnt,
-    x64_vec_rbit, x64_vec_clz, x64_vec_cls, x64_vec_fsign;
+    x64_vec_rbit, x64_vec_estimate, x64_vec_clz, x64_vec_cls, x64_vec_fsign;
 /* vec-sat.c */
-X64VecFn x64_vec_qadd, x64_vec_qsub, x64_vec_qabs, x64_vec_qdmulh, x64_vec_qdmull, x64_vec_qnarrow;
+X64VecFn x64_vec_qadd, x64_vec_qsub, x64_vec_qabs, x64_vec_qdmulh, x64_vec_qdmull, x64_vec_qnarrow,
+    x64_vec_qrdmlah;
 /* vec-mul.c */
 X64VecFn x64_vec_mull, x64_vec_dot, x64_vec_mmla, x64_vec_pmul, x64_vec_pmull;
 /* vec-shift.c */
@@ -208,6 +211,22 @@ void xv_minmax(X64Vec *v, bool is_signed, bool max, unsigned esize, unsigned d, 
                unsigned b, unsigned t0, unsigned t1);
 /* @d := lanes of @a that are negative ? all ones : 0. */
 void xv_signmask(X64Vec *v, unsigned esize, unsigned d, unsigned a);
+/* Shift lanes of the operation's size by a constant; @d differs from @a. */
+void xv_lane_shift(X64Vec *v, unsigned group, unsigned d, unsigned a, unsigned n);
+/*
+ * Shift by whole lanes of @esize, 16 bits or more, counts unsigned: too great a one gives 0, or the
+ * sign. Signed to the right of 64 bits without AVX-512 uses xmm0 and the result's register.
+ */
+void xv_by_lane(X64Vec *v, unsigned esize, unsigned group, unsigned d, unsigned a, unsigned n);
+/*
+ * VSHLV of lanes of 16 bits and more, counts being whole signed lanes in @c. A count of the wrong
+ * sign is a great unsigned one, so that shifting by it gives 0, but for arithmetic shifts. @d may
+ * be
+ * @a; uses t[2], t[3].
+ */
+void xv_shlv_lanes(X64Vec *v, unsigned esize, unsigned d, unsigned a, unsigned c);
+/* @d := the signed low byte of each lane of @b. */
+void xv_counts(X64Vec *v, unsigned esize, unsigned d, unsigned b);
 /* Product of narrow lanes into wide ones of @esize. */
 bool xv_mull(X64Vec *v, unsigned esize, bool is_signed, bool high, unsigned d, unsigned a,
              unsigned b, unsigned t);

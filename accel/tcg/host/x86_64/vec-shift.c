@@ -47,8 +47,7 @@ static void x64_vec_shift_bytes(X64Vec *v, unsigned group, unsigned d, unsigned 
     }
 }
 
-/* Any lane size; @d differs from @a. */
-static void x64_vec_shift(X64Vec *v, unsigned group, unsigned d, unsigned a, unsigned n)
+void xv_lane_shift(X64Vec *v, unsigned group, unsigned d, unsigned a, unsigned n)
 {
     if (v->esize == 0) {
         x64_vec_shift_bytes(v, group, d, a, n);
@@ -72,7 +71,7 @@ bool x64_vec_shift_imm(X64Vec *v)
 {
     unsigned group = v->op == IR_VSHLI ? XV_LEFT : v->op == IR_VSHRI ? XV_RIGHT : XV_ARITH;
 
-    x64_vec_shift(v, group, v->d, v->x[0], v->imm);
+    xv_lane_shift(v, group, v->d, v->x[0], v->imm);
     return true;
 }
 
@@ -86,7 +85,7 @@ bool x64_vec_rshri(X64Vec *v)
     }
     xv_shift(v, v->esize ? v->esize : 1, XV_RIGHT, t, a, v->imm - 1);
     xv_with2(v, XO_PAND, t, t, xv_lanes(v->esize, 1));
-    x64_vec_shift(v, v->variant & 1 ? XV_ARITH : XV_RIGHT, d, a, v->imm);
+    xv_lane_shift(v, v->variant & 1 ? XV_ARITH : XV_RIGHT, d, a, v->imm);
     xv3(v, xv_add_op(v->esize), d, d, t);
     return true;
 }
@@ -103,17 +102,15 @@ bool x64_vec_rori(X64Vec *v)
         xv_mov(v, v->d, v->x[0]);
         return true;
     }
-    x64_vec_shift(v, XV_RIGHT, v->t[0], v->x[0], n);
-    x64_vec_shift(v, XV_LEFT, v->d, v->x[0], bits - n);
+    xv_lane_shift(v, XV_RIGHT, v->t[0], v->x[0], n);
+    xv_lane_shift(v, XV_LEFT, v->d, v->x[0], bits - n);
     xv3(v, XO_POR, v->d, v->d, v->t[0]);
     return true;
 }
 
 /* ---- by lanes ---- */
 
-/* Shift by whole lanes, counts unsigned: too great a one gives 0, or the sign. */
-static void x64_vec_by_lane(X64Vec *v, unsigned esize, unsigned group, unsigned d, unsigned a,
-                            unsigned n)
+void xv_by_lane(X64Vec *v, unsigned esize, unsigned group, unsigned d, unsigned a, unsigned n)
 {
     static const X64Op op[3][3] = { { XV_PSLLVW, XV_PSRLVW, XV_PSRAVW },
                                     { XV_PSLLVD, XV_PSRLVD, XV_PSRAVD },
@@ -130,12 +127,7 @@ static void x64_vec_by_lane(X64Vec *v, unsigned esize, unsigned group, unsigned 
     xv3(v, esize == 3 && group == XV_ARITH ? o | X_EVEX : o, d, a, n);
 }
 
-/*
- * Lanes of 16 bits and more, counts being whole signed lanes in @c. A count
- * of the wrong sign is a great unsigned one, so that shifting by it gives 0, but for arithmetic
- * shifts. @d may be @a; uses t[2], t[3].
- */
-static void x64_vec_shlv_lanes(X64Vec *v, unsigned esize, unsigned d, unsigned a, unsigned c)
+void xv_shlv_lanes(X64Vec *v, unsigned esize, unsigned d, unsigned a, unsigned c)
 {
     unsigned t = v->t[2], u = v->t[3];
     bool is_signed = v->variant & 1, round = v->variant & 2;
@@ -143,10 +135,10 @@ static void x64_vec_shlv_lanes(X64Vec *v, unsigned esize, unsigned d, unsigned a
 
     xv_zero(v, t);
     xv3(v, xv_sub_op(esize), t, t, c);
-    x64_vec_by_lane(v, esize, right, t, a, t);
+    xv_by_lane(v, esize, right, t, a, t);
     if (round) { /* and the bit below */
         xv_not(v, u, c, u);
-        x64_vec_by_lane(v, esize, right, u, a, u);
+        xv_by_lane(v, esize, right, u, a, u);
         xv_with2(v, XO_PAND, u, u, xv_lanes(esize, 1));
         xv3(v, xv_add_op(esize), t, t, u);
     }
@@ -154,12 +146,11 @@ static void x64_vec_shlv_lanes(X64Vec *v, unsigned esize, unsigned d, unsigned a
         xv_signmask(v, esize, u, c);
         xv3(v, XO_PAND, t, t, u);
     }
-    x64_vec_by_lane(v, esize, XV_LEFT, d, a, c);
+    xv_by_lane(v, esize, XV_LEFT, d, a, c);
     xv3(v, XO_POR, d, d, t); /* a count of 0 gives a both ways */
 }
 
-/* The signed low byte of each lane of @b. */
-static void x64_vec_counts(X64Vec *v, unsigned esize, unsigned d, unsigned b)
+void xv_counts(X64Vec *v, unsigned esize, unsigned d, unsigned b)
 {
     unsigned n = (8u << esize) - 8;
 
@@ -175,18 +166,82 @@ static void x64_vec_counts(X64Vec *v, unsigned esize, unsigned d, unsigned b)
     }
 }
 
+/* The even or odd bytes of @a as lanes of 16 bits. */
+static void x64_vec_bytes(X64Vec *v, unsigned d, unsigned a, bool odd, bool is_signed)
+{
+    if (odd) {
+        xv_shift(v, 1, is_signed ? XV_ARITH : XV_RIGHT, d, a, 8);
+    } else if (is_signed) {
+        xv_shift(v, 1, XV_LEFT, d, a, 8);
+        xv_shift(v, 1, XV_ARITH, d, d, 8);
+    } else {
+        xv_with2(v, XO_PAND, d, a, xv_lanes(1, 0xff));
+    }
+}
+
+/*
+ * Bytes, by products: to the left with 2^n, to the right with 2^(8 - n), of which the upper byte
+ * is wanted. Powers come from a table; the greatest index stands for all counts beyond.
+ */
+static void x64_vec_shlv_bytes(X64Vec *v)
+{
+    static const uint64_t left[2] = { 0x8040201008040201, 0 };
+    unsigned d = v->d, a = v->x[0], b = v->x[1], l = v->t[0], r = v->t[1];
+    unsigned t = v->t[2], u = v->t[3];
+    bool is_signed = v->variant & 1, round = v->variant & 2;
+    uint64_t beyond = is_signed && !round ? 0x0101010101010101 : 1; /* the sign; else nothing */
+
+    xv_with2(v, XO_PMINUB, u, b, xv_lanes(0, 15));
+    xv_const(v->e, l, left[0], left[1]);
+    xv3(v, XO_PSHUFB, l, l, u);
+    xv_zero(v, d);
+    xv3(v, XO_PSUBB, u, d, b);
+    xv_with2(v, XO_PMINUB, u, u, xv_lanes(0, 15));
+    xv_const(v->e, r, 0x0204081020408000, beyond);
+    xv3(v, XO_PSHUFB, r, r, u);
+    xv_signmask(v, 0, u, b);
+    xv3(v, XO_PAND, r, r, u); /* 0 where the count is not negative */
+    for (unsigned odd = 0; odd < 2; odd++) {
+        x64_vec_bytes(v, t, a, odd, is_signed);
+        x64_vec_bytes(v, u, r, odd, false);
+        xv3(v, XO_PMULLW, t, t, u);
+        if (round) {
+            xv_with2(v, XO_PADDW, t, t, xv_lanes(1, 0x80));
+        }
+        if (odd) {
+            xv_with2(v, XO_PAND, t, t, xv_lanes(1, 0xff00));
+            xv3(v, XO_POR, d, d, t);
+        } else {
+            xv_shift(v, 1, XV_RIGHT, d, t, 8);
+        }
+        x64_vec_bytes(v, t, a, odd, false);
+        x64_vec_bytes(v, u, l, odd, false);
+        xv3(v, XO_PMULLW, t, t, u);
+        if (odd) {
+            xv_shift(v, 1, XV_LEFT, t, t, 8);
+        } else {
+            xv_with2(v, XO_PAND, t, t, xv_lanes(1, 0xff));
+        }
+        xv3(v, XO_POR, d, d, t);
+    }
+}
+
 bool x64_vec_shlv(X64Vec *v)
 {
     unsigned d = v->d, a = v->x[0], b = v->x[1], t = v->t[0], c = v->t[1];
     unsigned group = v->variant & 1 ? XV_ARITH : XV_RIGHT, wide = v->esize + 1;
     unsigned bits = 8u << v->esize;
 
-    if (!v->f->avx512 && (!v->f->avx2 || v->esize == 0)) {
+    if (!v->f->avx512 && v->esize == 0) {
+        x64_vec_shlv_bytes(v);
+        return true;
+    }
+    if (!v->f->avx512 && !v->f->avx2) {
         return false;
     }
     if (v->esize > 1 || (v->esize && v->f->avx512)) {
-        x64_vec_counts(v, v->esize, c, b);
-        x64_vec_shlv_lanes(v, v->esize, d, a, c);
+        xv_counts(v, v->esize, c, b);
+        xv_shlv_lanes(v, v->esize, d, a, c);
         return true;
     }
     /* odd lanes, then even ones, as lanes of twice the size */
@@ -197,7 +252,7 @@ bool x64_vec_shlv(X64Vec *v)
     } else {
         xv_shift(v, wide, XV_ARITH, c, b, 8);
     }
-    x64_vec_shlv_lanes(v, wide, t, t, c);
+    xv_shlv_lanes(v, wide, t, t, c);
     xv_shift(v, wide, XV_LEFT, t, t, bits);
     if (v->variant & 1) {
         xv_shift(v, wide, XV_LEFT, d, a, bits);
@@ -205,66 +260,10 @@ bool x64_vec_shlv(X64Vec *v)
     } else {
         xv_with2(v, XO_PAND, d, a, xv_lanes(wide, (1u << bits) - 1));
     }
-    x64_vec_counts(v, wide, c, b);
-    x64_vec_shlv_lanes(v, wide, d, d, c);
+    xv_counts(v, wide, c, b);
+    xv_shlv_lanes(v, wide, d, d, c);
     xv_with2(v, XO_PAND, d, d, xv_lanes(wide, (1u << bits) - 1));
     xv3(v, XO_POR, d, d, t);
-    return true;
-}
-
-/* ---- saturating, left by one constant ---- */
-
-/* The count that all lanes have; -1: they differ, or are not known now. */
-static int x64_vec_same_count(const X64Vec *v)
-{
-    const IrInsn *c = x64_insn(v->e, v->insn->arg[1]);
-    const IrV128 *k;
-    unsigned bytes = ir_desc_lanes(v->desc) << v->esize;
-
-    if (c->op != IR_VCONST) {
-        return -1;
-    }
-    k = &v->e->ir->vconst[c->imm];
-    for (unsigned n = 0; n < bytes; n += 1u << v->esize) {
-        if (k->u8[n] != k->u8[0]) {
-            return -1;
-        }
-    }
-    return k->u8[0] < 8u << v->esize ? k->u8[0] : -1;
-}
-
-/* It fits where shifting back gives what there was; else the end on the operand's side. */
-bool x64_vec_qshlv(X64Vec *v)
-{
-    unsigned d = v->d, a = v->x[0], fits = v->t[0], end = v->t[1];
-    bool is_signed = v->variant & 1, to_signed = (v->variant & 5) == 1;
-    int n = x64_vec_same_count(v);
-
-    if (n < 0) {
-        return false;
-    }
-    x64_vec_shift(v, XV_LEFT, end, a, (unsigned)n);
-    x64_vec_shift(v, to_signed ? XV_ARITH : XV_RIGHT, fits, end, (unsigned)n);
-    xv3(v, xv_eq_op(v->esize), fits, fits, a);
-    if (to_signed) {
-        xv_signmask(v, v->esize, d, a);
-        xv_with2(v, XO_PXOR, d, d, ~xv_signs(v->esize));
-        xv3(v, XO_PXOR, end, end, d);
-        xv3(v, XO_PAND, end, end, fits);
-        xv3(v, XO_PXOR, d, d, end);
-    } else if (is_signed) { /* negative ones become 0 */
-        xv_signmask(v, v->esize, d, a);
-        xv3(v, XO_PANDN, fits, d, fits);
-        xv3(v, XO_PAND, end, end, fits);
-        xv3(v, XO_POR, d, d, fits);
-        xv_with2(v, XO_PXOR, d, d, UINT64_MAX);
-        xv3(v, XO_POR, d, d, end);
-    } else {
-        xv_with2(v, XO_PXOR, d, fits, UINT64_MAX);
-        xv3(v, XO_POR, d, d, end);
-    }
-    xv_with2(v, XO_PXOR, fits, fits, UINT64_MAX);
-    xv_saturated(v, fits, v->esize);
     return true;
 }
 

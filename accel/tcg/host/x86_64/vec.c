@@ -354,6 +354,8 @@ static const X64VecRow x64_vec_rows[IR_N_OPS] = {
     [IR_VHSUB] = { x64_vec_hsub, 2 },
     [IR_VCNT] = { x64_vec_cnt, 2, .zeros = true },
     [IR_VRBIT] = { x64_vec_rbit, 2, .zeros = true },
+    [IR_VURECPE] = { x64_vec_estimate, 3 },
+    [IR_VURSQRTE] = { x64_vec_estimate, 3 },
     [IR_VCLZ] = { x64_vec_clz, 3 },
     [IR_VCLS] = { x64_vec_cls, 4 },
     [IR_VFABS] = { x64_vec_fsign, 0, .zeros = true },
@@ -369,13 +371,14 @@ static const X64VecRow x64_vec_rows[IR_N_OPS] = {
     [IR_VRSHRI] = { x64_vec_rshri, 2, .zeros = true },
     [IR_VRORI] = { x64_vec_rori, 2, .zeros = true },
     [IR_VSHLV] = { x64_vec_shlv, 4, .zeros = true },
-    [IR_VQSHLV] = { x64_vec_qshlv, 2, .eflags = true, .zeros = true },
+    [IR_VQSHLV] = { x64_vec_qshlv, 7, .eflags = true, .zeros = true },
     [IR_VWIDEN] = { x64_vec_widen, 0, .fold = 15 },
     [IR_VNARROW] = { x64_vec_narrow, 0 },
-    [IR_VQADD] = { x64_vec_qadd, 3, .eflags = true, .zeros = true },
+    [IR_VQADD] = { x64_vec_qadd, 4, .eflags = true, .zeros = true },
     [IR_VQSUB] = { x64_vec_qsub, 3, .eflags = true, .zeros = true },
     [IR_VQABS] = { x64_vec_qabs, 2, .eflags = true, .zeros = true },
     [IR_VQDMULH] = { x64_vec_qdmulh, 2, .eflags = true, .zeros = true },
+    [IR_VQRDMLAH] = { x64_vec_qrdmlah, 6, .eflags = true, .zeros = true },
     [IR_VQDMULL] = { x64_vec_qdmull, 2, .eflags = true },
     [IR_VQNARROW] = { x64_vec_qnarrow, 3, .eflags = true },
     [IR_VADDV] = { x64_vec_addv, 1 },
@@ -433,6 +436,8 @@ bool x64_vec_is_inline(X64Emit *e, const IrInsn *insn)
     v.d = 4;
     for (unsigned n = 0; n < 4; n++) {
         v.x[n] = 5 + n;
+    }
+    for (unsigned n = 0; n < G_N_ELEMENTS(v.t); n++) {
         v.t[n] = 9 + n;
     }
     e->a.start = e->a.p = aside;
