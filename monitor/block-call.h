@@ -76,6 +76,8 @@ const BlockDriver *blk_format(const char *name, GError **err);
 bool blk_new_image_mode(BlkCall *b, bool *create, GError **err);
 bool blk_image_create(BlockGraph *g, const BlockDriver *format, const char *file, uint64_t size,
                       const char *backing, const char *backing_format, GError **err);
+bool blk_image_create_with(BlockGraph *g, const BlockDriver *format, const char *file,
+                           uint64_t size, Options *o, GError **err);
 BlockNode *blk_open_image(BlockGraph *g, Options *o, const char *file, unsigned flags,
                           GError **err);
 

@@ -28,21 +28,28 @@ bool blk_new_image_mode(BlkCall *b, bool *create, GError **err)
            error_set(err, "Parameter 'mode' does not accept value '%s'", mode);
 }
 
-bool blk_image_create(BlockGraph *g, const BlockDriver *format, const char *file, uint64_t size,
-                      const char *backing, const char *backing_format, GError **err)
+bool blk_image_create_with(BlockGraph *g, const BlockDriver *format, const char *file,
+                           uint64_t size, Options *o, GError **err)
 {
     g_autofree char *folder = g_path_get_dirname(file);
-    Options o = { 0 };
-    bool ok;
 
     if (!strchr(file, ':') && access(folder, F_OK)) {
         return error_set(err, "Could not create '%s': %s", file, g_strerror(errno));
     }
+    return block_image_create(g, format, file, size, o, 0, err);
+}
+
+bool blk_image_create(BlockGraph *g, const BlockDriver *format, const char *file, uint64_t size,
+                      const char *backing, const char *backing_format, GError **err)
+{
+    Options o = { 0 };
+    bool ok;
+
     if (backing) {
         options_add(&o, "backing_file", backing);
         options_add(&o, "backing_fmt", backing_format);
     }
-    ok = block_image_create(g, format, file, size, &o, 0, err);
+    ok = blk_image_create_with(g, format, file, size, &o, err);
     options_deinit(&o);
     return ok;
 }

@@ -34,7 +34,7 @@ extern MonFn cmd_blockdev_add, cmd_blockdev_reopen, cmd_blockdev_del, cmd_query_
 /* cmd-block-txn.c */
 extern MonFn cmd_transaction, cmd_block_action;
 /* cmd-block-bitmap.c, cmd-block-snapshot.c, cmd-block-drive.c */
-extern MonFn cmd_bitmap_hash, cmd_snapshot_delete_internal, cmd_drive_mirror;
+extern MonFn cmd_bitmap_hash, cmd_snapshot_delete_internal, cmd_drive_mirror, cmd_blockdev_create;
 /* cmd-block-job.c */
 extern MonFn cmd_blockdev_mirror, cmd_block_commit, cmd_block_stream, cmd_job_verb, cmd_query_jobs;
 /* cmd-block-export.c */

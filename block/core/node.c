@@ -304,6 +304,8 @@ void block_node_attach(BlockNode *n, const char *role, BlockNode *take_child)
     BlockChild c = { g_strdup(role), take_child };
 
     CHECK(!node_find_child(n, role));
+    /* What a format or filter stands on grows under it, also if it was opened by itself. */
+    take_child->grows |= take_child->drv->grows && strcmp(role, "backing");
     g_array_append_val(n->children, c);
     g_ptr_array_add(take_child->parents, n);
     node_children_changed(n);

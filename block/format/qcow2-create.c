@@ -234,6 +234,31 @@ static void qcow2_add_option(Options *o, const char *key, const char *value)
     o->list[o->n++] = (Option){ .key = g_strdup(key), .value = g_strdup(value) };
 }
 
+static char *qcow2_data_path(const char *image, const Qcow2Wish *w)
+{
+    g_autofree char *dir = g_path_get_dirname(image);
+
+    return g_path_is_absolute(w->data_file) || strchr(w->data_file, ':')
+               ? g_strdup(w->data_file)
+               : g_build_filename(dir, w->data_file, NULL);
+}
+
+/* A file that somebody has made and opened for it. */
+static BlockNode *qcow2_find_data_file(BlockGraph *g, const char *path)
+{
+    g_autofree char *wanted = g_canonicalize_filename(path, NULL);
+
+    for (BlockNode *n = NULL; (n = block_graph_next(g, n));) {
+        g_autofree char *there = g_canonicalize_filename(block_node_filename(n), NULL);
+
+        if (!strcmp(there, wanted) && !block_node_is_read_only(n) &&
+            block_node_driver(n)->kind == BLOCK_PROTOCOL) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
 /* Opens what was made, and gives it all its clusters. FIBER */
 static bool qcow2_create_prealloc(BlockGraph *g, BlockNode *file, const Qcow2Wish *w, GError **err)
 {
@@ -243,6 +268,14 @@ static bool qcow2_create_prealloc(BlockGraph *g, BlockNode *file, const Qcow2Wis
 
     qcow2_add_option(&o, "driver", "qcow2");
     qcow2_add_option(&o, "file", block_node_name(file));
+    if (w->data_file) {
+        g_autofree char *path = qcow2_data_path(block_node_filename(file), w);
+        BlockNode *made = qcow2_find_data_file(g, path);
+
+        if (made) {
+            qcow2_add_option(&o, "data-file", block_node_name(made));
+        }
+    }
     n = block_node_open(g, &o,
                         BLOCK_OPEN_WRITE | BLOCK_OPEN_NO_BACKING | BLOCK_OPEN_INTERNAL |
                             (w->h.crypt ? BLOCK_OPEN_CHECK : 0) |
@@ -262,13 +295,16 @@ static bool qcow2_create_prealloc(BlockGraph *g, BlockNode *file, const Qcow2Wis
 static bool qcow2_create_data_file(BlockGraph *g, const char *image, const Qcow2Wish *w,
                                    GError **err)
 {
-    g_autofree char *dir = g_path_get_dirname(image), *path = NULL;
+    g_autofree char *path = qcow2_data_path(image, w);
+    BlockNode *made;
     Options o = { 0 };
     bool ok;
 
-    path = g_path_is_absolute(w->data_file) || strchr(w->data_file, ':')
-               ? g_strdup(w->data_file)
-               : g_build_filename(dir, w->data_file, NULL);
+    made = qcow2_find_data_file(g, path);
+    if (made) {
+        block_set_grows(made);
+        return block_node_resize(made, w->h.size, false, BLOCK_PREALLOC_OFF, err);
+    }
     ok = block_image_create(g, block_driver_find("file"), path, w->h.size, &o, 0, err);
     options_deinit(&o);
     return ok;

@@ -353,6 +353,66 @@ def scenario_reopen(peer):
     return q
 
 
+def scenario_create(peer):
+    for i in range(10):
+        open(f'f{i}', 'w').close()
+    image('b.qcow2')
+    q = peer()
+    for i in range(10):
+        q('blockdev-add', file(f'f{i}', **{'node-name': f'f{i}'}))
+
+    def create(driver, **options):
+        options = {k.replace('_', '-'): v for k, v in options.items()}
+        if 'return' in q.call('blockdev-create',
+                              {'job-id': 'c', 'options': {'driver': driver, **options}}):
+            q.wait('c')
+            q('query-jobs')
+            q('job-dismiss', id='c')
+            q.take('c')
+        else:
+            q('blockdev-create', {'job-id': 'c', 'options': {'driver': driver, **options}})
+
+    create('file', filename='n0.raw', size=MIB)
+    create('file', filename='n1.raw', size=MIB, preallocation='full')
+    create('file', filename='no/n1.raw', size=MIB)
+    create('file', filename='n2.raw')
+    create('file', filename='n2.raw', size=MIB, nix=3)
+    create('nix', filename='n2.raw', size=MIB)
+    old = {'version': 'v2', 'backing_file': 'b.qcow2', 'backing_fmt': 'qcow2'}
+    create('qcow2', file='f0', size=MIB, cluster_size=4096, **old)
+    create('qcow2', file='f1', size=4 * MIB, lazy_refcounts=True, refcount_bits=8,
+           preallocation='metadata')
+    create('qcow2', file='f2', size=4 * MIB, compression_type='zstd', extended_l2=True,
+           cluster_size=131072)
+    create('qcow2', file='nope', size=MIB)
+    create('qcow2', file='f3', size=513)
+    create('qcow2', file='f3', size=MIB, cluster_size=5)
+    create('qcow2', file='f3', size=MIB, version='v4')
+    create('qcow2', file='f3', size=MIB, data_file='f4', data_file_raw=True)
+    create('vdi', file='f5', size=MIB, preallocation='metadata')
+    create('vhdx', file='f6', size=MIB, block_size=MIB, log_size=MIB, subformat='dynamic')
+    create('vpc', file='f7', size=MIB, subformat='fixed', force_size=True)
+    create('vmdk', file='f8', size=MIB, subformat='monolithicSparse', hwversion='4',
+           adapter_type='ide')
+    create('parallels', file='f9', size=MIB)
+    # What stands on a node of its own grows.
+    q('blockdev-add', driver='qcow2', node_name='q1', file='f2')
+    q('blockdev-add', driver='null-co', node_name='null', size=4 * MIB, read_zeroes=False)
+    q('blockdev-backup', job_id='fill', device='null', target='q1', sync='full')
+    q.wait('fill')
+    q.end()
+    for name, fmt in (('n0.raw', 'raw'), ('n1.raw', 'raw'), ('f0', 'qcow2'), ('f1', 'qcow2'),
+                      ('f2', 'qcow2'), ('f3', 'qcow2'), ('f4', 'raw'), ('f5', 'vdi'),
+                      ('f6', 'vhdx'), ('f7', 'vpc'), ('f8', 'vmdk'), ('f9', 'parallels')):
+        info = json.loads(subprocess.check_output(
+            ['qemu-img', 'info', '-f', fmt, '--output=json', name], text=True))
+        info.pop('format-specific' if fmt != 'qcow2' else 'none', None)
+        q.log.append(q.plain(info))
+        if fmt == 'qcow2':
+            run('qemu-img', 'check', '-q', name)
+    return q
+
+
 SCENARIOS = {name[len('scenario_'):]: fn for name, fn in list(globals().items())
              if name.startswith('scenario_')}
 
