@@ -104,12 +104,14 @@ static bool list_device_props(GString *s, const char *name, GError **err)
         return false;
     }
     g_string_append_printf(s, "%s options:\n", name);
-    for (unsigned i = 0; i < device_type_n_fields(type); i++) {
-        const Field *f = device_type_field(type, i);
+    for (; type; type = type->inner) {
+        for (unsigned i = 0; i < device_type_n_fields(type); i++) {
+            const Field *f = device_type_field(type, i);
 
-        if (f->kind == FIELD_PROP) {
-            g_string_append_printf(s, "  %s=<%s>%s%s\n", f->name, list_type_name(f),
-                                   f->doc ? " - " : "", f->doc ? f->doc : "");
+            if (f->kind == FIELD_PROP) {
+                g_string_append_printf(s, "  %s=<%s>%s%s\n", f->name, list_type_name(f),
+                                       f->doc ? " - " : "", f->doc ? f->doc : "");
+            }
         }
     }
     return true;

@@ -71,6 +71,9 @@ static Device *device_alloc_new(Machine *m, const DeviceType *type, Device *pare
         }
         parent->last_child = dev;
     }
+    if (type->inner) {
+        device_alloc_new(m, type->inner, dev, "inner");
+    }
     return dev;
 }
 

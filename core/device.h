@@ -330,6 +330,9 @@ struct DeviceType {
     size_t n_regions;
     FieldTable fields;
     bool user_creatable; /* -device may make one */
+    /* A child of this type ("inner") is made with it; properties that it does not have itself are
+     * the child's. Its start realizes the child. */
+    const DeviceType *inner;
     /* Properties are set: claim backends, allocate. Errors: realize fails. LOOP_THREAD, no lock. */
     bool (*start)(Device *dev, GError **err);
     /* Pins and regions are made as well: connect, become visible. The most derived one alone. */

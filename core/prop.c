@@ -21,6 +21,16 @@ static int prop_index(Device *dev, const char *name)
     return -1;
 }
 
+/* The device that has the property: @dev, or the child that stands for it. */
+static Device *prop_owner(Device *dev, const char *name)
+{
+    while (prop_index(dev, name) < 0 && dev->type->inner && dev->first_child &&
+           prop_index(dev->first_child, name) >= 0) {
+        dev = dev->first_child;
+    }
+    return dev;
+}
+
 static char *prop_dashed(const char *name)
 {
     return g_strdelimit(g_strdup(name), "_", '-');
@@ -31,9 +41,11 @@ static bool prop_unknown(Device *dev, const char *name, GError **err)
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *near = NULL;
 
-    for (unsigned i = 0; i < dev->index->n_fields; i++) {
-        if (dev->index->fields[i]->kind == FIELD_PROP) {
-            g_ptr_array_add(names, prop_dashed(dev->index->fields[i]->name));
+    for (Device *d = dev; d; d = d->type->inner ? d->first_child : NULL) {
+        for (unsigned i = 0; i < d->index->n_fields; i++) {
+            if (d->index->fields[i]->kind == FIELD_PROP) {
+                g_ptr_array_add(names, prop_dashed(d->index->fields[i]->name));
+            }
         }
     }
     near = suggest_or_list(name, (const char *const *)names->pdata, names->len, 12);
@@ -50,7 +62,10 @@ static void prop_mark(Device *dev, unsigned i)
 
 bool device_prop_is_set(Device *dev, const char *name)
 {
-    int i = prop_index(dev, name);
+    int i;
+
+    dev = prop_owner(dev, name);
+    i = prop_index(dev, name);
 
     return i >= 0 && dev->props_set && ((uint8_t *)dev->props_set)[i];
 }
@@ -163,10 +178,13 @@ static bool prop_set(Device *dev, const Field *f, const char *text, GError **err
 
 bool device_set_prop(Device *dev, const char *name, const char *text, GError **err)
 {
-    int i = prop_index(dev, name);
+    Device *asked = dev;
+    int i;
 
+    dev = prop_owner(dev, name);
+    i = prop_index(dev, name);
     if (i < 0) {
-        return prop_unknown(dev, name, err);
+        return prop_unknown(asked, name, err);
     }
     if (dev->realized) {
         return error_set(err, "%s: property '%s' cannot be changed any more", device_path(dev),
@@ -270,6 +288,9 @@ char *device_get_prop(Device *dev, const char *name, GError **err)
     uint64_t v;
     void *p;
 
+    if (i < 0 && prop_owner(dev, name) != dev) {
+        return device_get_prop(prop_owner(dev, name), name, err);
+    }
     if (i < 0) {
         prop_unknown(dev, name, err);
         return NULL;

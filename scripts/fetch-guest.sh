@@ -9,7 +9,11 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-$here/build/guest}
 meta=${2:-linux-image-cloud-arm64}
-[ -s "$out/Image" ] && [ -s "$out/initrd.gz" ] && exit 0
+[ -s "$out/Image" ] && [ "$out/initrd.gz" -nt "$0" ] && exit 0
+always="virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng evdev gpio_keys"
+# In the order in which they need each other; loaded where there is more on PCI than its host bridge.
+on_pci="virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net
+ nvme-common nvme-core nvme scsi_common scsi_mod sd_mod virtio_scsi 9pnet 9pnet_virtio netfs fscache 9p"
 mkdir -p "$out/lists/partial" "$out/deb"
 opts="-oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oDir::State::Lists=$out/lists
  -oDir::Cache=$out/cache -oDebug::NoLocking=1 -oAPT::Sandbox::User=$(id -un)"
@@ -37,10 +41,14 @@ mkdir -p "$fs/bin" "$fs/proc" "$fs/sys" "$fs/dev" "$fs/lib/modules"
 bb=$out/root/bin/busybox
 [ -f "$bb" ] || bb=$out/root/usr/bin/busybox
 cp "$bb" "$fs/bin/busybox"
-for m in virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng evdev gpio_keys; do
+for m in $always $on_pci; do
     f=$(find "$out/root" -name "$m.ko" | head -n 1)
     [ -z "$f" ] || cp "$f" "$fs/lib/modules/"
 done
+cat > "$fs/modules" <<MODULES
+always="$always"
+on_pci="$(echo $on_pci)"
+MODULES
 cat > "$fs/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox mkdir -p /usr/bin /usr/sbin /sbin
@@ -48,7 +56,10 @@ cat > "$fs/init" <<'INIT'
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
-for m in virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng evdev gpio_keys; do
+. /modules
+set -- /sys/bus/pci/devices/*
+[ $# -gt 1 ] && always="$on_pci $always"
+for m in virtio_ring virtio $always; do
     [ -f /lib/modules/$m.ko ] && insmod /lib/modules/$m.ko 2>/dev/null
 done
 case $(cat /proc/cmdline) in

@@ -34,7 +34,7 @@ static bool virt_no_such_device(Machine *m, const char *name, GError **err)
         g_autofree char *other = g_strdup_printf("%.*s-device", (int)len - 4, name);
 
         if (machine_find_type(m, other)) {
-            return error_set(err, "-device %s: this board has no PCI bus yet; use %s", name, other);
+            return error_set(err, "-device %s: it is not modelled on PCI yet; use %s", name, other);
         }
     }
     for (const DeviceType *const *t = device_types; *t; t++) {

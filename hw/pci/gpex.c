@@ -146,7 +146,6 @@ static const PciType gpex_root_type = {
     .vendor = PCI_VENDOR_REDHAT,
     .device = 0x0008,
     .class_code = 0x060000,
-    .express = false,
 };
 
 static bool gpex_root_start(Device *dev, GError **err)

@@ -167,7 +167,7 @@ void pci_bars_update(PciDevice *p)
 
 static unsigned pci_config_size(const PciDevice *p)
 {
-    return pci_type(p)->express && p->bus->express ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
+    return p->exp_cap ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
 }
 
 uint32_t pci_config_read(PciDevice *p, unsigned off, unsigned size)

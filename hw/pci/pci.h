@@ -45,7 +45,6 @@ typedef struct PciType {
     uint16_t subvendor, subdevice; /* 0: those of the machine (1af4:1100) */
     uint8_t revision;
     uint32_t class_code; /* class, subclass, programming interface: 0x020000 */
-    bool express;        /* has a PCI Express capability on an express bus; 4 KiB of config space */
     bool bridge;
     uint8_t intx; /* interrupt pin: 1 INTA ... 4; 0: none */
     /* Configuration space has changed at [off, off + len); BARs are in place already. */
@@ -230,8 +229,9 @@ void pci_for_each(PciBus *b, void (*fn)(PciDevice *p, void *arg), void *arg);
 /* ---- Express ---- */
 
 /*
- * The PCI Express capability of a function of kind @type (PCI_EXP_TYPE_*): an endpoint on a root
- * bus becomes an integrated one.
+ * The PCI Express capability of a function of kind @type (PCI_EXP_TYPE_*), and with it 4 KiB of
+ * configuration space; nothing on a conventional bus. An endpoint on a root bus becomes an
+ * integrated one.
  */
 void pcie_add_cap(PciDevice *p, unsigned type, unsigned port);
 /* Advanced error reporting: registers and masks. */

@@ -65,7 +65,6 @@ static const PciType root_port_type = {
     .vendor = PCI_VENDOR_REDHAT,
     .device = 0x000c,
     .class_code = 0x060400,
-    .express = true,
     .bridge = true,
     .intx = 1,
     .config_wrote = pci_bridge_config_wrote,

@@ -17,6 +17,7 @@ enum {
 };
 
 typedef struct VirtioMmio {
+    Device dev;
     VirtioBus bus;
     bool force_legacy;
     uint32_t host_features_sel, guest_features_sel, queue_sel, isr;
@@ -43,8 +44,7 @@ static VirtQueue *vmmio_queue(VirtioMmio *s)
 static bool vmmio_is(VirtioMmio *s, bool legacy, const char *reg)
 {
     if (s->force_legacy != legacy) {
-        guest_error(&s->bus.dev, "writes %s of the %s interface", reg,
-                    legacy ? "legacy" : "modern");
+        guest_error(&s->dev, "writes %s of the %s interface", reg, legacy ? "legacy" : "modern");
         return false;
     }
     return s->bus.vdev != NULL;
@@ -323,12 +323,12 @@ static MemResult vmmio_config_write(Device *dev, uint64_t off, unsigned size, Me
 
 static void vmmio_queue_interrupt(VirtioBus *bus, unsigned q)
 {
-    device_as(&bus->dev, VirtioMmio)->isr |= ISR_QUEUE;
+    device_as(bus->dev, VirtioMmio)->isr |= ISR_QUEUE;
 }
 
 static void vmmio_config_interrupt(VirtioBus *bus)
 {
-    VirtioMmio *s = device_as(&bus->dev, VirtioMmio);
+    VirtioMmio *s = device_as(bus->dev, VirtioMmio);
 
     s->isr |= ISR_CONFIG;
     s->config_generation++;
@@ -336,10 +336,16 @@ static void vmmio_config_interrupt(VirtioBus *bus)
 
 static const VirtioBusOps vmmio_bus_ops = { vmmio_queue_interrupt, vmmio_config_interrupt };
 
+VirtioBus *virtio_mmio_bus(Device *dev)
+{
+    return &device_as(dev, VirtioMmio)->bus;
+}
+
 static bool vmmio_start(Device *dev, GError **err)
 {
     VirtioMmio *s = device_as(dev, VirtioMmio);
 
+    s->bus.dev = dev;
     s->bus.ops = &vmmio_bus_ops;
     s->bus.legacy = s->force_legacy;
     return true;
@@ -367,12 +373,12 @@ static const Field vmmio_fields[] = {
     STATE_ARRAY(VirtioMmio, guest_features),
     STATE_U32(VirtioMmio, guest_page_size),
     PIN_OUT(VirtioMmio, irq),
+    SCRATCH(VirtioMmio, bus),
 };
 
 const DeviceType device_virtio_mmio = {
     .name = "virtio-mmio",
     .doc = "virtio transport with memory-mapped registers",
-    .base = &device_virtio_bus,
     .size = sizeof(VirtioMmio),
     .mmio_size = 0x200,
     .regs = TABLE(vmmio_regs),

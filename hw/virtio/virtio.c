@@ -15,12 +15,13 @@ static VirtioBus *virtio_find_bus(Machine *m, const char *name, unsigned *n_buse
 
     *n_buses = 0;
     for (Device *d = machine_root(m); d; d = device_next(machine_root(m), d)) {
-        VirtioBus *bus = device_as(d, VirtioBus);
+        VirtioBus *bus;
         g_autofree char *bus_name = NULL;
 
-        if (!d->realized || !device_is_a(d, &device_virtio_bus)) {
+        if (!d->realized || !device_is_a(d, &device_virtio_mmio)) {
             continue;
         }
+        bus = virtio_mmio_bus(d);
         bus_name = g_strdup_printf("virtio-mmio-bus.%u", (*n_buses)++);
         if (name ? !strcmp(name, bus_name) : !bus->vdev) {
             found = bus;
@@ -29,11 +30,21 @@ static VirtioBus *virtio_find_bus(Machine *m, const char *name, unsigned *n_buse
     return found;
 }
 
+void virtio_attach(VirtioBus *bus, Device *transport, const VirtioBusOps *ops, VirtioDevice *v)
+{
+    *bus = (VirtioBus){ .dev = transport, .ops = ops, .vdev = v };
+    v->bus = bus;
+}
+
 bool virtio_plug(VirtioDevice *v, GError **err)
 {
     unsigned n;
-    VirtioBus *bus = virtio_find_bus(v->dev.machine, v->bus_name, &n);
+    VirtioBus *bus;
 
+    if (v->bus) {
+        return true; /* its transport has made it */
+    }
+    bus = virtio_find_bus(v->dev.machine, v->bus_name, &n);
     if (!n) {
         return error_set(err, "%s: this machine has no virtio bus", v->dev.type->name);
     }
@@ -235,14 +246,14 @@ static bool virtio_loaded(Device *dev, GError **err)
 void virtio_enter(VirtioDevice *v) NO_LOCK_ANALYSIS
 {
     if (!v->draining) {
-        device_enter(&v->bus->dev);
+        device_enter(v->bus->dev);
     }
 }
 
 void virtio_leave(VirtioDevice *v) NO_LOCK_ANALYSIS
 {
     if (!v->draining) {
-        device_leave(&v->bus->dev);
+        device_leave(v->bus->dev);
     }
 }
 
@@ -281,17 +292,4 @@ const DeviceType device_virtio = {
     .reset = virtio_dev_reset,
     .saving = virtio_saving,
     .loaded = virtio_loaded,
-};
-
-static const Field virtio_bus_fields[] = {
-    SCRATCH(VirtioBus, ops),
-    SCRATCH(VirtioBus, vdev),
-    SCRATCH(VirtioBus, legacy),
-};
-
-const DeviceType device_virtio_bus = {
-    .name = "virtio-bus",
-    .doc = "what every virtio transport has",
-    .size = sizeof(VirtioBus),
-    .fields = TABLE(virtio_bus_fields),
 };

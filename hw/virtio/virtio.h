@@ -84,14 +84,14 @@ typedef struct VirtioBusOps {
 } VirtioBusOps;
 
 struct VirtioBus {
-    Device dev;
+    Device *dev; /* the transport, whose lock is the monitor's */
     const VirtioBusOps *ops;
     VirtioDevice *vdev;
     bool legacy; /* offers no VIRTIO_F_VERSION_1 */
 };
 
-extern const DeviceType device_virtio;     /* base of functions */
-extern const DeviceType device_virtio_bus; /* base of transports */
+extern const DeviceType device_virtio; /* base of functions */
+extern const DeviceType device_virtio_mmio;
 
 #define virtio_of(dev_) device_as(dev_, VirtioDevice)
 
@@ -105,6 +105,10 @@ static inline const VirtioType *virtio_type(const VirtioDevice *v)
  * Errors: no such bus, none free.
  */
 NODISCARD bool virtio_plug(VirtioDevice *v, GError **err);
+/* For a transport that has made its function itself: before the function is realized. */
+void virtio_attach(VirtioBus *bus, Device *transport, const VirtioBusOps *ops, VirtioDevice *v);
+/* The bus of a virtio-mmio transport. */
+VirtioBus *virtio_mmio_bus(Device *dev);
 /* The next queue; only in start. */
 void virtio_add_queue(VirtioDevice *v, unsigned size);
 

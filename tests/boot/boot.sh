@@ -48,6 +48,24 @@ linux)
             --expect aarch64 --expect a42b --send 'poweroff -f' --expect 'Power down' --wait -- \
             "$tinamou" system aarch64 -M virt -cpu $cpu "${linux[@]}" -append console=ttyAMA0
     done ;;
+pci)
+    fetch
+    disk=$(mktemp)
+    trap 'rm -f "$disk" "$disk.raw"' EXIT
+    # Modern with MSI-X, behind a port, legacy, with a pin: what is written is in the image.
+    for device in virtio-blk-pci 'virtio-blk-pci,bus=rp' 'virtio-blk-pci,disable-modern=on' \
+        'virtio-blk-pci,vectors=0'; do
+        echo "== -device $device"
+        "$tinamou" img create -q -f qcow2 "$disk" 64M
+        expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
+            --send 'yes pci | dd of=/dev/vda bs=4k count=256 iflag=fullblock 2>/dev/null; sync; ls /dev/hwrng; echo wro''te' \
+            --expect /dev/hwrng --expect wrote --send 'poweroff -f' --wait -- \
+            "$tinamou" system aarch64 -M virt -cpu max -smp 2 "${linux[@]}" -append console=ttyAMA0 \
+            -drive "if=none,id=d0,file=$disk,format=qcow2" -device pcie-root-port,id=rp \
+            -device "$device,drive=d0" -device virtio-rng-pci
+        "$tinamou" img convert -O raw "$disk" "$disk.raw"
+        [ "$(head -c 1048576 "$disk.raw" | md5sum)" = "$(yes pci | head -c 1048576 | md5sum)" ]
+    done ;;
 linux-interp)
     fetch
     expect --timeout 280 "${panic[@]}" --expect 'guest is up' --wait -- \
