@@ -283,6 +283,47 @@ static void verbs_and_transactions(void *arg)
     block_node_unref(b);
 }
 
+/* In every status: paused, waiting for another of its transaction, pending, concluded, not begun.
+ */
+static void jobs_end_whatever_they_do(void *arg)
+{
+    static const char *const ids[] = { "paused", "waits", "slow", "pending", "concluded", "new" };
+    JobTest *t = arg;
+    g_autoptr(GError) err = NULL;
+    BlockNode *disk = toy_new(t->g, NULL, t->seed), *copies[G_N_ELEMENTS(ids)];
+    BlockJobs *js = block_jobs(t->g);
+    JobTxn *txn = block_txn_new();
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
+        JobOptions o = { .id = ids[i], .node = disk };
+        BackupOptions bo = { .target = copies[i] = toy_new(t->g, NULL, i), .sync = SYNC_FULL };
+        BlockJob *j;
+
+        o.flags = i == 3 ? JOB_MANUAL_FINALIZE : i == 4 ? JOB_MANUAL_DISMISS : 0;
+        j = job_backup_new(t->g, &o, &bo, &err);
+        EXPECT(j != NULL);
+        if (i == 1 || i == 2) {
+            block_txn_add(txn, j);
+        }
+        EXPECT((i && i != 2) || block_job_pause(j, &err));
+    }
+    block_txn_unref(txn);
+    for (unsigned i = 0; i < 5; i++) {
+        block_job_start(block_job_find(js, ids[i]));
+    }
+    job_until(js, "waits", JOB_WAITING);
+    job_until(js, "pending", JOB_PENDING);
+    job_until(js, "concluded", JOB_CONCLUDED);
+    job_until(js, "paused", JOB_PAUSED);
+    block_jobs_end(js);
+    EXPECT(!block_job_next(js, NULL));
+    EXPECT(block_node_is_alone(disk));
+    block_node_unref(disk);
+    for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
+        block_node_unref(copies[i]);
+    }
+}
+
 static void job_test(FiberFn *fn, unsigned rounds)
 {
     GError *err = NULL;
@@ -310,6 +351,11 @@ TEST(job, a_mirror_takes_the_place)
 TEST(job, a_commit_of_the_active_image)
 {
     job_test(commit_of_the_active_image, 3);
+}
+
+TEST(job, all_end_whatever_they_do)
+{
+    job_test(jobs_end_whatever_they_do, 3);
 }
 
 TEST(job, verbs_and_transactions)

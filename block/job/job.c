@@ -464,14 +464,21 @@ void block_jobs_end(BlockJobs *js)
             job_leave(j);
         } else if (!j->started) {
             block_job_drop(j);
-        } else if (j->status == JOB_PENDING) {
+        } else if (j->status == JOB_WAITING || j->status == JOB_PENDING) {
+            j->cancelled = true;
+            j->result = -ECANCELED;
+            j->flags &= ~(unsigned)JOB_MANUAL_DISMISS;
             job_fail_group(j);
         } else {
             j->cancelled = j->forced = true;
             j->flags &= ~(unsigned)JOB_MANUAL_DISMISS;
             j->user_paused = false;
+            j->waiters++; /* it may end within job_wake */
             job_wake(j);
             (void)block_job_wait(j, NULL);
+            if (--j->waiters == 0) {
+                job_free(j);
+            }
         }
     }
 }
