@@ -73,11 +73,13 @@ static int cut_apply(BlockNode *n, const CutChange *c)
     return 0;
 }
 
-/* All in order, or those that chance keeps. */
+/* All in order, or those that chance keeps: none, few, half, most or all of them. */
 static int cut_apply_pending(BlockNode *n, bool by_chance)
 {
+    static const uint8_t odds[] = { 0, 16, 128, 240, 255 }; /* of 255 */
     Powercut *s = block_priv(n);
     g_autoptr(GArray) list = s->pending;
+    uint32_t keep = odds[g_rand_int(s->rand) % G_N_ELEMENTS(odds)];
     int ret = 0;
 
     s->pending = g_array_new(FALSE, FALSE, sizeof(CutChange));
@@ -90,7 +92,7 @@ static int cut_apply_pending(BlockNode *n, bool by_chance)
 
             c->len = 512 * (sectors ? g_rand_int(s->rand) % (sectors + 1) : 0);
         }
-        if (c->len && (!by_chance || g_rand_boolean(s->rand))) {
+        if (c->len && (!by_chance || g_rand_int(s->rand) % 255 < keep)) {
             ret = cut_apply(n, c);
         }
     }

@@ -296,6 +296,9 @@ static bool qcow2_create_data_file(BlockGraph *g, const char *image, const Qcow2
                                    GError **err)
 {
     g_autofree char *path = qcow2_data_path(image, w);
+    size_t prefix = strcspn(path, ":/");
+    g_autofree char *proto = g_strndup(path, prefix);
+    const BlockDriver *drv = path[prefix] == ':' ? block_driver_find(proto) : NULL;
     BlockNode *made;
     Options o = { 0 };
     bool ok;
@@ -305,7 +308,10 @@ static bool qcow2_create_data_file(BlockGraph *g, const char *image, const Qcow2
         block_set_grows(made);
         return block_node_resize(made, w->h.size, false, BLOCK_PREALLOC_OFF, err);
     }
-    ok = block_image_create(g, block_driver_find("file"), path, w->h.size, &o, 0, err);
+    if (drv && !drv->create) {
+        return true; /* of another host: it is there, or opening will tell */
+    }
+    ok = block_image_create(g, drv ? drv : block_driver_find("file"), path, w->h.size, &o, 0, err);
     options_deinit(&o);
     return ok;
 }

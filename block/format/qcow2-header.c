@@ -367,7 +367,7 @@ static bool qcow2_ext_put(uint8_t *buf, size_t len, size_t *at, uint32_t type, c
 {
     uint8_t *p = qcow2_ext_room(buf, len, at, type, n);
 
-    if (p) {
+    if (p && n) {
         memcpy(p, data, n);
     }
     return p;

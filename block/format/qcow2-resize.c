@@ -115,6 +115,18 @@ static int qcow2_grow_zeroes(Qcow2 *s, uint64_t old, uint64_t size)
     return ret;
 }
 
+/* A data file that is an image of its own: what is left in it behind the end reads as zeros. */
+static bool qcow2_grow_raw(Qcow2 *s, uint64_t old, uint64_t size, GError **err)
+{
+    uint64_t there = block_node_size(s->data);
+    int ret = there > old ? block_node_write_zeroes(s->data, old, MIN(there, size) - old, 0) : 0;
+
+    if (ret) {
+        return block_error(err, s->data, "cannot write zeros: %s", strerror(-ret));
+    }
+    return there >= size || block_node_resize(s->data, size, false, BLOCK_PREALLOC_OFF, err);
+}
+
 static bool qcow2_grow(Qcow2 *s, uint64_t size, BlockPrealloc prealloc, GError **err)
 {
     uint64_t old = s->h.size, edge = qcow2_round_up(old, s->cluster);
@@ -142,8 +154,7 @@ static bool qcow2_grow(Qcow2 *s, uint64_t size, BlockPrealloc prealloc, GError *
         ret = qcow2_grow_zeroes(s, old, size);
     }
     if (ret == 0 && s->external && s->h.autoclear & QCOW2_AUTOCLEAR_RAW &&
-        block_node_size(s->data) < size &&
-        !block_node_resize(s->data, size, false, BLOCK_PREALLOC_OFF, err)) {
+        !qcow2_grow_raw(s, old, size, err)) {
         return false;
     }
     if (ret == 0 && s->h.autoclear & QCOW2_AUTOCLEAR_RAW && !prealloc) {
@@ -191,6 +202,11 @@ bool qcow2_resize(BlockNode *n, uint64_t size, bool exact, BlockPrealloc preallo
     if (ret) {
         s->h.size = old;
         return block_error(err, n, "cannot write the header: %s", strerror(-ret));
+    }
+    if (s->external && s->h.autoclear & QCOW2_AUTOCLEAR_RAW && block_node_size(s->data) > size) {
+        g_autoptr(GError) ignored = NULL; /* a device stays as large as it is */
+
+        (void)!block_node_resize(s->data, size, true, BLOCK_PREALLOC_OFF, &ignored);
     }
     return block_set_size(n, size, err);
 }

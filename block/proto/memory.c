@@ -69,7 +69,7 @@ static uint8_t *memory_piece(const BlockMemory *m, uint64_t piece)
     return g_hash_table_lookup(m->pieces, memory_key(piece));
 }
 
-static bool memory_beyond(void *key, void *value, void *first)
+static gboolean memory_beyond(void *key, void *value, void *first)
 {
     return (uintptr_t)key >= *(uint64_t *)first;
 }
@@ -112,7 +112,7 @@ void block_memory_set_size(BlockMemory *m, uint64_t size)
         uint64_t first = bits_align_up(size, MEMORY_PIECE) / MEMORY_PIECE;
 
         memory_zero(m, size, bits_align_up(size, MEMORY_PIECE) - size);
-        g_hash_table_foreach_remove(m->pieces, (GHRFunc)(void (*)(void))memory_beyond, &first);
+        g_hash_table_foreach_remove(m->pieces, memory_beyond, &first);
     }
     m->size = size;
 }

@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Power cuts of qcow2 images: qcow2-cuts DIRECTORY FIRST-SEED COUNT [CREATE-OPTIONS [OPEN-OPTIONS]]
+ * Power cuts of qcow2 images:
  *
- * Each round makes an image, works on it over x-powercut, which fails at a change chosen by chance,
- * and looks at what is left: the image opens, a check finds no corruption (after the repair that a
- * dirty image gets), and each sector holds what was flushed last, or something written to it since.
+ *   qcow2-cuts DIRECTORY FIRST-SEED COUNT [CREATE-OPTIONS [OPEN-OPTIONS]]
+ *
+ * Each round makes an image in memory, works on it over x-powercut, which fails at a change chosen
+ * by chance, and looks at what is left: the image opens, a check finds no corruption (after the
+ * repair that a dirty image gets), and each sector holds what was flushed last, or something
+ * written to it since. Options "any" are chosen by the seed. With QEMU_CHECK=N in the environment,
+ * every N-th image is written to DIRECTORY, and `qemu-img check` must find no corruption either.
  */
 #include "block/core/bitmap.h"
 #include "block/core/driver.h"
+#include "block/core/secret.h"
+#include "block/proto/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { SECTOR = 512, MAX_SECTORS = 16384, SNAPSHOTS = 3 };
+enum { SECTOR = 512, MAX_SECTORS = 16384, SNAPSHOTS = 3, SESSIONS = 3 };
+
+#define IMAGE "x-memory:cuts"
 
 /* A sector's tag is its first 8 bytes, repeated; 0 is zeros. */
 typedef struct Sector {
@@ -33,7 +44,9 @@ typedef struct Saved {
 
 typedef struct Cuts {
     const char *dir, *create, *open;
-    char *path;
+    bool any, say;
+    unsigned qemu_every;
+    char *path; /* for qemu-img */
     BlockGraph *g;
     BlockNode *n;
     GRand *rand;
@@ -42,8 +55,8 @@ typedef struct Cuts {
     uint64_t other_size; /* sectors a cut may leave instead */
     Sector s[MAX_SECTORS];
     Saved saved[SNAPSHOTS];
-    bool cut, failed, in_snapshot;
-    uint64_t total_cuts, total_dirty, total_bitmaps;
+    bool cut, failed;
+    uint64_t total_cuts, total_dirty, total_bitmaps, total_qemu;
 } Cuts;
 
 static void fail(Cuts *c, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
@@ -53,7 +66,7 @@ static void fail(Cuts *c, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    printf("FAILED seed %u: ", c->seed);
+    printf("FAILED seed %u (%s; %s): ", c->seed, c->create, c->open);
     vprintf(fmt, ap);
     va_end(ap);
     putchar('\n');
@@ -175,9 +188,17 @@ static void work_flush(Cuts *c)
     }
 }
 
+/* Many packed clusters in one of the file: its count may not go up for a snapshot. */
+static bool is_width(const GError *err)
+{
+    return err && (strstr(err->message, "the width of the counts") ||
+                   strstr(err->message, strerror(EINVAL)));
+}
+
 static void work_snapshot(Cuts *c, GError **err)
 {
-    Saved *sv = &c->saved[below(c, SNAPSHOTS)];
+    /* Going to one takes one count more for a while. */
+    Saved *sv = &c->saved[strstr(c->create, "refcount_bits=2") ? 0 : below(c, SNAPSHOTS)];
 
     if (!sv->id) {
         BlockSnapshot sn = { .name = (char *)"n", .icount = UINT64_MAX };
@@ -189,6 +210,9 @@ static void work_snapshot(Cuts *c, GError **err)
         }
         if (!block_snapshot_create(c->n, &sn, err)) {
             g_clear_pointer(&sv->tags, g_free); /* whether it is there is not known */
+            if (is_width(*err)) {
+                g_clear_error(err);
+            }
             return;
         }
         sv->id = sn.id;
@@ -212,7 +236,15 @@ static void work_snapshot(Cuts *c, GError **err)
             c->sectors = sv->sectors;
             c->other_size = 0;
             model_flushed(c);
+        } else if (is_width(*err)) {
+            for (uint64_t i = 0; i < MAX_SECTORS; i++) {
+                c->s[i].now = g_array_index(c->s[i].may, uint64_t, c->s[i].may->len - 1);
+            }
+            c->other_size = 0;
         }
+    }
+    if (is_width(*err)) {
+        g_clear_error(err);
     }
 }
 
@@ -234,6 +266,44 @@ static void work_resize(Cuts *c, GError **err)
     }
 }
 
+/* Something was written already: a new bitmap does not know of it. */
+static bool has_data(const Cuts *c)
+{
+    return c->tag != 0;
+}
+
+static bool can_snapshot(const Cuts *c)
+{
+    return !strstr(c->create, "data_file") && !g_str_has_suffix(c->create, "refcount_bits=1") &&
+           !strstr(c->create, "refcount_bits=1,");
+}
+
+/* Version 2 does not know their size. */
+static bool has_snapshots(const Cuts *c)
+{
+    for (unsigned i = 0; i < SNAPSHOTS; i++) {
+        if (c->saved[i].id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Another one comes or goes; it is stored when the image is closed. */
+static void work_bitmap(Cuts *c, GError **err)
+{
+    BlockBitmap *b = block_bitmap_find(c->n, "more");
+
+    if (b && !(block_bitmap_flags(b) & BLOCK_BITMAP_BUSY)) {
+        block_bitmap_remove(b);
+    } else if (!b) {
+        b = block_bitmap_new(c->n, "more", 512u << below(c, 8), err);
+        if (b) {
+            block_bitmap_set_flag(b, BLOCK_BITMAP_PERSISTENT, true);
+        }
+    }
+}
+
 static void work_one(Cuts *c)
 {
     unsigned what = below(c, 40);
@@ -249,11 +319,15 @@ static void work_one(Cuts *c)
         work_zero(c, true);
     } else if (what < 35) {
         work_flush(c);
-    } else if (what < 38 && !strstr(c->create, "data_file") && !strstr(c->create, "bits=1")) {
+    } else if (what < 38 && can_snapshot(c)) {
         work_snapshot(c, &err);
-        c->in_snapshot = err != NULL;
-    } else if (what == 38 && !strstr(c->create, "0.10")) {
+    } else if (what == 38 && (!strstr(c->create, "0.10") || !has_snapshots(c))) {
         work_resize(c, &err);
+    } else if (what == 39 && !strstr(c->create, "0.10")) {
+        work_bitmap(c, &err);
+    }
+    if (c->say && (c->cut || err)) {
+        printf("op %u: %s\n", what, err ? err->message : "no");
     }
     c->cut |= err != NULL;
 }
@@ -295,7 +369,7 @@ static void look_at_snapshots(Cuts *c, BlockNode *n)
             continue;
         }
         if (!block_snapshot_apply(n, sv->id, &err)) {
-            if (sv->sure) {
+            if (sv->sure && !is_width(err)) {
                 fail(c, "snapshot %s: %s", sv->id, err->message);
             }
             continue;
@@ -319,13 +393,44 @@ static void look_at_snapshots(Cuts *c, BlockNode *n)
 
 static void say(void *opaque, const char *line)
 {
-    printf("    %s\n", line);
+    unsigned *left = opaque;
+
+    if (*left) {
+        printf("    %s\n", line);
+        --*left;
+    }
+}
+
+/* For reading, or for writing without a cut. */
+static char *open_text(const Cuts *c, const char *file)
+{
+    bool luks = strstr(c->create, "encrypt.format=luks");
+    const char *key = luks                                      ? ",encrypt.key-secret=s"
+                      : strstr(c->create, "encrypt.format=aes") ? ",encrypt.format=aes,"
+                                                                  "encrypt.key-secret=s"
+                                                                : "";
+
+    return g_strdup_printf("driver=qcow2%s%s%s,%s", key, *c->open ? "," : "", c->open, file);
+}
+
+static BlockNode *open_node(Cuts *c, const char *file, unsigned flags, GError **err)
+{
+    g_autofree char *text = open_text(c, file);
+    Options o;
+    BlockNode *n;
+
+    if (!options_parse(&o, text, NULL, err)) {
+        return NULL;
+    }
+    n = block_node_open(c->g, &o, flags, err);
+    options_deinit(&o);
+    return n;
 }
 
 static BlockNode *reopen(Cuts *c, unsigned flags)
 {
     g_autoptr(GError) err = NULL;
-    BlockNode *n = block_node_open_name(c->g, c->path, "qcow2", flags, &err);
+    BlockNode *n = open_node(c, "file.driver=x-memory,file.filename=" IMAGE, flags, &err);
 
     if (!n) {
         fail(c, "it does not open: %s", err->message);
@@ -354,48 +459,104 @@ static void look_check(Cuts *c, BlockNode *n, const char *when)
 {
     g_autoptr(GError) err = NULL;
     BlockCheck bc = { 0 };
+    unsigned lines = 8;
 
     if (!block_node_check(n, &bc, 0, &err)) {
         fail(c, "check %s: %s", when, err->message);
     } else if (bc.corruptions || bc.errors) {
         fail(c, "%" PRIu64 " corruptions, %" PRIu64 " errors %s", bc.corruptions, bc.errors, when);
-        bc = (BlockCheck){ .say = say };
+        bc = (BlockCheck){ .say = say, .opaque = &lines };
         (void)!block_node_check(n, &bc, 0, &err);
+    }
+}
+
+/* The image as it is now, for another implementation. */
+static void look_with_qemu(Cuts *c, const char *when)
+{
+    BlockMemory *m = block_memory_find(c->g, "cuts");
+    uint64_t size = block_memory_size(m);
+    g_autofree uint8_t *buf = g_malloc(size + 1);
+    g_autofree char *data = strstr(c->create, "data_file")
+                                ? g_strdup_printf("data-file.driver=null-co,")
+                                : g_strdup("");
+    g_autofree char *file = g_strdup_printf("%sfile.filename=%s", data, c->path);
+    const char *open = c->open;
+    g_autofree char *opts = (c->open = "", open_text(c, file));
+    const char *argv[] = { "qemu-img", "check",        "--object", "secret,id=s,data=secret",
+                           "-U",       "--image-opts", opts,       NULL };
+    g_autofree char *out = NULL;
+    int status = 0;
+
+    c->open = open;
+    block_memory_read(m, 0, buf, size);
+    if (!g_file_set_contents_full(c->path, (char *)buf, (gssize)size, G_FILE_SET_CONTENTS_NONE,
+                                  0644, NULL) ||
+        !g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
+                      NULL, NULL, &out, NULL, &status, NULL)) {
+        fail(c, "qemu-img cannot be run");
+        return;
+    }
+    c->total_qemu++;
+    if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 3)) {
+        fail(c, "qemu-img check %s: status %d: %.300s", when, status >> 8, out);
+    }
+}
+
+/* Writes go on after the cut: what a snapshot holds must not change by them. */
+static void look_at_writes(Cuts *c, BlockNode *n)
+{
+    c->n = n;
+    c->sectors = block_node_size(n) / SECTOR;
+    c->other_size = c->sectors;
+    for (unsigned i = 0; i < 6; i++) {
+        c->cut = false;
+        if (i < 4) {
+            work_write(c, 0);
+        } else {
+            work_zero(c, i == 5);
+        }
+        if (c->cut) {
+            fail(c, "a write after the cut fails");
+            return;
+        }
     }
 }
 
 static void look(Cuts *c)
 {
     BlockNode *n = reopen(c, 0);
-    bool dirty;
+    bool dirty, qemu = c->qemu_every && c->seed % c->qemu_every == 0;
 
     if (!n) {
         return;
     }
     dirty = block_node_is_dirty(n);
     c->total_dirty += dirty;
-    /* Version 2 has no dirty bit: flags may not agree with counts in the middle of a snapshot. */
-    if (!dirty && !(strstr(c->create, "0.10") && c->in_snapshot)) {
+    if (!dirty) {
         look_check(c, n, "as it was left");
     }
     look_at_content(c, n);
     look_at_bitmap(c, n);
     block_node_unref(n);
-    n = c->failed ? NULL : reopen(c, BLOCK_OPEN_WRITE);
+    if (!dirty && qemu && !c->failed) {
+        look_with_qemu(c, "as it was left");
+    }
+    n = c->failed ? NULL : reopen(c, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD);
     if (!n) {
         return;
     }
-    if (strstr(c->create, "0.10")) {
-        BlockCheck bc = { 0 };
-        g_autoptr(GError) err = NULL;
-
-        (void)!block_node_check(n, &bc, BLOCK_FIX_LEAKS | BLOCK_FIX_ERRORS, &err);
-    }
     if (dirty) {
         look_check(c, n, "after its repair");
+        if (qemu && !c->failed) {
+            look_with_qemu(c, "after its repair");
+        }
     }
     look_at_content(c, n);
-    look_at_snapshots(c, n);
+    if (!c->failed) {
+        look_at_writes(c, n);
+        look_at_content(c, n);
+        look_at_snapshots(c, n);
+    }
     if (!c->failed) {
         look_check(c, n, "after going to snapshots");
     }
@@ -403,6 +564,53 @@ static void look(Cuts *c)
 }
 
 /* ---- A round ---- */
+
+static void pick(Cuts *c, GString *o, const char *key, const char *values)
+{
+    g_auto(GStrv) list = g_strsplit(values, " ", -1);
+    const char *value = list[below(c, g_strv_length(list))];
+
+    if (*value != '-') {
+        g_string_append_printf(o, "%s%s=%s", o->len ? "," : "", key, value);
+    }
+}
+
+/* What an image may be like. */
+static void choose(Cuts *c)
+{
+    g_autoptr(GString) o = g_string_new(""), open = g_string_new("");
+    bool old = below(c, 6) == 0, data = !old && below(c, 10) == 0;
+    bool ext = !old && below(c, 5) == 0;
+
+    pick(c, o, "cluster_size", ext ? "16k 32k 64k" : "512 512 1k 4k 4k 64k");
+    if (old) {
+        g_string_append(o, ",compat=0.10");
+    } else {
+        pick(c, o, "lazy_refcounts", "on off off");
+        pick(c, o, "refcount_bits", "- - - 1 2 4 8 32 64");
+    }
+    if (ext) {
+        g_string_append(o, ",extended_l2=on");
+    }
+    if (data) {
+        g_string_append(o, ",data_file=x-memory:ext");
+        pick(c, o, "data_file_raw", "- - on");
+    } else if (below(c, 12) == 0) {
+        g_string_append(o, below(c, 8) ? ",encrypt.format=aes,encrypt.key-secret=s"
+                                       : ",encrypt.format=luks,encrypt.key-secret=s,"
+                                         "encrypt.iter-time=1");
+    } else if (!old) {
+        pick(c, o, "compression_type", "- zlib zstd");
+    }
+    if (!strstr(o->str, "encrypt")) { /* zeros that nobody has written decrypt to noise */
+        pick(c, o, "preallocation", "- - - - metadata");
+    }
+    pick(c, open, "l2-cache-entry-size", "- - 512");
+    g_free((char *)c->create);
+    g_free((char *)c->open);
+    c->create = g_strdup(o->str);
+    c->open = g_strdup(open->str);
+}
 
 static void round_begin(Cuts *c)
 {
@@ -415,74 +623,102 @@ static void round_begin(Cuts *c)
         g_clear_pointer(&c->saved[i].tags, g_free);
     }
     c->rand = g_rand_new_with_seed(c->seed);
-    c->cut = c->failed = c->in_snapshot = false;
+    c->cut = c->failed = false;
     c->tag = 0;
     c->n = NULL;
     c->other_size = 0;
     c->sectors = 1024 + below(c, 3072);
-}
-
-/* With a bitmap from the beginning. */
-static void round_bitmap(Cuts *c, GError **err)
-{
-    BlockNode *n = block_node_open_name(c->g, c->path, "qcow2", BLOCK_OPEN_WRITE, err);
-    BlockBitmap *b = n ? block_bitmap_new(n, "all", 4096, err) : NULL;
-
-    if (b) {
-        block_bitmap_set_flag(b, BLOCK_BITMAP_PERSISTENT, true);
-    }
-    if (n) {
-        block_node_unref(n);
+    block_memory_new(c->g, "ext", BLOCK_MEMORY_MAX);
+    if (c->any) {
+        choose(c);
     }
 }
 
 static bool round_make(Cuts *c, GError **err)
 {
-    g_autofree char *text = NULL;
     Options o;
     bool ok;
 
     if (!options_parse(&o, c->create, NULL, err)) {
         return false;
     }
-    ok = block_image_create(c->g, block_driver_find("qcow2"), c->path, c->sectors * SECTOR, &o, 0,
+    ok = block_image_create(c->g, block_driver_find("qcow2"), IMAGE, c->sectors * SECTOR, &o, 0,
                             err);
     options_deinit(&o);
-    if (ok && !strstr(c->create, "0.10") && below(c, 2)) {
-        round_bitmap(c, err);
-    }
-    if (!ok || *err) {
+    return ok;
+}
+
+/* Opens it, with a cut after @at changes; 0: none. */
+static bool session_open(Cuts *c, unsigned at, GError **err)
+{
+    g_autofree char *file =
+        g_strdup_printf("discard=unmap,file.driver=x-powercut,file.at=%u,file.seed=%u,"
+                        "file.torn=%s,file.file.driver=x-memory,file.file.filename=" IMAGE,
+                        at, c->seed, below(c, 2) ? "on" : "off");
+
+    c->n = open_node(c, file, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD, err);
+    return c->n != NULL;
+}
+
+static bool power_is_off(BlockNode *file)
+{
+    g_autoptr(GVariant) v = g_variant_ref_sink(block_node_specific(file));
+    gboolean off = FALSE;
+
+    (void)!g_variant_lookup(v, "off", "b", &off);
+    return off;
+}
+
+/* False: the power failed, or something else did. */
+static bool session(Cuts *c, bool last)
+{
+    unsigned at = last ? 1 + below(c, below(c, 2) ? 40 : 400) : 0;
+    g_autoptr(GError) err = NULL;
+
+    if (!session_open(c, at, &err)) {
+        c->total_cuts++; /* while it was opened */
+        if (!last || !strstr(err->message, "Input/output error")) {
+            fail(c, "%s", err->message);
+        }
         return false;
     }
-    text = g_strdup_printf("driver=qcow2,discard=unmap,file.driver=x-powercut,file.at=%u,"
-                           "file.seed=%u,file.torn=%s,file.file.driver=file,"
-                           "file.file.filename=%s%s%s",
-                           1 + below(c, below(c, 2) ? 40 : 400), c->seed,
-                           below(c, 2) ? "on" : "off", c->path, *c->open ? "," : "", c->open);
-    if (!options_parse(&o, text, NULL, err)) {
-        return false;
+    if (!strstr(c->create, "0.10") && below(c, 2) && !block_bitmap_find(c->n, "all")) {
+        BlockBitmap *b = has_data(c) ? NULL : block_bitmap_new(c->n, "all", 4096, &err);
+
+        if (b) {
+            block_bitmap_set_flag(b, BLOCK_BITMAP_PERSISTENT, true);
+        }
     }
-    c->n = block_node_open(c->g, &o, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD, err);
-    options_deinit(&o);
-    return c->n;
+    for (unsigned i = 0, n = 1 + below(c, last ? 120 : 30); i < n && !c->cut; i++) {
+        work_one(c);
+    }
+    BlockNode *file = block_node_ref(block_file(c->n));
+    block_node_unref(c->n);
+    bool off = power_is_off(file);
+    block_node_unref(file);
+    c->total_cuts += off;
+    if (!last && c->cut) {
+        fail(c, "a request fails, but the power is on");
+    }
+    if (!off) {
+        model_flushed(c);
+    }
+    return !c->cut && !c->failed;
 }
 
 static void cuts_round(Cuts *c)
 {
     g_autoptr(GError) err = NULL;
+    unsigned sessions;
 
     round_begin(c);
-    if (!round_make(c, &err) && !strstr(err->message, "Input/output error")) {
+    sessions = 1 + below(c, SESSIONS);
+    if (!round_make(c, &err)) {
         fail(c, "%s", err->message);
-    } else if (!c->n) {
-        c->total_cuts++; /* while it was opened */
-        look(c);
-    } else {
-        for (unsigned i = 0, n = 1 + below(c, 120); i < n && !c->cut; i++) {
-            work_one(c);
-        }
-        c->total_cuts += c->cut;
-        block_node_unref(c->n);
+    }
+    for (unsigned i = 1; i <= sessions && !c->failed && session(c, i == sessions); i++) {
+    }
+    if (!c->failed) {
         look(c);
     }
     g_rand_free(c->rand);
@@ -496,7 +732,15 @@ typedef struct Run {
 static void run(void *arg)
 {
     Run *r = arg;
+    g_autoptr(GError) err = NULL;
+    Options o;
 
+    if (!options_parse(&o, "id=s,data=secret", NULL, &err) ||
+        !block_secret_add(r->c->g, &o, &err)) {
+        fail(r->c, "%s", err->message);
+        return;
+    }
+    options_deinit(&o);
     for (unsigned i = 0; i < r->count && r->bad < 5; i++) {
         cuts_round(r->c);
         r->bad += r->c->failed;
@@ -511,25 +755,31 @@ static void drop_warnings(const char *domain, GLogLevelFlags level, const char *
 int main(int argc, char **argv)
 {
     g_autoptr(GError) err = NULL;
+    const char *every = getenv("QEMU_CHECK");
     Cuts *c = g_new0(Cuts, 1);
     Run r = { c, 0, 0 };
-    IoLoop *l = ioloop_new("cuts", IO_ENGINE_AUTO, &err);
+    IoLoop *l = ioloop_new("cuts", IO_ENGINE_THREADS, &err);
 
     if (argc < 4 || !l) {
         fprintf(stderr, "usage: qcow2-cuts DIRECTORY FIRST-SEED COUNT [CREATE [OPEN]]\n");
         return 2;
     }
     g_log_set_default_handler(drop_warnings, NULL);
-    c->path = g_strdup_printf("%s/cuts.qcow2", argv[1]);
+    c->path = g_strdup_printf("%s/cuts-%d.qcow2", argv[1], (int)getpid());
     c->seed = strtoul(argv[2], NULL, 0);
     r.count = strtoul(argv[3], NULL, 0);
-    c->create = argc > 4 ? argv[4] : "";
-    c->open = argc > 5 ? argv[5] : "";
+    c->create = g_strdup(argc > 4 ? argv[4] : "");
+    c->open = g_strdup(argc > 5 ? argv[5] : "");
+    c->any = !strcmp(c->create, "any");
+    c->say = getenv("CUTS_SAY");
+    c->qemu_every = every ? (unsigned)atoi(every) : 0;
     c->g = block_graph_new(l);
     ioloop_run(l, run, &r);
-    printf("%" PRIu64 " cuts, %" PRIu64 " left dirty, %" PRIu64 " with a bitmap, %u failed\n",
-           c->total_cuts, c->total_dirty, c->total_bitmaps, r.bad);
+    printf("%" PRIu64 " cuts, %" PRIu64 " left dirty, %" PRIu64 " with a bitmap, %" PRIu64
+           " checked by qemu-img, %u failed\n",
+           c->total_cuts, c->total_dirty, c->total_bitmaps, c->total_qemu, r.bad);
     block_graph_free(c->g);
     ioloop_free(l);
+    unlink(c->path);
     return r.bad != 0;
 }
