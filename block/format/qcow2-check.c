@@ -330,6 +330,20 @@ static int qcow2_check_refs(Qcow2Check *k)
     return ret;
 }
 
+int qcow2_refs_count(Qcow2 *s, Qcow2Refs *r)
+{
+    BlockCheck c = { 0 };
+    Qcow2Check k = { .s = s, .c = &c };
+    int ret;
+
+    k.file_clusters = qcow2_clusters(s, block_node_size(block_file(s->node)));
+    k.r.n = k.file_clusters + 1;
+    k.r.refs = block_try_array(s->node, k.r.n, sizeof(*k.r.refs));
+    ret = k.r.refs ? qcow2_check_refs(&k) : -ENOMEM;
+    *r = k.r;
+    return ret ? ret : c.corruptions || c.errors ? -EIO : 0;
+}
+
 /* ---- Counts ---- */
 
 /* Counts as the file says, for all clusters. FIBER */

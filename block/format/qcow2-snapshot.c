@@ -134,24 +134,33 @@ static void qcow2_snapshot_put(GByteArray *out, const Qcow2Snapshot *sn)
     g_byte_array_append(out, zeros, -out->len & 7);
 }
 
-/* A new table of s->snapshots, and the header that points to it; then the old one is free. FIBER */
-static int qcow2_snapshots_write(Qcow2 *s)
+int qcow2_snapshots_put(Qcow2 *s, uint64_t *off, uint64_t *len)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
-    uint64_t old_off = s->h.snapshots_off, old_len = s->snapshots_len, off = 0;
-    uint32_t old_n = s->h.snapshots_n;
-    int ret = 0;
+    int ret;
 
+    *off = 0;
     for (unsigned i = 0; i < s->snapshots_n; i++) {
         qcow2_snapshot_put(out, &s->snapshots[i]);
     }
+    *len = out->len;
     if (out->len > QCOW2_SNAPSHOT_TABLE_MAX) {
         return -EFBIG;
     }
-    if (out->len) {
-        ret = qcow2_alloc_table(s, out->len, &off);
-        ret = ret ? ret : qcow2_pwrite(s, off, out->data, out->len);
+    if (!out->len) {
+        return 0;
     }
+    ret = qcow2_alloc_table(s, out->len, off);
+    return ret ? ret : qcow2_pwrite(s, *off, out->data, out->len);
+}
+
+/* A new table of s->snapshots, and the header that points to it; then the old one is free. FIBER */
+static int qcow2_snapshots_write(Qcow2 *s)
+{
+    uint64_t old_off = s->h.snapshots_off, old_len = s->snapshots_len, off, len;
+    uint32_t old_n = s->h.snapshots_n;
+    int ret = qcow2_snapshots_put(s, &off, &len);
+
     ret = ret ? ret : qcow2_flush_meta(s);
     ret = ret ? ret : qcow2_barrier(s);
     if (ret) {
@@ -165,7 +174,7 @@ static int qcow2_snapshots_write(Qcow2 *s)
         s->h.snapshots_n = old_n;
         return ret;
     }
-    s->snapshots_len = out->len;
+    s->snapshots_len = len;
     ret = qcow2_barrier(s);
     if (ret == 0 && old_n) {
         qcow2_free_now(s, old_off, old_len);
@@ -381,7 +390,9 @@ static int qcow2_snapshot_take(Qcow2 *s, Qcow2Snapshot *sn)
     int ret = buf ? qcow2_alloc_table(s, MAX(s->l1_n * 8ull, 1), &sn->l1_off) : -ENOMEM;
 
     sn->l1_n = s->l1_n;
-    ret = ret ? ret : qcow2_visit(s, s->l1, s->l1_n, VISIT_RAISE);
+    if (s->h.version >= 3) {
+        ret = ret ? ret : qcow2_visit(s, s->l1, s->l1_n, VISIT_RAISE);
+    }
     for (uint32_t i = 0; ret == 0 && i < s->l1_n; i++) {
         put_be64(buf + i * 8ull, s->l1[i] & ~QCOW2_COPIED);
     }
@@ -390,7 +401,8 @@ static int qcow2_snapshot_take(Qcow2 *s, Qcow2Snapshot *sn)
     s->snapshots[s->snapshots_n] = *sn;
     if (ret == 0) {
         s->snapshots_n++;
-        ret = qcow2_snapshots_write(s);
+        ret = s->h.version < 3 ? qcow2_old_switch(s, s->l1, s->l1_n, s->h.size)
+                               : qcow2_snapshots_write(s);
         s->snapshots_n -= ret != 0 && s->h.snapshots_n < s->snapshots_n;
     }
     return ret;
@@ -481,7 +493,8 @@ bool qcow2_snapshot_delete(BlockNode *n, const char *id_or_name, GError **err)
         if (ret == 0) {
             memmove(s->snapshots + i, s->snapshots + i + 1, (s->snapshots_n - i - 1) * sizeof(sn));
             s->snapshots_n--;
-            ret = qcow2_snapshots_write(s);
+            ret = s->h.version < 3 ? qcow2_old_switch(s, s->l1, s->l1_n, s->h.size)
+                                   : qcow2_snapshots_write(s);
             if (ret && s->h.snapshots_n > s->snapshots_n) {
                 memmove(s->snapshots + i + 1, s->snapshots + i, (s->snapshots_n - i) * sizeof(sn));
                 s->snapshots[i] = sn;
@@ -490,7 +503,7 @@ bool qcow2_snapshot_delete(BlockNode *n, const char *id_or_name, GError **err)
                 qcow2_snapshot_deinit(&sn);
             }
         }
-        if (ret == 0) {
+        if (ret == 0 && s->h.version >= 3) {
             ret = qcow2_visit(s, l1, sn.l1_n, VISIT_FREE);
             qcow2_free(s, sn.l1_off, MAX(sn.l1_n * 8ull, 1), QCOW2_FREE_SNAPSHOT);
             ret = ret ? ret : qcow2_flush_everything(s);
@@ -574,7 +587,11 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *id_or_name, GError **err)
     ok = qcow2_snapshot_begin(s, err);
     if (ok) {
         ret = qcow2_snapshot_l1(s, sn, &l1);
-        ret = ret ? ret : qcow2_snapshot_switch(s, sn, l1);
+        if (ret == 0 && s->h.version < 3) {
+            ret = qcow2_old_switch(s, l1, sn->l1_n, sn->disk_size);
+        } else if (ret == 0) {
+            ret = qcow2_snapshot_switch(s, sn, l1);
+        }
         ret = ret ? ret : qcow2_vmstate_unmap(s); /* the snapshot keeps it */
         ret = qcow2_snapshot_end(s, ret);
         if (ret) {

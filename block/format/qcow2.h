@@ -409,6 +409,11 @@ int qcow2_bitmaps_store(Qcow2 *s);
 uint64_t qcow2_bitmaps_measure(BlockNode *from, uint64_t size, uint64_t cluster);
 GVariant *qcow2_bitmaps_tell(const Qcow2 *s);
 
+/* A new table of s->snapshots; nothing points to it yet. FIBER */
+int qcow2_snapshots_put(Qcow2 *s, uint64_t *off, uint64_t *len);
+/* Version 2: in one step to s->snapshots and to a copy of the active table @l1 (@n entries in host
+ * order), of a disk of @size bytes. All was flushed; the lock is held. FIBER */
+int qcow2_old_switch(Qcow2 *s, const uint64_t *l1, uint32_t n, uint64_t size);
 bool qcow2_snapshots_load(Qcow2 *s, GError **err);
 void qcow2_snapshots_free(Qcow2 *s);
 bool qcow2_snapshot_list(BlockNode *n, BlockSnapshot **list, unsigned *count, GError **err);
