@@ -17,6 +17,7 @@ enum {
     LINE_LOG2_CYCLES = 31,         /* how long a line holds; the product then fits in 64 bits */
     LINE_FIRST_NS = 4 * NS_PER_MS, /* what the first slope is measured over, at least */
     LINE_JUMP_NS = NS_PER_MS,      /* farther away, the host's clock itself has moved */
+    LINE_NOISE_NS = 50000,         /* of a comparison */
     LINE_GOOD_SAMPLE = 500,        /* cycles between which the host's clock is read */
     LINE_SAMPLES = 8,
     LINE_SLACK = 1024, /* slopes differ by less than this part of themselves */
@@ -100,16 +101,18 @@ static int64_t line_clamp(int64_t v, int64_t most)
     return v > most ? most : v < -most ? -most : v;
 }
 
-/* Whether the counter has gone on since the last comparison as it did before. */
-static bool line_holds(const LineState *s, LineSample at, uint64_t slope)
+/* Whether the counter has gone on since the last comparison as it did before, as far as can be told
+ * by a thread that may lose its CPU between the two readings. */
+static bool line_holds(const LineState *s, LineSample at)
 {
-    uint64_t mult = s->line.mult;
+    int64_t ns = at.host_ns - s->fit_host_ns, by_line;
 
-    if (!mult || at.cycles < s->fit_cycles || at.cycles < s->line.base) {
+    if (!s->line.mult || at.cycles < s->fit_cycles || at.cycles < s->line.base) {
         return false;
     }
-    return slope ? llabs((int64_t)(slope - mult)) <= (int64_t)(mult / LINE_SLACK * 2)
-                 : at.host_ns - s->fit_host_ns < LINE_FIRST_NS;
+    by_line =
+        (int64_t)((unsigned __int128)(at.cycles - s->fit_cycles) * s->line.mult >> LINE_SHIFT);
+    return llabs(by_line - ns) <= LINE_NOISE_NS + ns / LINE_SLACK * 4;
 }
 
 /* Context: lock is held. Returns the time that the new line begins with. */
@@ -124,7 +127,11 @@ static int64_t line_fit(LineState *s)
     at = line_sample();
     slope = line_slope(s, at);
     now = at.host_ns + s->offset;
-    if (line_holds(s, at, slope)) {
+    if (line_holds(s, at)) {
+        int64_t was = (int64_t)l->mult;
+
+        slope =
+            slope ? (uint64_t)(was + line_clamp((int64_t)slope - was, was / LINE_SLACK * 2)) : 0;
         off = now - line_at(l, at.cycles);
         now -= off;
         if (llabs(off) > LINE_JUMP_NS) {

@@ -6,7 +6,12 @@
 #include "core/core-priv.h"
 #include "core/target.h"
 
+#include "util/os/cycles.h"
+
 #include <sys/mman.h>
+#include <unistd.h>
+
+enum { POLL_MOST_NS = 50000 };
 
 struct CpuWork {
     CpuWork *next;
@@ -136,6 +141,7 @@ Cpu *cpu_new(Machine *m, const DeviceType *type, Device *parent, const char *id)
 
 static void cpu_wake(Cpu *cpu)
 {
+    __atomic_store_n(&cpu->woken_by_cpu, cpu_current() != NULL, __ATOMIC_RELAXED);
     mutex_lock(&cpu->sleep_lock);
     cond_broadcast(&cpu->sleep_cond);
     mutex_unlock(&cpu->sleep_lock);
@@ -327,6 +333,47 @@ static bool cpu_has_work(Cpu *cpu)
     return !cpu->target || !cpu->target->has_work || cpu->target->has_work(cpu);
 }
 
+/* Requests that end a sleep. Others wait in the word until the accelerator runs. */
+enum {
+    CPU_WAKES = REQ_EXIT | REQ_PAUSE | REQ_INTERRUPT | REQ_WORK | REQ_RESET | REQ_QUIT,
+};
+
+/*
+ * Sleep. Where another vCPU ends the sleep soon (a lock, a pipe, a call of all CPUs), the host
+ * takes longer to wake the thread than the sleep lasts: so look for the request first, for a time
+ * that follows from how long the last sleeps were. Disks and timers are waited for asleep.
+ * Context: sleep_lock is held.
+ */
+static void cpu_sleep(Cpu *cpu) REQUIRES(cpu->sleep_lock)
+{
+    bool polls = cpu->halted && !cpu->stop_wanted && !cpu->off && cpu->may_poll;
+    int64_t from, slept;
+
+    if (!polls) {
+        cond_wait(&cpu->sleep_cond, &cpu->sleep_lock);
+        return;
+    }
+    from = clock_host_now_ns();
+    slept = 0;
+    if (cpu->poll_ns) {
+        mutex_unlock(&cpu->sleep_lock);
+        while (!(cpu_requests(cpu) & CPU_WAKES) && slept < cpu->poll_ns) {
+            os_relax();
+            slept = clock_host_now_ns() - from;
+        }
+        mutex_lock(&cpu->sleep_lock);
+    }
+    if (!(cpu_requests(cpu) & CPU_WAKES)) {
+        cond_wait(&cpu->sleep_cond, &cpu->sleep_lock);
+        slept = clock_host_now_ns() - from;
+    }
+    if (slept > POLL_MOST_NS || !__atomic_load_n(&cpu->woken_by_cpu, __ATOMIC_RELAXED)) {
+        cpu->poll_ns = 0;
+    } else if (slept > cpu->poll_ns) {
+        cpu->poll_ns = POLL_MOST_NS;
+    }
+}
+
 /*
  * Wait until there is something to execute; false to end the thread (where vCPUs take turns there
  * is no waiting: false when there is nothing now). The request word is looked
@@ -373,15 +420,13 @@ static bool cpu_wait_to_run(Cpu *cpu) REQUIRES(cpu->sleep_lock)
             cpu_set_run_state(cpu, CPU_RUNNING);
             return true;
         }
-        /* Bits that are not ours wait in the word until the accelerator runs. */
-        if (cpu_requests(cpu) &
-            (REQ_EXIT | REQ_PAUSE | REQ_INTERRUPT | REQ_WORK | REQ_RESET | REQ_QUIT)) {
+        if (cpu_requests(cpu) & CPU_WAKES) {
             continue;
         }
         if (cpu->dev.machine->turns.on) {
             return false;
         }
-        cond_wait(&cpu->sleep_cond, &cpu->sleep_lock);
+        cpu_sleep(cpu);
     }
 }
 
@@ -508,6 +553,7 @@ bool cpu_thread_start(Cpu *cpu, GError **err)
     if (cpu->dev.machine->turns.on) {
         return true;
     }
+    cpu->may_poll = cpu->dev.machine->cpus->len > 1 && sysconf(_SC_NPROCESSORS_ONLN) > 1;
     rc = pthread_create(&cpu->thread, NULL, cpu_thread_entry, cpu);
     if (rc) {
         return error_set(err, "cannot create the thread of CPU %d: %s", cpu->index, strerror(rc));

@@ -158,6 +158,10 @@ struct Cpu {
     CpuWork *work GUARDED_BY(sleep_lock);
     CpuWork **work_tail GUARDED_BY(sleep_lock);
     uint64_t halted_ns; /* time asleep, for statistics */
+    /* How long it looks for an interrupt of another vCPU before it sleeps (cpu_poll). */
+    int64_t poll_ns;
+    bool may_poll;     /* the host has several CPUs, too */
+    bool woken_by_cpu; /* atomic */
 };
 
 /* Base type: properties and state every CPU has. */

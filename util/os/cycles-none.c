@@ -10,3 +10,7 @@ uint64_t os_cycles(void)
 {
     return 0;
 }
+
+void os_relax(void)
+{
+}

@@ -45,3 +45,8 @@ uint64_t os_cycles(void)
     __asm__ volatile("lfence\n\trdtsc" : "=a"(lo), "=d"(hi) : : "memory");
     return (uint64_t)hi << 32 | lo;
 }
+
+void os_relax(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}

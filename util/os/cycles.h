@@ -13,5 +13,7 @@
 bool os_cycles_are_clock(void);
 /* Not before what stands before it; 0 where there is none. */
 uint64_t os_cycles(void);
+/* Says that this thread waits for memory to change. */
+void os_relax(void);
 
 #endif
