@@ -71,8 +71,9 @@ const ClockLine *clock_line(Machine *m)
 }
 
 /* Machine time is @now_ns, and moves if @running. Context: the clock lock is held. */
-static void clock_set(ClockState *c, bool running, int64_t now_ns) REQUIRES(c->lock)
+static void clock_set(Machine *m, bool running, int64_t now_ns) REQUIRES(m->clock.lock)
 {
+    ClockState *c = &m->clock;
     int64_t offset = running ? now_ns - clock_host_ns(CLOCK_MONOTONIC) : now_ns;
 
     __atomic_store_n(&c->running, running, __ATOMIC_SEQ_CST);
@@ -83,22 +84,22 @@ static void clock_set(ClockState *c, bool running, int64_t now_ns) REQUIRES(c->l
 }
 
 /* Readers wait meanwhile. */
-static void clock_change_begin(ClockState *c) REQUIRES(c->lock)
+static void clock_change_begin(Machine *m) REQUIRES(m->clock.lock)
 {
-    __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&m->clock.seq, 1, __ATOMIC_SEQ_CST);
 }
 
-static void clock_change_end(ClockState *c) REQUIRES(c->lock)
+static void clock_change_end(Machine *m) REQUIRES(m->clock.lock)
 {
-    __atomic_add_fetch(&c->seq, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&m->clock.seq, 1, __ATOMIC_SEQ_CST);
 }
 
 static void clock_set_virtual(Machine *m, int64_t now_ns)
 {
     mutex_lock(&m->clock.lock);
-    clock_change_begin(&m->clock);
-    clock_set(&m->clock, false, now_ns);
-    clock_change_end(&m->clock);
+    clock_change_begin(m);
+    clock_set(m, false, now_ns);
+    clock_change_end(m);
     mutex_unlock(&m->clock.lock);
 }
 
@@ -478,12 +479,12 @@ void clock_run(Machine *m, bool run)
     if (c->mode == CLOCK_MODE_REAL && c->running != run) {
         int64_t now = c->offset;
 
-        clock_change_begin(c);
+        clock_change_begin(m);
         if (!run && !line_stop(&c->line, &now)) {
             now = clock_add(c->offset, clock_host_ns(CLOCK_MONOTONIC));
         }
-        clock_set(c, run, now);
-        clock_change_end(c);
+        clock_set(m, run, now);
+        clock_change_end(m);
     }
     clock_reschedule(m);
     mutex_unlock(&m->clock.lock);
@@ -495,10 +496,10 @@ void clock_load(Machine *m, int64_t now_ns, int64_t rtc_offset)
     int64_t was;
 
     mutex_lock(&m->clock.lock);
-    clock_change_begin(c);
+    clock_change_begin(m);
     line_stop(&c->line, &was);
-    clock_set(c, c->running, now_ns);
-    clock_change_end(c);
+    clock_set(m, c->running, now_ns);
+    clock_change_end(m);
     c->rtc_offset = rtc_offset;
     clock_reschedule(m);
     mutex_unlock(&m->clock.lock);

@@ -346,7 +346,9 @@ enum {
  */
 static void cpu_sleep(Cpu *cpu) REQUIRES(cpu->sleep_lock)
 {
-    bool polls = cpu->halted && !cpu->stop_wanted && !cpu->off && cpu->may_poll;
+    /* stop_wanted first: whoever stopped the machine may be writing the rest (a state is loaded).
+     */
+    bool polls = !cpu->stop_wanted && !cpu->off && cpu->halted && cpu->may_poll;
     int64_t from, slept;
 
     if (!polls) {
