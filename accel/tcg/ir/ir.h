@@ -308,7 +308,8 @@ typedef struct IrBlock {
     IrGuestInsn guest[IR_MAX_GUEST_INSNS + 1];
     IrInsn insn[IR_MAX_INSNS];
     uint16_t uses[IR_MAX_INSNS]; /* of each value, final after ir_finish */
-    /* After ir_finish: what is left, without constants, in order. */
+    /* After ir_finish: what is left, without constants and INSN, in order. Where the guest's
+     * instructions begin, `guest` tells, whose end is UINT16_MAX. */
     const uint16_t *order;
     uint32_t n_order;
     uint16_t order_space[IR_MAX_INSNS];

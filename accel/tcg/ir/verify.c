@@ -73,8 +73,9 @@ void ir_finish(IrBlock *ir)
             continue;
         }
         order[-1] = (uint16_t)k;
-        order -= i->op > IR_CONST;
+        order -= (i->op > IR_CONST) & (i->op != IR_INSN);
     }
+    ir->guest[ir->n_guest].ir = UINT16_MAX;
     ir->order = order;
     ir->n_order = (uint32_t)(ir->order_space + IR_MAX_INSNS - order);
 }

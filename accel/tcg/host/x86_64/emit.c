@@ -169,7 +169,6 @@ X64Emit *x64_emit_new(void)
 {
     X64Emit *e = g_new0(X64Emit, 1);
 
-    e->exits = g_array_new(false, false, sizeof(X64ExitRec));
     e->pool = g_array_new(false, false, sizeof(IrV128));
     e->pool_refs = g_array_new(false, false, sizeof(X64PoolRef));
     for (unsigned n = 0; n < IR_N_OPS; n++) {
@@ -182,7 +181,7 @@ void x64_emit_free(X64Emit *e)
 {
     if (e) {
         g_free(e->stub);
-        g_array_free(e->exits, true);
+        g_free(e->exit);
         g_array_free(e->pool, true);
         g_array_free(e->pool_refs, true);
         g_free(e);
@@ -191,14 +190,33 @@ void x64_emit_free(X64Emit *e)
 
 /* ---- the walk ---- */
 
+/* The guest instructions that begin before operation @i. Where nobody counts and marks they make no
+ * code: one begins every few operations, nobody can tell which, so the usual way has no branch. */
+static inline void x64_guest(X64Emit *e, unsigned i)
+{
+    const IrGuestInsn *guest = e->ir->guest;
+    unsigned next = e->next_guest;
+
+    if (!e->watched) {
+        next += guest[next].ir < i;
+        while (__builtin_expect(guest[next].ir < i, 0)) {
+            next++;
+        }
+        e->guest = next - (next != 0);
+    } else {
+        for (; guest[next].ir < i; next++) {
+            e->guest = next;
+            x64_op_INSN(e, i, NULL);
+        }
+    }
+    e->next_guest = next;
+}
+
 static void x64_one(X64Emit *e, unsigned i)
 {
     const IrInsn *insn = x64_insn(e, i);
 
-    if (insn->op == IR_INSN) { /* so many that the usual way is too long */
-        x64_op_INSN(e, i, insn);
-        return;
-    }
+    x64_guest(e, i);
     e->i = i;
     e->locked = e->xlocked = 0;
     if (!e->done[i]) {
@@ -269,12 +287,13 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     e->a = (X64Asm){ .start = buf, .p = buf, .end = buf + room, .avx = e->feat->avx };
     e->count_at = 0;
     e->base = base;
-    e->guest = 0;
+    e->guest = e->next_guest = 0;
+    e->watched = e->marks || e->lay->count_on;
     e->killed = 0;
     e->failed = false;
     e->linked = 0;
     e->flags_id = e->flags_pending = e->logic_id = 0;
-    e->n_stubs = e->exits->len = e->pool->len = e->pool_refs->len = 0;
+    e->n_stubs = e->n_exits = e->pool->len = e->pool_refs->len = 0;
     e->n_spans = e->spans_closed = 0;
     x64_regs_begin(e);
     x64_prepare(e);

@@ -107,7 +107,7 @@ static void x64_chain(X64Emit *e, int32_t delta, int cc)
     }
     r.patch = x64_pos(&e->a);
     x64_u32(&e->a, 0);
-    g_array_append_val(e->exits, r);
+    e->exit[e->n_exits++] = r;
 }
 
 static void x64_poll(X64Emit *e, int32_t delta)
@@ -238,8 +238,8 @@ void x64_exit_stub(X64Emit *e, X64Stub *s)
 /* Where exits lead until they are linked. */
 void x64_exit_tails(X64Emit *e)
 {
-    for (unsigned n = 0; n < e->exits->len; n++) {
-        X64ExitRec *r = &g_array_index(e->exits, X64ExitRec, n);
+    for (unsigned n = 0; n < e->n_exits; n++) {
+        X64ExitRec *r = &e->exit[n];
         int32_t rel = (int32_t)(x64_pos(&e->a) - r->patch - 4);
 
         r->tail = x64_pos(&e->a);
@@ -363,9 +363,6 @@ void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)
 
 void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    while (e->guest + 1 < e->ir->n_guest && e->ir->guest[e->guest].ir < id) {
-        e->guest++;
-    }
     x64_mark(e, TCG_MARK_LINE, e->guest);
     x64_count_open(e, X64_COUNT_GUEST);
 }

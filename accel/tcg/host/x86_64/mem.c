@@ -7,6 +7,8 @@ void x64_stub_grow(X64Emit *e)
 {
     e->max_stubs = e->max_stubs * 2 + 64;
     e->stub = g_renew(X64Stub, e->stub, e->max_stubs);
+    e->max_exits = e->max_exits * 2 + 64;
+    e->exit = g_renew(X64ExitRec, e->exit, e->max_exits);
 }
 
 /* ---- calls ---- */

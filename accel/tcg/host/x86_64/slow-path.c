@@ -79,13 +79,11 @@ static void slow_put(X64Asm *a, const X64Stub *s, const IrGuestInsn *guest)
 {
     unsigned delta = guest->delta | (guest->restart ? SLOW_RESTART : 0);
     unsigned wide = s->type == IR_I64 ? SLOW_WIDE : 0, vec = s->type == IR_V128 ? SLOW_VEC : 0;
+    unsigned what = s->kind | wide | vec | (s->disp ? SLOW_DISP : 0);
+    unsigned regs = s->addr | (s->dst[0] & 15u) << 4;
 
     x64_room(a);
-    x64_u32(a, s->memop);
-    x64_byte(a, delta);
-    x64_byte(a, delta >> 8);
-    x64_byte(a, s->kind | wide | vec | (s->disp ? SLOW_DISP : 0));
-    x64_byte(a, s->addr | (s->dst[0] & 15u) << 4);
+    x64_u64(a, s->memop | (uint64_t)delta << 32 | (uint64_t)what << 48 | (uint64_t)regs << 56);
     if (guest->restart) {
         x64_u32(a, guest->restart);
     }

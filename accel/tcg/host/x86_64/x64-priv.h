@@ -217,6 +217,8 @@ typedef struct X64Emit {
     unsigned at;                    /* its place in ir->order */
     unsigned killed;                /* the last instruction whose operands were released */
     unsigned guest;                 /* current guest instruction */
+    unsigned next_guest;            /* of ir->guest, the first that has not begun */
+    bool watched;                   /* where one begins something is made */
     uint32_t locked;                /* registers of the current operands: not evicted */
     uint32_t xlocked;
     uint16_t flags_id;      /* bundle in EFLAGS; 0: none */
@@ -228,7 +230,8 @@ typedef struct X64Emit {
     uint16_t xhead[16];
     X64Stub *stub; /* they move in x64_stub_room() alone */
     uint32_t n_stubs, max_stubs;
-    GArray *exits;     /* X64ExitRec */
+    X64ExitRec *exit; /* room as for stubs */
+    uint32_t n_exits, max_exits;
     GArray *pool;      /* IrV128: constants behind the block's code */
     GArray *pool_refs; /* X64PoolRef */
     uint64_t slot_used[X64_SLOTS / 64];
@@ -321,21 +324,28 @@ void x64_load(X64Emit *e, unsigned id, unsigned reg);
 void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg);
 void x64_release_arg(X64Emit *e, unsigned id);
 
+static inline void x64_release_last(X64Emit *e, unsigned id)
+{
+    X64Val *v = &e->val[id];
+
+    if (v->last > e->i) {
+        return;
+    }
+    v->homed = false;
+    if (v->reg != X64_NO_REG || v->slot >= 0 || e->folded[id]) {
+        x64_release_arg(e, id);
+    }
+}
+
 /* Release the operands of an operation that was taken into the current one. */
 static inline void x64_release_args(X64Emit *e, const IrInsn *insn)
 {
     unsigned a = insn->arg[0], b = insn->arg[1];
 
-    if (e->val[a].last <= e->i) {
-        x64_release_arg(e, a);
-    }
-    if (e->val[b].last <= e->i) {
-        x64_release_arg(e, b);
-    }
+    x64_release_last(e, a);
+    x64_release_last(e, b);
     for (unsigned n = 2; n < 4 && insn->arg[n]; n++) {
-        if (e->val[insn->arg[n]].last <= e->i) {
-            x64_release_arg(e, insn->arg[n]);
-        }
+        x64_release_last(e, insn->arg[n]);
     }
 }
 
@@ -519,13 +529,13 @@ bool x64_is_spin(const X64Emit *e, unsigned end);
 /* One turn of such a loop. Destroys EFLAGS. */
 void x64_spin(X64Emit *e);
 void x64_spin_stub(X64Emit *e, X64Stub *s);
-enum { X64_STUB_ROOM = 16 }; /* no operation, nor code out of line, makes more */
+enum { X64_STUB_ROOM = 16 }; /* no operation, nor code out of line, makes more of them, or exits */
 
 void x64_stub_grow(X64Emit *e);
 
 static inline void x64_stub_room(X64Emit *e)
 {
-    if (e->n_stubs + X64_STUB_ROOM > e->max_stubs) {
+    if (e->n_stubs + X64_STUB_ROOM > e->max_stubs || e->n_exits + X64_STUB_ROOM > e->max_exits) {
         x64_stub_grow(e);
     }
 }

@@ -153,14 +153,14 @@ static bool x64_exits_make(TcgCache *cache, TcgChunk *chunk, TcgBlock *block, X6
 {
     TcgExit *exits = NULL;
 
-    if (e->exits->len) {
-        exits = tcg_chunk_alloc(chunk, e->exits->len * sizeof(TcgExit));
+    if (e->n_exits) {
+        exits = tcg_chunk_alloc(chunk, e->n_exits * sizeof(TcgExit));
         if (!exits) {
             return false;
         }
     }
-    for (unsigned n = 0; n < e->exits->len; n++) {
-        const X64ExitRec *r = &g_array_index(e->exits, X64ExitRec, n);
+    for (unsigned n = 0; n < e->n_exits; n++) {
+        const X64ExitRec *r = &e->exit[n];
         TcgExit *x = &exits[n];
         int32_t away;
 
@@ -172,7 +172,7 @@ static bool x64_exits_make(TcgCache *cache, TcgChunk *chunk, TcgBlock *block, X6
         memcpy(code + r->record, &away, sizeof(away));
     }
     block->exits = exits;
-    block->n_exits = e->exits->len;
+    block->n_exits = e->n_exits;
     return true;
 }
 
