@@ -37,10 +37,16 @@ const uint16_t ir_op_effects[IR_N_OPS] = {
 #undef IR_VOP
 };
 
-/* Rows that are dropped when nobody uses their value; of CALLs those of pure helpers. */
-static const bool ir_op_droppable[IR_N_OPS] = {
-#define IR_OP(name, result, args, effects, doc)     [IR_##name] = !((effects) & ~(STATE_RD | CALLS)),
-#define IR_VOP(name, reference, args, effects, doc) [IR_##name] = !((effects) & ~STATE_RD),
+/* Rows that are dropped when nobody uses their value (of CALLs those of pure helpers), and those
+ * that are listed for the back end. */
+enum { FINISH_DROP = 1, FINISH_LIST = 2 };
+
+static const uint8_t ir_op_finish[IR_N_OPS] = {
+#define IR_OP(name, result, args, effects, doc)                         \
+    [IR_##name] = ((effects) & ~(STATE_RD | CALLS) ? 0 : FINISH_DROP) | \
+                  (IR_##name == IR_CONST || IR_##name == IR_INSN ? 0 : FINISH_LIST),
+#define IR_VOP(name, reference, args, effects, doc) \
+    [IR_##name] = ((effects) & ~STATE_RD ? 0 : FINISH_DROP) | FINISH_LIST,
 #include "accel/tcg/ir/ops.def"
 #undef IR_OP
 #undef IR_VOP
@@ -59,21 +65,20 @@ static bool ir_drop(IrBlock *ir, IrInsn *i)
     return true;
 }
 
-_Static_assert(IR_NOP == 0 && IR_CONST == 1, "what makes no code comes first");
-
 void ir_finish(IrBlock *ir)
 {
     uint16_t *order = ir->order_space + IR_MAX_INSNS;
 
     for (uint32_t k = ir->n; k-- > 1;) {
         IrInsn *i = &ir->insn[k];
+        unsigned what = ir_op_finish[i->op];
 
         /* Unused and droppable are each hard to predict, both together seldom. */
-        if ((ir->uses[k] == 0) & ir_op_droppable[i->op] && ir_drop(ir, i)) {
+        if ((ir->uses[k] == 0) & what && ir_drop(ir, i)) {
             continue;
         }
         order[-1] = (uint16_t)k;
-        order -= (i->op > IR_CONST) & (i->op != IR_INSN);
+        order -= what / FINISH_LIST;
     }
     ir->guest[ir->n_guest].ir = UINT16_MAX;
     ir->order = order;

@@ -297,18 +297,16 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     e->n_spans = e->spans_closed = 0;
     x64_regs_begin(e);
     x64_prepare(e);
-    x64_stub_room(e);
+    x64_stub_room(e, ir->n_order);
     if (ir->insn[1].op != IR_INSN) {
         x64_count_open(e, X64_COUNT_LINE); /* what entries by address run first */
     }
     x64_source_check(e);
     x64_icount_begin(e);
     for (e->at = 0; e->at < ir->n_order && !e->a.overflow && !e->failed; e->at++) {
-        x64_stub_room(e);
         x64_one(e, ir->order[e->at]);
     }
     for (unsigned n = 0; n < e->n_stubs && !e->a.overflow; n++) {
-        x64_stub_room(e);
         x64_mark(e, TCG_MARK_STUB, e->stub[n].guest);
         x64_stub(e, &e->stub[n]);
     }

@@ -3,12 +3,15 @@
 #include "accel/tcg/host.h"
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
-void x64_stub_grow(X64Emit *e)
+void x64_stub_room(X64Emit *e, unsigned n_ops)
 {
-    e->max_stubs = e->max_stubs * 2 + 64;
-    e->stub = g_renew(X64Stub, e->stub, e->max_stubs);
-    e->max_exits = e->max_exits * 2 + 64;
-    e->exit = g_renew(X64ExitRec, e->exit, e->max_exits);
+    unsigned room = 2 * X64_STUB_ROOM * (n_ops + 1); /* what stands before the first operation */
+
+    if (room > e->max_stubs) {
+        e->max_stubs = room * 2;
+        e->stub = g_renew(X64Stub, e->stub, e->max_stubs);
+        e->exit = g_renew(X64ExitRec, e->exit, e->max_stubs);
+    }
 }
 
 /* ---- calls ---- */

@@ -228,10 +228,9 @@ typedef struct X64Emit {
     uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
     uint16_t head[16];      /* first value in each general register */
     uint16_t xhead[16];
-    X64Stub *stub; /* they move in x64_stub_room() alone */
-    uint32_t n_stubs, max_stubs;
-    X64ExitRec *exit; /* room as for stubs */
-    uint32_t n_exits, max_exits;
+    X64Stub *stub; /* max_stubs of them, and of exits */
+    uint32_t n_stubs, n_exits, max_stubs;
+    X64ExitRec *exit;  /* as many */
     GArray *pool;      /* IrV128: constants behind the block's code */
     GArray *pool_refs; /* X64PoolRef */
     uint64_t slot_used[X64_SLOTS / 64];
@@ -529,16 +528,11 @@ bool x64_is_spin(const X64Emit *e, unsigned end);
 /* One turn of such a loop. Destroys EFLAGS. */
 void x64_spin(X64Emit *e);
 void x64_spin_stub(X64Emit *e, X64Stub *s);
-enum { X64_STUB_ROOM = 16 }; /* no operation, nor code out of line, makes more of them, or exits */
+/* Room for the stubs and exits of a block of @n_ops operations: of each, at most so many more
+ * follow from an operation, and one from a stub. */
+enum { X64_STUB_ROOM = 16 };
 
-void x64_stub_grow(X64Emit *e);
-
-static inline void x64_stub_room(X64Emit *e)
-{
-    if (e->n_stubs + X64_STUB_ROOM > e->max_stubs || e->n_exits + X64_STUB_ROOM > e->max_exits) {
-        x64_stub_grow(e);
-    }
-}
+void x64_stub_room(X64Emit *e, unsigned n_ops);
 
 /* For code behind the block. @val is not set, and what stands behind it not either. */
 static inline X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind)
