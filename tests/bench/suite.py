@@ -182,7 +182,7 @@ def counts(args, files, jobs):
             n = c['executed', 'guest instructions']
             cycles = sum(v for (g, k), v in c.items() if g == 'cycles' and k != 'C code of these')
             made = sum(c['cycles', k] for k in ('decode and build', 'emit', 'keep'))
-            calls = sum(v for (g, _), v in c.items() if g == 'calls')
+            calls = sum(v for (g, _), v in c.items() if g in ('calls', 'slow FP'))
             print(f'| {row} | {n / 1e6:.1f} | {per(c, ("executed", "host instructions"), n, 1):.2f} | '
                   f'{1000 * calls / n:.2f} | {per(c, ("slow accesses", "miss"), n, 1000):.3f} | '
                   f'{per(c, ("run loop", "entries"), n, 1000):.3f} | '
