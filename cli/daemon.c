@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 int daemon_fork(GError **err)
@@ -12,7 +13,7 @@ int daemon_fork(GError **err)
     pid_t pid;
 
     if (pipe2(fds, O_CLOEXEC) || (pid = fork()) < 0) {
-        error_set(err, "-daemonize: %s", g_strerror(errno));
+        error_set(err, "no process for the background: %s", g_strerror(errno));
         return -1;
     }
     if (pid) {
@@ -24,7 +25,7 @@ int daemon_fork(GError **err)
     return fds[1];
 }
 
-void daemon_ready(int fd)
+void daemon_ready(int fd, bool keep_stderr)
 {
     unsigned char ok = 0;
     int null;
@@ -33,7 +34,7 @@ void daemon_ready(int fd)
         return;
     }
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int i = 0; i < 3 && null >= 0; i++) {
+    for (int i = 0; i < (keep_stderr ? 2 : 3) && null >= 0; i++) {
         dup2(null, i);
     }
     if (null > 2) {
@@ -54,4 +55,28 @@ bool daemon_write_pid(const char *path, const char *option, GError **err)
     }
     g_prefix_error(err, "%s %s: ", option, path);
     return false;
+}
+
+/* sd_listen_fds(3): descriptors from 3 on, for the process of $LISTEN_PID alone. */
+bool daemon_take_listener(int *fd, GError **err)
+{
+    const char *pid = g_getenv("LISTEN_PID"), *count = g_getenv("LISTEN_FDS");
+    guint64 n;
+
+    *fd = -1;
+    if (!pid || !count || !g_ascii_string_to_unsigned(pid, 10, 1, INT_MAX, &n, NULL) ||
+        n != (guint64)getpid()) {
+        return true;
+    }
+    if (!g_ascii_string_to_unsigned(count, 10, 0, INT_MAX, &n, NULL) || n > 1) {
+        return error_set(err, "LISTEN_FDS=%s: socket activation is supported with one socket",
+                         count);
+    }
+    g_unsetenv("LISTEN_PID");
+    g_unsetenv("LISTEN_FDS");
+    if (n) {
+        *fd = 3;
+        fcntl(*fd, F_SETFD, FD_CLOEXEC);
+    }
+    return true;
 }

@@ -10,8 +10,11 @@
  * with status 0, or with 1 if the child ends before. The descriptor for daemon_ready; -1 with *err.
  */
 int daemon_fork(GError **err);
-/* Standard input and output are given up. @fd -1: nothing to do. */
-void daemon_ready(int fd);
+/* Standard input, output and errors are given up. @fd -1: nothing to do. */
+void daemon_ready(int fd, bool keep_stderr);
+/* The socket that a service manager listens on for us; -1: there is none. Errors: there are more.
+ */
+NODISCARD bool daemon_take_listener(int *fd, GError **err);
 /* @path NULL: nothing to do; @option is named in errors. */
 NODISCARD bool daemon_write_pid(const char *path, const char *option, GError **err);
 

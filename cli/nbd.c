@@ -7,6 +7,8 @@
 #include "block/net/nbd-wire.h"
 #include "block/net/tls-store.h"
 #include "cli/block-object.h"
+#include "cli/daemon.h"
+#include "cli/nbd-kernel.h"
 #include "util/size.h"
 
 #include <errno.h>
@@ -39,6 +41,7 @@ enum {
     OPT_IMAGE_OPTS,
     OPT_OBJECT,
     OPT_SELINUX,
+    OPT_TRACE,
 };
 
 static const NbdOption nbd_options[] = {
@@ -60,6 +63,10 @@ static const NbdOption nbd_options[] = {
     { NULL, OPT_OBJECT, "object", "TYPE,id=ID,...",
       "define an object such as 'secret' or 'tls-creds-x509'" },
     { NULL, OPT_TLS_CREDS, "tls-creds", "ID", "use id of an earlier --object to provide TLS" },
+    { NULL, OPT_TLS_AUTHZ, "tls-authz", "ID",
+      "refused: there are no authorization objects; the CA in --tls-creds decides" },
+    { NULL, 'T', "trace", "[enable=]PATTERN", "accepted; there are no trace events here" },
+    { NULL, OPT_SELINUX, "selinux-label", "LABEL", "refused: built without SELinux" },
     { NULL, OPT_TLS_HOSTNAME, "tls-hostname", "HOST",
       "with -L: the name in the server's certificate" },
     { NULL, OPT_FORK, "fork", NULL,
@@ -67,7 +74,7 @@ static const NbdOption nbd_options[] = {
     { NULL, OPT_PID_FILE, "pid-file", "PATH", "store the server's process ID in the given file" },
     { "Kernel NBD client support", 'c', "connect", "DEV",
       "connect FILE to the local NBD device DEV" },
-    { NULL, 'd', "disconnect", "DEV", "disconnect the specified device" },
+    { NULL, 'd', "disconnect", "DEV", "disconnect the specified device (/dev/nbd0, ...)" },
     { "Block device options", 'f', "format", "FORMAT", "set image format (raw, qcow2, ...)" },
     { NULL, 'r', "read-only", NULL, "export read-only" },
     { NULL, 's', "snapshot", NULL, "write into a temporary overlay of FILE, which stays as it is" },
@@ -78,7 +85,7 @@ static const NbdOption nbd_options[] = {
     { NULL, OPT_CACHE, "cache", "MODE",
       "cache mode: 'none', 'writeback' (default), 'writethrough', 'directsync' and 'unsafe'" },
     { NULL, OPT_AIO, "aio", "MODE", "set AIO mode (native, io_uring or threads)" },
-    { NULL, OPT_DISCARD, "discard", "MODE", "set discard mode (ignore, unmap)" },
+    { NULL, OPT_DISCARD, "discard", "MODE", "set discard mode (ignore, unmap; default unmap)" },
     { NULL, OPT_DETECT_ZEROES, "detect-zeroes", "MODE", "set detect-zeroes mode (off, on, unmap)" },
     { NULL, OPT_IMAGE_OPTS, "image-opts", NULL, "treat FILE as a full set of image options" },
 };
@@ -88,14 +95,18 @@ typedef struct NbdTool {
     IoLoop *loop;
     BlockGraph *graph;
     const char *port, *bind, *socket, *name, *description, *tls_creds, *tls_host, *pid_file;
-    const char *format, *cache, *discard, *detect_zeroes, *snapshot, *file, *connect, *disconnect;
+    const char *format, *cache, *aio_name, *discard, *detect_zeroes, *snapshot, *file;
+    const char *connect, *disconnect;
     uint64_t offset;
+    int listener; /* what a service manager handed over; -1 */
     unsigned shared;
     unsigned aio; /* BLOCK_OPEN_AIO_* */
     bool persistent, verbose, read_only, overlay, depth, image_opts, list, fork;
+    char *default_socket; /* of --connect; NULL */
     GPtrArray *bitmaps;
     int report; /* the parent waits for a byte on it; -1: none */
     NbdServer *server;
+    NbdKernel *kernel;
     bool served;
     FiberQueue done;
     bool stop;
@@ -210,9 +221,11 @@ static void nbd_print_export(const NbdInfo *i)
 
 static SocketName nbd_where(const NbdTool *t)
 {
-    SocketName w = { .fd = -1 };
+    SocketName w = { .fd = t->listener };
 
-    if (t->socket) {
+    if (t->listener >= 0) {
+        w.type = SOCKET_FD;
+    } else if (t->socket) {
         w.type = SOCKET_UNIX;
         w.path = g_strdup(t->socket);
     } else {
@@ -297,11 +310,6 @@ static BlockNode *nbd_open_file(NbdTool *t, unsigned flags, GError **err)
     if (t->detect_zeroes) {
         nbd_set(&o, "detect-zeroes", t->detect_zeroes);
     }
-    if (!t->image_opts && t->format) { /* the name is of the file below the format */
-        options_deinit(&o);
-        n = block_node_open_name(t->graph, t->file, t->format, flags, err);
-        return n;
-    }
     n = block_node_open(t->graph, &o, flags, err);
     options_deinit(&o);
     return n;
@@ -371,14 +379,15 @@ static bool nbd_report(NbdTool *t, GError **err)
             return false;
         }
     }
-    if (t->report >= 0) {
-        if (write(t->report, "", 1) != 1) {
-            return error_set(err, "the parent process has gone");
-        }
-        close(t->report);
-        t->report = -1;
-    }
+    daemon_ready(t->report, t->verbose);
+    t->report = -1;
     return true;
+}
+
+static bool nbd_connect(NbdTool *t, const NbdExportOptions *e, GError **err)
+{
+    t->kernel = t->connect ? nbd_kernel_connect(t->server, t->connect, e->name, err) : NULL;
+    return !t->connect || t->kernel;
 }
 
 static bool nbd_serve(NbdTool *t, BlockNode *n, GError **err)
@@ -388,7 +397,7 @@ static bool nbd_serve(NbdTool *t, BlockNode *n, GError **err)
     NbdExportOptions e = { .name = t->name ? t->name : "",
                            .description = t->description,
                            .node = n,
-                           .writable = !block_node_is_read_only(n),
+                           .writable = !t->read_only && !block_node_is_read_only(n),
                            .multi = t->shared != 1,
                            .allocation_depth = t->depth,
                            .bitmaps = (const char *const *)t->bitmaps->pdata };
@@ -401,7 +410,7 @@ static bool nbd_serve(NbdTool *t, BlockNode *n, GError **err)
         return false;
     }
     nbd_server_on_leave(t->server, nbd_left, t);
-    if (nbd_server_add(t->server, &e, err) && nbd_report(t, err)) {
+    if (nbd_server_add(t->server, &e, err) && nbd_connect(t, &e, err) && nbd_report(t, err)) {
         if (t->verbose) {
             fprintf(stderr, "NBD device %s is now served at %s\n", t->file,
                     nbd_server_address(t->server));
@@ -411,6 +420,8 @@ static bool nbd_serve(NbdTool *t, BlockNode *n, GError **err)
             fiber_queue_wait(&t->done);
         }
     }
+    nbd_kernel_free(t->kernel);
+    t->kernel = NULL;
     nbd_server_free(t->server);
     t->server = NULL;
     if (t->socket) {
@@ -419,11 +430,42 @@ static bool nbd_serve(NbdTool *t, BlockNode *n, GError **err)
     return !*err;
 }
 
+/* "snapshot.id=ID,snapshot.name=NAME" (both, where both are there), or an id or name. */
+static bool nbd_view_snapshot(NbdTool *t, BlockNode *n, GError **err)
+{
+    Options o = { 0 };
+    const char *id, *name;
+    BlockSnapshot *list = NULL;
+    unsigned count = 0, i;
+    bool ok = false;
+
+    if (!g_str_has_prefix(t->snapshot, "snapshot.")) {
+        return block_snapshot_view(n, t->snapshot, err);
+    }
+    if (!options_parse(&o, t->snapshot, NULL, err)) {
+        return false;
+    }
+    id = options_get(&o, "snapshot.id");
+    name = options_get(&o, "snapshot.name");
+    if (options_all_used(&o, NULL, 0, err) && block_snapshot_list(n, &list, &count, err)) {
+        for (i = 0;
+             i < count && ((id && strcmp(list[i].id, id)) || (name && strcmp(list[i].name, name)));
+             i++) {
+        }
+        ok = i < count ? block_snapshot_view(n, list[i].id, err)
+                       : error_set(err, "Can't find snapshot");
+    }
+    block_snapshot_list_free(list, count);
+    options_deinit(&o);
+    return ok;
+}
+
 static void nbd_run(void *arg)
 {
     NbdTool *t = arg;
     g_autoptr(GError) err = NULL;
-    unsigned flags = (t->read_only || t->snapshot ? 0 : BLOCK_OPEN_WRITE) | BLOCK_OPEN_DISCARD;
+    bool writes = !t->read_only && !t->snapshot && !t->overlay;
+    unsigned flags = (writes ? BLOCK_OPEN_WRITE : 0) | BLOCK_OPEN_DISCARD;
     BlockNode *n;
 
     if (t->list) {
@@ -434,10 +476,18 @@ static void nbd_run(void *arg)
         nbd_fail(t, "Invalid cache mode `%s'", t->cache);
         return;
     }
-    if (t->discard && !strcmp(t->discard, "ignore")) {
+    if (t->discard && (!strcmp(t->discard, "ignore") || !strcmp(t->discard, "off"))) {
         flags &= ~(unsigned)BLOCK_OPEN_DISCARD;
     }
     n = nbd_open_file(t, flags | t->aio, &err);
+    if (n && t->overlay) {
+        n = block_node_overlay(t->graph, n, flags & ~(unsigned)BLOCK_OPEN_WRITE, &err);
+    }
+    if (n && t->snapshot && !nbd_view_snapshot(t, n, &err)) {
+        g_prefix_error(&err, "Failed to load snapshot: ");
+        block_node_unref(n);
+        n = NULL;
+    }
     if (n && t->offset) {
         n = nbd_window(t, n, &err);
     }
@@ -448,6 +498,16 @@ static void nbd_run(void *arg)
 }
 
 /* ---- Arguments ---- */
+
+/* For options that are a fact about the image: it has one. */
+static int nbd_once(NbdTool *t, const char **field, const char *arg, const char *name)
+{
+    if (*field) {
+        return nbd_fail(t, "%s can only be specified once", name);
+    }
+    *field = arg;
+    return 0;
+}
 
 static int nbd_set_option(NbdTool *t, int key, const char *arg)
 {
@@ -495,6 +555,7 @@ static int nbd_set_option(NbdTool *t, int key, const char *arg)
         return 0;
     case 'c':
         t->connect = arg;
+        t->fork = true; /* the device stays when the command has ended */
         return 0;
     case 'd':
         t->disconnect = arg;
@@ -512,22 +573,20 @@ static int nbd_set_option(NbdTool *t, int key, const char *arg)
         t->snapshot = arg;
         return 0;
     case 'n':
-        t->cache = "none";
-        return 0;
+        return nbd_once(t, &t->cache, "none", "-n and --cache");
     case OPT_CACHE:
-        t->cache = arg;
-        return 0;
+        return nbd_once(t, &t->cache, arg, "-n and --cache");
     case OPT_DISCARD:
-        t->discard = arg;
-        return !strcmp(arg, "ignore") || !strcmp(arg, "off") || !strcmp(arg, "unmap") ||
-                       !strcmp(arg, "on")
-                   ? 0
-                   : nbd_fail(t, "Invalid discard mode `%s'", arg);
+        if (!strcmp(arg, "ignore") || !strcmp(arg, "off") || !strcmp(arg, "unmap") ||
+            !strcmp(arg, "on")) {
+            return nbd_once(t, &t->discard, arg, "--discard");
+        }
+        return nbd_fail(t, "Invalid discard mode `%s'", arg);
     case OPT_DETECT_ZEROES:
-        t->detect_zeroes = arg;
-        return 0;
+        return nbd_once(t, &t->detect_zeroes, arg, "--detect-zeroes");
     case OPT_AIO:
-        return block_aio_flags(arg, &t->aio) ? 0 : nbd_fail(t, "invalid aio mode `%s'", arg);
+        return !block_aio_flags(arg, &t->aio) ? nbd_fail(t, "Invalid aio mode '%s'", arg)
+                                              : nbd_once(t, &t->aio_name, arg, "--aio");
     case OPT_IMAGE_OPTS:
         t->image_opts = true;
         return 0;
@@ -545,69 +604,85 @@ static int nbd_set_option(NbdTool *t, int key, const char *arg)
     case OPT_PID_FILE:
         t->pid_file = arg;
         return 0;
+    case 'T':
+        return 0;
+    case OPT_TLS_AUTHZ:
+        return nbd_fail(t,
+                        "--tls-authz=%s: there are no authorization objects here; the "
+                        "certificate authority in --tls-creds decides who may connect",
+                        arg);
+    case OPT_SELINUX:
+        return nbd_fail(t, "--selinux-label=%s: this build has no SELinux", arg);
     default:
         return nbd_fail(t, "Try `%s --help' for more information.", t->prog);
     }
 }
 
+/* What the forms of the command exclude. */
+static const char *nbd_conflict(const NbdTool *t)
+{
+    const char *host_device = t->connect || t->disconnect ? "a host device" : NULL;
+
+    if (t->listener >= 0 && !t->list) {
+        return t->socket     ? "Unix socket can't be set when using socket activation"
+               : t->port     ? "TCP port number can't be set when using socket activation"
+               : t->bind     ? "The interface can't be set when using socket activation"
+               : host_device ? "NBD device can't be set when using socket activation"
+                             : NULL;
+    }
+    if (t->list && (t->name || t->description || t->offset || t->disconnect || t->depth ||
+                    t->bitmaps->len || t->connect || t->snapshot || t->overlay || t->fork)) {
+        return "List mode is incompatible with per-device settings";
+    }
+    if (t->tls_creds && host_device) {
+        return "TLS is not supported with a host device";
+    }
+    if (t->tls_host && !t->tls_creds) {
+        return "--tls-hostname is not permitted without --tls-creds";
+    }
+    if (t->tls_host && !t->list) {
+        return "TLS hostname is only supported in list mode";
+    }
+    if (t->socket && (t->port || t->bind)) {
+        return "--socket goes without --port and --bind";
+    }
+    return t->image_opts && t->format ? "--image-opts and -f are mutually exclusive" : NULL;
+}
+
 static int nbd_check(NbdTool *t, int argc, char **argv, int first)
 {
-    if (t->connect || t->disconnect) {
-        return nbd_fail(t,
-                        "%s: connecting the kernel's NBD devices is not supported; serve the image "
-                        "with --socket and use nbd-client",
-                        t->connect ? t->connect : t->disconnect);
+    const char *conflict;
+
+    if (t->list && first != argc) {
+        return nbd_fail(t, "List mode is incompatible with a file name");
     }
-    if (t->list) {
-        return first != argc ? nbd_fail(t, "List mode is incompatible with a file name") : 0;
-    }
-    if (argc - first != 1) {
+    if (argc - first != (t->list || t->disconnect ? 0 : 1)) {
         return nbd_fail(t, "Invalid number of arguments\nTry `%s --help' for more information.",
                         t->prog);
     }
-    t->file = argv[first];
-    if (t->socket && (t->port || t->bind)) {
-        return nbd_fail(t, "--socket goes without --port and --bind");
+    conflict = nbd_conflict(t);
+    if (conflict) {
+        return nbd_fail(t, "%s", conflict);
     }
-    if (t->overlay || t->snapshot) {
-        return nbd_fail(t, "%s is not supported yet",
-                        t->overlay ? "--snapshot" : "--load-snapshot");
-    }
-    if (t->image_opts && t->format) {
-        return nbd_fail(t, "--image-opts and -f are mutually exclusive");
+    t->file = t->list || t->disconnect ? NULL : argv[first];
+    if (t->connect && !t->socket && !t->port && !t->bind) { /* as its users know it */
+        g_autofree char *name = g_path_get_basename(t->connect);
+
+        t->socket = t->default_socket = g_strdup_printf("/var/lock/qemu-nbd-%s", name);
     }
     return 0;
 }
 
-/* The parent stays until the server listens: its status is the server's. */
-static int nbd_fork(NbdTool *t, bool *parent)
+/* Less than 0: done. */
+static int nbd_disconnect(NbdTool *t)
 {
-    int fds[2];
-    char c;
-    pid_t pid;
+    g_autoptr(GError) err = NULL;
 
-    *parent = false;
-    if (!t->fork) {
-        return 0;
+    if (!nbd_kernel_disconnect(t->disconnect, &err)) {
+        return nbd_fail(t, "%s", err->message);
     }
-    if (pipe(fds) < 0 || (pid = fork()) < 0) {
-        return nbd_fail(t, "Failed to fork: %s", g_strerror(errno));
-    }
-    if (pid) {
-        ssize_t n;
-
-        close(fds[1]);
-        do {
-            n = read(fds[0], &c, 1);
-        } while (n < 0 && errno == EINTR);
-        *parent = true;
-        return n != 1;
-    }
-    close(fds[0]);
-    fcntl(fds[1], F_SETFD, FD_CLOEXEC);
-    setsid();
-    t->report = fds[1];
-    return 0;
+    printf("%s disconnected\n", t->disconnect);
+    return -1;
 }
 
 static int nbd_parse(NbdTool *t, int argc, char **argv)
@@ -644,14 +719,16 @@ static int nbd_parse(NbdTool *t, int argc, char **argv)
     if (!ret) {
         ret = nbd_check(t, argc, argv, optind);
     }
+    if (!ret && t->disconnect) {
+        ret = nbd_disconnect(t);
+    }
     /* A fork leaves threads behind: the loop is made after it, objects live in its graph. */
     if (!ret) {
-        bool parent;
         g_autoptr(GError) err = NULL;
 
-        ret = nbd_fork(t, &parent);
-        if (!ret && parent) {
-            ret = -1;
+        t->report = t->fork ? daemon_fork(&err) : -1;
+        if (err) {
+            ret = nbd_fail(t, "--fork: %s", err->message);
         }
         if (!ret && !(t->loop = ioloop_new("nbd", IO_ENGINE_AUTO, &err))) {
             ret = nbd_fail(t, "%s", err->message);
@@ -667,10 +744,16 @@ static int nbd_parse(NbdTool *t, int argc, char **argv)
 
 int nbd_main(const char *prog, int argc, char **argv)
 {
-    NbdTool t = { .prog = prog, .shared = 1, .report = -1, .bitmaps = g_ptr_array_new() };
+    NbdTool t = {
+        .prog = prog, .shared = 1, .report = -1, .listener = -1, .bitmaps = g_ptr_array_new()
+    };
+    g_autoptr(GError) err = NULL;
     sigset_t set;
     int ret;
 
+    if (!daemon_take_listener(&t.listener, &err)) {
+        return nbd_fail(&t, "%s", err->message);
+    }
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -689,5 +772,6 @@ int nbd_main(const char *prog, int argc, char **argv)
         ioloop_free(t.loop);
     }
     g_ptr_array_free(t.bitmaps, TRUE);
+    g_free(t.default_socket);
     return ret < 0 ? 0 : ret;
 }

@@ -243,7 +243,7 @@ static bool storage_run(Storage *s, const StorageArgs *a, int *status, GError **
     }
     ok = ok && daemon_write_pid(a->pidfile, "--pidfile", err);
     if (ok) {
-        daemon_ready(daemon_fd);
+        daemon_ready(daemon_fd, false);
         *status = machine_run_main_loop(s->m);
         if (a->pidfile) {
             unlink(a->pidfile);

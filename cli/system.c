@@ -88,7 +88,7 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
         return false;
     }
     system_watch_signals(r);
-    daemon_ready(daemon_fd);
+    daemon_ready(daemon_fd, false);
     *status = machine_run_main_loop(r->build.m);
     if (c->state_hash) {
         build_state_hash(&r->build);

@@ -96,6 +96,9 @@ NODISCARD bool block_aio_flags(const char *text, unsigned *flags);
 /* The same for a file name and a format (NULL: probe). */
 BlockNode *block_node_open_name(BlockGraph *g, const char *filename, const char *format,
                                 unsigned flags, GError **err);
+/* A qcow2 file in $TMPDIR (else /var/tmp) above @take_base, which is gone with its node; @flags as
+ * of block_node_open, beside being written. FIBER */
+BlockNode *block_node_overlay(BlockGraph *g, BlockNode *take_base, unsigned flags, GError **err);
 BlockNode *block_node_ref(BlockNode *n);
 /* The last one closes: drains, writes what is cached, lets go of the children. FIBER */
 void block_node_unref(BlockNode *n);

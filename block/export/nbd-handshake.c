@@ -31,7 +31,7 @@ static int nbd_answer(NbdClient *c, const NbdOption *o, uint32_t type, const cha
     return nbd_reply_iov(c, o->type, type, text, text ? (uint32_t)strlen(text) : 0, NULL, 0);
 }
 
-static uint16_t nbd_export_flags(const NbdClient *c, const NbdExport *e)
+uint16_t nbd_export_flags(const NbdClient *c, const NbdExport *e)
 {
     uint16_t flags = NBD_HAS_FLAGS | NBD_SEND_FLUSH | NBD_SEND_FUA | NBD_SEND_CACHE;
 

@@ -40,6 +40,7 @@ struct NbdServer {
     BlockGraph *graph;
     char *address, *path; /* path: of a local socket, removed at the end; NULL */
     int listener;
+    bool lent; /* others have the listener too, who go on to listen */
     TlsCreds *creds;
     unsigned max_clients;
     bool stopping, accepting;
@@ -71,6 +72,7 @@ static inline BlockNode *nbd_export_node(NbdExport *e)
 }
 
 NbdExport *nbd_server_find(NbdServer *s, const char *name, size_t len);
+uint16_t nbd_export_flags(const NbdClient *c, const NbdExport *e);
 /* Until the client has chosen an export: 0, or -errno. FIBER */
 int nbd_negotiate(NbdClient *c);
 /* Until it leaves. FIBER */

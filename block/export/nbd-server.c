@@ -250,7 +250,7 @@ static void nbd_client_run(void *arg)
 {
     NbdClient *c = arg;
 
-    if (!nbd_negotiate(c)) {
+    if (c->export || !nbd_negotiate(c)) {
         c->transmission = true;
         nbd_transmit(c);
     }
@@ -270,29 +270,61 @@ static void nbd_client_watch(void *arg)
     nbd_client_unref(c);
 }
 
+static NbdClient *nbd_client_new(NbdServer *s, BlockStream *stream)
+{
+    NbdClient *c = g_new0(NbdClient, 1);
+
+    c->server = s;
+    c->refs = 2;
+    c->stream = stream;
+    g_ptr_array_add(s->clients, c);
+    return c;
+}
+
+static void nbd_client_start(NbdClient *c)
+{
+    IoLoop *loop = block_graph_loop(c->server->graph);
+
+    ioloop_post(loop, nbd_client_run, c);
+    ioloop_post(loop, nbd_client_watch, c);
+}
+
+bool nbd_server_attach(NbdServer *s, int take_fd, const char *name, uint64_t *size, uint16_t *flags,
+                       GError **err)
+{
+    NbdExport *e = nbd_server_find(s, name, strlen(name));
+    NbdClient *c;
+
+    if (!e) {
+        close(take_fd);
+        return error_set(err, "the NBD server has no export '%s'", name);
+    }
+    c = nbd_client_new(s, stream_new(take_fd));
+    c->transmission = true;
+    c->export = e;
+    e->n_clients++;
+    *size = block_node_size(e->hold.node);
+    *flags = nbd_export_flags(c, e);
+    nbd_client_start(c);
+    return true;
+}
+
 static void nbd_accept_all(void *arg)
 {
     NbdServer *s = arg;
-    IoLoop *loop = block_graph_loop(s->graph);
     int error = 0;
 
     while (!s->stopping) {
         BlockStream *stream;
-        NbdClient *c;
 
         while (s->max_clients && s->clients->len >= s->max_clients && !s->stopping) {
             fiber_queue_wait(&s->left);
         }
-        if (s->stopping || !(stream = stream_accept(s->listener, &error))) {
+        if (s->stopping ||
+            !(stream = stream_accept(s->listener, s->lent ? &s->stopping : NULL, &error))) {
             break;
         }
-        c = g_new0(NbdClient, 1);
-        c->server = s;
-        c->refs = 2;
-        c->stream = stream;
-        g_ptr_array_add(s->clients, c);
-        ioloop_post(loop, nbd_client_run, c);
-        ioloop_post(loop, nbd_client_watch, c);
+        nbd_client_start(nbd_client_new(s, stream));
     }
     s->accepting = false;
     fiber_queue_wake_all(&s->left);
@@ -317,6 +349,7 @@ NbdServer *nbd_server_new(BlockGraph *g, const SocketName *where, TlsCreds *cred
     s = g_new0(NbdServer, 1);
     s->graph = g;
     s->listener = fd;
+    s->lent = where->type == SOCKET_FD;
     s->address = socket_name_text(where);
     s->path = where->type == SOCKET_UNIX ? g_strdup(where->path) : NULL;
     s->creds = creds ? tls_creds_ref(creds) : NULL;
@@ -331,7 +364,9 @@ NbdServer *nbd_server_new(BlockGraph *g, const SocketName *where, TlsCreds *cred
 void nbd_server_free(NbdServer *s)
 {
     s->stopping = true;
-    shutdown(s->listener, SHUT_RDWR);
+    if (!s->lent) {
+        shutdown(s->listener, SHUT_RDWR);
+    }
     for (unsigned i = 0; i < s->clients->len; i++) {
         stream_shutdown(((NbdClient *)s->clients->pdata[i])->stream);
     }

@@ -46,6 +46,10 @@ void nbd_server_on_leave(NbdServer *s, void (*fn)(void *opaque), void *opaque);
 NODISCARD bool nbd_server_add(NbdServer *s, const NbdExportOptions *o, GError **err);
 /* @hard: its clients are cut off; else it is an error that there are any. FIBER */
 NODISCARD bool nbd_server_remove(NbdServer *s, const char *name, bool hard, GError **err);
+/* A client that needs no handshake, since it is told here what there is (the kernel's): the other
+ * end of @take_fd. Errors: there is no such export. FIBER */
+NODISCARD bool nbd_server_attach(NbdServer *s, int take_fd, const char *name, uint64_t *size,
+                                 uint16_t *flags, GError **err);
 /* Nobody can come any more, those who are there are cut off; it is closed when they have gone.
  * False: there is none. FIBER */
 bool nbd_server_cut(NbdServer *s, const char *name);

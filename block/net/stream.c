@@ -18,6 +18,8 @@
 
 #include <linux/vm_sockets.h>
 
+#define STREAM_LOOK_NS 100000000ull /* between looks at a flag that wakes nobody */
+
 struct BlockStream {
     int fd;
     bool shut;
@@ -168,9 +170,18 @@ static int socket_connect(const struct sockaddr *to, socklen_t len)
     if (fd < 0) {
         return -errno;
     }
-    if (connect(fd, to, len) < 0) {
+    while (to->sa_family == AF_UNIX && connect(fd, to, len) < 0) {
         error = errno;
-        if (error == EINPROGRESS || error == EAGAIN) {
+        if (error != EAGAIN) { /* unix(7): the queue is full, and nothing is under way */
+            close(fd);
+            return -error;
+        }
+        error = 0;
+        io_sleep_ns(STREAM_LOOK_NS);
+    }
+    if (to->sa_family != AF_UNIX && connect(fd, to, len) < 0) {
+        error = errno;
+        if (error == EINPROGRESS) {
             io_wait_fd(fd, POLLOUT, 0);
             if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) {
                 error = errno;
@@ -351,15 +362,15 @@ int stream_listen(const SocketName *s, int backlog, GError **err)
     return fd;
 }
 
-BlockStream *stream_accept(int listener, int *error)
+BlockStream *stream_accept(int listener, const bool *stop, int *error)
 {
     for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = stop && *stop ? -1 : accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd >= 0) {
             return stream_new(fd);
         }
-        if (errno == EINVAL || errno == EBADF) { /* shutdown() of the listener */
+        if ((stop && *stop) || errno == EINVAL || errno == EBADF) { /* shutdown() of it */
             *error = -ECANCELED;
             return NULL;
         }
@@ -368,7 +379,7 @@ BlockStream *stream_accept(int listener, int *error)
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            int events = io_wait_fd(listener, POLLIN, 0);
+            int events = io_wait_fd(listener, POLLIN, stop ? STREAM_LOOK_NS : 0);
 
             /* A local socket that was shut says so here alone. */
             if (events < 0 || events & (POLLHUP | POLLERR | POLLNVAL)) {

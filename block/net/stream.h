@@ -39,8 +39,9 @@ char *socket_name_text(const SocketName *s);
 BlockStream *stream_connect(const SocketName *s, GError **err);
 /* A socket that listens; -1. For UNIX, a socket file nobody listens on is replaced. */
 int stream_listen(const SocketName *s, int backlog, GError **err);
-/* FIBER: the next client of @listener; NULL with -errno in *@error (-ECANCELED: it was shut). */
-BlockStream *stream_accept(int listener, int *error);
+/* FIBER: the next client of @listener; NULL with -errno in *@error (-ECANCELED: it was shut, or
+ * @stop, which may be NULL, was set: for a listener that others have too). */
+BlockStream *stream_accept(int listener, const bool *stop, int *error);
 /* Takes @fd over. */
 BlockStream *stream_new(int take_fd);
 void stream_free(BlockStream *s);
