@@ -30,6 +30,7 @@ typedef struct BlockTrack {
     uint64_t off, end;
     TrackKind kind;
     bool active; /* has waited for those before */
+    Fiber *owner;
     FiberQueue waiters;
 } BlockTrack;
 

@@ -67,6 +67,68 @@ typedef struct BlockAlloc {
     bool replaces; /* out: link frees what is mapped now: the core waits for its readers first */
 } BlockAlloc;
 
+/* What a format tells a filter below it before it does it: events of blkdebug. */
+typedef enum BlockDebugEvent {
+    BLOCK_DEBUG_NONE,
+    BLOCK_DEBUG_L1_UPDATE,
+    BLOCK_DEBUG_L1_GROW_ALLOC_TABLE,
+    BLOCK_DEBUG_L1_GROW_WRITE_TABLE,
+    BLOCK_DEBUG_L1_GROW_ACTIVATE_TABLE,
+    BLOCK_DEBUG_L2_LOAD,
+    BLOCK_DEBUG_L2_UPDATE,
+    BLOCK_DEBUG_L2_UPDATE_COMPRESSED,
+    BLOCK_DEBUG_L2_ALLOC_COW_READ,
+    BLOCK_DEBUG_L2_ALLOC_WRITE,
+    BLOCK_DEBUG_READ_AIO,
+    BLOCK_DEBUG_READ_BACKING_AIO,
+    BLOCK_DEBUG_READ_COMPRESSED,
+    BLOCK_DEBUG_WRITE_AIO,
+    BLOCK_DEBUG_WRITE_COMPRESSED,
+    BLOCK_DEBUG_VMSTATE_LOAD,
+    BLOCK_DEBUG_VMSTATE_SAVE,
+    BLOCK_DEBUG_COW_READ,
+    BLOCK_DEBUG_COW_WRITE,
+    BLOCK_DEBUG_REFTABLE_LOAD,
+    BLOCK_DEBUG_REFTABLE_GROW,
+    BLOCK_DEBUG_REFTABLE_UPDATE,
+    BLOCK_DEBUG_REFBLOCK_LOAD,
+    BLOCK_DEBUG_REFBLOCK_UPDATE,
+    BLOCK_DEBUG_REFBLOCK_UPDATE_PART,
+    BLOCK_DEBUG_REFBLOCK_ALLOC,
+    BLOCK_DEBUG_REFBLOCK_ALLOC_HOOKUP,
+    BLOCK_DEBUG_REFBLOCK_ALLOC_WRITE,
+    BLOCK_DEBUG_REFBLOCK_ALLOC_WRITE_BLOCKS,
+    BLOCK_DEBUG_REFBLOCK_ALLOC_WRITE_TABLE,
+    BLOCK_DEBUG_REFBLOCK_ALLOC_SWITCH_TABLE,
+    BLOCK_DEBUG_CLUSTER_ALLOC,
+    BLOCK_DEBUG_CLUSTER_ALLOC_BYTES,
+    BLOCK_DEBUG_CLUSTER_FREE,
+    BLOCK_DEBUG_FLUSH_TO_OS,
+    BLOCK_DEBUG_FLUSH_TO_DISK,
+    BLOCK_DEBUG_PWRITEV_RMW_HEAD,
+    BLOCK_DEBUG_PWRITEV_RMW_AFTER_HEAD,
+    BLOCK_DEBUG_PWRITEV_RMW_TAIL,
+    BLOCK_DEBUG_PWRITEV_RMW_AFTER_TAIL,
+    BLOCK_DEBUG_PWRITEV,
+    BLOCK_DEBUG_PWRITEV_ZERO,
+    BLOCK_DEBUG_PWRITEV_DONE,
+    BLOCK_DEBUG_EMPTY_IMAGE_PREPARE,
+    BLOCK_DEBUG_L1_SHRINK_WRITE_TABLE,
+    BLOCK_DEBUG_L1_SHRINK_FREE_L2_CLUSTERS,
+    BLOCK_DEBUG_COR_WRITE,
+    BLOCK_DEBUG_CLUSTER_ALLOC_SPACE,
+    BLOCK_DEBUG_EVENTS,
+} BlockDebugEvent;
+
+/* A filter that events and breakpoints are for. */
+typedef struct BlockDebugOps {
+    void (*event)(BlockNode *n, BlockDebugEvent e);
+    int (*set_break)(BlockNode *n, const char *event, const char *tag);
+    int (*remove_break)(BlockNode *n, const char *tag);
+    int (*resume)(BlockNode *n, const char *tag);
+    bool (*is_suspended)(BlockNode *n, const char *tag);
+} BlockDebugOps;
+
 struct BlockDriver {
     const char *name, *doc;
     BlockKind kind;
@@ -81,6 +143,9 @@ struct BlockDriver {
     bool host_block;                   /* a host's device */
     bool
         zero_holes; /* what is not mapped is zeros by the format's own word, not for want of more */
+
+    const char *file_alias; /* another name of the child "file" in options */
+    const BlockDebugOps *debug;
 
     /* How sure, 0 to 100, that this is the format, from the first @len (512 to 64 KiB) bytes.
      * Does not yield. */
@@ -168,6 +233,8 @@ bool block_error(GError **err, const BlockNode *n, const char *fmt, ...) G_GNUC_
 void block_corrupt(BlockNode *n, bool fatal, int64_t off, int64_t len, const char *fmt, ...)
     G_GNUC_PRINTF(5, 6);
 
+/* @n is about to be asked for what @e says. FIBER: may wait, as the request after it may. */
+void block_debug_event(BlockNode *n, BlockDebugEvent e);
 /* Something worth telling that fails nothing. */
 void block_say(BlockNode *n, BlockEvent event, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 /* In open: the file turned out to be for reading alone (see auto-read-only). */

@@ -90,6 +90,11 @@ static int engine_read_packed(BlockNode *n, uint64_t off, const Extent *x, const
     int ret;
 
     CHECK(len == x->len);
+    if (!u) {
+        block_debug_event(n->file, BLOCK_DEBUG_READ_COMPRESSED);
+        u = engine_unpacked(n, unit_off);
+        gen = n->unpacked_gen;
+    }
     if (u) {
         iov_from(iov, n_iov, skip, (uint8_t *)u->buf + in, len);
         return 0;
@@ -127,6 +132,7 @@ static int engine_read_data(BlockNode *n, uint64_t off, const Extent *x, const s
     BlockIov to;
     int ret = 0;
 
+    block_debug_event(x->child, BLOCK_DEBUG_READ_AIO);
     if (!n->drv->decrypt || !n->encrypted) {
         iov_slice(&to, iov, n_iov, skip, x->len);
         ret = block_read_padded(x->child, x->off, to.iov, to.n);
@@ -184,6 +190,9 @@ static int engine_read_piece(BlockNode *n, uint64_t off, uint64_t *len, const st
         if (x.kind == EXTENT_PACKED) {
             ret = engine_read_packed(at, off, &x, iov, n_iov, skip);
             break;
+        }
+        if (next && at->file) {
+            block_debug_event(at->file, BLOCK_DEBUG_READ_BACKING_AIO);
         }
         if (!next || off >= next->size) {
             iov_zero(iov, n_iov, skip, *len);
@@ -258,12 +267,21 @@ static int engine_write_around(BlockNode *n, const BlockAlloc *a, const struct i
     if (end < limit) { /* the unit may reach beyond the end of the disk */
         room = min_u64(limit - end, a->tail);
     }
+    if (around) {
+        block_debug_event(child, BLOCK_DEBUG_COW_READ);
+    }
     if (a->head) {
         ret = engine_read(n, start, &head, 1);
     }
     if (a->tail && !ret) {
         memset((uint8_t *)tail.iov_base + room, 0, a->tail - room);
         ret = room ? engine_read(n, end, &(struct iovec){ tail.iov_base, room }, 1) : 0;
+    }
+    if (!ret) {
+        block_debug_event(child, BLOCK_DEBUG_WRITE_AIO);
+    }
+    if (!ret && around) {
+        block_debug_event(child, BLOCK_DEBUG_COW_WRITE);
     }
     if (!ret && n->encrypted && n->drv->encrypt) {
         ret = a->head ? engine_write_encrypted(n, a, start, &head, 1, 0, a->head) : 0;

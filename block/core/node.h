@@ -47,6 +47,7 @@ BlockNode *block_graph_next(BlockGraph *g, BlockNode *after);
 
 typedef enum BlockEvent {
     BLOCK_EVENT_WARNING,
+    BLOCK_EVENT_DEBUG,     /* of blkdebug: a request is held, or goes on */
     BLOCK_EVENT_CORRUPTED, /* a node's image is damaged: BLOCK_IMAGE_CORRUPTED */
 } BlockEvent;
 /* @text is a sentence for people. On the graph's loop. */
@@ -247,6 +248,15 @@ struct BlockHook {
 void block_hook_add(BlockNode *n, BlockHook *hook);
 /* The node is drained, or has no requests. */
 void block_hook_remove(BlockNode *n, BlockHook *hook);
+
+/* ---- Breakpoints: of the first blkdebug at or below @n; 0 or -errno ---- */
+
+/* The next request that does @event waits, under the name @tag. */
+int block_debug_break(BlockNode *n, const char *event, const char *tag);
+/* And what waits under that name goes on. */
+int block_debug_remove_break(BlockNode *n, const char *tag);
+int block_debug_resume(BlockNode *n, const char *tag);
+bool block_debug_is_suspended(BlockNode *n, const char *tag);
 
 /* ---- Images as a whole: FIBER ---- */
 

@@ -246,10 +246,35 @@ static bool open_file_of_name(Options *o, const char *filename, Options *sub)
     return true;
 }
 
+/* blkdebug:CONFIG:FILE. */
+static bool open_debug_name(Options *o, const char **filename, GError **err)
+{
+    const char *config = strchr(*filename, ':') + 1, *file = strchr(config, ':');
+    g_autofree char *path = NULL;
+
+    if (!file) {
+        return error_set(err, "%s: blkdebug:CONFIG:FILE is the form (CONFIG may be empty)",
+                         *filename);
+    }
+    path = g_strndup(config, (size_t)(file - config));
+    options_add(o, "config", path);
+    for (unsigned i = 0; i < o->n; i++) { /* the strings live as long as the options */
+        if (!strcmp(o->list[i].key, "filename")) {
+            char *rest = g_strdup(file + 1);
+
+            g_free(o->list[i].value);
+            o->list[i].value = rest;
+            *filename = rest;
+        }
+    }
+    return true;
+}
+
 /* Below a filter may be anything, below a format a protocol. */
 static BlockNode *open_file_child(BlockGraph *g, Options *o, const char *filename, unsigned flags,
-                                  bool below_filter, GError **err)
+                                  const BlockDriver *drv, GError **err)
 {
+    bool below_filter = drv && drv->kind == BLOCK_FILTER;
     unsigned child_flags =
         open_child_flags(flags) |
         (below_filter && !(flags & BLOCK_OPEN_PROTOCOL) ? 0 : BLOCK_OPEN_PROTOCOL);
@@ -257,6 +282,12 @@ static BlockNode *open_file_child(BlockGraph *g, Options *o, const char *filenam
     BlockNode *n;
     Options sub = { 0 };
 
+    if (drv && drv->file_alias) {
+        n = open_role(g, drv->file_alias, o, child_flags, &found, err);
+        if (found) {
+            return n;
+        }
+    }
     if (open_file_of_name(o, filename, &sub)) {
         n = block_node_open(g, &sub, child_flags, err);
         options_deinit(&sub);
@@ -337,6 +368,8 @@ static BlockNode *open_node(BlockGraph *g, const BlockDriver *drv, BlockNode *ta
         block_node_attach(n, "file", take_file);
         if (drv->kind == BLOCK_FILTER) {
             n->size = take_file->size;
+        } else {
+            block_debug_event(take_file, BLOCK_DEBUG_NONE); /* a format is there */
         }
     }
     if (!open_follow_child(n, err) || (drv->open && !drv->open(n, o, err))) {
@@ -418,7 +451,11 @@ static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **e
         }
     }
     if (!drv || (drv->kind != BLOCK_PROTOCOL && !drv->no_file)) {
-        file = open_file_child(g, o, filename, flags, drv && drv->kind == BLOCK_FILTER, err);
+        if (drv && drv->debug && filename && g_str_has_prefix(filename, "blkdebug:") &&
+            !open_debug_name(o, &filename, err)) {
+            return NULL;
+        }
+        file = open_file_child(g, o, filename, flags, drv, err);
         if (!file) {
             return NULL;
         }

@@ -166,6 +166,15 @@ int block_read_padded(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
 
 /* ---- Writing ---- */
 
+/* With the whole units of formats, in which the write below makes room. */
+static void request_track_all(BlockNode *n, BlockTrack *t, uint64_t start, uint64_t end)
+{
+    uint64_t unit = block_maps(n) && n->unit > 1 ? n->unit : 1;
+
+    start = bits_align_down(start, unit);
+    track_begin(n, t, TRACK_ALL, start, bits_align_up(end, unit) - start);
+}
+
 /* The blocks at both ends are read first; nothing else is under way in them meanwhile. */
 static int request_write_unaligned(BlockNode *n, uint64_t off, const struct iovec *iov,
                                    unsigned n_iov, uint64_t len, unsigned flags)
@@ -181,7 +190,7 @@ static int request_write_unaligned(BlockNode *n, uint64_t off, const struct iove
         g_free(all);
         return -ENOMEM;
     }
-    track_begin(n, &t, TRACK_ALL, start, end - start);
+    request_track_all(n, &t, start, end);
     if (head || (tail && end - start == a)) {
         ret = block_driver_read(n, start, &(struct iovec){ pad, a }, 1, 0);
     }
@@ -331,7 +340,13 @@ int block_node_flush(BlockNode *n)
     written = n->written;
     if (n->flushed != written || n->drv->kind != BLOCK_PROTOCOL) {
         n->flushing = true;
+        if (n->file && n->drv->kind == BLOCK_FORMAT) {
+            block_debug_event(n->file, BLOCK_DEBUG_FLUSH_TO_OS);
+        }
         ret = n->drv->flush ? n->drv->flush(n) : 0;
+        if (n->file && n->drv->kind == BLOCK_FORMAT) {
+            block_debug_event(n->file, BLOCK_DEBUG_FLUSH_TO_DISK);
+        }
         ret = ret ? ret : request_flush_children(n);
         n->flushing = false;
         if (!ret) {

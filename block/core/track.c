@@ -29,16 +29,28 @@ static void track_set(BlockNode *n, BlockTrack *t, TrackKind kind, uint64_t off,
     }
 }
 
+/* Within a range that its fiber has for itself alone: who waits for that range waits for both. */
+static bool track_is_within(const BlockNode *n, const BlockTrack *t)
+{
+    for (const BlockTrack *o = n->tracks; o != t; o = o->next) {
+        if (o->owner == t->owner && o->kind == TRACK_ALL && o->active && o->off <= t->off &&
+            t->end <= o->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void track_begin(BlockNode *n, BlockTrack *t, TrackKind kind, uint64_t off, uint64_t len)
 {
     BlockTrack *o;
 
-    *t = (BlockTrack){ .prev = n->tracks_last };
+    *t = (BlockTrack){ .prev = n->tracks_last, .owner = fiber_self() };
     track_set(n, t, kind, off, len);
     *n->tracks_last = t;
     n->tracks_last = &t->next;
     n->n_strict += track_strict(kind);
-    if (!n->n_strict || (n->n_strict == 1 && kind == TRACK_ROOM)) {
+    if (!n->n_strict || (n->n_strict == 1 && kind == TRACK_ROOM) || track_is_within(n, t)) {
         t->active = true;
         return;
     }
@@ -68,7 +80,7 @@ void track_wait(BlockNode *n, BlockTrack *t, TrackKind kind, uint64_t off, uint6
     BlockTrack *o;
 
     for (o = n->tracks; o;) {
-        if (o != t && o->active && o->kind == kind && track_overlaps(o, off, end)) {
+        if (o->owner != t->owner && o->active && o->kind == kind && track_overlaps(o, off, end)) {
             fiber_queue_wait(&o->waiters);
             o = n->tracks;
         } else {
@@ -84,7 +96,7 @@ void track_raise(BlockNode *n, BlockTrack *t)
     n->n_strict += !track_strict(t->kind);
     t->kind = TRACK_ALL;
     for (o = n->tracks; o;) {
-        if (o != t && o->active && track_overlaps(o, t->off, t->end)) {
+        if (o->owner != t->owner && o->active && track_overlaps(o, t->off, t->end)) {
             fiber_queue_wait(&o->waiters);
             o = n->tracks;
         } else {

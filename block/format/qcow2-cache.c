@@ -222,6 +222,8 @@ static int qcow2_cache_write_one(Qcow2 *s, Qcow2Cache *c, Qcow2Slice *e)
 
     s->single_writes++;
     s->unstable = true;
+    block_debug_event(block_file(s->node),
+                      c == &s->l2 ? BLOCK_DEBUG_L2_UPDATE : BLOCK_DEBUG_REFBLOCK_UPDATE);
     ret = qcow2_pwrite(s, w.off, w.buf, c->slice_size);
     s->single_writes--;
     qcow2_write_end(c, &w, ret == 0);
@@ -316,6 +318,8 @@ static int qcow2_cache_obtain(Qcow2 *s, Qcow2Cache *c, uint64_t off, bool fresh,
         return 0;
     }
     e->loading = true;
+    block_debug_event(block_file(s->node),
+                      c == &s->l2 ? BLOCK_DEBUG_L2_LOAD : BLOCK_DEBUG_REFBLOCK_LOAD);
     ret = qcow2_pread(s, off, e->buf, c->slice_size);
     e->loading = false;
     if (ret) {
@@ -422,6 +426,8 @@ static int qcow2_writes_do(Qcow2 *s, Qcow2Cache *c, Qcow2Writes *w)
             n++;
         }
         if (ret == 0) {
+            block_debug_event(block_file(s->node),
+                              c == &s->l2 ? BLOCK_DEBUG_L2_UPDATE : BLOCK_DEBUG_REFBLOCK_UPDATE);
             ret = block_node_writev(block_file(s->node), w->list[i].off, iov, n, 0);
         }
         for (unsigned k = 0; k < n; k++) {
@@ -464,6 +470,7 @@ static int qcow2_pieces_do(Qcow2 *s, GArray *pieces, uint8_t *dirty, bool *any)
         Qcow2Piece *p = &g_array_index(pieces, Qcow2Piece, i);
 
         if (ret == 0) {
+            block_debug_event(block_file(s->node), BLOCK_DEBUG_L1_UPDATE);
             ret = qcow2_pwrite(s, p->off, p->buf, p->n * 8ull);
         }
         if (ret) {

@@ -352,6 +352,7 @@ int qcow2_grow_l1(Qcow2 *s, uint64_t entries)
         put_be64(buf + i * 8ull, l1[i]);
     }
     if (ret == 0) {
+        block_debug_event(block_file(s->node), BLOCK_DEBUG_L1_GROW_WRITE_TABLE);
         ret = qcow2_pwrite(s, off, buf, n * 8);
     }
     if (ret == 0) {

@@ -177,6 +177,7 @@ int qcow2_write_packed(BlockNode *n, uint64_t guest, const void *buf, uint64_t l
         j.ret = -EFBIG;
     }
     j.ret = j.ret ? j.ret : qcow2_check_overlap(s, off, j.out_len);
+    block_debug_event(block_file(s->node), BLOCK_DEBUG_WRITE_COMPRESSED);
     j.ret = j.ret ? j.ret : qcow2_pwrite(s, off, out, j.out_len);
     fiber_lock(&s->lock);
     if (j.ret == 0) {

@@ -74,6 +74,7 @@ static int raw_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsign
 {
     const Raw *r = block_priv(n);
 
+    block_debug_event(block_file(n), BLOCK_DEBUG_READ_AIO);
     return block_node_readv(block_file(n), r->offset + off, iov, n_iov,
                             flags & ~(unsigned)BLOCK_REQ_SERIALISE);
 }
@@ -120,6 +121,7 @@ static int raw_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
     if (flags & BLOCK_REQ_COMPRESSED) {
         return -ENOTSUP;
     }
+    block_debug_event(block_file(n), BLOCK_DEBUG_WRITE_AIO);
     return block_node_writev(block_file(n), r->offset + off, iov, n_iov,
                              flags & ~(unsigned)BLOCK_REQ_SERIALISE);
 }

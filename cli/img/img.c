@@ -218,6 +218,11 @@ void img_on_event(void *tool, BlockNode *n, BlockEvent event, const char *text)
 {
     const ImgTool *t = tool;
 
+    if (event == BLOCK_EVENT_DEBUG) { /* in its turn among what the commands print */
+        puts(text);
+        return;
+    }
+    fflush(stdout);
     fprintf(stderr, "%s: warning: %s\n", t->prog, text);
 }
 

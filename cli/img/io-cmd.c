@@ -16,7 +16,7 @@ static int io_open_run(IoTool *t, int argc, char **argv)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GError) err = NULL;
-    unsigned flags = BLOCK_OPEN_WRITE;
+    unsigned flags = IO_OPEN_FLAGS;
     Options o = { 0 };
     int key;
     bool ok = true;
@@ -283,6 +283,46 @@ static int io_sigraise_run(IoTool *t, int argc, char **argv)
     return 0;
 }
 
+/* ---- Breakpoints, of a blkdebug node ---- */
+
+static int io_break_run(IoTool *t, int argc, char **argv)
+{
+    int ret = block_debug_break(t->node, argv[1], argv[2]);
+
+    if (ret < 0) {
+        printf("Could not set breakpoint: %s\n", g_strerror(-ret));
+    }
+    return ret;
+}
+
+static int io_remove_break_run(IoTool *t, int argc, char **argv)
+{
+    int ret = block_debug_remove_break(t->node, argv[1]);
+
+    if (ret < 0) {
+        printf("Could not remove breakpoint %s: %s\n", argv[1], g_strerror(-ret));
+    }
+    return ret;
+}
+
+static int io_resume_run(IoTool *t, int argc, char **argv)
+{
+    int ret = block_debug_resume(t->node, argv[1]);
+
+    if (ret < 0) {
+        printf("Could not resume request: %s\n", g_strerror(-ret));
+    }
+    return ret;
+}
+
+static int io_wait_break_run(IoTool *t, int argc, char **argv)
+{
+    while (!block_debug_is_suspended(t->node, argv[1])) {
+        io_sleep_ns(1000000);
+    }
+    return 0;
+}
+
 static int io_abort_run(IoTool *t, int argc, char **argv)
 {
     abort(); /* what it is for: a process that dies */
@@ -321,6 +361,8 @@ const IoCommand io_commands[] = {
       "CfiP:quz", 2, -1, false, io_aio_write_run },
     { "alloc", "a", "offset [count]", "how much of a range is in this image", NULL, 1, 2, false,
       io_alloc_run },
+    { "break", NULL, "event tag", "sets a breakpoint on event and tags the stopped request as tag",
+      NULL, 2, 2, false, io_break_run },
     { "close", "c", "", "close the image", NULL, 0, 0, false, io_close_run },
     { "discard", "d", "[-Cq] off len", "discard a range", "Cq", 2, -1, false, io_discard_run },
     { "flush", "f", "", "make what was written stable", NULL, 0, 0, false, io_flush_run },
@@ -335,13 +377,19 @@ const IoCommand io_commands[] = {
       "read, and compare with a pattern; -v: show it", "abCl:pP:qs:v", 2, -1, false, io_read_run },
     { "readv", "rv", "[-Cqv] [-P pattern] off len [len..]", "read into several buffers", "CP:qv", 2,
       -1, false, io_readv_run },
+    { "remove_break", NULL, "tag", "remove a breakpoint by tag", NULL, 1, 1, false,
+      io_remove_break_run },
     { "reopen", NULL, "[(-r|-w)] [-c cache] [-o options]", "change options of the image", "c:o:rw",
       0, -1, false, io_reopen_run },
+    { "resume", NULL, "tag", "resumes the request tagged as tag", NULL, 1, 1, false,
+      io_resume_run },
     { "sigraise", NULL, "signal", "send a signal to this process", NULL, 1, 1, true,
       io_sigraise_run },
     { "sleep", NULL, "milliseconds", "wait", NULL, 1, 1, true, io_sleep_run },
     { "truncate", "t", "[-m prealloc_mode] off", "change the size", "m:", 1, -1, false,
       io_truncate_run },
+    { "wait_break", NULL, "tag", "waits for the suspension of a request", NULL, 1, 1, false,
+      io_wait_break_run },
     { "write", "w", "[-bcCfnquz] [-P pattern | -s source_file] off len",
       "write a pattern (0xcd), or zeros (-z), or compressed (-c)", "bcCfnpP:qs:uz", 2, -1, false,
       io_write_run },

@@ -28,6 +28,9 @@ struct IoTool {
     unsigned failed;
 };
 
+/* Without options: each write is stable when it ends, and discards are done. */
+enum { IO_OPEN_FLAGS = BLOCK_OPEN_WRITE | BLOCK_OPEN_WRITETHROUGH | BLOCK_OPEN_DISCARD };
+
 extern const IoCommand io_commands[];
 
 /* Opens @filename (NULL: by @options alone) as the image; false: told. */

@@ -84,8 +84,12 @@ bool io_open(IoTool *t, const char *filename, Options *options, unsigned flags)
     }
     t->node = block_node_open(t->tool.graph, options, flags, &err);
     if (!t->node) {
-        img_fail(&t->tool, "can't open%s%s: Could not open '%s': %s", filename ? " device " : "",
-                 filename ? filename : "", filename ? filename : "", err->message);
+        if (filename) {
+            img_fail(&t->tool, "can't open device %s: Could not open '%s': %s", filename, filename,
+                     err->message);
+        } else {
+            img_fail(&t->tool, "can't open: %s", err->message);
+        }
     }
     return t->node;
 }
@@ -405,7 +409,7 @@ int io_main(const char *prog, int argc, char **argv)
         { "image-opts", no_argument, NULL, IO_OPT_IMAGE_OPTS },
         { 0 },
     };
-    IoMain m = { .tool = { .tool = { .prog = prog } }, .flags = BLOCK_OPEN_WRITE };
+    IoMain m = { .tool = { .tool = { .prog = prog } }, .flags = IO_OPEN_FLAGS };
     bool go = true;
     int key;
 

@@ -372,7 +372,7 @@ static void vt_blk_held(bool modern, bool write)
     EXPECT(ftruncate(host.disk, 64 << 10) == 0);
     memset(sector, 0x5a, sizeof(sector));
     EXPECT(pwrite(host.disk, sector, sizeof(sector), 512) == sizeof(sector));
-    host.broken = write ? "pwritev" : "preadv";
+    host.broken = write ? "pwritev" : "read_aio";
     b = vt_bench(&device_virtio_blk, NULL, &host);
     vt_poke(b, DATA + 0x1000, 8, 0x1122334455667788);
     EXPECT_EQ(vt_blk_request(b, write, 1, 512, !write), 0xff);
@@ -416,7 +416,7 @@ TEST(virtio, blk_held_reset)
     EXPECT(ftruncate(host.disk, 64 << 10) == 0);
     for (int saved = 0; saved < 2; saved++) {
         host.n_open = 0;
-        host.broken = "preadv";
+        host.broken = "read_aio";
         host.once = !saved;
         b = vt_bench(&device_virtio_blk, NULL, &host);
         if (!saved) {
