@@ -85,6 +85,35 @@ void block_wait(BlockBackend *b);
 void block_drain(BlockBackend *b);
 unsigned block_in_flight(BlockBackend *b);
 
+/* ---- What it has done ---- */
+
+enum { BLOCK_STAT_READ, BLOCK_STAT_WRITE, BLOCK_STAT_FLUSH, BLOCK_STAT_UNMAP, BLOCK_STATS };
+
+/* How many requests took how long: n bounds in nanoseconds, ascending, make n + 1 bins. */
+typedef struct BlockHistogram {
+    unsigned n;
+    uint64_t *bounds, *bins; /* NULL: none was asked for */
+} BlockHistogram;
+
+typedef struct BlockStats {
+    struct {
+        uint64_t bytes, requests, failed, invalid, time_ns;
+        BlockHistogram histogram;
+    } of[BLOCK_STATS];
+    uint64_t last_ns; /* of CLOCK_MONOTONIC, when a request last ended; 0: never */
+} BlockStats;
+
+/* Requests count when their completion runs. All of LOOP_THREAD. */
+const BlockStats *block_stats(const BlockBackend *b);
+/* Begins anew; no bounds: ends it. False: they do not ascend. */
+bool block_set_histogram(BlockBackend *b, unsigned kind, const uint64_t *bounds, unsigned n);
+/* "ok", "nospace" or "failed": why requests are held; NULL: errors do not stop the machine. */
+const char *block_io_status(const BlockBackend *b);
+/* The device that has claimed it; NULL. */
+const void *block_owner(const BlockBackend *b);
+/* Of its node as it is now; the caller frees. Not on the graph's loop. */
+char *block_current_node_name(BlockBackend *b);
+
 /* ---- Errors: what -drive's rerror and werror say ---- */
 
 typedef enum BlockErrorAction {

@@ -252,6 +252,7 @@ static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
 static bool blockdev_parse(Build *b, BoardDrive *d, Options *o, GError **err)
 {
     *d = (BoardDrive){ .interface = DRIVE_NONE, .index = -1, .open_flags = BLOCK_OPEN_WRITE };
+    d->on_write_error = BLOCK_ERROR_ENOSPC; /* a device's werror=auto */
     d->id = options_get(o, "node-name");
     if (!d->id || !options_get(o, "driver")) {
         return error_set(err, "%s= is missing", d->id ? "driver" : "node-name");

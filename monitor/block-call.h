@@ -49,6 +49,8 @@ bool blk_flag(BlkCall *b, const char *key, bool def);
 
 /* A device's drive, by its id; NULL: none, or a NULL id. */
 BlockBackend *blk_drive(BlkCall *b, const char *id);
+/* The id of the drive that has the node, whichever way it was found; NULL: none. */
+const char *blk_drive_name(BlkCall *b, BlockNode *n);
 /* A device's node, or one by its name. NULL for a NULL name. */
 BlockNode *blk_node_named(BlkCall *b, const char *name, GError **err);
 BlockNode *blk_node(BlkCall *b, const char *key, GError **err);
@@ -92,6 +94,13 @@ void blk_events_on(BlockGraph *g, MonHost *h);
 
 /* ---- Answers ---- */
 
-void blk_node_json(JsonOut *j, const char *key, BlockNode *n);
+/* @drive: whose node it is, for its limits; NULL: a node by itself. */
+void blk_node_json(JsonOut *j, const char *key, BlockNode *n, BlockBackend *drive);
+/* The drives in order that a name or a device has; the caller frees. */
+GPtrArray *blk_drives(MonCall *c);
+/* As commands call the device: its id or path; NULL: none. The caller frees. */
+char *blk_qdev(BlockBackend *drive);
+/* The drive by its id, or by that of its device. */
+BlockBackend *blk_drive_or_device(BlkCall *b, const char *device, const char *id, GError **err);
 
 #endif

@@ -101,9 +101,46 @@ static void blk_export_deleted(void *opaque, const char *id)
     blk_event(opaque, "BLOCK_EXPORT_DELETED", g_string_free(text, FALSE));
 }
 
+/* On the graph's loop. Which device has the node is not known here: QEMU says "" there too. */
+static void blk_node_event(void *opaque, BlockNode *n, BlockEvent event, const char *text)
+{
+    const BlockEventData *d = block_node_event(n);
+    GString *s;
+    JsonOut out;
+
+    if (event == BLOCK_EVENT_WARNING) {
+        g_warning("%s", text);
+        return;
+    }
+    s = g_string_new("");
+    json_out_init(&out, s, false);
+    json_out_begin(&out, NULL, '{');
+    if (event == BLOCK_EVENT_CORRUPTED) {
+        json_out_str(&out, "device", "");
+        json_out_str(&out, "node-name", block_node_name(n));
+        json_out_str(&out, "msg", d->what);
+        if (d->off >= 0) {
+            json_out_int(&out, "offset", d->off);
+        }
+        if (d->off >= 0 && d->len >= 0) {
+            json_out_int(&out, "size", d->len);
+        }
+        json_out_bool(&out, "fatal", d->fatal);
+    } else {
+        json_out_str(&out, "node-name", block_node_name(n));
+        json_out_uint(&out, "amount-exceeded", d->by);
+        json_out_uint(&out, "write-threshold", d->mark);
+    }
+    json_out_end(&out, '}');
+    blk_event(opaque,
+              event == BLOCK_EVENT_CORRUPTED ? "BLOCK_IMAGE_CORRUPTED" : "BLOCK_WRITE_THRESHOLD",
+              g_string_free(s, FALSE));
+}
+
 void blk_events_on(BlockGraph *g, MonHost *h)
 {
     block_jobs_on_event(block_jobs(g), blk_job_event, h);
+    block_graph_on_event(g, blk_node_event, h);
     block_exports_on_deleted(block_exports(g), blk_export_deleted, h);
     h->blocks = g;
 }

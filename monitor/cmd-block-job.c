@@ -22,16 +22,16 @@ bool blk_policy(BlkCall *b, const char *key, JobOnError *out, GError **err)
 
 bool blk_job_options(BlkCall *b, JobOptions *o, BlockNode *n, GError **err)
 {
-    const char *device = blk_str(b, "device"), *speed = blk_str(b, "speed");
+    const char *speed = blk_str(b, "speed");
 
     *o = (JobOptions){ .id = blk_str(b, "job-id"), .node = n, .speed = blk_num(b, "speed", 0) };
-    if (!o->id && !blk_drive(b, device)) {
+    o->id = o->id ? o->id : blk_drive_name(b, n);
+    if (!o->id) {
         return error_set(err, "An explicit job ID is required");
     }
     if (speed && *speed == '-') {
         return error_set(err, "Parameter 'speed' expects a non-negative value");
     }
-    o->id = o->id ? o->id : device;
     o->flags |= blk_flag(b, "auto-finalize", true) ? 0 : JOB_MANUAL_FINALIZE;
     o->flags |= blk_flag(b, "auto-dismiss", true) ? 0 : JOB_MANUAL_DISMISS;
     return blk_policy(b, blk_str(b, "on-error") ? "on-error" : "on-source-error",
@@ -95,6 +95,9 @@ static bool blk_mirror(BlkCall *b, GError **err)
     BlockNode *n = blk_node(b, "device", err), *target = n ? blk_node(b, "target", err) : NULL;
     JobSync sync;
 
+    if (target && block_node_parent(n, "backing")) {
+        return error_set(err, "Need a root block node");
+    }
     return target && blk_sync(b, &sync, err) &&
            blk_start(b, blk_mirror_make(b, n, target, sync, false, err));
 }
@@ -118,14 +121,19 @@ BlockJob *blk_backup_make(BlkCall *b, BlockNode *n, BlockNode *target, GError **
     return job_backup_new(b->g, &o, &bo, err);
 }
 
-/* By node name, or by the file's name in the chain below @top. */
+/* Below @top, by the node's name or by the file's; NULL without *err: neither is given. */
 static BlockNode *blk_in_chain(BlkCall *b, BlockNode *top, const char *node_key,
                                const char *file_key, GError **err)
 {
-    const char *file = blk_str(b, file_key);
+    const char *file = blk_str(b, file_key), *name = blk_str(b, node_key);
 
-    if (blk_str(b, node_key)) {
-        return blk_node(b, node_key, err);
+    if (name) {
+        BlockNode *n = block_graph_find(b->g, name);
+
+        if (!n) {
+            error_set(err, "Cannot find device='' nor node-name='%s'", name);
+        }
+        return n;
     }
     for (BlockNode *n = top; n && file; n = block_node_backing(n)) {
         if (!strcmp(block_node_filename(n), file)) {
@@ -133,42 +141,104 @@ static BlockNode *blk_in_chain(BlkCall *b, BlockNode *top, const char *node_key,
         }
     }
     if (file) {
-        error_set(err, "Can't find '%s' in the backing chain", file);
+        error_set(err,
+                  !strcmp(file_key, "top") ? "Top image file %s not found"
+                                           : "Can't find '%s' in the backing chain",
+                  file);
     }
     return NULL;
 }
 
+static bool blk_is_below(BlockNode *top, const BlockNode *n)
+{
+    while (top && top != n) {
+        top = block_node_backing(top);
+    }
+    return top;
+}
+
 static bool blk_commit(BlkCall *b, GError **err)
 {
-    BlockNode *n = blk_node(b, "device", err), *top, *base;
+    const char *device = blk_str(b, "device");
+    g_autoptr(GError) lost = NULL;
+    BlockNode *n = blk_node(b, "device", &lost), *top, *base;
     JobOptions o;
 
-    if (!n || !blk_job_options(b, &o, n, err)) {
-        return false;
+    if (!n) {
+        b->c->error_class = "DeviceNotFound";
+        return error_set(err, "Device '%s' not found", device);
+    }
+    if (block_node_parent(n, "backing")) {
+        return error_set(err, "Need a root block node");
+    }
+    if (blk_str(b, "top") && blk_str(b, "top-node")) {
+        return error_set(err, "'top-node' and 'top' are mutually exclusive");
+    }
+    if (blk_str(b, "base") && blk_str(b, "base-node")) {
+        return error_set(err, "'base-node' and 'base' are mutually exclusive");
     }
     top = blk_in_chain(b, n, "top-node", "top", err);
-    base = *err ? NULL : blk_in_chain(b, n, "base-node", "base", err);
     top = top ? top : n;
+    base = *err ? NULL : blk_in_chain(b, top, "base-node", "base", err);
     if (*err) {
         return false;
+    }
+    if (!blk_is_below(n, top)) {
+        return error_set(err, "Node '%s' is not in this backing file chain", block_node_name(top));
     }
     if (!base) { /* the bottom of the chain */
         for (base = top; block_node_backing(base); base = block_node_backing(base)) {
         }
     }
-    return blk_start(b, job_commit_new(b->g, &o, n, top, base, blk_str(b, "backing-file"), err));
+    if (top == base) {
+        return error_set(err, "cannot commit an image into itself");
+    }
+    return blk_job_options(b, &o, n, err) &&
+           blk_start(b, job_commit_new(b->g, &o, n, top, base, blk_str(b, "backing-file"), err));
+}
+
+/* What the content above of is to be in the disk: below `bottom`, or `base`; NULL: all. */
+static bool blk_stream_base(BlkCall *b, BlockNode *n, BlockNode **base, GError **err)
+{
+    const char *device = blk_str(b, "device"), *bottom = blk_str(b, "bottom");
+    BlockNode *last;
+
+    if (blk_str(b, "base") && blk_str(b, "base-node")) {
+        return error_set(err, "'base' and 'base-node' cannot be specified at the same time");
+    }
+    if (bottom && (blk_str(b, "base") || blk_str(b, "base-node"))) {
+        return error_set(err, "'bottom' and '%s' cannot be specified at the same time",
+                         blk_str(b, "base") ? "base" : "base-node");
+    }
+    *base = blk_in_chain(b, n, "base-node", "base", err);
+    if (*err) {
+        return false;
+    }
+    if (*base && (*base == n || !blk_is_below(n, *base))) {
+        return error_set(err, "Node '%s' is not a backing image of '%s'", block_node_name(*base),
+                         device);
+    }
+    if (bottom) {
+        last = block_graph_find(b->g, bottom);
+        if (!last) {
+            return error_set(err, "Cannot find device='' nor node-name='%s'", bottom);
+        }
+        if (!blk_is_below(n, last)) {
+            return error_set(err, "Node '%s' is not in a chain starting from '%s'", bottom, device);
+        }
+        *base = block_node_backing(last);
+    }
+    return *base || !blk_str(b, "backing-file") ||
+           error_set(err, "backing file specified, but streaming the entire chain");
 }
 
 static bool blk_stream(BlkCall *b, GError **err)
 {
-    BlockNode *n = blk_node(b, "device", err), *base;
+    BlockNode *n = blk_node(b, "device", err), *base = NULL;
     JobOptions o;
 
-    if (!n || !blk_job_options(b, &o, n, err)) {
-        return false;
-    }
-    base = blk_in_chain(b, n, "base-node", "base", err);
-    return !*err && blk_start(b, job_stream_new(b->g, &o, base, blk_str(b, "backing-file"), err));
+    return n && blk_stream_base(b, n, &base, err) && blk_job_options(b, &o, n, err) &&
+           blk_start(b, job_stream_new(b->g, &o, base, blk_str(b, "backing-file"), err));
 }
 
 static bool blk_verb(BlkCall *b, GError **err)
@@ -179,7 +249,7 @@ static bool blk_verb(BlkCall *b, GError **err)
     id = id ? id : blk_str(b, "device");
     j = block_job_find(block_jobs(b->g), id);
     if (!j) {
-        b->c->error_class = "DeviceNotActive";
+        b->c->error_class = g_str_has_prefix(verb, "block-") ? "DeviceNotActive" : NULL;
         return error_set(
             err, g_str_has_prefix(verb, "block-") ? "Block job '%s' not found" : "Job not found",
             id);

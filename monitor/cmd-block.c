@@ -180,6 +180,20 @@ BlockBackend *blk_drive(BlkCall *b, const char *id)
     return drive && !block_is_nameless(drive) ? drive : NULL;
 }
 
+const char *blk_drive_name(BlkCall *b, BlockNode *n)
+{
+    g_autofree const char **ids = machine_backend_ids(b->c->m, "drive");
+
+    for (const char **id = ids; id && *id; id++) {
+        BlockBackend *drive = blk_drive(b, *id);
+
+        if (drive && block_backend_node(drive) == n) {
+            return block_id(drive);
+        }
+    }
+    return NULL;
+}
+
 BlockNode *blk_node_named(BlkCall *b, const char *name, GError **err)
 {
     BlockBackend *drive = blk_drive(b, name);
@@ -261,125 +275,6 @@ static bool blk_del(BlkCall *b, GError **err)
     return true;
 }
 
-static void blk_image_json(JsonOut *j, const char *key, BlockNode *n, unsigned depth)
-{
-    int64_t actual = block_node_allocated(n);
-
-    json_out_begin(j, key, '{');
-    json_out_uint(j, "virtual-size", block_node_size(n));
-    json_out_str(j, "filename", block_node_filename(n));
-    if (block_node_cluster_size(n)) {
-        json_out_uint(j, "cluster-size", block_node_cluster_size(n));
-    }
-    json_out_str(j, "format", block_node_format(n));
-    if (actual >= 0) {
-        json_out_int(j, "actual-size", actual);
-    }
-    if (block_node_backing_name(n)) {
-        json_out_str(j, "backing-filename", block_node_backing_name(n));
-    }
-    if (block_node_backing_format(n)) {
-        json_out_str(j, "backing-filename-format", block_node_backing_format(n));
-    }
-    if (block_node_backing(n) && depth < 30) {
-        blk_image_json(j, "backing-image", block_node_backing(n), depth + 1);
-    }
-    json_out_bool(j, "dirty-flag", block_node_is_dirty(n));
-    json_out_end(j, '}');
-}
-
-static void blk_bitmaps_json(JsonOut *j, BlockNode *n)
-{
-    BlockBitmap *bm = block_bitmap_next(n, NULL);
-
-    if (!bm) {
-        return;
-    }
-    json_out_begin(j, "dirty-bitmaps", '[');
-    for (; bm; bm = block_bitmap_next(n, bm)) {
-        unsigned flags = block_bitmap_flags(bm);
-
-        json_out_begin(j, NULL, '{');
-        json_out_str(j, "name", block_bitmap_name(bm));
-        json_out_bool(j, "recording", flags & BLOCK_BITMAP_ENABLED);
-        json_out_bool(j, "persistent", flags & BLOCK_BITMAP_PERSISTENT);
-        if (flags & BLOCK_BITMAP_INCONSISTENT) {
-            json_out_bool(j, "inconsistent", true);
-        }
-        json_out_bool(j, "busy", flags & BLOCK_BITMAP_BUSY);
-        json_out_uint(j, "granularity", dirty_bits_granularity(block_bitmap_bits(bm)));
-        json_out_uint(j, "count", dirty_bits_count(block_bitmap_bits(bm)));
-        json_out_end(j, '}');
-    }
-    json_out_end(j, ']');
-}
-
-void blk_node_json(JsonOut *j, const char *key, BlockNode *n)
-{
-    unsigned flags = block_node_flags(n), depth = 0;
-    static const char *const limits[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
-
-    for (BlockNode *b = block_node_backing(n); b; b = block_node_backing(b)) {
-        depth++;
-    }
-    json_out_begin(j, key, '{');
-    for (unsigned i = 0; i < G_N_ELEMENTS(limits); i++) {
-        json_out_int(j, limits[i], 0);
-    }
-    blk_image_json(j, "image", n, 0);
-    json_out_bool(j, "ro", block_node_is_read_only(n));
-    json_out_str(j, "node-name", block_node_name(n));
-    json_out_uint(j, "backing_file_depth", depth);
-    if (block_node_backing_name(n)) {
-        json_out_str(j, "backing_file", block_node_backing_name(n));
-    }
-    json_out_str(j, "drv", block_node_format(n));
-    json_out_bool(j, "encrypted", block_node_is_encrypted(n));
-    json_out_str(j, "detect_zeroes", block_node_detect_zeroes(n));
-    json_out_str(j, "file", block_node_filename(n));
-    blk_bitmaps_json(j, n);
-    json_out_begin(j, "cache", '{');
-    json_out_bool(j, "no-flush", flags & BLOCK_OPEN_UNSAFE);
-    json_out_bool(j, "direct", flags & BLOCK_OPEN_DIRECT);
-    /* Of the device: nodes alone have writeback always. */
-    json_out_bool(j, "writeback", !key || !(flags & BLOCK_OPEN_WRITETHROUGH));
-    json_out_end(j, '}');
-    json_out_int(j, "write_threshold", 0);
-    json_out_end(j, '}');
-}
-
-static bool blk_query_nodes(BlkCall *b, GError **err)
-{
-    json_out_begin(b->c->out, NULL, '[');
-    for (BlockNode *n = NULL; (n = block_graph_next(b->g, n));) {
-        blk_node_json(b->c->out, NULL, n);
-    }
-    json_out_end(b->c->out, ']');
-    return true;
-}
-
-static bool blk_query_block(BlkCall *b, GError **err)
-{
-    const char **ids = machine_backend_ids(b->c->m, "drive");
-    JsonOut *j = b->c->out;
-
-    json_out_begin(j, NULL, '[');
-    for (const char **id = ids; id && *id; id++) {
-        BlockBackend *drive = machine_find_backend(b->c->m, "drive", *id);
-
-        json_out_begin(j, NULL, '{');
-        json_out_str(j, "device", *id);
-        json_out_bool(j, "locked", false);
-        json_out_bool(j, "removable", false);
-        blk_node_json(j, "inserted", block_backend_node(drive));
-        json_out_str(j, "type", "unknown");
-        json_out_end(j, '}');
-    }
-    json_out_end(j, ']');
-    g_free(ids);
-    return true;
-}
-
 static bool blk_resize(BlkCall *b, GError **err)
 {
     BlockNode *n = blk_device_or_node(b, err);
@@ -425,6 +320,4 @@ static bool blk_reopen(BlkCall *b, GError **err)
 BLK_COMMAND(cmd_blockdev_reopen, blk_reopen)
 BLK_COMMAND(cmd_blockdev_add, blk_add)
 BLK_COMMAND(cmd_blockdev_del, blk_del)
-BLK_COMMAND(cmd_query_nodes, blk_query_nodes)
-BLK_COMMAND(cmd_query_block, blk_query_block)
 BLK_COMMAND(cmd_block_resize, blk_resize)

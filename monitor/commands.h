@@ -31,6 +31,8 @@ extern MonFn cmd_qom_list, cmd_qom_get, cmd_device_list_properties, cmd_qom_list
 /* cmd-block.c */
 extern MonFn cmd_blockdev_add, cmd_blockdev_reopen, cmd_blockdev_del, cmd_query_nodes,
     cmd_query_block, cmd_block_resize;
+/* cmd-block-query.c */
+extern MonFn cmd_query_blockstats, cmd_set_histogram, cmd_set_threshold, cmd_change_backing;
 /* cmd-block-txn.c */
 extern MonFn cmd_transaction, cmd_block_action;
 /* cmd-block-bitmap.c, cmd-block-snapshot.c, cmd-block-drive.c */

@@ -32,6 +32,7 @@ typedef struct BlockRequest {
     BlockDoneFn *done;
     void *opaque;
     int result;
+    uint64_t start_ns;
     struct iovec iov[];
 } BlockRequest;
 
@@ -52,6 +53,8 @@ struct BlockBackend {
     BlockErrorFn *error_fn;
     void *error_opaque;
     BlockWantedFn *wanted;
+    BlockStats stats; /* LOOP_THREAD */
+    const char *io_status;
     BlockRequests held; /* LOOP_THREAD: wait for block_retry after an error */
     Mutex lock;
     Cond idle;
@@ -166,7 +169,45 @@ static bool backend_error(BlockBackend *b, BlockRequest *r)
     if (a == BLOCK_ERROR_IGNORE) {
         r->result = 0;
     }
+    if (a == BLOCK_ERROR_STOP) {
+        b->io_status = r->result == -ENOSPC ? "nospace" : "failed";
+    }
     return a == BLOCK_ERROR_STOP;
+}
+
+static uint64_t backend_now_ns(void)
+{
+    return (uint64_t)g_get_monotonic_time() * 1000;
+}
+
+static void backend_count(BlockBackend *b, const BlockRequest *r)
+{
+    unsigned kind = r->op == OP_READ      ? BLOCK_STAT_READ
+                    : r->op == OP_FLUSH   ? BLOCK_STAT_FLUSH
+                    : r->op == OP_DISCARD ? BLOCK_STAT_UNMAP
+                                          : BLOCK_STAT_WRITE;
+    uint64_t now = backend_now_ns(), took = now - r->start_ns;
+    BlockHistogram *h = &b->stats.of[kind].histogram;
+    unsigned bin = 0;
+
+    b->stats.last_ns = now;
+    if (r->result == -EINVAL || r->result == -EROFS) {
+        b->stats.of[kind].invalid++;
+        return;
+    }
+    b->stats.of[kind].time_ns += took;
+    if (r->result) {
+        b->stats.of[kind].failed++;
+        return;
+    }
+    b->stats.of[kind].requests++;
+    b->stats.of[kind].bytes += r->len;
+    while (bin < h->n && took >= h->bounds[bin]) {
+        bin++;
+    }
+    if (h->bins) {
+        h->bins[bin]++;
+    }
 }
 
 static void backend_complete_all(BlockBackend *b)
@@ -178,6 +219,7 @@ static void backend_complete_all(BlockBackend *b)
         b->ended.first = r->next;
         b->in_flight--;
         mutex_unlock(&b->lock);
+        backend_count(b, r);
         if (r->result < 0 && r->result != -EINVAL && r->result != -EROFS && backend_error(b, r)) {
             backend_list_add(&b->held, r);
         } else {
@@ -259,6 +301,7 @@ static void backend_start(BlockRequest *r)
     BlockBackend *b = r->b;
     bool ordered = loop_is_ordered(b->machine);
 
+    r->start_ns = backend_now_ns();
     mutex_lock(&b->lock);
     b->working++;
     b->in_flight++;
@@ -386,6 +429,7 @@ static void backend_retry(BlockBackend *b, BlockWantedFn *wanted)
 
 void block_retry(BlockBackend *b)
 {
+    b->io_status = "ok";
     if (!b->wanted) {
         backend_retry(b, NULL);
     }
@@ -565,6 +609,10 @@ static void backend_unref(BlockBackend *b)
     if (g_atomic_int_dec_and_test(&b->refs)) {
         mutex_deinit(&b->lock);
         cond_deinit(&b->idle);
+        for (unsigned i = 0; i < BLOCK_STATS; i++) {
+            g_free(b->stats.of[i].histogram.bounds);
+            g_free(b->stats.of[i].histogram.bins);
+        }
         g_free(b->id);
         g_free(b->path);
         g_free(b);
@@ -645,4 +693,62 @@ void block_release(BlockBackend *b, const void *owner)
         __atomic_store_n(&b->hold->sole_writer, NULL, __ATOMIC_RELEASE);
         b->hold->idle = b->nameless;
     }
+}
+
+const BlockStats *block_stats(const BlockBackend *b)
+{
+    return &b->stats;
+}
+
+bool block_set_histogram(BlockBackend *b, unsigned kind, const uint64_t *bounds, unsigned n)
+{
+    BlockHistogram *h = &b->stats.of[kind].histogram;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (bounds[i] <= (i ? bounds[i - 1] : 0)) {
+            return false;
+        }
+    }
+    g_free(h->bounds);
+    g_free(h->bins);
+    *h = (BlockHistogram){ 0 };
+    if (n) {
+        h->n = n;
+        h->bounds = g_memdup2(bounds, n * sizeof(*bounds));
+        h->bins = g_new0(uint64_t, n + 1);
+    }
+    return true;
+}
+
+const char *block_io_status(const BlockBackend *b)
+{
+    bool stops = b->on_read == BLOCK_ERROR_STOP || b->on_write == BLOCK_ERROR_STOP ||
+                 b->on_write == BLOCK_ERROR_ENOSPC;
+
+    return !stops ? NULL : b->io_status ? b->io_status : "ok";
+}
+
+const void *block_owner(const BlockBackend *b)
+{
+    return b->owner;
+}
+
+typedef struct BackendName {
+    BlockBackend *b;
+    char *name;
+} BackendName;
+
+static void backend_name_fiber(void *arg)
+{
+    BackendName *n = arg;
+
+    n->name = g_strdup(n->b->hold->node ? block_node_name(n->b->hold->node) : "");
+}
+
+char *block_current_node_name(BlockBackend *b)
+{
+    BackendName n = { .b = b };
+
+    ioloop_run(b->host->loop, backend_name_fiber, &n);
+    return n.name;
 }

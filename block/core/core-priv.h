@@ -95,6 +95,9 @@ struct BlockNode {
     BlockHolder *holders;
     BlockHook *hooks;
 
+    uint64_t highest, threshold;
+    BlockEventData event;
+
     uint64_t written, flushed; /* counts of writes ended, and at the last flush's start */
     bool flushing;
     FiberQueue flush_queue;
@@ -173,6 +176,8 @@ int block_read_padded(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
 int block_driver_read(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
                       unsigned flags);
 int block_check_write(const BlockNode *n);
+/* A write up to @end begins: for statistics, and who wants to hear of it. */
+void block_note_write(BlockNode *n, uint64_t end);
 
 /* ---- replace.c ---- */
 

@@ -426,6 +426,37 @@ bool block_node_is_encrypted(const BlockNode *n)
     return n->encrypted;
 }
 
+const BlockEventData *block_node_event(const BlockNode *n)
+{
+    return &n->event;
+}
+
+uint64_t block_node_highest(const BlockNode *n)
+{
+    return n->highest;
+}
+
+void block_node_set_threshold(BlockNode *n, uint64_t mark)
+{
+    n->threshold = mark;
+}
+
+uint64_t block_node_threshold(const BlockNode *n)
+{
+    return n->threshold;
+}
+
+void block_note_write(BlockNode *n, uint64_t end)
+{
+    n->highest = MAX(n->highest, end);
+    if (n->threshold && end > n->threshold) {
+        n->event = (BlockEventData){ .mark = n->threshold, .by = end - n->threshold };
+        n->threshold = 0;
+        block_say(n, BLOCK_EVENT_THRESHOLD, "%s: a write %" PRIu64 " bytes beyond %" PRIu64,
+                  n->name, n->event.by, n->event.mark);
+    }
+}
+
 bool block_node_keeps_bitmaps(BlockNode *n)
 {
     return n->drv->keeps_bitmaps && n->drv->keeps_bitmaps(n);
@@ -479,8 +510,10 @@ void block_corrupt(BlockNode *n, bool fatal, int64_t off, int64_t len, const cha
                            " (offset %" G_GINT64_FORMAT ", length %" G_GINT64_FORMAT ")", off, len)
                      : g_strdup("");
     n->corrupt = fatal;
+    n->event = (BlockEventData){ .what = what, .fatal = fatal, .off = off, .len = len };
     block_say(n, BLOCK_EVENT_CORRUPTED, "%s: the image is damaged: %s%s%s", block_node_filename(n),
               what, where, fatal ? "; it takes no more writes" : "");
+    n->event = (BlockEventData){ 0 };
 }
 
 bool block_set_size(BlockNode *n, uint64_t size, GError **err)

@@ -49,9 +49,19 @@ typedef enum BlockEvent {
     BLOCK_EVENT_WARNING,
     BLOCK_EVENT_DEBUG,     /* of blkdebug: a request is held, or goes on */
     BLOCK_EVENT_CORRUPTED, /* a node's image is damaged: BLOCK_IMAGE_CORRUPTED */
+    BLOCK_EVENT_THRESHOLD, /* a write went beyond the mark that was set: BLOCK_WRITE_THRESHOLD */
 } BlockEvent;
+
+/* Of the event that is being told of. */
+typedef struct BlockEventData {
+    const char *what;  /* CORRUPTED */
+    bool fatal;        /* CORRUPTED */
+    int64_t off, len;  /* CORRUPTED: -1: nowhere in particular */
+    uint64_t mark, by; /* THRESHOLD: the mark, and how far beyond it */
+} BlockEventData;
 /* @text is a sentence for people. On the graph's loop. */
 typedef void BlockEventFn(void *opaque, BlockNode *n, BlockEvent event, const char *text);
+const BlockEventData *block_node_event(const BlockNode *n);
 /* Who hears what happens beside requests; nobody at first. */
 void block_graph_on_event(BlockGraph *g, BlockEventFn *fn, void *opaque);
 
@@ -331,6 +341,10 @@ GVariant *block_node_specific(BlockNode *n);
 uint64_t block_node_cluster_size(const BlockNode *n); /* 0: none */
 bool block_node_is_dirty(const BlockNode *n);         /* was not closed in order */
 bool block_node_is_encrypted(const BlockNode *n);
+uint64_t block_node_highest(const BlockNode *n); /* the end of the farthest write since opening */
+/* The next write that ends beyond @mark is an event, once; 0: none. */
+void block_node_set_threshold(BlockNode *n, uint64_t mark);
+uint64_t block_node_threshold(const BlockNode *n);
 bool block_node_keeps_bitmaps(BlockNode *n); /* persistent ones, in the image */
 
 #endif

@@ -292,6 +292,7 @@ int block_node_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
         flags &= ~BLOCK_REQ_FUA;
     }
     block_enter(n);
+    block_note_write(n, off + len);
     block_hooks_before(n, off, len);
     ret = request_split(n, off, iov, n_iov, len, flags, request_write);
     ret = request_write_done(n, off, len, flags, ret);

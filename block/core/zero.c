@@ -125,6 +125,7 @@ int block_node_write_zeroes(BlockNode *n, uint64_t off, uint64_t len, unsigned f
         flags &= ~BLOCK_REQ_UNMAP;
     }
     block_enter(n);
+    block_note_write(n, off + len);
     block_hooks_before(n, off, len);
     ret = zero_range(n, off, len, flags);
     if (!ret && off + len > n->size) {

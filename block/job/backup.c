@@ -145,8 +145,8 @@ static bool backup_check(const JobOptions *o, const BackupOptions *b, GError **e
         return error_set(err, "Source and target image have different sizes");
     }
     if ((b->sync == SYNC_INCREMENTAL || b->sync == SYNC_BITMAP) && !b->bitmap) {
-        return error_set(err, "must provide a valid bitmap name for sync mode 'incremental' or "
-                              "'bitmap'");
+        return error_set(err, "must provide a valid bitmap name for '%s' sync mode",
+                         b->sync == SYNC_BITMAP ? "bitmap" : "incremental");
     }
     if (b->sync == SYNC_INCREMENTAL && b->bitmap_mode != BITMAP_ON_SUCCESS) {
         return error_set(err, "Bitmap sync mode must be 'on-success' when using sync mode "

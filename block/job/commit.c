@@ -27,7 +27,9 @@ static int commit_run(BlockJob *j)
     if (ret) {
         return ret;
     }
-    job_set_total(j, dirty_bits_count(c->bits));
+    /* What is to stay in the base counts as done: the length is the image's. */
+    job_set_total(j, block_node_size(c->top));
+    job_done(j, block_node_size(c->top) - dirty_bits_count(c->bits));
     ret = job_copy_pass(&c->copy);
     return ret ? ret : block_node_flush(c->base);
 }

@@ -144,10 +144,12 @@ static void virt_disk_error(void *opaque, BlockBackend *disk, bool write, int er
 {
     VirtBoard *b = opaque;
     bool stop = action == BLOCK_ERROR_STOP;
+    g_autofree char *node = block_current_node_name(disk);
     g_autofree char *data = g_strdup_printf(
-        "{\"device\": \"%s\", \"operation\": \"%s\", \"action\": \"%s\", \"nospace\": %s, "
+        "{\"device\": \"%s\", \"node-name\": \"%s\", \"operation\": \"%s\", \"action\": \"%s\", "
+        "\"nospace\": %s, "
         "\"reason\": \"%s\"}",
-        block_id(disk), write ? "write" : "read",
+        block_is_nameless(disk) ? "" : block_id(disk), node, write ? "write" : "read",
         stop                           ? "stop"
         : action == BLOCK_ERROR_IGNORE ? "ignore"
                                        : "report",

@@ -413,6 +413,121 @@ def scenario_create(peer):
     return q
 
 
+def scenario_query(peer):
+    args = two_disks()
+    image('ov.qcow2', 4 * MIB, 'qcow2', '-b', 'b.qcow2', '-F', 'qcow2')
+    q = peer(*args)
+    q('blockdev-snapshot-sync', device='d1', snapshot_file='s1.qcow2', snapshot_node_name='s1')
+    q('blockdev-snapshot-internal-sync', device='d1', name='inside')
+    q('block-dirty-bitmap-add', node='a', name='x')
+
+    def blocks(command):
+        found = q.call(command)['return']
+        q.log.append((command, [q.plain(b) for b in sorted(found, key=lambda b: b['device'])
+                                if b['device'] in ('', 'd1') and b.get('qdev') in ('va', 'vd1')]))
+
+    blocks('query-block')
+    # Statistics of what lies on the host differ: only what is there is compared.
+    stats = [b for b in q.call('query-blockstats')['return'] if b.get('qdev') == 'vd1'][0]
+    q.log.append((sorted(stats), sorted(stats['stats']), sorted(stats['parent']['stats']),
+                  stats['backing']['node-name']))
+    q('block-latency-histogram-set', id='nope', boundaries=[1, 2])
+    q('block-latency-histogram-set', id='vd1', boundaries=[10, 2])
+    q('block-latency-histogram-set', id='vd1', boundaries=[10, 20])
+    stats = [b for b in q.call('query-blockstats')['return'] if b.get('qdev') == 'vd1'][0]
+    q.log.append({k: v for k, v in stats['stats'].items() if k.endswith('histogram')})
+    for args in ({'device': 'nope', 'image-node-name': 's1'},
+                 {'device': 'd1', 'image-node-name': 'nope'},
+                 {'device': 'd1', 'image-node-name': 'b'},
+                 {'device': 'd1', 'image-node-name': 's1'}):
+        q('change-backing-file', {**args, 'backing-file': 'ov.qcow2'})
+    q.log.append(json.loads(subprocess.check_output(
+        ['qemu-img', 'info', '-U', '--output=json', 's1.qcow2']))['backing-filename'])
+    q('change-backing-file', {'device': 'd1', 'image-node-name': 's1', 'backing-file': 'b.qcow2'})
+    for args in ({'node-name': 'nope', 'size': 1}, {'size': 1}, {'device': 'd1', 'size': -1},
+                 {'device': 'nope', 'size': 1}, {'node-name': 's1', 'size': 8 * MIB}):
+        q('block_resize', args)
+    # A mark that a backup goes beyond.
+    q('block-set-write-threshold', node_name='nope', write_threshold=1)
+    q('block-set-write-threshold', node_name='t', write_threshold=2 * MIB)
+    q('blockdev-backup', job_id='bk', device='a', target='t', sync='full')
+    q.wait('bk')
+    q.end()
+    q.log.append([q.plain(e) for e in q.events if e['event'] == 'BLOCK_WRITE_THRESHOLD'])
+    return q
+
+
+def scenario_jobs(peer):
+    args = two_disks()
+    image('r.raw', fmt='raw')
+    image('mid.qcow2', 4 * MIB, 'qcow2', '-b', 'b.qcow2', '-F', 'qcow2')
+    image('top.qcow2', 4 * MIB, 'qcow2', '-b', 'mid.qcow2', '-F', 'qcow2')
+    run('qemu-io', '-c', 'write -P 1 0 1M', 'mid.qcow2')
+    run('qemu-io', '-c', 'write -P 2 512k 1M', 'top.qcow2')
+    q = peer('-drive', 'if=none,id=d1,file=top.qcow2,format=qcow2,node-name=top',
+             '-device', 'virtio-blk-device,drive=d1,id=vd1',
+             '-blockdev', 'driver=raw,node-name=r,file.driver=file,file.filename=r.raw')
+    stream, commit = 'block-stream', 'block-commit'
+    q(stream, device='nope')
+    q(stream, device='d1', base='nix')
+    q(stream, device='d1', base_node='nix')
+    q(stream, device='d1', base_node='r')
+    q(stream, device='d1', base_node='top')
+    q(stream, device='d1', base_node='r', base='b.qcow2')
+    q(stream, device='d1', base_node='r', bottom='r')
+    q(stream, device='d1', bottom='r')
+    q(stream, device='d1', on_error='nix')
+    q(stream, device='d1', job_id='1')
+    q(stream, device='d1', speed=-1)
+    q(stream, device='d1', backing_file='hh', job_id='j')
+    q(commit, device='nope')
+    q(commit, device='d1', top='nix')
+    q(commit, device='d1', base_node='nix')
+    q.events.clear()
+    for verb in ('job-complete', 'job-finalize', 'job-dismiss', 'job-pause', 'block-job-finalize'):
+        q(verb, id='nope')
+    for verb in ('block-job-complete', 'block-job-pause', 'block-job-cancel'):
+        q(verb, device='nope')
+    q('blockdev-mirror', job_id='m', device='d1', target='nope', sync='full')
+    q('blockdev-mirror', job_id='m', device='d1', target='r', sync='nix')
+    q('blockdev-mirror', device='top', target='r', sync='full')
+    q.until('BLOCK_JOB_READY', device='d1')
+    q('block-job-cancel', device='d1')
+    q.wait('d1')
+    q('blockdev-mirror', job_id='m', device='d1', target='r', sync='full', copy_mode='nix')
+    q('blockdev-mirror', job_id='m', device='d1', target='r', sync='full', granularity=3)
+    q('blockdev-mirror', job_id='m', device='d1', target='r', sync='full', granularity=513)
+    q('blockdev-backup', job_id='m', device='d1', target='top', sync='full')
+    q('blockdev-backup', job_id='m', device='d1', target='r', sync='full', bitmap='nix')
+    q('blockdev-backup', job_id='m', device='d1', target='r', sync='incremental')
+    q('drive-backup', device='nope', target='x', sync='full')
+    q('drive-backup', device='d1', target='x', sync='full', mode='existing')
+    q('drive-backup', device='d1', target='no/x', sync='full')
+    q('drive-backup', device='d1', target='x', sync='full', format='nix')
+    q('drive-mirror', device='nope', target='x', sync='full')
+    q.events.clear()
+    q('drive-mirror', device='d1', target='dm.qcow2', sync='top', job_id='dm')
+    q.until('BLOCK_JOB_READY', device='dm')
+    q('job-cancel', id='dm')
+    q.wait('dm')
+    # The middle goes down, then all of it up.
+    q(commit, job_id='c', device='d1', top='mid.qcow2', auto_finalize=False, auto_dismiss=False)
+    q.until('BLOCK_JOB_PENDING', id='c')
+    q('query-block-jobs')
+    q('block-job-complete', device='c')
+    q('job-finalize', id='c')
+    q.until('JOB_STATUS_CHANGE', id='c', status='concluded')
+    q('query-jobs')
+    q('job-dismiss', id='c')
+    q.take('c')
+    q(stream, job_id='s', device='d1')
+    q.wait('s')
+    q.end()
+    run('qemu-img', 'check', '-q', 'top.qcow2')
+    q.log.append(subprocess.run(['qemu-img', 'compare', 'top.qcow2', 'dm.qcow2']).returncode)
+    return q
+
+
 SCENARIOS = {name[len('scenario_'):]: fn for name, fn in list(globals().items())
              if name.startswith('scenario_')}
 
