@@ -241,11 +241,15 @@ static void nbd_list(NbdTool *t)
     g_autoptr(GError) err = NULL;
     SocketName where = nbd_where(t);
     TlsCreds *creds = t->tls_creds ? block_tls_find(t->graph, t->tls_creds, &err) : NULL;
-    BlockStream *s = t->tls_creds && !creds ? NULL : stream_connect(&where, &err);
+    const StreamLimit limit = { .until_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC };
+    BlockStream *s = t->tls_creds && !creds ? NULL : stream_connect(&where, &limit, &err);
     const char *host = t->tls_host ? t->tls_host : where.host;
     NbdInfo *list = NULL;
     unsigned n = 0;
 
+    if (s) {
+        stream_set_limit(s, &limit);
+    }
     if (!s || !nbd_client_list(s, creds, host, &list, &n, &err)) {
         nbd_fail(t, "%s", err->message);
     } else {

@@ -18,11 +18,13 @@
 
 #include <linux/vm_sockets.h>
 
+enum { STREAM_TLS_S = 30 };
 #define STREAM_LOOK_NS 100000000ull /* between looks at a flag that wakes nobody */
 
 struct BlockStream {
     int fd;
     bool shut;
+    const StreamLimit *limit;
     TlsSession *tls;
 };
 
@@ -161,8 +163,28 @@ static void socket_look_up(void *arg)
     }
 }
 
+static bool limit_passed(const StreamLimit *l)
+{
+    return l && ((l->stop && *l->stop) || (l->until_us && g_get_monotonic_time() >= l->until_us));
+}
+
+/* False: the limit has passed. */
+static bool limit_wait_fd(const StreamLimit *l, int fd, unsigned events)
+{
+    if (!l) {
+        io_wait_fd(fd, events, 0);
+        return true;
+    }
+    while (!limit_passed(l)) {
+        if (io_wait_fd(fd, events, STREAM_LOOK_NS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A non-blocking socket that is connected; -errno. */
-static int socket_connect(const struct sockaddr *to, socklen_t len)
+static int socket_connect(const struct sockaddr *to, socklen_t len, const StreamLimit *limit)
 {
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
     socklen_t size = sizeof(error);
@@ -172,9 +194,10 @@ static int socket_connect(const struct sockaddr *to, socklen_t len)
     }
     while (to->sa_family == AF_UNIX && connect(fd, to, len) < 0) {
         error = errno;
-        if (error != EAGAIN) { /* unix(7): the queue is full, and nothing is under way */
+        /* unix(7), EAGAIN: the queue is full, and nothing is under way. */
+        if (error != EAGAIN || limit_passed(limit)) {
             close(fd);
-            return -error;
+            return error == EAGAIN ? -ETIMEDOUT : -error;
         }
         error = 0;
         io_sleep_ns(STREAM_LOOK_NS);
@@ -182,8 +205,9 @@ static int socket_connect(const struct sockaddr *to, socklen_t len)
     if (to->sa_family != AF_UNIX && connect(fd, to, len) < 0) {
         error = errno;
         if (error == EINPROGRESS) {
-            io_wait_fd(fd, POLLOUT, 0);
-            if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) {
+            if (!limit_wait_fd(limit, fd, POLLOUT)) {
+                error = ETIMEDOUT;
+            } else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) {
                 error = errno;
             }
         }
@@ -195,7 +219,7 @@ static int socket_connect(const struct sockaddr *to, socklen_t len)
     return fd;
 }
 
-static int stream_connect_inet(const SocketName *s, GError **err)
+static int stream_connect_inet(const SocketName *s, const StreamLimit *limit, GError **err)
 {
     Lookup l = { .host = s->host, .port = s->port };
     int fd = -EHOSTUNREACH;
@@ -207,7 +231,7 @@ static int stream_connect_inet(const SocketName *s, GError **err)
         return -1;
     }
     for (struct addrinfo *a = l.found; a && fd < 0; a = a->ai_next) {
-        fd = socket_connect(a->ai_addr, a->ai_addrlen);
+        fd = socket_connect(a->ai_addr, a->ai_addrlen, limit);
     }
     freeaddrinfo(l.found);
     if (fd < 0) {
@@ -217,7 +241,7 @@ static int stream_connect_inet(const SocketName *s, GError **err)
     return fd;
 }
 
-BlockStream *stream_connect(const SocketName *s, GError **err)
+BlockStream *stream_connect(const SocketName *s, const StreamLimit *limit, GError **err)
 {
     int fd = -1;
 
@@ -231,7 +255,7 @@ BlockStream *stream_connect(const SocketName *s, GError **err)
         if (!socket_unix(s, &sun, err)) {
             return NULL;
         }
-        fd = socket_connect((struct sockaddr *)&sun, sizeof(sun));
+        fd = socket_connect((struct sockaddr *)&sun, sizeof(sun), limit);
         if (fd < 0) {
             error_set(err, "cannot connect to the socket '%s': %s", s->path, g_strerror(-fd));
             return NULL;
@@ -241,7 +265,7 @@ BlockStream *stream_connect(const SocketName *s, GError **err)
     case SOCKET_VSOCK: {
         const struct sockaddr_vm svm = socket_vsock(s);
 
-        fd = socket_connect((const struct sockaddr *)&svm, sizeof(svm));
+        fd = socket_connect((const struct sockaddr *)&svm, sizeof(svm), limit);
         if (fd < 0) {
             error_set(err, "cannot connect to vsock:%u:%u: %s", s->cid, s->vport, g_strerror(-fd));
             return NULL;
@@ -249,7 +273,7 @@ BlockStream *stream_connect(const SocketName *s, GError **err)
         break;
     }
     case SOCKET_INET:
-        fd = stream_connect_inet(s, err);
+        fd = stream_connect_inet(s, limit, err);
         break;
     }
     return fd < 0 ? NULL : stream_new(fd);
@@ -420,6 +444,11 @@ void stream_free(BlockStream *s)
     g_free(s);
 }
 
+void stream_set_limit(BlockStream *s, const StreamLimit *limit)
+{
+    s->limit = limit;
+}
+
 void stream_shutdown(BlockStream *s)
 {
     s->shut = true;
@@ -475,7 +504,9 @@ static int stream_move(BlockStream *s, const struct iovec *from, unsigned n, boo
         }
         got = s->shut ? -ECONNRESET : write ? stream_put(s, iov, n) : stream_get(s, iov, n);
         if (got == TLS_WANT_READ || got == TLS_WANT_WRITE) {
-            io_wait_fd(s->fd, got == TLS_WANT_READ ? POLLIN : POLLOUT, 0);
+            if (!limit_wait_fd(s->limit, s->fd, got == TLS_WANT_READ ? POLLIN : POLLOUT)) {
+                return -ETIMEDOUT;
+            }
             continue;
         }
         if (got == -EINTR) {
@@ -533,6 +564,8 @@ int stream_skip(BlockStream *s, uint64_t len)
 
 bool stream_start_tls(BlockStream *s, TlsCreds *creds, bool server, const char *host, GError **err)
 {
+    /* A client that says nothing may not hold a server's fiber for ever. */
+    const StreamLimit own = { .until_us = g_get_monotonic_time() + STREAM_TLS_S * G_USEC_PER_SEC };
     int ret;
 
     s->tls = tls_session_new(creds, server, host, s->fd, err);
@@ -543,9 +576,9 @@ bool stream_start_tls(BlockStream *s, TlsCreds *creds, bool server, const char *
         if (ret != TLS_WANT_READ && ret != TLS_WANT_WRITE) {
             return false;
         }
-        /* A client that says nothing may not hold a server's fiber for ever. */
-        if (!io_wait_fd(s->fd, ret == TLS_WANT_READ ? POLLIN : POLLOUT, 30ull * 1000000000)) {
-            return error_set(err, "the TLS handshake did not end within 30 seconds");
+        if (!limit_wait_fd(s->limit ? s->limit : &own, s->fd,
+                           ret == TLS_WANT_READ ? POLLIN : POLLOUT)) {
+            return error_set(err, "the TLS handshake did not end in time");
         }
     }
     return true;

@@ -35,8 +35,16 @@ void socket_name_deinit(SocketName *s);
 /* "127.0.0.1:10809", "unix:/run/x"; the caller frees. */
 char *socket_name_text(const SocketName *s);
 
-/* FIBER. Takes over @s->fd. Errors: say to whom, and why. */
-BlockStream *stream_connect(const SocketName *s, GError **err);
+/* How long one waits for a peer. */
+typedef struct StreamLimit {
+    int64_t until_us; /* g_get_monotonic_time(); 0: no end */
+    const bool *stop; /* set: at once (within a tenth of a second); NULL: never */
+} StreamLimit;
+
+/* FIBER. Takes over @s->fd. @limit: NULL for none. Errors: say to whom, and why. */
+BlockStream *stream_connect(const SocketName *s, const StreamLimit *limit, GError **err);
+/* For every wait on @s from now on, -ETIMEDOUT beyond it; NULL: none. The caller's, it stays. */
+void stream_set_limit(BlockStream *s, const StreamLimit *limit);
 /* A socket that listens; -1. For UNIX, a socket file nobody listens on is replaced. */
 int stream_listen(const SocketName *s, int backlog, GError **err);
 /* FIBER: the next client of @listener; NULL with -errno in *@error (-ECANCELED: it was shut, or

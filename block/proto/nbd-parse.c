@@ -129,8 +129,8 @@ bool nbd_parse(BlockNode *n, Options *o, GError **err)
         !options_get_number(o, "open-timeout", 0, &open_delay, err)) {
         return false;
     }
-    s->reconnect_ns = min_u64(delay, 1u << 30) * 1000000000ull;
-    s->open_ns = min_u64(open_delay, 1u << 30) * 1000000000ull;
+    s->reconnect_us = (int64_t)min_u64(delay, 1u << 30) * G_USEC_PER_SEC;
+    s->open_us = (int64_t)min_u64(open_delay, 1u << 30) * G_USEC_PER_SEC;
     s->context = g_strdup(options_get(o, "x-dirty-bitmap"));
     if (creds) {
         TlsCreds *found = block_tls_find(block_node_graph(n), creds, err);

@@ -10,6 +10,11 @@
 
 enum { NBD_SLOTS = 32 };
 
+/* Of a read's bytes: [from, to). */
+typedef struct NbdRange {
+    uint64_t from, to;
+} NbdRange;
+
 /* A request under way. */
 typedef struct NbdSlot {
     bool used, done;
@@ -18,7 +23,9 @@ typedef struct NbdSlot {
     uint64_t off, len;
     const struct iovec *iov;
     unsigned n_iov;
-    uint64_t got; /* bytes of a structured read that came */
+    uint64_t got;    /* bytes of a structured read that came */
+    uint64_t prefix; /* those from its start on without a gap */
+    GArray *others;  /* NbdRange beyond it, in order; NULL: none */
     uint32_t state;
     uint64_t state_len; /* of a block status; 0: none came */
     int result;
@@ -29,9 +36,11 @@ typedef struct Nbd {
     SocketName where;
     char *export_name, *context, *host;
     TlsCreds *creds;
-    uint64_t reconnect_ns, open_ns;
+    int64_t reconnect_us, open_us;
     BlockStream *stream; /* NULL: not connected */
     bool closing, connecting, reading;
+    StreamLimit bye;
+    int64_t wait_until_us; /* requests wait for a connection until then */
     NbdInfo info;
     FiberMutex send;
     FiberQueue free_slot, connected, ended;

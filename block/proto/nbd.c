@@ -12,34 +12,98 @@
 #include <errno.h>
 #include <string.h>
 
+/* Between attempts to connect: while requests wait for it, and later. */
 #define NBD_RETRY_NS 200000000ull
+#define NBD_LATER_NS 1000000000ull
+
+enum {
+    NBD_HANDSHAKE_S = 30, /* a server that says nothing for so long is none */
+    NBD_TRIES_MAX = 16,   /* of a request: it may be what the server dies of */
+};
 
 /* ---- The connection ---- */
 
-static bool nbd_connect(BlockNode *n, bool first, GError **err)
+static bool nbd_same(const NbdInfo *now, const NbdInfo *was)
+{
+    return now->size == was->size && now->min_block <= was->min_block &&
+           now->max_block >= was->max_block && now->flags == was->flags;
+}
+
+static bool nbd_connect(BlockNode *n, bool first, int64_t until_us, GError **err)
 {
     Nbd *s = block_priv(n);
-    BlockStream *stream = stream_connect(&s->where, err);
+    const StreamLimit limit = { .until_us = until_us, .stop = &s->closing };
+    BlockStream *stream = stream_connect(&s->where, &limit, err);
     NbdInfo info;
 
     if (!stream) {
         return false;
     }
+    stream_set_limit(stream, &limit);
     if (!nbd_client_start(stream, s->creds, s->host, s->export_name,
                           s->context ? s->context : "base:allocation", &info, err)) {
         stream_free(stream);
         return false;
     }
-    if (!first && (info.size != s->info.size || info.min_block > s->info.min_block ||
-                   info.max_block < s->info.max_block || info.flags != s->info.flags)) {
+    if (!first && !nbd_same(&info, &s->info)) {
         nbd_info_deinit(&info);
         stream_free(stream);
         return error_set(err, "the export has changed while the connection was lost");
     }
+    stream_set_limit(stream, NULL);
     nbd_info_deinit(&s->info);
     s->info = info;
     s->stream = stream;
     return true;
+}
+
+static void nbd_reader(void *arg);
+
+static void nbd_start_reader(BlockNode *n)
+{
+    Nbd *s = block_priv(n);
+
+    s->reading = true;
+    ioloop_post(block_graph_loop(block_node_graph(n)), nbd_reader, n);
+}
+
+/* Between two attempts. */
+static void nbd_rest(Nbd *s)
+{
+    int64_t left = s->wait_until_us - g_get_monotonic_time();
+
+    if (left > 0) {
+        io_sleep_ns(min_u64((uint64_t)left * 1000, NBD_RETRY_NS));
+        return;
+    }
+    for (unsigned i = 0; i < NBD_LATER_NS / NBD_RETRY_NS && !s->closing; i++) {
+        io_sleep_ns(NBD_RETRY_NS);
+    }
+}
+
+/* From the loss of a connection until there is a new one; whoever waits looks again after each
+ * attempt. */
+static void nbd_reconnect(void *arg)
+{
+    BlockNode *n = arg;
+    Nbd *s = block_priv(n);
+
+    while (!s->closing && !s->stream) {
+        g_autoptr(GError) ignored = NULL;
+        int64_t now = g_get_monotonic_time(), until = s->wait_until_us;
+
+        if (now >= until) {
+            fiber_queue_wake_all(&s->connected);
+            until = now + NBD_HANDSHAKE_S * G_USEC_PER_SEC;
+        }
+        if (nbd_connect(n, false, until, &ignored)) {
+            nbd_start_reader(n);
+            break;
+        }
+        nbd_rest(s);
+    }
+    s->connecting = false;
+    fiber_queue_wake_all(&s->connected);
 }
 
 /* Ends with the connection; whoever waits for a reply gets -ENOTCONN, and asks again or gives up.
@@ -56,6 +120,8 @@ static void nbd_reader(void *arg)
     stream_free(s->stream);
     s->stream = NULL;
     fiber_unlock(&s->send);
+    s->wait_until_us = g_get_monotonic_time() + s->reconnect_us;
+    s->connecting = !s->closing && s->where.type != SOCKET_FD;
     for (unsigned i = 0; i < NBD_SLOTS; i++) {
         NbdSlot *slot = &s->slots[i];
 
@@ -67,56 +133,45 @@ static void nbd_reader(void *arg)
             }
         }
     }
+    if (s->connecting) {
+        ioloop_post(block_graph_loop(block_node_graph(n)), nbd_reconnect, n);
+    }
     s->reading = false;
     fiber_queue_wake_all(&s->ended);
 }
 
-/* Until connected, or for @for_ns. */
-static bool nbd_connect_for(BlockNode *n, uint64_t for_ns, bool first, GError **err)
+/* The first connection: once, or until open-timeout has passed. */
+static bool nbd_connect_first(BlockNode *n, GError **err)
 {
     Nbd *s = block_priv(n);
-    uint64_t waited = 0;
+    int64_t begin = g_get_monotonic_time();
+    int64_t until = begin + (s->open_us ? s->open_us : NBD_HANDSHAKE_S * G_USEC_PER_SEC);
 
     for (;;) {
         g_autoptr(GError) why = NULL;
+        int64_t left;
 
-        if (nbd_connect(n, first, &why)) {
-            s->reading = true;
-            ioloop_post(block_graph_loop(block_node_graph(n)), nbd_reader, n);
+        if (nbd_connect(n, true, until, &why)) {
+            nbd_start_reader(n);
             return true;
         }
-        if (waited >= for_ns || s->closing || s->where.type == SOCKET_FD) {
+        left = until - g_get_monotonic_time();
+        if (!s->open_us || left <= 0 || s->where.type == SOCKET_FD) {
             g_propagate_error(err, g_steal_pointer(&why));
             return false;
         }
-        io_sleep_ns(NBD_RETRY_NS);
-        waited += NBD_RETRY_NS;
+        io_sleep_ns(min_u64((uint64_t)left * 1000, NBD_RETRY_NS));
     }
 }
 
-/* One fiber connects, the others wait for it. */
-static bool nbd_connected(BlockNode *n)
+/* reconnect-delay is the time from the loss on for which requests wait. */
+static bool nbd_connected(Nbd *s)
 {
-    Nbd *s = block_priv(n);
-    g_autoptr(GError) err = NULL;
-
-    while (s->connecting) {
+    while (!s->stream && s->connecting && !s->closing &&
+           g_get_monotonic_time() < s->wait_until_us) {
         fiber_queue_wait(&s->connected);
     }
-    if (s->stream) {
-        return true;
-    }
-    if (s->closing || !s->reconnect_ns) {
-        return false;
-    }
-    s->connecting = true;
-    while (s->reading) {
-        fiber_queue_wait(&s->ended);
-    }
-    (void)nbd_connect_for(n, s->reconnect_ns, false, &err);
-    s->connecting = false;
-    fiber_queue_wake_all(&s->connected);
-    return s->stream != NULL;
+    return s->stream && !s->closing;
 }
 
 /* ---- Requests ---- */
@@ -138,6 +193,10 @@ static NbdSlot *nbd_slot_get(Nbd *s)
 static void nbd_slot_put(Nbd *s, NbdSlot *slot)
 {
     slot->used = false;
+    if (slot->others) {
+        g_array_unref(slot->others);
+        slot->others = NULL;
+    }
     fiber_queue_wake(&s->free_slot);
 }
 
@@ -172,12 +231,13 @@ static int nbd_send_request(Nbd *s, const NbdSlot *slot, uint16_t flags)
 static int nbd_request(BlockNode *n, NbdSlot *ask, uint16_t flags)
 {
     Nbd *s = block_priv(n);
+    unsigned tries = 0;
     int ret;
 
     do {
         NbdSlot *slot;
 
-        if (!nbd_connected(n)) {
+        if (!nbd_connected(s)) {
             return -EIO;
         }
         slot = nbd_slot_get(s);
@@ -195,7 +255,7 @@ static int nbd_request(BlockNode *n, NbdSlot *ask, uint16_t flags)
         ask->state = slot->state;
         ask->state_len = slot->state_len;
         nbd_slot_put(s, slot);
-    } while (ret == -ENOTCONN && s->reconnect_ns && !s->closing);
+    } while (ret == -ENOTCONN && s->reconnect_us && ++tries < NBD_TRIES_MAX && !s->closing);
     return ret == -ENOTCONN ? -EIO : ret;
 }
 
@@ -391,6 +451,8 @@ static void nbd_disconnect(Nbd *s)
     if (s->stream) {
         put_be32(head, NBD_REQUEST_MAGIC);
         put_be16(head + 6, NBD_CMD_DISC);
+        s->bye.until_us = g_get_monotonic_time() + G_USEC_PER_SEC; /* it may not read any more */
+        stream_set_limit(s->stream, &s->bye);
         fiber_lock(&s->send);
         if (s->stream) {
             (void)stream_write(s->stream, head, sizeof(head));
@@ -429,7 +491,7 @@ static bool nbd_open(BlockNode *n, Options *o, GError **err)
 {
     Nbd *s = block_priv(n);
 
-    if (!nbd_parse(n, o, err) || !nbd_connect_for(n, s->open_ns, true, err)) {
+    if (!nbd_parse(n, o, err) || !nbd_connect_first(n, err)) {
         nbd_forget(s);
         return false;
     }

@@ -8,12 +8,14 @@ use them, else a library that answers the driver's ioctls.
 """
 import fcntl
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TINAMOU, FAKE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
@@ -266,8 +268,108 @@ def check_fork():
     ok('--fork tells what fails', told.returncode == 1 and 'none.raw' in told.stderr, told)
 
 
+class Io:
+    """qemu-io, ours and theirs, over an NBD client, driven line by line."""
+
+    def __init__(self, argv, path, **options):
+        more = ''.join(f",{k.replace('_', '-')}={v}" for k, v in options.items())
+        self.proc = subprocess.Popen(
+            [*argv, '--image-opts', f'driver=nbd,server.type=unix,server.path={path}{more}'],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+
+    def __call__(self, command):
+        """Did it work, and after how many seconds?"""
+        begin, text = time.time(), b''
+        self.proc.stdin.write(command.encode() + b'\n')
+        while b'sec)' not in text and b'failed' not in text:
+            if not select.select([self.proc.stdout], [], [], 15)[0]:
+                raise TimeoutError(command)
+            part = self.proc.stdout.read(4096)
+            if not part:
+                break
+            text += part
+        return b'sec)' in text, time.time() - begin
+
+    def end(self):
+        self.proc.kill()
+        self.proc.communicate()
+
+
+def memory_server(path, delay=0.0):
+    if os.path.exists(path):
+        os.unlink(path)
+    time.sleep(delay)
+    server = subprocess.Popen(['nbdkit', '-f', '-U', path, 'memory', '16M'])
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return server
+
+
+def stop(server):
+    server.kill()
+    server.wait()
+
+
+def reconnects(argv):
+    """What becomes of requests while a server is away: 2 seconds of patience."""
+    path = os.path.join(os.getcwd(), 'rc')
+    server = memory_server(path)
+    disk, seen = Io(argv, path, reconnect_delay=2), []
+    try:
+        seen.append(('a server', *disk('read 0 4k')))
+        stop(server)
+        late = threading.Timer(1, lambda: servers.append(memory_server(path)))
+        servers = []
+        late.start()
+        seen.append(('one that comes back within the time', *disk('write 0 4k')))
+        late.join()
+        stop(servers[0])
+        seen.append(('one that does not', *disk('write 0 4k')))
+        seen.append(('after the time', *disk('read 0 4k')))
+        return seen
+    finally:
+        disk.end()
+
+
+def opens(argv):
+    path, seen = os.path.join(os.getcwd(), 'op'), []
+    for what, options, delay in (('no server, no time', {}, None),
+                                 ('no server, one second', {'open_timeout': 1}, None),
+                                 ('a server in time', {'open_timeout': 5}, 0.6)):
+        if os.path.exists(path):
+            os.unlink(path)
+        begin = time.time()
+        disk = Io(argv, path, **options)
+        server = memory_server(path, delay) if delay else None
+        good = disk('read 0 4k')[0] if server else False
+        if not server:
+            disk.proc.wait(10)
+        seen.append((what, good, time.time() - begin))
+        disk.end()
+        if server:
+            stop(server)
+    return seen
+
+
+def check_client():
+    for what, script in (('reconnect-delay', reconnects), ('open-timeout', opens)):
+        ours, theirs = (script(argv) for argv in ([TINAMOU, 'io'], ['qemu-io']))
+        for (name, good, took), (_, want, time_of) in zip(ours, theirs):
+            ok(f'{what}: {name}', good == want and abs(took - time_of) < 1.5, (took, time_of))
+    # A server that takes the connection and says nothing.
+    path = os.path.join(os.getcwd(), 'mute')
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(5)
+    begin, disk = time.time(), Io([TINAMOU, 'io'], path, open_timeout=1)
+    text = disk.proc.communicate(timeout=20)[0]
+    ok('open-timeout: a server that says nothing', 0.5 < time.time() - begin < 5 and
+       disk.proc.returncode == 1, text)
+    listener.close()
+
+
 def main():
-    for tool in ('qemu-img', 'qemu-io', 'qemu-nbd', 'nbdinfo'):
+    for tool in ('qemu-img', 'qemu-io', 'qemu-nbd', 'nbdinfo', 'nbdkit'):
         if not shutil.which(tool):
             print(f'skipped: {tool} is not installed')
             return 77
@@ -279,6 +381,7 @@ def main():
         check_options()
         check_activation()
         check_fork()
+        check_client()
         check_views()
         check_kernel()
     finally:
