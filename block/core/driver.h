@@ -144,7 +144,8 @@ struct BlockDriver {
     bool
         zero_holes; /* what is not mapped is zeros by the format's own word, not for want of more */
 
-    const char *file_alias; /* another name of the child "file" in options */
+    const char *file_alias;  /* another name of the child "file" in options */
+    const char *name_option; /* filters, in PREFIX:VALUE:FILE: the option that VALUE is of */
     const BlockDebugOps *debug;
 
     /* How sure, 0 to 100, that this is the format, from the first @len (512 to 64 KiB) bytes.

@@ -166,12 +166,19 @@ static bool open_all_used(Options *o, const BlockDriver *drv, GError **err)
 
 static const BlockDriver *open_driver(const char *name, GError **err)
 {
+    static const char *const missing[] = { "blkreplay", "bochs", "cloop",       "dmg",    "gluster",
+                                           "iscsi",     "nfs",   "nvme",        "quorum", "rbd",
+                                           "ssh",       "vvfat", "replication", NULL };
     const BlockDriver *d = block_driver_find(name);
     g_autoptr(GPtrArray) names = NULL;
     g_autofree char *near = NULL;
 
     if (d) {
         return d;
+    }
+    if (g_strv_contains(missing, name)) {
+        error_set(err, "driver '%s' is not there yet", name);
+        return NULL;
     }
     names = g_ptr_array_new();
     for (const BlockDriver *const *all = block_drivers; *all; all++) {
@@ -246,18 +253,26 @@ static bool open_file_of_name(Options *o, const char *filename, Options *sub)
     return true;
 }
 
-/* blkdebug:CONFIG:FILE. */
-static bool open_debug_name(Options *o, const char **filename, GError **err)
+static bool open_names_filter(const BlockDriver *drv, const char *filename)
 {
-    const char *config = strchr(*filename, ':') + 1, *file = strchr(config, ':');
-    g_autofree char *path = NULL;
+    size_t n = strlen(drv->name);
+
+    return !strncmp(filename, drv->name, n) && filename[n] == ':';
+}
+
+/* blkdebug:CONFIG:FILE, blkverify:RAW:FILE. */
+static bool open_filter_name(const BlockDriver *drv, Options *o, const char **filename,
+                             GError **err)
+{
+    const char *value = strchr(*filename, ':') + 1, *file = strchr(value, ':');
+    g_autofree char *first = NULL;
 
     if (!file) {
-        return error_set(err, "%s: blkdebug:CONFIG:FILE is the form (CONFIG may be empty)",
-                         *filename);
+        return error_set(err, "%s: %s:X:FILE is the form (X: what %s= takes)", *filename, drv->name,
+                         drv->name_option);
     }
-    path = g_strndup(config, (size_t)(file - config));
-    options_add(o, "config", path);
+    first = g_strndup(value, (size_t)(file - value));
+    options_add(o, drv->name_option, first);
     for (unsigned i = 0; i < o->n; i++) { /* the strings live as long as the options */
         if (!strcmp(o->list[i].key, "filename")) {
             char *rest = g_strdup(file + 1);
@@ -451,8 +466,8 @@ static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **e
         }
     }
     if (!drv || (drv->kind != BLOCK_PROTOCOL && !drv->no_file)) {
-        if (drv && drv->debug && filename && g_str_has_prefix(filename, "blkdebug:") &&
-            !open_debug_name(o, &filename, err)) {
+        if (drv && drv->name_option && filename && open_names_filter(drv, filename) &&
+            !open_filter_name(drv, o, &filename, err)) {
             return NULL;
         }
         file = open_file_child(g, o, filename, flags, drv, err);

@@ -49,6 +49,26 @@ static int request_driver_write(BlockNode *n, uint64_t off, const struct iovec *
 
 /* ---- Reading ---- */
 
+/* Whole blocks, the last of which may reach beyond the node's end: what a filter stands on has
+ * nothing there. */
+static int request_read_blocks(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov)
+{
+    uint64_t len = iov_length(iov, n_iov), there = off < n->size ? n->size - off : 0;
+    BlockIov v;
+    int ret = 0;
+
+    if (n->drv->kind != BLOCK_FILTER || len <= there) {
+        return block_driver_read(n, off, iov, n_iov, 0);
+    }
+    iov_zero(iov, n_iov, there, len - there);
+    if (there) {
+        iov_slice(&v, iov, n_iov, 0, there);
+        ret = block_driver_read(n, off, v.iov, v.n, 0);
+        iov_slice_free(&v);
+    }
+    return ret;
+}
+
 static int request_read_unaligned(BlockNode *n, uint64_t off, const struct iovec *iov,
                                   unsigned n_iov, uint64_t len)
 {
@@ -67,7 +87,7 @@ static int request_read_unaligned(BlockNode *n, uint64_t off, const struct iovec
     memcpy(all + 1, iov, n_iov * sizeof(*iov));
     all[n_iov + 1] = (struct iovec){ (uint8_t *)pad + n->align, tail };
     track_begin(n, &t, TRACK_READ, start, end - start);
-    ret = block_driver_read(n, start, all, n_iov + 2, 0);
+    ret = request_read_blocks(n, start, all, n_iov + 2);
     track_end(n, &t);
     free(pad);
     g_free(all);
@@ -192,10 +212,10 @@ static int request_write_unaligned(BlockNode *n, uint64_t off, const struct iove
     }
     request_track_all(n, &t, start, end);
     if (head || (tail && end - start == a)) {
-        ret = block_driver_read(n, start, &(struct iovec){ pad, a }, 1, 0);
+        ret = request_read_blocks(n, start, &(struct iovec){ pad, a }, 1);
     }
     if (tail && !ret && end - start > a) {
-        ret = block_driver_read(n, end - a, &(struct iovec){ pad + a, a }, 1, 0);
+        ret = request_read_blocks(n, end - a, &(struct iovec){ pad + a, a }, 1);
     } else if (tail) {
         memcpy(pad + a, pad, a);
     }

@@ -330,6 +330,7 @@ const BlockDriver block_blkdebug_driver = {
     .options = debug_options,
     .prefixes = debug_prefixes,
     .file_alias = "image",
+    .name_option = "config",
     .debug = &debug_ops,
     .open = debug_open,
     .close = debug_close,
