@@ -2,6 +2,7 @@
 #include "cli/block-object.h"
 
 #include "block/core/secret.h"
+#include "block/net/authz.h"
 #include "block/net/tls-store.h"
 #include "util/suggest.h"
 
@@ -10,7 +11,7 @@
 bool block_object_add(BlockGraph *g, const char *text, GError **err)
 {
     static const char *const types[] = { "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
-                                         "secret" };
+                                         "secret",         "authz-simple",  "authz-list" };
     Options o = { 0 };
     const char *type;
     bool ok;
@@ -23,6 +24,8 @@ bool block_object_add(BlockGraph *g, const char *text, GError **err)
         ok = block_tls_add(g, type, &o, err);
     } else if (type && !strcmp(type, "secret")) {
         ok = block_secret_add(g, &o, err);
+    } else if (type && block_authz_is_type(type)) {
+        ok = block_authz_add(g, type, &o, err);
     } else {
         g_autofree char *near = suggest_or_list(type ? type : "", types, G_N_ELEMENTS(types), 8);
 

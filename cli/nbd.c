@@ -64,7 +64,7 @@ static const NbdOption nbd_options[] = {
       "define an object such as 'secret' or 'tls-creds-x509'" },
     { NULL, OPT_TLS_CREDS, "tls-creds", "ID", "use id of an earlier --object to provide TLS" },
     { NULL, OPT_TLS_AUTHZ, "tls-authz", "ID",
-      "refused: there are no authorization objects; the CA in --tls-creds decides" },
+      "use id of an earlier --object, authz-simple or authz-list, to say who may connect" },
     { NULL, 'T', "trace", "[enable=]PATTERN", "accepted; there are no trace events here" },
     { NULL, OPT_SELINUX, "selinux-label", "LABEL", "refused: built without SELinux" },
     { NULL, OPT_TLS_HOSTNAME, "tls-hostname", "HOST",
@@ -94,9 +94,9 @@ typedef struct NbdTool {
     const char *prog;
     IoLoop *loop;
     BlockGraph *graph;
-    const char *port, *bind, *socket, *name, *description, *tls_creds, *tls_host, *pid_file;
+    const char *port, *bind, *socket, *name, *description, *tls_creds, *tls_authz, *tls_host;
     const char *format, *cache, *aio_name, *discard, *detect_zeroes, *snapshot, *file;
-    const char *connect, *disconnect;
+    const char *connect, *disconnect, *pid_file;
     uint64_t offset;
     int listener; /* what a service manager handed over; -1 */
     unsigned shared;
@@ -413,6 +413,7 @@ static bool nbd_serve(NbdTool *t, BlockNode *n, GError **err)
     if (!t->server) {
         return false;
     }
+    nbd_server_set_authz(t->server, t->tls_authz);
     nbd_server_on_leave(t->server, nbd_left, t);
     if (nbd_server_add(t->server, &e, err) && nbd_connect(t, &e, err) && nbd_report(t, err)) {
         if (t->verbose) {
@@ -611,10 +612,8 @@ static int nbd_set_option(NbdTool *t, int key, const char *arg)
     case 'T':
         return 0;
     case OPT_TLS_AUTHZ:
-        return nbd_fail(t,
-                        "--tls-authz=%s: there are no authorization objects here; the "
-                        "certificate authority in --tls-creds decides who may connect",
-                        arg);
+        t->tls_authz = arg;
+        return 0;
     case OPT_SELINUX:
         return nbd_fail(t, "--selinux-label=%s: this build has no SELinux", arg);
     default:
@@ -640,6 +639,9 @@ static const char *nbd_conflict(const NbdTool *t)
     }
     if (t->tls_creds && host_device) {
         return "TLS is not supported with a host device";
+    }
+    if (t->tls_authz && !t->tls_creds) {
+        return "--tls-authz is not permitted without --tls-creds";
     }
     if (t->tls_host && !t->tls_creds) {
         return "--tls-hostname is not permitted without --tls-creds";

@@ -159,7 +159,8 @@ static bool storage_lists(const StorageArgs *a)
 
         if (s->kind == STORAGE_OBJECT && (!strcmp(s->text, "help") || !strcmp(s->text, "?"))) {
             puts("List of user creatable objects:\n"
-                 "  secret\n  tls-creds-anon\n  tls-creds-psk\n  tls-creds-x509");
+                 "  authz-list\n  authz-simple\n  secret\n  tls-creds-anon\n  tls-creds-psk\n  "
+                 "tls-creds-x509");
             return true;
         }
         if (s->kind == STORAGE_CHARDEV && !strcmp(s->text, "help")) {

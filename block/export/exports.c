@@ -134,6 +134,7 @@ bool block_exports_nbd_options(BlockExports *x, Options *o, bool take_fds, GErro
     const char *creds = options_get(o, "tls-creds"), *type = options_get(o, "addr.type"), *unused;
     const char *fd = options_get(o, "addr.data.str") ? options_get(o, "addr.data.str")
                                                      : options_get(o, "addr.str");
+    const char *authz = options_get(o, "tls-authz");
     TlsCreds *tls = NULL;
     SocketName where;
     uint64_t max;
@@ -142,11 +143,8 @@ bool block_exports_nbd_options(BlockExports *x, Options *o, bool take_fds, GErro
     if (x->nbd) {
         return error_set(err, "NBD server already running");
     }
-    if (options_get(o, "tls-authz")) {
-        return error_set(err,
-                         "tls-authz=%s: there are no authorization objects here; the "
-                         "certificate authority in tls-creds decides who may connect",
-                         options_get(o, "tls-authz"));
+    if (authz && !creds) { /* it would say nothing */
+        return error_set(err, "tls-authz is not permitted without tls-creds");
     }
     if (!options_get_number(o, "max-connections", 0, &max, err) || max > UINT32_MAX) {
         g_clear_error(err);
@@ -167,6 +165,9 @@ bool block_exports_nbd_options(BlockExports *x, Options *o, bool take_fds, GErro
         ok = error_set(err, "No TLS credentials with id '%s'", creds);
     }
     ok = ok && block_exports_nbd_start(x, &where, tls, (unsigned)max, err);
+    if (ok) {
+        nbd_server_set_authz(x->nbd, authz);
+    }
     socket_name_deinit(&where);
     return ok;
 }

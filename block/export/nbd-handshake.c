@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's side of the handshake: what a stranger says is checked before anything is done. */
 #include "block/export/nbd-priv.h"
+#include "block/net/authz.h"
 
 #include "util/bits.h"
 #include "util/bytes.h"
@@ -224,6 +225,13 @@ static int nbd_option_tls(NbdClient *c, const NbdOption *o)
     ret = nbd_answer(c, o, NBD_REP_ACK, NULL);
     if (ret || !stream_start_tls(c->stream, c->server->creds, true, NULL, &err)) {
         return ret ? ret : -EPROTO;
+    }
+    if (c->server->authz) {
+        g_autofree char *who = stream_tls_peer(c->stream);
+
+        if (!block_authz_allows(c->server->graph, c->server->authz, who)) {
+            return -EPERM;
+        }
     }
     c->secure = true;
     c->structured = false; /* what was said before TLS does not count */

@@ -40,7 +40,8 @@ struct NbdServer {
     BlockGraph *graph;
     char *address, *path; /* path: of a local socket, removed at the end; NULL */
     int listener;
-    bool lent; /* others have the listener too, who go on to listen */
+    char *authz; /* id of who may come, under TLS; NULL: whom the credentials let in */
+    bool lent;   /* others have the listener too, who go on to listen */
     TlsCreds *creds;
     unsigned max_clients;
     bool stopping, accepting;

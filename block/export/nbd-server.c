@@ -361,6 +361,12 @@ NbdServer *nbd_server_new(BlockGraph *g, const SocketName *where, TlsCreds *cred
     return s;
 }
 
+void nbd_server_set_authz(NbdServer *s, const char *id)
+{
+    g_free(s->authz);
+    s->authz = g_strdup(id);
+}
+
 void nbd_server_free(NbdServer *s)
 {
     s->stopping = true;
@@ -388,6 +394,7 @@ void nbd_server_free(NbdServer *s)
     g_ptr_array_unref(s->exports);
     g_ptr_array_unref(s->clients);
     g_free(s->address);
+    g_free(s->authz);
     g_free(s->path);
     g_free(s);
 }

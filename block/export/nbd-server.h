@@ -32,6 +32,8 @@ typedef struct NbdExportOptions {
  */
 NbdServer *nbd_server_new(BlockGraph *g, const SocketName *where, TlsCreds *creds,
                           unsigned max_clients, GError **err);
+/* Of those who come with TLS the authorization object @id says who may; NULL: all may. */
+void nbd_server_set_authz(NbdServer *s, const char *id);
 /* Ends every client and export. FIBER */
 void nbd_server_free(NbdServer *s);
 /* Where it listens, as socket_name_text. */

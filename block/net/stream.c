@@ -584,6 +584,11 @@ bool stream_start_tls(BlockStream *s, TlsCreds *creds, bool server, const char *
     return true;
 }
 
+char *stream_tls_peer(const BlockStream *s)
+{
+    return s->tls ? tls_session_peer(s->tls) : NULL;
+}
+
 char *stream_peer(const BlockStream *s)
 {
     struct sockaddr_storage a;

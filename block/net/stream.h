@@ -69,6 +69,8 @@ void stream_shutdown(BlockStream *s);
  * certificate). Errors: what the other side's certificate or key lacks. */
 NODISCARD bool stream_start_tls(BlockStream *s, TlsCreds *creds, bool server, const char *host,
                                 GError **err);
+/* Who the peer is, by its TLS certificate or key; NULL: nobody. The caller frees. */
+char *stream_tls_peer(const BlockStream *s);
 /* "127.0.0.1:54321" or "a local process (PID 17)" of the peer; the caller frees. */
 char *stream_peer(const BlockStream *s);
 

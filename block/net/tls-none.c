@@ -47,6 +47,11 @@ ssize_t tls_session_write(TlsSession *s, const void *buf, size_t len)
     return -1;
 }
 
+char *tls_session_peer(const TlsSession *s)
+{
+    return NULL;
+}
+
 void tls_session_bye(TlsSession *s)
 {
 }

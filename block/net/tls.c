@@ -362,6 +362,32 @@ int tls_session_handshake(TlsSession *s, GError **err)
     return tls_session_check(s, err) ? 0 : -1;
 }
 
+char *tls_session_peer(const TlsSession *s)
+{
+    unsigned n = 0;
+    const gnutls_datum_t *certs;
+    gnutls_x509_crt_t cert;
+    gnutls_datum_t dn = { NULL, 0 };
+    const char *user;
+    char *name = NULL;
+
+    if (s->creds->kind == TLS_PSK) {
+        user = s->server ? gnutls_psk_server_get_username(s->native) : NULL;
+        return g_strdup(user);
+    }
+    certs = s->creds->kind == TLS_X509 ? gnutls_certificate_get_peers(s->native, &n) : NULL;
+    if (!certs || !n || gnutls_x509_crt_init(&cert) < 0) {
+        return NULL;
+    }
+    if (gnutls_x509_crt_import(cert, &certs[0], GNUTLS_X509_FMT_DER) >= 0 &&
+        gnutls_x509_crt_get_dn2(cert, &dn) >= 0 && !memchr(dn.data, 0, dn.size)) {
+        name = g_strndup((const char *)dn.data, dn.size);
+    }
+    gnutls_free(dn.data);
+    gnutls_x509_crt_deinit(cert);
+    return name;
+}
+
 static ssize_t tls_result(ssize_t ret, bool write)
 {
     if (ret >= 0) {

@@ -35,6 +35,9 @@ TlsSession *tls_session_new(TlsCreds *c, bool server, const char *host, int fd, 
 void tls_session_free(TlsSession *s);
 /* 0, TLS_WANT_* (wait and call again), or -1 with *err. Checks the peer at the end. */
 int tls_session_handshake(TlsSession *s, GError **err);
+/* Who the peer is: its certificate's distinguished name, "CN=a,O=b", or the name of its key; NULL:
+ * nobody. The caller frees. */
+char *tls_session_peer(const TlsSession *s);
 /* Bytes, TLS_WANT_*, 0 at the end, or -errno. */
 ssize_t tls_session_read(TlsSession *s, void *buf, size_t len);
 ssize_t tls_session_write(TlsSession *s, const void *buf, size_t len);

@@ -159,6 +159,7 @@ def check_refused():
                  ['--image-opts', '-f', 'raw', 'file.filename=d.raw'],
                  [*sock, '--discard=off', '--detect-zeroes=unmap', '-f', 'raw', 'd.raw'],
                  [*sock, '-A', '-B', 'foo', '-f', 'raw', 'd.raw'],
+                 [*sock, '--tls-authz=z', '-f', 'raw', 'd.raw'],
                  [*sock, '--tls-hostname=t', '-f', 'raw', 'd.raw'],
                  ['-c', '/dev/nbd0', '--tls-creds', 'x', '-f', 'raw', 'd.raw']):
         ours, theirs = tool([TINAMOU, 'nbd'], *args), tool(['qemu-nbd'], *args)
@@ -266,6 +267,83 @@ def check_fork():
     told = subprocess.run([TINAMOU, 'nbd', '--fork', '-k', path, '-f', 'raw', 'none.raw'],
                           capture_output=True, text=True, timeout=10)
     ok('--fork tells what fails', told.returncode == 1 and 'none.raw' in told.stderr, told)
+
+
+def certificates():
+    """An authority, and certificates of it in folders of their own."""
+    def openssl(*args):
+        run('openssl', *args)
+
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca-key.pem', '-out',
+            'ca-cert.pem', '-days', '2', '-subj', '/O=Test/CN=authority')
+    for who, side in (('localhost', 'server'), ('alice', 'client'), ('bob', 'client')):
+        os.mkdir(who)
+        shutil.copy('ca-cert.pem', who)
+        openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', f'{who}/{side}-key.pem', '-out',
+                'req.pem', '-subj', f'/O=Test/CN={who}')
+        with open('ext', 'w', encoding='ascii') as f:
+            f.write(f'subjectAltName=DNS:{who}\nextendedKeyUsage={side}Auth\n'
+                    'keyUsage=digitalSignature,keyEncipherment\nbasicConstraints=CA:FALSE\n')
+        openssl('x509', '-req', '-in', 'req.pem', '-CA', 'ca-cert.pem', '-CAkey', 'ca-key.pem',
+                '-CAcreateserial', '-days', '2', '-extfile', 'ext', '-out',
+                f'{who}/{side}-cert.pem')
+
+
+def lists(argv, sock, who, name='localhost'):
+    """qemu-nbd --list as @who: exit code and text."""
+    done = subprocess.run(
+        [*argv, '-L', '-k', sock, '--tls-hostname', name, '--tls-creds', 't', '--object',
+         f'tls-creds-x509,id=t,endpoint=client,dir={os.getcwd()}/{who}'],
+        capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stdout
+
+
+def check_tls():
+    if not shutil.which('openssl'):
+        print('skipped: TLS with certificates: openssl is not installed')
+        return
+    if 'gnutls' not in run(TINAMOU, 'version'):
+        print('skipped: TLS: this build has no GnuTLS')
+        return
+    certificates()
+    creds = ['--object', f'tls-creds-x509,id=t,endpoint=server,dir={os.getcwd()}/localhost',
+             '--tls-creds', 't', '-x', 'x', '-f', 'raw', 'd.raw']
+    url = 'nbds+unix://localhost/x?socket={}&tls-certificates={}'
+    with Server('-e', '0', *creds):
+        sock = os.path.join(os.getcwd(), 's')
+        ours, theirs = (lists(a, sock, 'alice') for a in ([TINAMOU, 'nbd'], ['qemu-nbd']))
+        ok('--list by TLS, ours of ours as theirs', ours == theirs and ours[0] == 0, (ours, theirs))
+        ours, theirs = (lists(a, sock, 'alice', 'other') for a in ([TINAMOU, 'nbd'], ['qemu-nbd']))
+        ok('--tls-hostname: another name', ours[0] == theirs[0] == 1, (ours, theirs))
+        plain = subprocess.run(['nbdinfo', f'nbd+unix:///x?socket={sock}'], capture_output=True,
+                               timeout=20)
+        ok('no entry without TLS', plain.returncode != 0)
+        ok('nbdinfo with a certificate',
+           run('nbdinfo', '--size', url.format(sock, os.path.join(os.getcwd(), 'alice'))) ==
+           '1048576\n')
+    identity = None
+    for rules in ('authz-simple,identity=O=Test,,CN=alice', 'authz-simple,identity=CN=alice,,O=Test',
+                  'authz-list,rules.0.match=*CN=alice*,rules.0.format=glob,rules.0.policy=allow',
+                  'authz-list,policy=allow,rules.0.match=*CN=bob*,rules.0.format=glob,'
+                  'rules.0.policy=deny'):
+        entries = []
+        for tool_of in ([TINAMOU, 'nbd'], ['qemu-nbd']):
+            sock = os.path.join(os.getcwd(), 'az')
+            server = subprocess.Popen([*tool_of, '-t', '-k', sock, '--object', rules + ',id=z',
+                                       '--tls-authz', 'z', *creds], stderr=subprocess.DEVNULL)
+            for _ in range(200):
+                if os.path.exists(sock):
+                    break
+                time.sleep(0.02)
+            entries.append([lists([TINAMOU, 'nbd'], sock, who)[0] for who in ('alice', 'bob')])
+            server.terminate()
+            server.wait(10)
+            if os.path.exists(sock):
+                os.unlink(sock)
+        identity = identity or ('simple' in rules and entries[0] == [0, 1])
+        ok(f'--tls-authz: {rules}', entries[0] == entries[1] and entries[0] in ([0, 1], [1, 1]),
+           entries)
+    ok('--tls-authz: a distinguished name', identity)
 
 
 class Io:
@@ -381,6 +459,7 @@ def main():
         check_options()
         check_activation()
         check_fork()
+        check_tls()
         check_client()
         check_views()
         check_kernel()
