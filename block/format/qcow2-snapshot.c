@@ -436,7 +436,9 @@ bool qcow2_snapshot_create(BlockNode *n, BlockSnapshot *snap, GError **err)
         sn.name = g_strdup(snap->name ? snap->name : "");
         ret = qcow2_snapshot_take(s, &sn);
         if (ret == 0) {
-            qcow2_vmstate_share(s);
+            if (s->h.version >= 3) { /* else they are copies, of which nobody else knows */
+                qcow2_vmstate_share(s);
+            }
             ret = qcow2_vmstate_unmap(s);
         }
         ret = ret ? ret : qcow2_flush_everything(s);

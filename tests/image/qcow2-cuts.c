@@ -203,6 +203,16 @@ static void work_snapshot(Cuts *c, GError **err)
     if (!sv->id) {
         BlockSnapshot sn = { .name = (char *)"n", .icount = UINT64_MAX };
 
+        if (below(c, 3) == 0) { /* a machine's state, which is the snapshot's alone */
+            uint64_t len = 1 + below(c, 100000);
+            g_autofree uint8_t *state = g_malloc0(len);
+
+            sn.vm_state_size = len;
+            c->cut = block_vmstate_write(c->n, 0, state, len) != 0;
+            if (c->cut) {
+                return;
+            }
+        }
         sv->tags = g_new(uint64_t, c->sectors);
         sv->sectors = c->sectors;
         for (uint64_t i = 0; i < c->sectors; i++) {
