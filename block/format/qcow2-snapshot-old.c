@@ -38,10 +38,10 @@ static int qcow2_new_flags(Qcow2 *s, const Qcow2Refs *r, uint64_t from, uint64_t
     return ret ? ret : qcow2_pwrite(s, to, buf, s->cluster);
 }
 
-/* Copies of all that @l1 points to, and room for the table itself. FIBER */
+/* Copies of all that @l1 points to, and the table itself, so that the file reaches there. FIBER */
 static int qcow2_new_tables(Qcow2 *s, Qcow2New *w, const uint64_t *l1)
 {
-    g_autofree uint8_t *buf = g_try_malloc(s->cluster);
+    g_autofree uint8_t *buf = g_try_malloc0(MAX(s->cluster, w->n * 8ull));
     int ret = buf ? qcow2_alloc_table(s, MAX(w->n * 8ull, 1), &w->off) : -ENOMEM;
 
     for (uint32_t i = 0; ret == 0 && i < w->n; i++) {
@@ -56,13 +56,16 @@ static int qcow2_new_tables(Qcow2 *s, Qcow2New *w, const uint64_t *l1)
             ret = qcow2_new_flags(s, NULL, from, to, buf);
         }
     }
-    return ret;
+    for (uint32_t i = 0; ret == 0 && i < w->n; i++) {
+        put_be64(buf + i * 8ull, w->l1[i]);
+    }
+    return ret || !w->n ? ret : qcow2_pwrite(s, w->off, buf, w->n * 8ull);
 }
 
-/* The same once the counts are known, and the table itself. FIBER */
+/* The same once the counts are known. FIBER */
 static int qcow2_new_finish(Qcow2 *s, const Qcow2New *w, const Qcow2Refs *r)
 {
-    g_autofree uint8_t *buf = g_try_malloc0(MAX(s->cluster, w->n * 8ull));
+    g_autofree uint8_t *buf = g_try_malloc(s->cluster);
     int ret = buf ? 0 : -ENOMEM;
 
     for (uint32_t i = 0; ret == 0 && i < w->n; i++) {
@@ -70,10 +73,7 @@ static int qcow2_new_finish(Qcow2 *s, const Qcow2New *w, const Qcow2Refs *r)
 
         ret = at ? qcow2_new_flags(s, r, at, at, buf) : 0;
     }
-    for (uint32_t i = 0; ret == 0 && i < w->n; i++) {
-        put_be64(buf + i * 8ull, w->l1[i]);
-    }
-    return ret || !w->n ? ret : qcow2_pwrite(s, w->off, buf, w->n * 8ull);
+    return ret;
 }
 
 /* What is kept in memory of tables follows. */
