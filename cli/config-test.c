@@ -79,6 +79,9 @@ TEST(cli, messages)
     expect_message("-uuid 123", "no UUID");
     expect_message("-rtc base=tomorrow", "base=2006-06-17");
     expect_message("-rtc base=2020-01-01T10:00:00", "");
+    expect_message("-rtc base=2261-12-31T23:59:59", "");
+    expect_message("-rtc base=2262-01-01", "the year must be from 1970 to 2261");
+    expect_message("-rtc base=1969-12-31", "the year must be from 1970 to 2261");
     expect_message("-rtc base=utc,clock=vm", "");
     expect_message("-rtc clock=rt", "clock=host, clock=vm");
     expect_message("-icount 11", "0 to 10");

@@ -216,7 +216,10 @@ static bool rtc_parse_date(const char *text, int64_t *base_ns, GError **err)
         tm = (struct tm){ 0 };
         end = strptime(text, "%Y-%m-%d", &tm);
     }
-    if (!end || *end || tm.tm_year < 70 || tm.tm_year > 500) {
+    if (end && !*end && (tm.tm_year < 70 || tm.tm_year > 361)) { /* 64 bits of nanoseconds */
+        return error_set(err, "base=%s: the year must be from 1970 to 2261", text);
+    }
+    if (!end || *end) {
         return error_set(err,
                          "base=%s: write base=utc, base=localtime, base=2006-06-17T16:01:21 "
                          "or base=2006-06-17",

@@ -2,14 +2,17 @@
 /*
  * x-powercut, for tests: the power fails at the n-th change. What was written since the last flush
  * is held in memory; when the power fails each of these writes reaches the file or not, by chance
- * (a seed), and of the last one perhaps only the first sectors. From then on all is -EIO. Without a
- * cut everything reaches the file when the node is closed.
+ * (a seed). With .torn either the last one has perhaps only its first sectors, or any of them has
+ * only some sectors. From then on all is -EIO. Without a cut everything reaches the file when the
+ * node is closed.
  */
 #include "block/core/driver.h"
 #include "util/bits.h"
 
 #include <errno.h>
 #include <string.h>
+
+enum { CUT_TORN_MAX = 1 << 20 }; /* bytes of a write that is torn sector by sector */
 
 typedef enum CutKind { CUT_WRITE, CUT_ZERO, CUT_RESIZE } CutKind;
 
@@ -64,6 +67,9 @@ static int cut_apply(BlockNode *n, const CutChange *c)
     case CUT_ZERO:
         return block_node_write_zeroes(file, c->off, c->len, 0);
     case CUT_RESIZE:
+        if (c->len > size && block_extend(file, c->len) == 0) {
+            return 0; /* within a request, which may not wait for itself */
+        }
         if (c->len != size && !block_node_resize(file, c->len, true, BLOCK_PREALLOC_OFF, &err)) {
             g_error_free(err);
             return -EIO;
@@ -73,6 +79,24 @@ static int cut_apply(BlockNode *n, const CutChange *c)
     return 0;
 }
 
+/* Of the sectors of @c, those that chance keeps. */
+static int cut_apply_sectors(BlockNode *n, const CutChange *c)
+{
+    Powercut *s = block_priv(n);
+    int ret = 0;
+
+    for (uint64_t at = 0, len; at < c->len && !ret; at += len) {
+        CutChange part = *c;
+
+        len = min_u64(c->len - at, 512 - (c->off + at) % 512);
+        part.off += at;
+        part.len = len;
+        part.data = c->data ? c->data + at : NULL;
+        ret = g_rand_boolean(s->rand) ? cut_apply(n, &part) : 0;
+    }
+    return ret;
+}
+
 /* All in order, or those that chance keeps: none, few, half, most or all of them. */
 static int cut_apply_pending(BlockNode *n, bool by_chance)
 {
@@ -80,6 +104,7 @@ static int cut_apply_pending(BlockNode *n, bool by_chance)
     Powercut *s = block_priv(n);
     g_autoptr(GArray) list = s->pending;
     uint32_t keep = odds[g_rand_int(s->rand) % G_N_ELEMENTS(odds)];
+    bool torn = by_chance && s->torn, any = torn && g_rand_boolean(s->rand);
     int ret = 0;
 
     s->pending = g_array_new(FALSE, FALSE, sizeof(CutChange));
@@ -87,12 +112,18 @@ static int cut_apply_pending(BlockNode *n, bool by_chance)
     for (unsigned i = 0; i < list->len && !ret; i++) {
         CutChange *c = &g_array_index(list, CutChange, i);
 
-        if (by_chance && s->torn && i + 1 == list->len && c->kind != CUT_RESIZE) {
+        if (torn && !any && i + 1 == list->len && c->kind != CUT_RESIZE) {
             uint64_t sectors = c->len / 512;
 
             c->len = 512 * (sectors ? g_rand_int(s->rand) % (sectors + 1) : 0);
         }
-        if (c->len && (!by_chance || g_rand_int(s->rand) % 255 < keep)) {
+        if (!c->len || (by_chance && g_rand_int(s->rand) % 255 >= keep)) {
+            continue;
+        }
+        if (any && c->kind != CUT_RESIZE && c->len <= CUT_TORN_MAX &&
+            g_rand_int(s->rand) % 4 == 0) {
+            ret = cut_apply_sectors(n, c);
+        } else {
             ret = cut_apply(n, c);
         }
     }
@@ -252,7 +283,7 @@ static GVariant *cut_specific(BlockNode *n)
 static const BlockOption cut_options[] = {
     { "at", BLOCK_OPT_NUMBER, "the change at which the power fails, from 1; 0: never", "0" },
     { "seed", BLOCK_OPT_NUMBER, "of the chance by which unflushed writes are kept", "1" },
-    { "torn", BLOCK_OPT_BOOL, "of the last write only some first sectors may be kept", "off" },
+    { "torn", BLOCK_OPT_BOOL, "of unflushed writes only some sectors may be kept", "off" },
     { NULL },
 };
 

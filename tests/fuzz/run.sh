@@ -3,6 +3,7 @@
 # Run all fuzz targets, one after the other: run.sh SECONDS_TOTAL [TARGET...]
 #
 # BUILD   build folder with -Dfuzz=true (build-fuzz)
+# TIMEOUT seconds that one input may take (10; more on a loaded machine)
 # WORK    keeps what is found: corpus by target, inputs of findings, ledger of seconds spent
 #         (default: a folder that is deleted, unless there was a finding)
 #
@@ -37,7 +38,7 @@ for t in "${targets[@]}"; do
     [ ! -f "$source/tests/fuzz/$t.dict" ] || dict=("-dict=$source/tests/fuzz/$t.dict")
     log=$WORK/findings/$t.log
     begin=$SECONDS
-    (cd "$WORK" && exec "$build/tests/fuzz/fuzz-$t" -max_total_time=$each -timeout=10 \
+    (cd "$WORK" && exec "$build/tests/fuzz/fuzz-$t" -max_total_time=$each -timeout="${TIMEOUT:-10}" \
         -rss_limit_mb=512 -malloc_limit_mb=1100 -print_final_stats=1 -max_len=262144 \
         -artifact_prefix="$WORK/findings/$t-" "${dict[@]}" "${dirs[@]}") >"$log" 2>&1
     status=$?

@@ -14,6 +14,7 @@
 #include "block/core/driver.h"
 #include "block/core/secret.h"
 #include "block/proto/memory.h"
+#include "tests/image/cut-model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,15 +26,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, MAX_SECTORS = 16384, SNAPSHOTS = 3, SESSIONS = 3 };
+enum { SECTOR = CUT_SECTOR, MAX_SECTORS = 16384, SNAPSHOTS = 3, SESSIONS = 3 };
 
 #define IMAGE "x-memory:cuts"
 
-/* A sector's tag is its first 8 bytes, repeated; 0 is zeros. */
-typedef struct Sector {
-    uint64_t now;
-    GArray *may; /* of uint64_t: what a cut may leave besides .now */
-} Sector;
+/* Cuts are counted by what the options of creation have. */
+static const char *const kinds[] = {
+    "compat=0.10",      "lazy_refcounts=on",  "extended_l2=on",         "data_file=",
+    "data_file_raw=on", "encrypt.format=aes", "encrypt.format=luks",    "compression_type=zstd",
+    "refcount_bits=1",  "refcount_bits=2",    "refcount_bits=4",        "refcount_bits=8",
+    "refcount_bits=32", "refcount_bits=64",   "preallocation=metadata", "cluster_size=512",
+    "cluster_size=1k",  "cluster_size=4k",    "cluster_size=16k",       "cluster_size=32k",
+    "cluster_size=64k",
+};
 
 typedef struct Saved {
     char *id;
@@ -53,9 +58,10 @@ typedef struct Cuts {
     uint32_t seed;
     uint64_t tag, changes, sectors;
     uint64_t other_size; /* sectors a cut may leave instead */
-    Sector s[MAX_SECTORS];
+    CutSector s[MAX_SECTORS];
     Saved saved[SNAPSHOTS];
     bool cut, failed;
+    uint64_t by_kind[G_N_ELEMENTS(kinds)];
     uint64_t total_cuts, total_dirty, total_bitmaps, total_qemu;
 } Cuts;
 
@@ -78,53 +84,13 @@ static uint32_t below(Cuts *c, uint32_t n)
     return n ? g_rand_int(c->rand) % n : 0;
 }
 
-/* ---- The model ---- */
-
-static void model_set(Sector *s, uint64_t tag)
-{
-    if (!s->may) {
-        s->may = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-    }
-    g_array_append_val(s->may, s->now);
-    s->now = tag;
-}
-
-static void model_flushed(Cuts *c)
-{
-    for (unsigned i = 0; i < MAX_SECTORS; i++) {
-        if (c->s[i].may) {
-            g_array_set_size(c->s[i].may, 0);
-        }
-    }
-}
-
-static bool model_allows(const Sector *s, uint64_t tag)
-{
-    if (s->now == tag) {
-        return true;
-    }
-    for (unsigned i = 0; s->may && i < s->may->len; i++) {
-        if (g_array_index(s->may, uint64_t, i) == tag) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The tag that a sector's bytes show; false: it is torn. */
-static bool sector_tag(const uint8_t *p, uint64_t *tag)
-{
-    memcpy(tag, p, 8);
-    return !memcmp(p, p + 8, SECTOR - 8);
-}
-
 /* ---- Work ---- */
 
 static void work_write(Cuts *c, unsigned flags)
 {
     uint64_t unit = block_node_cluster_size(c->n) / SECTOR;
     uint64_t off = below(c, c->sectors), n = 1 + below(c, below(c, 4) ? 40 : 600);
-    g_autofree uint64_t *buf = NULL;
+    g_autofree uint8_t *buf = NULL;
     int ret;
 
     if (flags & BLOCK_REQ_COMPRESSED) {
@@ -132,14 +98,9 @@ static void work_write(Cuts *c, unsigned flags)
         n = unit * (1 + below(c, 2));
     }
     n = MIN(n, c->sectors - off);
-    buf = g_new(uint64_t, n * 64);
+    buf = cut_bytes(c->tag + 1, n);
     for (uint64_t i = 0; i < n; i++) {
-        uint64_t tag = ++c->tag;
-
-        for (unsigned k = 0; k < 64; k++) {
-            buf[i * 64 + k] = tag;
-        }
-        model_set(&c->s[off + i], tag);
+        cut_set(&c->s[off + i], ++c->tag);
     }
     ret = block_node_write(c->n, off * SECTOR, buf, n * SECTOR, flags);
     c->cut = ret != 0;
@@ -154,7 +115,7 @@ static void work_zero(Cuts *c, bool discard)
     n = MIN(n, c->sectors - off);
     if (!discard) {
         for (uint64_t i = 0; i < n; i++) {
-            model_set(&c->s[off + i], 0);
+            cut_set(&c->s[off + i], 0);
         }
         ret = block_node_write_zeroes(c->n, off * SECTOR, n * SECTOR,
                                       below(c, 2) ? BLOCK_REQ_UNMAP : 0);
@@ -166,16 +127,16 @@ static void work_zero(Cuts *c, bool discard)
     if (ret || block_node_read(c->n, off * SECTOR, buf, n * SECTOR)) {
         c->cut = true;
         for (uint64_t i = 0; i < n; i++) {
-            model_set(&c->s[off + i], 0); /* some may be gone */
+            cut_set(&c->s[off + i], 0); /* some may be gone */
         }
         return;
     }
     for (uint64_t i = 0; i < n; i++) {
         uint64_t tag;
 
-        sector_tag(buf + i * SECTOR, &tag);
+        cut_tag(buf + i * SECTOR, &tag);
         if (tag != c->s[off + i].now) {
-            model_set(&c->s[off + i], tag);
+            cut_set(&c->s[off + i], tag);
         }
     }
 }
@@ -184,7 +145,7 @@ static void work_flush(Cuts *c)
 {
     c->cut = block_node_flush(c->n) != 0;
     if (!c->cut) {
-        model_flushed(c);
+        cut_flushed(c->s, MAX_SECTORS);
     }
 }
 
@@ -227,7 +188,7 @@ static void work_snapshot(Cuts *c, GError **err)
         }
         sv->id = sn.id;
         sv->sure = true;
-        model_flushed(c);
+        cut_flushed(c->s, MAX_SECTORS);
     } else if (below(c, 2)) {
         sv->sure = false;
         if (block_snapshot_delete(c->n, sv->id, err)) {
@@ -239,13 +200,13 @@ static void work_snapshot(Cuts *c, GError **err)
 
         c->other_size = sv->sectors;
         for (uint64_t i = 0; i < MAX_SECTORS; i++) {
-            model_set(&c->s[i], i < sv->sectors ? sv->tags[i] : 0);
+            cut_set(&c->s[i], i < sv->sectors ? sv->tags[i] : 0);
         }
         ok = block_snapshot_apply(c->n, sv->id, err);
         if (ok) {
             c->sectors = sv->sectors;
             c->other_size = 0;
-            model_flushed(c);
+            cut_flushed(c->s, MAX_SECTORS);
         } else if (is_width(*err)) {
             for (uint64_t i = 0; i < MAX_SECTORS; i++) {
                 c->s[i].now = g_array_index(c->s[i].may, uint64_t, c->s[i].may->len - 1);
@@ -264,7 +225,7 @@ static void work_resize(Cuts *c, GError **err)
 
     c->other_size = n;
     for (uint64_t i = MIN(n, c->sectors); i < MAX_SECTORS; i++) {
-        model_set(&c->s[i], 0);
+        cut_set(&c->s[i], 0);
     }
     if (block_node_resize(c->n, n * SECTOR, true, BLOCK_PREALLOC_OFF, err)) {
         c->sectors = n;
@@ -272,7 +233,7 @@ static void work_resize(Cuts *c, GError **err)
         for (uint64_t i = n; i < MAX_SECTORS; i++) {
             c->s[i].now = 0;
         }
-        model_flushed(c);
+        cut_flushed(c->s, MAX_SECTORS);
     }
 }
 
@@ -357,14 +318,12 @@ static void look_at_content(Cuts *c, BlockNode *n)
         fail(c, "read: %s", strerror(-ret));
         return;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t tag;
+    uint64_t i = cut_compare(c->s, buf, count), tag;
 
-        if (!sector_tag(buf + i * SECTOR, &tag) || !model_allows(&c->s[i], tag)) {
-            fail(c, "sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64 " or %u others", i, tag,
-                 c->s[i].now, c->s[i].may ? c->s[i].may->len : 0);
-            return;
-        }
+    if (i < count) {
+        cut_tag(buf + i * SECTOR, &tag);
+        fail(c, "sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64 " or %u others", i, tag,
+             c->s[i].now, c->s[i].may ? c->s[i].may->len : 0);
     }
 }
 
@@ -392,7 +351,7 @@ static void look_at_snapshots(Cuts *c, BlockNode *n)
         for (uint64_t k = 0; k < sv->sectors; k++) {
             uint64_t tag;
 
-            if (!sector_tag(buf + k * SECTOR, &tag) || tag != sv->tags[k]) {
+            if (!cut_tag(buf + k * SECTOR, &tag) || tag != sv->tags[k]) {
                 fail(c, "snapshot %s: sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64, sv->id,
                      k, tag, sv->tags[k]);
                 return;
@@ -606,7 +565,7 @@ static void choose(Cuts *c)
         g_string_append(o, ",data_file=x-memory:ext");
         pick(c, o, "data_file_raw", "- - on");
     } else if (below(c, 12) == 0) {
-        g_string_append(o, below(c, 8) ? ",encrypt.format=aes,encrypt.key-secret=s"
+        g_string_append(o, below(c, 2) ? ",encrypt.format=aes,encrypt.key-secret=s"
                                        : ",encrypt.format=luks,encrypt.key-secret=s,"
                                          "encrypt.iter-time=1");
     } else if (!old) {
@@ -627,7 +586,7 @@ static void round_begin(Cuts *c)
     for (unsigned i = 0; i < MAX_SECTORS; i++) {
         c->s[i].now = 0;
     }
-    model_flushed(c);
+    cut_flushed(c->s, MAX_SECTORS);
     for (unsigned i = 0; i < SNAPSHOTS; i++) {
         g_clear_pointer(&c->saved[i].id, g_free);
         g_clear_pointer(&c->saved[i].tags, g_free);
@@ -679,6 +638,14 @@ static bool power_is_off(BlockNode *file)
     return off;
 }
 
+static void count_cut(Cuts *c)
+{
+    c->total_cuts++;
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        c->by_kind[i] += strstr(c->create, kinds[i]) != NULL;
+    }
+}
+
 /* False: the power failed, or something else did. */
 static bool session(Cuts *c, bool last)
 {
@@ -686,7 +653,7 @@ static bool session(Cuts *c, bool last)
     g_autoptr(GError) err = NULL;
 
     if (!session_open(c, at, &err)) {
-        c->total_cuts++; /* while it was opened */
+        count_cut(c); /* while it was opened */
         if (!last || !strstr(err->message, "Input/output error")) {
             fail(c, "%s", err->message);
         }
@@ -706,12 +673,14 @@ static bool session(Cuts *c, bool last)
     block_node_unref(c->n);
     bool off = power_is_off(file);
     block_node_unref(file);
-    c->total_cuts += off;
+    if (off) {
+        count_cut(c);
+    }
     if (!last && c->cut) {
         fail(c, "a request fails, but the power is on");
     }
     if (!off) {
-        model_flushed(c);
+        cut_flushed(c->s, MAX_SECTORS);
     }
     return !c->cut && !c->failed;
 }
@@ -788,6 +757,10 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " cuts, %" PRIu64 " left dirty, %" PRIu64 " with a bitmap, %" PRIu64
            " checked by qemu-img, %u failed\n",
            c->total_cuts, c->total_dirty, c->total_bitmaps, c->total_qemu, r.bad);
+    for (unsigned i = 0; c->any && i < G_N_ELEMENTS(kinds); i++) {
+        printf("%s %" PRIu64 "%s", kinds[i], c->by_kind[i],
+               i + 1 < G_N_ELEMENTS(kinds) ? ", " : "\n");
+    }
     block_graph_free(c->g);
     ioloop_free(l);
     unlink(c->path);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sectors of a disk may hold after a power cut. */
+#ifndef TESTS_IMAGE_CUT_MODEL_H
+#define TESTS_IMAGE_CUT_MODEL_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CUT_SECTOR = 512 };
+
+/* A sector's tag is its first 8 bytes, repeated; 0 is zeros. */
+typedef struct CutSector {
+    uint64_t now;
+    GArray *may; /* of uint64_t: what a cut may leave besides .now */
+} CutSector;
+
+void cut_set(CutSector *s, uint64_t tag);
+/* Of @n sectors, only what they are now may be. */
+void cut_flushed(CutSector *s, unsigned n);
+bool cut_allows(const CutSector *s, uint64_t tag);
+/* The tag that a sector's bytes show; false: it is torn. */
+bool cut_tag(const uint8_t *p, uint64_t *tag);
+/* @n sectors with tags from @first on. Free it with g_free. */
+uint8_t *cut_bytes(uint64_t first, uint64_t n);
+/* The first of @n sectors in @buf that is not as it may be; @n: all are. */
+uint64_t cut_compare(const CutSector *s, const uint8_t *buf, uint64_t n);
+
+#endif
