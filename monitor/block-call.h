@@ -96,6 +96,8 @@ void blk_events_on(BlockGraph *g, MonHost *h);
 
 /* @drive: whose node it is, for its limits; NULL: a node by itself. */
 void blk_node_json(JsonOut *j, const char *key, BlockNode *n, BlockBackend *drive);
+/* Where the name of its backing image leads from where the image is; the caller frees. */
+char *blk_backing_path(BlockNode *n);
 /* The drives in order that a name or a device has; the caller frees. */
 GPtrArray *blk_drives(MonCall *c);
 /* As commands call the device: its id or path; NULL: none. The caller frees. */

@@ -67,6 +67,7 @@ typedef struct DriveTarget {
     JobSync sync;
     BlockNode *node;
     char *made; /* was not there before */
+    bool zeros; /* reads as zeros: a new image in a file, which a host device is not */
 } DriveTarget;
 
 /* The target of drive-backup and drive-mirror. */
@@ -98,6 +99,7 @@ static bool drive_target(BlkCall *b, BlockNode *n, DriveTarget *t, GError **err)
             return false;
         }
     }
+    t->zeros = create && g_file_test(file, G_FILE_TEST_IS_REGULAR);
     if (drv) {
         options_add(&o, "driver", drv->name);
     }
@@ -186,7 +188,6 @@ const BlkAction blk_copy_actions[] = {
 static bool blk_drive_mirror(BlkCall *b, GError **err)
 {
     BlockNode *n = blk_node(b, "device", err);
-    const char *mode = blk_str(b, "mode");
     DriveTarget t = { 0 };
     BlockJob *j = NULL;
 
@@ -197,7 +198,7 @@ static bool blk_drive_mirror(BlkCall *b, GError **err)
         t.sync = SYNC_FULL;
     }
     if (drive_target(b, n, &t, err)) {
-        j = blk_mirror_make(b, n, t.node, t.sync, !mode || strcmp(mode, "existing"), err);
+        j = blk_mirror_make(b, n, t.node, t.sync, t.zeros, err);
     }
     if (j) {
         block_node_unref(t.node);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The NBD server, exports of nodes, and the objects that they name. */
 #include "monitor/block-call.h"
+#include "monitor/hmp-args.h"
 
 #include "block/core/secret.h"
 #include "block/export/exports.h"
@@ -168,40 +169,40 @@ static bool blk_parse_address(SocketName *s, const char *text, GError **err)
 /* -a: every drive of the machine. */
 static bool blk_export_drives(BlkCall *b, bool writable, GError **err)
 {
-    const char **ids = machine_backend_ids(b->c->m, "drive");
+    g_autoptr(GPtrArray) all = blk_drives(b->c);
     bool ok = true;
 
-    for (const char **id = ids; ok && id && *id; id++) {
+    for (unsigned i = 0; ok && i < all->len; i++) {
         Options o = { 0 };
 
-        ok = blk_export_device(b, *id, &o, writable, err);
+        ok = !block_backend_node(all->pdata[i]) ||
+             blk_export_device(b, block_id(all->pdata[i]), &o, writable, err);
         options_deinit(&o);
     }
-    g_free(ids);
     return ok;
 }
 
 static bool blk_hmp_nbd_start(BlkCall *b, GError **err)
 {
-    bool all = mon_call_flag(b->c, 'a'), writable = mon_call_flag(b->c, 'w'), ok;
     BlockExports *x = block_exports(b->g);
-    g_autofree char *text = NULL;
     g_autoptr(GError) ignored = NULL;
+    g_auto(HmpArgs) a = { 0 };
     SocketName where;
+    bool ok, all;
 
-    all = all || mon_call_flag(b->c, 'a'); /* in either order */
-    text = mon_call_word(b->c);
-    if (writable && !all) {
+    if (!hmp_args(b->c, "all:-a,writable:-w,uri:s", &a)) {
+        return true;
+    }
+    all = hmp_flag(&a, "all");
+    if (hmp_flag(&a, "writable") && !all) {
         return error_set(err, "-w only valid together with -a");
     }
-    ok = text ? blk_parse_address(&where, text, err)
-              : error_set(err, "nbd_server_start: an address is missing: host:port or unix:path");
-    if (!ok) {
+    if (!blk_parse_address(&where, hmp_str(&a, "uri"), err)) {
         return false;
     }
     ok = block_exports_nbd_start(x, &where, NULL, 0, err);
     socket_name_deinit(&where);
-    if (ok && all && !blk_export_drives(b, writable, err)) {
+    if (ok && all && !blk_export_drives(b, hmp_flag(&a, "writable"), err)) {
         return !block_exports_nbd_stop(x, &ignored) && ok;
     }
     return ok;
@@ -209,31 +210,36 @@ static bool blk_hmp_nbd_start(BlkCall *b, GError **err)
 
 static bool blk_hmp_nbd_add(BlkCall *b, GError **err)
 {
-    bool writable = mon_call_flag(b->c, 'w'), ok;
-    g_autofree char *device = mon_call_word(b->c), *name = mon_call_word(b->c);
+    g_auto(HmpArgs) a = { 0 };
     Options o = { 0 };
+    bool ok;
 
-    if (!device) {
-        return error_set(err, "nbd_server_add: a device is missing");
+    if (!hmp_args(b->c, "writable:-w,device:B,name:s?", &a)) {
+        return true;
     }
     if (!block_exports_nbd_runs(block_exports(b->g))) {
         return error_set(err, "NBD server not running");
     }
-    if (name) {
-        blk_set(&o, "name", name);
+    if (hmp_str(&a, "name")) {
+        blk_set(&o, "name", hmp_str(&a, "name"));
     }
-    ok = blk_export_device(b, device, &o, writable, err);
+    ok = blk_export_device(b, hmp_str(&a, "device"), &o, hmp_flag(&a, "writable"), err);
     options_deinit(&o);
     return ok;
 }
 
 static bool blk_hmp_nbd_remove(BlkCall *b, GError **err)
 {
-    bool hard = mon_call_flag(b->c, 'f');
-    g_autofree char *name = mon_call_word(b->c);
+    g_auto(HmpArgs) a = { 0 };
 
-    return name ? block_export_del(block_exports(b->g), name, hard, err)
-                : error_set(err, "nbd_server_remove: the export's name is missing");
+    return !hmp_args(b->c, "force:-f,name:s", &a) ||
+           block_export_del(block_exports(b->g), hmp_str(&a, "name"), hmp_flag(&a, "force"), err);
+}
+
+static bool blk_hmp_nbd_stop(BlkCall *b, GError **err)
+{
+    b->c->plain_error = true;
+    return block_exports_nbd_stop(block_exports(b->g), err);
 }
 
 /* ---- Objects ---- */
@@ -309,3 +315,4 @@ BLK_COMMAND(cmd_object_del, blk_object_del)
 BLK_COMMAND(hmp_nbd_start, blk_hmp_nbd_start)
 BLK_COMMAND(hmp_nbd_add, blk_hmp_nbd_add)
 BLK_COMMAND(hmp_nbd_remove, blk_hmp_nbd_remove)
+BLK_COMMAND(hmp_nbd_stop, blk_hmp_nbd_stop)

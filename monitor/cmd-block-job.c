@@ -111,6 +111,9 @@ BlockJob *blk_backup_make(BlkCall *b, BlockNode *n, BlockNode *target, GError **
     if (!blk_job_options(b, &o, n, err) || !blk_sync(b, &bo.sync, err)) {
         return NULL;
     }
+    if (bo.sync == SYNC_TOP && !strcmp(b->name, "drive-backup") && !block_node_backing(n)) {
+        bo.sync = SYNC_FULL;
+    }
     if (bitmap && !(bo.bitmap = block_bitmap_find(n, bitmap))) {
         error_set(err, "Bitmap '%s' could not be found", bitmap);
         return NULL;

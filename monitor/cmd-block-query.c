@@ -17,7 +17,8 @@ GPtrArray *blk_drives(MonCall *c)
     for (const char **id = ids; id && *id; id++) {
         BlockBackend *drive = machine_find_backend(c->m, "drive", *id);
 
-        if (block_backend_node(drive) && (!block_is_nameless(drive) || block_owner(drive))) {
+        if (block_is_nameless(drive) ? block_owner(drive) && block_backend_node(drive)
+                                     : block_owner(drive) || block_backend_node(drive)) {
             g_ptr_array_add(all, drive);
         }
     }
@@ -130,6 +131,16 @@ static void query_specific(JsonOut *j, BlockNode *n)
     }
 }
 
+char *blk_backing_path(BlockNode *n)
+{
+    const char *backing = block_node_backing_name(n);
+    g_autofree char *folder = g_path_get_dirname(block_node_filename(n));
+
+    return *backing == '/' || strchr(backing, ':') || !strcmp(folder, ".")
+               ? g_strdup(backing)
+               : g_build_filename(folder, backing, NULL);
+}
+
 static void query_image(JsonOut *j, const char *key, BlockNode *n, unsigned depth)
 {
     int64_t actual = block_node_allocated(n);
@@ -157,10 +168,7 @@ static void query_image(JsonOut *j, const char *key, BlockNode *n, unsigned dept
     }
     query_specific(j, n);
     if (backing && *backing) {
-        g_autofree char *folder = g_path_get_dirname(block_node_filename(n));
-        g_autofree char *full = *backing == '/' || strchr(backing, ':') || !strcmp(folder, ".")
-                                    ? g_strdup(backing)
-                                    : g_build_filename(folder, backing, NULL);
+        g_autofree char *full = blk_backing_path(n);
 
         json_out_str(j, "full-backing-filename", full);
         json_out_str(j, "backing-filename", backing);
@@ -255,7 +263,7 @@ static bool blk_query_block(BlkCall *b, GError **err)
         }
         json_out_str(j, "device", block_is_nameless(drive) ? "" : block_id(drive));
         json_out_bool(j, "locked", false);
-        json_out_bool(j, "removable", false);
+        json_out_bool(j, "removable", !block_owner(drive));
         blk_node_json(j, "inserted", block_backend_node(drive), drive);
         if (qdev) {
             json_out_str(j, "qdev", qdev);

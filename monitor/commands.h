@@ -31,6 +31,11 @@ extern MonFn cmd_qom_list, cmd_qom_get, cmd_device_list_properties, cmd_qom_list
 /* cmd-block.c */
 extern MonFn cmd_blockdev_add, cmd_blockdev_reopen, cmd_blockdev_del, cmd_query_nodes,
     cmd_query_block, cmd_block_resize;
+/* hmp-block.c, hmp-block-info.c */
+extern MonFn hmp_block_resize, hmp_block_stream, hmp_job_set_speed, hmp_job_cancel,
+    hmp_job_complete, hmp_job_pause, hmp_job_resume, hmp_drive_mirror, hmp_drive_backup;
+extern MonFn hmp_snapshot_blkdev, hmp_snapshot_internal, hmp_snapshot_delete_internal;
+extern MonFn hmp_info_jobs, hmp_info_block, hmp_info_stats;
 /* cmd-block-query.c */
 extern MonFn cmd_query_blockstats, cmd_set_histogram, cmd_set_threshold, cmd_change_backing;
 /* cmd-block-txn.c */
@@ -42,7 +47,7 @@ extern MonFn cmd_blockdev_mirror, cmd_block_commit, cmd_block_stream, cmd_job_ve
 /* cmd-block-export.c */
 extern MonFn cmd_nbd_start, cmd_nbd_stop, cmd_nbd_add, cmd_export_add, cmd_export_del;
 extern MonFn cmd_query_exports, cmd_object_add, cmd_object_del;
-extern MonFn hmp_nbd_start, hmp_nbd_add, hmp_nbd_remove;
+extern MonFn hmp_nbd_start, hmp_nbd_add, hmp_nbd_remove, hmp_nbd_stop;
 /* cmd-snapshot.c */
 extern MonFn hmp_savevm, hmp_loadvm, hmp_delvm, hmp_info_snapshots;
 extern MonFn cmd_snapshot_save, cmd_snapshot_load, cmd_snapshot_delete;

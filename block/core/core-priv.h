@@ -163,7 +163,7 @@ static inline bool block_maps(const BlockNode *n)
 int engine_read(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov);
 int engine_write(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
                  unsigned flags);
-int engine_copy_up(BlockNode *n, uint64_t off, uint64_t len);
+int engine_copy_up(BlockNode *n, uint64_t off, uint64_t len, bool beyond);
 int engine_write_packed(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov);
 int engine_map(BlockNode *n, uint64_t off, uint64_t len, Extent *x);
 void engine_forget(BlockNode *n, uint64_t off, uint64_t len);

@@ -411,10 +411,12 @@ static int engine_copy_up_piece(BlockNode *n, uint64_t off, uint64_t *len)
     return ret;
 }
 
-/* What a read takes from the backing image is this node's after. */
-int engine_copy_up(BlockNode *n, uint64_t off, uint64_t len)
+/* What a read takes from the backing image, and (@beyond) from beyond its end, is this node's
+ * after.
+ */
+int engine_copy_up(BlockNode *n, uint64_t off, uint64_t len, bool beyond)
 {
-    uint64_t below = n->backing ? n->backing->size : 0, piece;
+    uint64_t below = beyond ? n->size : n->backing ? n->backing->size : 0, piece;
     uint64_t start = bits_align_down(off, n->unit);
     uint64_t end = MIN(bits_align_up(off + len, n->unit), n->size);
     int ret = 0;

@@ -157,6 +157,7 @@ typedef enum BlockReqFlags {
     BLOCK_REQ_NO_FALLBACK = 1 << 3,  /* write_zeroes: -ENOTSUP rather than writing bytes */
     BLOCK_REQ_COPY_ON_READ = 1 << 4, /* a read allocates what comes from the backing image */
     BLOCK_REQ_UNCHANGED = 1 << 5,    /* writes what reads there anyway: allowed under readers */
+    BLOCK_REQ_COPY_BEYOND = 1 << 7,  /* COPY_ON_READ of zeros beyond its end, too */
     BLOCK_REQ_SERIALISE = 1 << 6,    /* no overlapping request at the same time */
 } BlockReqFlags;
 

@@ -102,7 +102,7 @@ static int request_read(BlockNode *n, uint64_t off, const struct iovec *iov, uns
     int ret;
 
     if ((flags & BLOCK_REQ_COPY_ON_READ) && block_maps(n) && n->backing) {
-        ret = engine_copy_up(n, off, len);
+        ret = engine_copy_up(n, off, len, flags & BLOCK_REQ_COPY_BEYOND);
         if (ret) {
             return ret;
         }

@@ -17,7 +17,7 @@ typedef struct Mirror {
     BlockJob *job;
     BlockNode *target, *replaces, *base; /* base: what lies in it and below is not copied */
     JobSync sync;
-    bool write_blocking, hooked, drained, complete, is_commit;
+    bool write_blocking, hooked, drained, complete, is_commit, target_is_new;
     JobCopy copy;
     DirtyBits *bits;
 } Mirror;
@@ -44,6 +44,9 @@ static int mirror_mark(Mirror *m)
 
     switch (m->sync) {
     case SYNC_FULL:
+        if (m->target_is_new) { /* what is nowhere reads as zeros there already */
+            return job_mark_allocated(m->job, m->bits, source, NULL);
+        }
         dirty_bits_set(m->bits, 0, UINT64_MAX);
         return 0;
     case SYNC_TOP:
@@ -176,6 +179,7 @@ static BlockJob *mirror_make(BlockGraph *g, const BlockJobType *type, const JobO
     m->replaces = mo->replaces ? block_node_ref(mo->replaces) : NULL;
     m->base = base ? block_node_ref(base) : NULL;
     m->sync = mo->sync;
+    m->target_is_new = mo->target_is_new;
     m->write_blocking = mo->write_blocking;
     m->is_commit = base != NULL;
     m->copy =

@@ -27,6 +27,13 @@ static int stream_is_there(BlockNode *n, uint64_t off, uint64_t len)
     return ret;
 }
 
+/* Beyond the end of a backing image there are zeros; with no image left below they are there by
+ * themselves. */
+static bool stream_is_end(BlockNode *n, const BlockNode *base, uint64_t off)
+{
+    return !base && block_node_backing(n) && off >= block_node_size(block_node_backing(n));
+}
+
 /* Reading it with copy-on-read puts it into the node. */
 static int stream_range(BlockJob *j, void *buf, uint64_t off, uint64_t len)
 {
@@ -36,7 +43,8 @@ static int stream_range(BlockJob *j, void *buf, uint64_t off, uint64_t len)
     do {
         bool again;
 
-        ret = block_node_readv(job_node(j), off, &iov, 1, BLOCK_REQ_COPY_ON_READ);
+        ret = block_node_readv(job_node(j), off, &iov, 1,
+                               BLOCK_REQ_COPY_ON_READ | BLOCK_REQ_COPY_BEYOND);
         if (ret && !job_error(j, false, -ret, &again)) {
             return ret;
         }
@@ -65,7 +73,7 @@ static int stream_run(BlockJob *j)
         if (!ret && !(st.bits & BLOCK_STATUS_ALLOCATED)) {
             len = min_u64(len, st.len);
             ret = block_node_status_above(n, s->base, off, len, &st);
-            copy = st.bits & BLOCK_STATUS_ALLOCATED;
+            copy = st.bits & BLOCK_STATUS_ALLOCATED && !stream_is_end(n, s->base, off);
         }
         if (ret) {
             break;
