@@ -38,6 +38,9 @@ static int io_open_run(IoTool *t, int argc, char **argv)
         case 'C':
             t->copy_on_read = true;
             break;
+        case 's':
+            flags |= BLOCK_OPEN_SNAPSHOT;
+            break;
         case 'U':
             flags |= BLOCK_OPEN_SHARE;
             break;
@@ -51,12 +54,12 @@ static int io_open_run(IoTool *t, int argc, char **argv)
             g_string_append_printf(text, "%s%s", text->len ? "," : "", optarg);
             break;
         default:
-            io_usage_of(t->command);
+            io_usage_of(t->command, NULL);
             return -EINVAL;
         }
     }
     if (ok && (argc - optind > 1 || (argc == optind && !text->len))) {
-        io_usage_of(t->command);
+        io_usage_of(t->command, NULL);
         return -EINVAL;
     }
     if (ok && text->len && !options_parse(&o, text->str, NULL, &err)) {
@@ -67,39 +70,76 @@ static int io_open_run(IoTool *t, int argc, char **argv)
     return ok ? 0 : -EINVAL;
 }
 
+/* What -c and -r or -w say may also stand among the options. */
+static bool io_reopen_options(IoTool *t, Options *o, bool cache, bool access, unsigned *flags)
+{
+    static const char *const names[] = { "read-only", "cache.direct", "cache.no-flush" };
+    static const unsigned bits[] = { BLOCK_OPEN_WRITE, BLOCK_OPEN_DIRECT, BLOCK_OPEN_UNSAFE };
+    g_autoptr(GError) err = NULL;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        bool on;
+
+        if (!options_get(o, names[i])) {
+            continue;
+        }
+        if (i ? cache : access) {
+            return !img_fail(&t->tool, i ? "Cannot set both -c and the cache options"
+                                         : "Cannot set both -r/-w and 'read-only'");
+        }
+        if (!options_get_bool(o, names[i], false, &on, &err)) {
+            return !img_fail(&t->tool, "%s", err->message);
+        }
+        *flags = on == (i > 0) ? *flags | bits[i] : *flags & ~bits[i];
+    }
+    return true;
+}
+
 static int io_reopen_run(IoTool *t, int argc, char **argv)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GError) err = NULL;
     unsigned flags = block_node_flags(t->node);
+    bool ok = true, cache = false, access = false;
     Options o = { 0 };
-    bool ok = true;
     int key;
 
     while (ok && (key = getopt(argc, argv, t->command->letters)) != -1) {
         switch (key) {
         case 'c':
+            cache = true;
             ok = io_cache_mode(optarg, &flags);
             break;
         case 'o':
             g_string_append_printf(text, "%s%s", text->len ? "," : "", optarg);
             break;
         case 'r':
-            flags &= ~(unsigned)BLOCK_OPEN_WRITE;
-            break;
         case 'w':
-            flags |= BLOCK_OPEN_WRITE;
+            if (access) {
+                img_fail(&t->tool, "Only one -r/-w option may be given");
+                return -EINVAL;
+            }
+            access = true;
+            flags = (flags & ~(unsigned)BLOCK_OPEN_WRITE) | (key == 'w' ? BLOCK_OPEN_WRITE : 0);
             break;
         default:
-            io_usage_of(t->command);
+            io_usage_of(t->command, NULL);
             return -EINVAL;
         }
+    }
+    if (ok && optind < argc) {
+        io_usage_of(t->command, NULL);
+        return -EINVAL;
     }
     if (ok && text->len && !options_parse(&o, text->str, NULL, &err)) {
         ok = !img_fail(&t->tool, "%s", err->message);
     }
-    if (ok && !block_node_reopen(t->node, &o, flags, &err)) {
-        ok = !img_fail(&t->tool, "%s", err->message);
+    ok = ok && io_reopen_options(t, &o, cache, access, &flags) &&
+         (block_node_reopen(t->node, &o, flags, &err) || !img_fail(&t->tool, "%s", err->message));
+    for (unsigned i = 0; ok && i < o.n; i++) {
+        if (!o.list[i].used) {
+            ok = !img_fail(&t->tool, "Cannot change the option '%s'", o.list[i].key);
+        }
     }
     options_deinit(&o);
     return ok ? 0 : -EINVAL;
@@ -149,13 +189,17 @@ static int io_truncate_run(IoTool *t, int argc, char **argv)
                 break;
             }
         }
-        if (key != 'm' || prealloc == G_N_ELEMENTS(modes)) {
-            io_usage_of(t->command);
+        if (key != 'm') {
+            io_usage_of(t->command, NULL);
+            return -EINVAL;
+        }
+        if (prealloc == G_N_ELEMENTS(modes)) {
+            img_fail(&t->tool, "Invalid preallocation mode '%s'", optarg);
             return -EINVAL;
         }
     }
-    if (argc - optind != 1) {
-        io_usage_of(t->command);
+    if (optind == argc) {
+        io_usage_of(t->command, NULL);
         return -EINVAL;
     }
     if (!io_number(argv[optind], &size)) {
@@ -217,7 +261,9 @@ static int io_alloc_run(IoTool *t, int argc, char **argv)
     if (!io_number(argv[1], &off) || (argc > 2 && !io_number(argv[2], &count))) {
         return -EINVAL;
     }
-    end = MIN(off + count, block_node_size(t->node));
+    end = block_node_size(t->node);
+    count = off < end ? MIN(count, end - off) : 0;
+    end = off + count;
     for (at = off; at < end;) {
         uint64_t len;
         bool yes = false;
@@ -262,7 +308,7 @@ static int io_sleep_run(IoTool *t, int argc, char **argv)
     uint64_t ms;
 
     if (!number_parse(argv[1], 0, INT32_MAX, &ms, &err)) {
-        printf("%s is not a valid argument\n", argv[1]);
+        printf("%s is not a valid number\n", argv[1]);
         return -EINVAL;
     }
     io_sleep_ns(ms * 1000000);
@@ -271,11 +317,13 @@ static int io_sleep_run(IoTool *t, int argc, char **argv)
 
 static int io_sigraise_run(IoTool *t, int argc, char **argv)
 {
-    g_autoptr(GError) err = NULL;
     uint64_t number;
 
-    if (!number_parse(argv[1], 0, 64, &number, &err)) {
-        printf("%s is not a valid signal number\n", argv[1]);
+    if (!io_number(argv[1], &number)) {
+        return -EINVAL;
+    }
+    if (number > 64) {
+        printf("signal argument '%s' is too large to be a valid signal\n", argv[1]);
         return -EINVAL;
     }
     fflush(stdout);
@@ -340,7 +388,7 @@ static int io_help_run(IoTool *t, int argc, char **argv)
 
     for (const IoCommand *c = io_commands; c->name; c++) {
         if (argc < 2 || !strcmp(argv[1], c->name) || (c->alias && !strcmp(argv[1], c->alias))) {
-            io_usage_of(c);
+            io_usage_of(c, argc < 2 ? c->name : argv[1]);
             any = true;
         }
     }
@@ -353,47 +401,53 @@ static int io_help_run(IoTool *t, int argc, char **argv)
 }
 
 const IoCommand io_commands[] = {
-    { "abort", NULL, "", "die as a program that crashes", NULL, 0, 0, true, io_abort_run },
-    { "aio_flush", NULL, "", "wait for all aio_ requests", NULL, 0, 0, false, io_aio_flush_run },
-    { "aio_read", NULL, "[-Ciqv] [-P pattern] off len [len..]", "read in the background", "CP:iqv",
-      2, -1, false, io_aio_read_run },
-    { "aio_write", NULL, "[-Cfiquz] [-P pattern] off len [len..]", "write in the background",
-      "CfiP:quz", 2, -1, false, io_aio_write_run },
-    { "alloc", "a", "offset [count]", "how much of a range is in this image", NULL, 1, 2, false,
-      io_alloc_run },
+    { "abort", NULL, NULL, "simulate a program crash using abort(3)", NULL, 0, -1, true,
+      io_abort_run },
+    { "aio_flush", NULL, NULL, "completes all outstanding aio requests", NULL, 0, 0, false,
+      io_aio_flush_run },
+    { "aio_read", NULL, "[-Ciqv] [-P pattern] off len [len..]",
+      "asynchronously reads a number of bytes", "CP:iqv", 2, -1, false, io_aio_read_run },
+    { "aio_write", NULL, "[-Cfiquz] [-P pattern] off len [len..]",
+      "asynchronously writes a number of bytes", "CfiP:quz", 2, -1, false, io_aio_write_run },
+    { "alloc", "a", "offset [count]", "checks if offset is allocated in the file", NULL, 1, 2,
+      false, io_alloc_run },
     { "break", NULL, "event tag", "sets a breakpoint on event and tags the stopped request as tag",
       NULL, 2, 2, false, io_break_run },
-    { "close", "c", "", "close the image", NULL, 0, 0, false, io_close_run },
-    { "discard", "d", "[-Cq] off len", "discard a range", "Cq", 2, -1, false, io_discard_run },
-    { "flush", "f", "", "make what was written stable", NULL, 0, 0, false, io_flush_run },
-    { "help", "?", "[command]", "tell of one or all commands", NULL, 0, 1, true, io_help_run },
-    { "info", "i", "", "tell of the image", NULL, 0, 0, false, io_info_run },
-    { "length", "l", "", "tell the size", NULL, 0, 0, false, io_length_run },
-    { "map", NULL, "", "tell what is in this image", NULL, 0, 1, false, io_map_run },
-    { "open", "o", "[-rCnkU] [-t cache] [-d discard] [-o options] [path]", "open an image",
-      "Cnro:ki:t:d:U", 0, -1, true, io_open_run },
-    { "quit", "q", "", "end", NULL, 0, 0, true, io_quit_run },
+    { "close", "c", NULL, "close the current open file", NULL, 0, 0, false, io_close_run },
+    { "discard", "d", "[-Cq] off len", "discards a number of bytes at a specified offset", "Cq", 2,
+      -1, false, io_discard_run },
+    { "flush", "f", NULL, "flush all in-core file state to disk", NULL, 0, 0, false, io_flush_run },
+    { "help", "?", "[command]", "help for one or all commands", NULL, 0, 1, true, io_help_run },
+    { "info", "i", NULL, "prints information about the current file", NULL, 0, 0, false,
+      io_info_run },
+    { "length", "l", NULL, "gets the length of the current file", NULL, 0, 0, false,
+      io_length_run },
+    { "map", NULL, "", "prints the allocated areas of a file", NULL, 0, 0, false, io_map_run },
+    { "open", "o", "[-rsCnkU] [-t cache] [-d discard] [-o options] [path]",
+      "open the file specified by path", "Csnro:ki:t:d:U", 1, -1, true, io_open_run },
+    { "quit", "q", NULL, "exit the program", NULL, 0, -1, true, io_quit_run },
     { "read", "r", "[-abCqv] [-P pattern [-s off] [-l len]] off len",
-      "read, and compare with a pattern; -v: show it", "abCl:pP:qs:v", 2, -1, false, io_read_run },
-    { "readv", "rv", "[-Cqv] [-P pattern] off len [len..]", "read into several buffers", "CP:qv", 2,
-      -1, false, io_readv_run },
+      "reads a number of bytes at a specified offset", "abCl:pP:qs:v", 2, -1, false, io_read_run,
+      true },
+    { "readv", "rv", "[-Cqv] [-P pattern] off len [len..]",
+      "reads a number of bytes at a specified offset", "CP:qv", 2, -1, false, io_readv_run },
     { "remove_break", NULL, "tag", "remove a breakpoint by tag", NULL, 1, 1, false,
       io_remove_break_run },
-    { "reopen", NULL, "[(-r|-w)] [-c cache] [-o options]", "change options of the image", "c:o:rw",
-      0, -1, false, io_reopen_run },
+    { "reopen", NULL, "[(-r|-w)] [-c cache] [-o options]", "reopens an image with new options",
+      "c:o:rw", 0, -1, false, io_reopen_run },
     { "resume", NULL, "tag", "resumes the request tagged as tag", NULL, 1, 1, false,
       io_resume_run },
-    { "sigraise", NULL, "signal", "send a signal to this process", NULL, 1, 1, true,
-      io_sigraise_run },
-    { "sleep", NULL, "milliseconds", "wait", NULL, 1, 1, true, io_sleep_run },
-    { "truncate", "t", "[-m prealloc_mode] off", "change the size", "m:", 1, -1, false,
-      io_truncate_run },
+    { "sigraise", NULL, "signal", "raises a signal", NULL, 1, 1, true, io_sigraise_run },
+    { "sleep", NULL, NULL, "waits for the given value in milliseconds", NULL, 1, 1, true,
+      io_sleep_run },
+    { "truncate", "t", "[-m prealloc_mode] off", "truncates the current file at the given offset",
+      "m:", 1, 3, false, io_truncate_run },
     { "wait_break", NULL, "tag", "waits for the suspension of a request", NULL, 1, 1, false,
       io_wait_break_run },
     { "write", "w", "[-bcCfnquz] [-P pattern | -s source_file] off len",
-      "write a pattern (0xcd), or zeros (-z), or compressed (-c)", "bcCfnpP:qs:uz", 2, -1, false,
-      io_write_run },
-    { "writev", "wv", "[-Cfq] [-P pattern] off len [len..]", "write from several buffers",
-      "CfqP:", 2, -1, false, io_writev_run },
+      "writes a number of bytes at a specified offset", "bcCfnpP:qs:uz", 2, -1, false, io_write_run,
+      true },
+    { "writev", "wv", "[-Cfq] [-P pattern] off len [len..]",
+      "writes a number of bytes at a specified offset", "CfqP:", 2, -1, false, io_writev_run },
     { 0 },
 };

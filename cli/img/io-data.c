@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IO_DEFAULT_PATTERN = 0xcd, IO_LENGTH_MAX = 1 << 30 };
+/* A request's length is less than 2 GiB, in sectors. */
+enum { IO_DEFAULT_PATTERN = 0xcd, IO_LENGTH_MAX = INT32_MAX / 512 * 512 };
 
 /* One request, with its buffer and how it is told. */
 typedef struct IoReq {
@@ -100,7 +101,8 @@ static int io_req_do(IoReq *r)
     }
     if (r->zero) {
         return block_node_write_zeroes(n, r->off, r->len,
-                                       r->flags | (r->unmap ? BLOCK_REQ_UNMAP : 0) |
+                                       (r->flags & BLOCK_REQ_FUA) |
+                                           (r->unmap ? BLOCK_REQ_UNMAP : 0) |
                                            (r->no_fallback ? BLOCK_REQ_NO_FALLBACK : 0));
     }
     if (r->vmstate) {
@@ -158,10 +160,10 @@ static void io_req_free(IoReq *r)
 
 static bool io_req_pattern(IoReq *r, const char *text)
 {
-    g_autoptr(GError) err = NULL;
-    uint64_t byte;
+    char *end;
+    unsigned long byte = strtoul(text, &end, 0); /* octal too */
 
-    if (!number_parse(text, 0, 255, &byte, &err)) {
+    if (!g_ascii_isdigit(*text) || *end || byte > 255) {
         printf("%s is not a valid pattern byte\n", text);
         return false;
     }
@@ -215,7 +217,7 @@ static bool io_req_option(IoReq *r, int key)
         r->zero = true;
         return true;
     default:
-        io_usage_of(r->tool->command);
+        io_usage_of(r->tool->command, NULL);
         return false;
     }
 }
@@ -231,12 +233,32 @@ static bool io_req_check(const IoReq *r)
         puts("Only one of -z, -P, and -s can be specified at the same time");
     } else if (r->vmstate && r->zero) {
         puts("-b and -z cannot be specified at the same time");
-    } else if ((r->flags & BLOCK_REQ_COMPRESSED) && (r->zero || r->vmstate)) {
-        puts("-c and -z or -b cannot be specified at the same time");
-    } else if ((r->flags & BLOCK_REQ_FUA) && (r->flags & BLOCK_REQ_COMPRESSED)) {
-        puts("-f and -c cannot be specified at the same time");
+    } else if ((r->flags & BLOCK_REQ_FUA) && (r->vmstate || (r->flags & BLOCK_REQ_COMPRESSED))) {
+        puts("-f and -b or -c cannot be specified at the same time");
     } else {
         return true;
+    }
+    return false;
+}
+
+/* One more of @len, which @text says. */
+static bool io_req_length(const IoReq *r, uint64_t len, const char *text)
+{
+    bool one = r->tool->command->one_length;
+
+    if (len <= IO_LENGTH_MAX && r->len <= IO_LENGTH_MAX - len) {
+        return true;
+    }
+    if (one ? r->no_fallback : r->zero) {
+        return true;
+    }
+    if (one) {
+        printf("length cannot exceed %d%s, given %s\n", IO_LENGTH_MAX,
+               r->write ? " without -n" : "", text);
+    } else if (len > IO_LENGTH_MAX) {
+        printf("Argument '%s' exceeds maximum size %d\n", text, IO_LENGTH_MAX);
+    } else {
+        printf("The total number of bytes exceed the maximum size %d\n", IO_LENGTH_MAX);
     }
     return false;
 }
@@ -250,8 +272,7 @@ static bool io_req_lengths(IoReq *r, char **words, unsigned n)
         if (!io_number(words[i], &len)) {
             return false;
         }
-        if (!r->zero && (len > IO_LENGTH_MAX || r->len + len > IO_LENGTH_MAX)) {
-            printf("length cannot exceed %d, given %s\n", IO_LENGTH_MAX, words[i]);
+        if (!io_req_length(r, len, words[i])) {
             return false;
         }
         r->iov[r->n_iov++].iov_len = len;
@@ -276,7 +297,7 @@ static bool io_req_fill(IoReq *r)
         return false;
     }
     if (!n) {
-        printf("%s: file is empty\n", r->source);
+        fprintf(stderr, "%s: file is empty\n", r->source);
         return false;
     }
     for (uint64_t i = 0; i < r->len; i++) {
@@ -310,7 +331,7 @@ static bool io_req_check_range(IoReq *r)
         return true;
     }
     if ((r->check_len_given || r->check_off_given) && r->pattern < 0) {
-        io_usage_of(r->tool->command);
+        io_usage_of(r->tool->command, NULL);
         return false;
     }
     if (r->check_off > r->len) {
@@ -344,8 +365,8 @@ static IoReq *io_req_new(IoTool *t, int argc, char **argv, bool write)
     }
     argv += optind;
     argc -= optind;
-    if (argc < 2 || (t->command->max == 2 && argc > 2)) {
-        io_usage_of(t->command);
+    if (argc < 2 || (t->command->one_length && argc > 2)) {
+        io_usage_of(t->command, NULL);
     } else if (io_req_check(r) && io_number(argv[0], &r->off) &&
                io_req_lengths(r, argv + 1, (unsigned)argc - 1) && io_req_check_range(r) &&
                io_req_buffers(r)) {
@@ -411,6 +432,7 @@ static int io_aio(IoTool *t, int argc, char **argv, bool write)
         return -EINVAL;
     }
     if (r->invalid) {
+        printf("injecting invalid %s request\n", write ? "write" : "read");
         io_req_free(r);
         return 0;
     }
@@ -440,7 +462,7 @@ int io_discard_run(IoTool *t, int argc, char **argv)
         }
     }
     if (argc - optind != 2) {
-        io_usage_of(t->command);
+        io_usage_of(t->command, NULL);
         return -EINVAL;
     }
     if (!io_number(argv[optind], &r.off) || !io_number(argv[optind + 1], &r.len)) {
@@ -449,6 +471,10 @@ int io_discard_run(IoTool *t, int argc, char **argv)
     if (block_node_is_read_only(t->node)) {
         img_fail(&t->tool, "Block node is read-only");
         return -EROFS;
+    }
+    if (r.len > IO_LENGTH_MAX) {
+        printf("length cannot exceed %d, given %s\n", IO_LENGTH_MAX, argv[optind + 1]);
+        return -EINVAL;
     }
     r.begun_ns = io_now_ns();
     ret = block_node_discard(t->node, r.off, r.len);

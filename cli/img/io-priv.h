@@ -10,12 +10,13 @@
 typedef struct IoTool IoTool;
 typedef struct IoCommand {
     const char *name, *alias;
-    const char *args, *doc;
-    const char *letters; /* for getopt; NULL: no options */
-    int min, max;        /* what is no option; -1: no limit */
-    bool no_file;        /* does without an open image */
+    const char *args, *doc; /* args NULL: none is told of */
+    const char *letters;    /* for getopt; NULL: no options */
+    int min, max;           /* what is no option; -1: no limit */
+    bool no_file;           /* does without an open image */
     /* argv[optind] is the first that is no option: call getopt first. 0 or -errno, told. FIBER */
     int (*run)(IoTool *t, int argc, char **argv);
+    bool one_length; /* of those that move data: no list of them */
 } IoCommand;
 
 struct IoTool {
@@ -40,7 +41,8 @@ void io_drain(IoTool *t);
 void io_close(IoTool *t);
 /* One line of commands and arguments. FIBER; 0 or -errno. */
 int io_command(IoTool *t, const char *line);
-void io_usage_of(const IoCommand *c);
+/* @as: under this name of it; NULL: its first. */
+void io_usage_of(const IoCommand *c, const char *as);
 
 /* A size that a command takes; false: told. */
 NODISCARD bool io_number(const char *text, uint64_t *value);

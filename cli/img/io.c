@@ -17,16 +17,37 @@ enum { IO_OPT_OBJECT = 256, IO_OPT_IMAGE_OPTS };
 
 /* ---- The image ---- */
 
+/* At most one letter after a number, and a fraction needs one that makes it whole. */
+static bool io_number_form(const char *text)
+{
+    const char *end = text + strspn(text, "0123456789"), *dot = *end == '.' ? end : NULL;
+    char unit;
+
+    if (g_ascii_strncasecmp(text, "0x", 2) == 0) {
+        return true;
+    }
+    if (dot) {
+        end += 1 + strspn(end + 1, "0123456789");
+    }
+    unit = g_ascii_toupper(*end);
+    return (!*end || !end[1]) && (!dot || end == dot + 1 || (unit && unit != 'B'));
+}
+
 bool io_number(const char *text, uint64_t *value)
 {
     g_autoptr(GError) err = NULL;
+    const char *digits = *text == '+' ? text + 1 : text;
 
-    if (!size_parse(text, 1, value, &err) || *value > INT64_MAX) {
+    if (io_number_form(digits) && size_parse(digits, 1, value, &err) && *value <= INT64_MAX) {
+        return true;
+    }
+    if (io_number_form(digits) && (!err || strstr(err->message, "too large"))) {
+        printf("Parsing error: argument too large -- %s\n", text);
+    } else {
         printf("Parsing error: non-numeric argument, or extraneous/unrecognized suffix -- %s\n",
                text);
-        return false;
     }
-    return true;
+    return false;
 }
 
 bool io_cache_mode(const char *mode, unsigned *flags)
@@ -73,16 +94,28 @@ static void io_place_filename(Options *options, const char *filename)
 
 bool io_open(IoTool *t, const char *filename, Options *options, unsigned flags)
 {
+    unsigned below = flags & ~(unsigned)BLOCK_OPEN_SNAPSHOT;
     g_autoptr(GError) err = NULL;
 
     if (t->node) {
         img_fail(&t->tool, "file open already, try 'help close'");
         return false;
     }
+    if ((flags & BLOCK_OPEN_SHARE) && (flags & BLOCK_OPEN_WRITE)) {
+        img_fail(&t->tool, "can't open%s%s: force-share=on can only be used with read-only images",
+                 filename ? " device " : "", filename ? filename : "");
+        return false;
+    }
+    if ((flags & BLOCK_OPEN_SNAPSHOT) && (flags & BLOCK_OPEN_WRITE)) {
+        below &= ~(unsigned)BLOCK_OPEN_WRITE;
+    }
     if (filename) {
         io_place_filename(options, filename);
     }
-    t->node = block_node_open(t->tool.graph, options, flags, &err);
+    t->node = block_node_open(t->tool.graph, options, below, &err);
+    if (t->node && (flags & BLOCK_OPEN_SNAPSHOT) && (flags & BLOCK_OPEN_WRITE)) {
+        t->node = block_node_overlay(t->tool.graph, t->node, below, &err);
+    }
     if (!t->node) {
         if (filename) {
             img_fail(&t->tool, "can't open device %s: Could not open '%s': %s", filename, filename,
@@ -122,9 +155,9 @@ static const IoCommand *io_find(const char *name)
     return NULL;
 }
 
-void io_usage_of(const IoCommand *c)
+void io_usage_of(const IoCommand *c, const char *as)
 {
-    printf("%s %s -- %s\n", c->name, c->args, c->doc);
+    printf("%s %s%s-- %s\n", as ? as : c->name, c->args ? c->args : "", c->args ? " " : "", c->doc);
 }
 
 /* The same words as ever for a wrong number of arguments, since tests compare them. */
@@ -245,6 +278,7 @@ static const char io_help_text[] =
     "  -c, --cmd STRING     execute a command; without any they are read from stdin\n"
     "  -f, --format FMT     format of the image\n"
     "  -r, --read-only      open for reading alone\n"
+    "  -s, --snapshot       write into a temporary overlay of file, which stays as it is\n"
     "  -n, --nocache        bypass the host's cache: -t none\n"
     "  -C, --copy-on-read   reads allocate what comes from the backing image\n"
     "  -m, --misalign       taken for scripts; buffers are bounced where needed\n"
@@ -264,7 +298,7 @@ char *io_manual(void)
                               "images, given by \\-c or on standard input. Its commands:\n");
 
     for (const IoCommand *c = io_commands; c->name; c++) {
-        g_autofree char *line = g_strdup_printf("%s %s", c->name, c->args);
+        g_autofree char *line = g_strdup_printf("%s %s", c->name, c->args ? c->args : "");
         g_auto(GStrv) parts = g_strsplit(line, "-", -1);
         g_autofree char *escaped = g_strjoinv("\\-", parts);
 
@@ -335,6 +369,9 @@ static bool io_main_option(IoMain *m, int key)
     case 'r':
         m->flags &= ~(unsigned)BLOCK_OPEN_WRITE;
         return true;
+    case 's':
+        m->flags |= BLOCK_OPEN_SNAPSHOT;
+        return true;
     case 'n':
         return io_cache_mode("none", &m->flags);
     case 't':
@@ -397,6 +434,7 @@ int io_main(const char *prog, int argc, char **argv)
         { "cmd", required_argument, NULL, 'c' },
         { "format", required_argument, NULL, 'f' },
         { "read-only", no_argument, NULL, 'r' },
+        { "snapshot", no_argument, NULL, 's' },
         { "nocache", no_argument, NULL, 'n' },
         { "copy-on-read", no_argument, NULL, 'C' },
         { "misalign", no_argument, NULL, 'm' },
@@ -415,7 +453,7 @@ int io_main(const char *prog, int argc, char **argv)
 
     m.commands = g_ptr_array_new();
     m.objects = g_ptr_array_new();
-    while (go && (key = getopt_long(argc, argv, "hVc:d:f:rnCmki:t:U", longs, NULL)) != -1) {
+    while (go && (key = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:U", longs, NULL)) != -1) {
         go = io_main_option(&m, key);
     }
     if (go && argc - optind > 1) {
