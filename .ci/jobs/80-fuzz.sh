@@ -7,4 +7,4 @@ command -v clang >/dev/null || { echo "skipped: clang is not installed"; exit 77
 build=build-fuzz
 [ -f $build/build.ninja ] || CC=clang ./configure --build=$build -Dfuzz=true -Db_lundef=false
 ninja -C $build fuzz
-BUILD=$PWD/$build ./tests/fuzz/run.sh "${FUZZ_SECONDS:-70}"
+TIMEOUT=30 BUILD=$PWD/$build ./tests/fuzz/run.sh "${FUZZ_SECONDS:-70}"

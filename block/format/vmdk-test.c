@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "block/format/vhdx.h"
 #include "block/format/vmdk.h"
+#include "block/proto/memory.h"
 #include "tests/unit.h"
+#include "util/bytes.h"
 
 #include <string.h>
 
@@ -76,4 +78,44 @@ TEST(vhdx, crc32c_of_rfc3720)
     memset(buf, 0xff, sizeof(buf));
     EXPECT_EQ(vhdx_crc32c(0, buf, sizeof(buf)), 0x62a8ab43);
     EXPECT_EQ(vhdx_crc32c(vhdx_crc32c(0, buf, 7), buf + 7, 25), 0x62a8ab43);
+}
+
+/* A table that lies nowhere is one error, not one for each of its grains. */
+static void bad_tables(void *arg)
+{
+    BlockGraph *g = arg;
+    BlockCheck c = { 0 };
+    GError *err = NULL;
+    Options o;
+
+    EXPECT(options_parse(&o, "", NULL, &err));
+    EXPECT(
+        block_image_create(g, block_driver_find("vmdk"), "x-memory:vmdk", 200 << 20, &o, 0, &err));
+    options_deinit(&o);
+    BlockMemory *m = block_memory_find(g, "vmdk");
+    uint8_t gd[8], entry[4];
+
+    block_memory_read(m, 56, gd, sizeof(gd));
+    put_le32(entry, UINT32_MAX);
+    for (uint64_t i = 1; i < 4; i += 2) {
+        EXPECT_EQ(block_memory_write(m, get_le64(gd) * 512 + i * 4, entry, sizeof(entry)), 0);
+    }
+    EXPECT(options_parse(&o, "driver=vmdk,file.driver=x-memory,file.filename=x-memory:vmdk", NULL,
+                         &err));
+    BlockNode *n = block_node_open(g, &o, BLOCK_OPEN_CHECK, &err);
+    EXPECT(n != NULL);
+    options_deinit(&o);
+    EXPECT(block_node_check(n, &c, 0, &err));
+    EXPECT_EQ(c.corruptions, 2);
+    block_node_unref(n);
+}
+
+TEST(vmdk, check_of_bad_tables)
+{
+    IoLoop *l = ioloop_new("vmdk", IO_ENGINE_THREADS, NULL);
+    BlockGraph *g = block_graph_new(l);
+
+    ioloop_run(l, bad_tables, g);
+    block_graph_free(g);
+    ioloop_free(l);
 }

@@ -566,12 +566,12 @@ static bool vmdk_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
             uint32_t entry = 0;
             uint64_t table = off / e->grain / e->n_gte;
             g_autofree char *line = NULL;
+            int ret = e->gd[table] ? vmdk_grain(n, e, off, &entry) : 0;
 
-            if (!e->gd[table]) { /* a disk of exabytes costs nothing */
+            if (!e->gd[table] || ret < 0) { /* a disk of exabytes costs nothing: the next table */
                 off = (table + 1) * e->n_gte * e->grain - e->grain;
-                continue;
             }
-            if (vmdk_grain(n, e, off, &entry) < 0) {
+            if (ret < 0) {
                 line = g_strdup_printf("ERROR: could not get cluster_offset for sector %" PRIu64,
                                        sector);
             } else if (entry > VMDK_GTE_ZEROED && entry * 512ull >= block_node_size(e->child)) {

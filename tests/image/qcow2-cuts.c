@@ -223,6 +223,9 @@ static void work_resize(Cuts *c, GError **err)
 {
     uint64_t n = 512 + below(c, MAX_SECTORS - 512);
 
+    if (n == c->sectors) { /* nothing happens, nor is anything flushed */
+        n--;
+    }
     c->other_size = n;
     for (uint64_t i = MIN(n, c->sectors); i < MAX_SECTORS; i++) {
         cut_set(&c->s[i], 0);
