@@ -348,7 +348,7 @@ static void nbd_left(void *opaque)
     NbdTool *t = opaque;
 
     t->served = true;
-    if (!t->persistent && !nbd_server_clients(t->server)) {
+    if (!t->persistent && t->server && !nbd_server_clients(t->server)) {
         t->stop = true;
         fiber_queue_wake_all(&t->done);
     }

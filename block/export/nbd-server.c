@@ -240,8 +240,8 @@ static void nbd_client_leave(NbdClient *c)
         nbd_export_settle(e);
     }
     nbd_client_unref(c);
-    if (s->on_leave && !s->stopping) {
-        s->on_leave(s->opaque);
+    if (s->on_leave && !s->stopping) { /* later: it may free the server */
+        ioloop_post(block_graph_loop(s->graph), s->on_leave, s->opaque);
     }
     fiber_queue_wake_all(&s->left);
 }
