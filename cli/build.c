@@ -8,6 +8,7 @@
 #include "core/machine.h"
 #include "core/state/state.h"
 #include "debug/disas.h"
+#include "net/net.h"
 #include "target/arm/cpu.h"
 #include "util/suggest.h"
 
@@ -28,6 +29,7 @@ void build_init(Build *b, const SystemConfig *c)
     b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     b->serials = g_array_new(FALSE, TRUE, sizeof(Chardev *));
     b->drives = g_array_new(FALSE, TRUE, sizeof(BoardDrive));
+    b->nets = g_ptr_array_new_with_free_func((GDestroyNotify)net_free);
     b->parsed = g_ptr_array_new_with_free_func(build_free_options);
     b->mon_boards = g_array_new(TRUE, TRUE, sizeof(MonBoard));
     b->cpu_models = g_ptr_array_new_with_free_func(g_free);
@@ -50,9 +52,11 @@ void build_deinit(Build *b)
     for (unsigned i = 0; i < b->chardevs->len; i++) {
         chardev_close(g_ptr_array_index(b->chardevs, i));
     }
+    build_close_nets(b);
     if (b->m) {
         machine_free(b->m);
     }
+    g_ptr_array_free(b->nets, TRUE);
     g_ptr_array_free(b->chardevs, TRUE);
     g_array_free(b->serials, TRUE);
     g_array_free(b->drives, TRUE);
@@ -323,7 +327,7 @@ bool build_machine(Build *b, GError **err)
         clock_set_rtc_ns(b->m, g_get_real_time() * 1000);
     }
     if (!build_log(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
-        !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err) ||
+        !build_nets(b, err) || !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err) ||
         !build_state_hash_every(b, err)) {
         return false;
     }

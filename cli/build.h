@@ -20,6 +20,7 @@ typedef struct Build {
     GPtrArray *chardevs; /* of Chardev, owned */
     GArray *serials;     /* of Chardev *; NULL: none */
     GArray *drives;      /* of BoardDrive */
+    GPtrArray *nets;     /* of NetBackend, owned */
     GPtrArray *parsed;   /* of Options: strings that drives and the board point to */
     Options machine_options;
     GArray *mon_boards;    /* of MonBoard, with a NULL row at the end */
@@ -41,6 +42,10 @@ void build_deinit(Build *b);
 
 /* drives.c */
 NODISCARD bool build_drives(Build *b, GError **err);
+/* nets.c */
+NODISCARD bool build_nets(Build *b, GError **err);
+/* CPUs are stopped; the backends are freed after the machine. */
+void build_close_nets(Build *b);
 /* consoles.c */
 NODISCARD bool build_consoles(Build *b, GError **err);
 NODISCARD bool build_monitors(Build *b, GError **err);

@@ -69,11 +69,11 @@ TEST(cli, messages)
     expect_message("-kernal Image", "did you mean -kernel");
     expect_message("-nograpic", "did you mean -nographic?");
     expect_message("-enable-kvm", "not supported yet");
-    expect_message("-netdev user,id=n", "not supported yet");
+    expect_message("-nic model=virtio", "the type of network is missing");
     expect_message("-kernel", "an argument is missing");
     expect_message("disk.img", "-drive file=disk.img");
     expect_message("-net none -vga none -display none -parallel none", "");
-    expect_message("-net nic", "networking is not supported yet");
+    expect_message("-net nic,model=ne3000", "no model of network card");
     expect_message("-display gtk", "no graphical display");
     expect_message("-action reboot=never", "reboot=shutdown");
     expect_message("-uuid 123", "no UUID");

@@ -37,7 +37,8 @@ typedef struct SystemConfig {
     char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display;
 
     GPtrArray *drives, *blockdevs, *devices, *globals, *fw_cfgs;
-    GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces, *nets;
+    GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces;
+    GPtrArray *nets; /* -netdev, and what -nic and -net mean by it; their cards are devices */
 
     unsigned boot_menu; /* as BoardConfig's */
     bool has_icount, has_seed, state_hash;
@@ -82,6 +83,10 @@ NODISCARD bool uuid_parse(const char *text, uint8_t out[16], GError **err);
 /* One of @n @names whatever its case; -1 with nearest names in the error. */
 int name_find(const char *what, const char *name, const char *const *names, size_t n,
               const char *how_to_list, GError **err);
+
+/* -nic TEXT and -net TEXT: entries of `nets` and `devices`. */
+NODISCARD bool config_add_nic(SystemConfig *c, const char *text, GError **err);
+NODISCARD bool config_add_net(SystemConfig *c, const char *text, GError **err);
 
 /* Texts made of the option table; the caller frees. */
 char *option_help(const char *prog);

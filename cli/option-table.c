@@ -180,11 +180,6 @@ static bool option_chardev(SystemConfig *c, const char *arg, GError **err)
     return true;
 }
 
-static bool option_net(SystemConfig *c, const char *arg, GError **err)
-{
-    return !strcmp(arg, "none") || error_set(err, "networking is not supported yet; valid: none");
-}
-
 static bool option_display(SystemConfig *c, const char *arg, GError **err)
 {
     if (strcmp(arg, "none")) {
@@ -422,8 +417,12 @@ static const CliOption options[] = {
       "a monitor on a -chardev", LIST(mons) },
     { "chardev", NULL, "KIND,id=ID[,mux=on][,...]", SECTION_CONSOLE,
       "a character device; `-chardev help` lists the kinds", option_chardev },
-    { "net", NULL, "none", SECTION_CONSOLE, "network", option_net },
-    { "nic", NULL, "none", SECTION_CONSOLE, "network", option_net },
+    { "netdev", NULL, "user,id=ID[,hostfwd=tcp::HOST-:GUEST][,...]", SECTION_CONSOLE,
+      "a network for a card (-device virtio-net-pci,netdev=ID)", LIST(nets) },
+    { "nic", NULL, "user|none[,model=CARD][,mac=MAC][,...]", SECTION_CONSOLE,
+      "a network and its card in one", config_add_nic },
+    { "net", NULL, "none|user[,...]|nic[,...]", SECTION_CONSOLE, "the older form of -nic",
+      config_add_net },
 
     { "kernel", NULL, "FILE", SECTION_BOOT, "a kernel: ELF, Image, compressed Image",
       STRING(kernel) },
@@ -497,7 +496,6 @@ static const char *const options_later[] = {
     "mem-prealloc",
     "msg",
     "mtdblock",
-    "netdev",
     "no-acpi",
     "no-fd-bootchk",
     "no-hpet",

@@ -62,6 +62,9 @@ set -- /sys/bus/pci/devices/*
 for m in virtio_ring virtio $always; do
     [ -f /lib/modules/$m.ko ] && insmod /lib/modules/$m.ko 2>/dev/null
 done
+case $(cat /sys/bus/virtio/devices/*/device 2>/dev/null) in
+*0x0001*) for m in failover net_failover virtio_net; do insmod /lib/modules/$m.ko 2>/dev/null; done ;;
+esac
 case $(cat /proc/cmdline) in
 *tinamou.poweroff*) echo "tinamou: guest is up"; poweroff -f ;;
 *tinamou.reboot*) echo "tinamou: guest is up"; reboot -f ;;

@@ -66,6 +66,42 @@ pci)
         "$tinamou" img convert -O raw "$disk" "$disk.raw"
         [ "$(head -c 1048576 "$disk.raw" | md5sum)" = "$(yes pci | head -c 1048576 | md5sum)" ]
     done ;;
+net)
+    "$tinamou" --version | grep -q 'with .*libslirp' || { echo "skipped: built without libslirp"; exit 77; }
+    fetch
+    files=$(mktemp -d)
+    head -c 4000000 /dev/urandom >"$files/f"
+    # A server of the host that the guest downloads from; a port of the host that leads to the guest.
+    python3 -u - "$files" >"$files/ports" <<'SERVER' &
+import functools, http.server, socket, sys
+forward = socket.socket(); forward.bind(('127.0.0.1', 0)); port = forward.getsockname()[1]; forward.close()
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+s = http.server.HTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=sys.argv[1]))
+print(s.server_address[1], port, flush=True)
+s.serve_forever()
+SERVER
+    trap 'kill $! 2>/dev/null; rm -rf "$files"' EXIT
+    while [ ! -s "$files/ports" ]; do sleep 0.1; done
+    read -r server forward <"$files/ports"
+    sum=$(md5sum <"$files/f" | cut -c1-32)
+    (for _ in $(seq 100); do
+        python3 -c "import socket; s = socket.create_connection(('127.0.0.1', $forward), 5); s.sendall(b'to the guest'); s.recv(1)" 2>/dev/null || true
+        sleep 0.5
+    done) & knocker=$!
+    trap 'kill %1 $knocker 2>/dev/null; rm -rf "$files"' EXIT
+    for card in virtio-net-pci virtio-net-device; do
+        expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
+            --send 'ip link set eth0 up; udhcpc -q -n -s /bin/true -i eth0 2>&1 | grep obtained' \
+            --expect 'lease of 10.0.2.15 obtained' \
+            --send 'ip addr add 10.0.2.15/24 dev eth0; ip route add default via 10.0.2.2' \
+            --send "wget -q -O /f http://10.0.2.2:$server/f; md5sum /f" --expect "$sum" \
+            --send 'nc -l -p 77 > /got; grep -c . /got; cat /got' --expect 'to the guest' \
+            --send 'poweroff -f' --wait -- \
+            "$tinamou" system aarch64 -M virt -cpu max -smp 2 "${linux[@]}" -append console=ttyAMA0 \
+            -nic "user,model=$card,hostfwd=tcp:127.0.0.1:$forward-:77"
+    done ;;
 linux-interp)
     fetch
     expect --timeout 280 "${panic[@]}" --expect 'guest is up' --wait -- \

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* -nic and -net: a network and a card, as one -netdev and one -device. */
+#include "cli/config.h"
+
+#include "util/options.h"
+#include "util/suggest.h"
+
+#include <string.h>
+
+static const char *const nic_models[][2] = {
+    { "virtio", "virtio-net-pci" },
+    { "virtio-net", "virtio-net-pci" },
+    { "virtio-net-pci", "virtio-net-pci" },
+    { "virtio-net-pci-transitional", "virtio-net-pci-transitional" },
+    { "virtio-net-pci-non-transitional", "virtio-net-pci-non-transitional" },
+    { "virtio-net-device", "virtio-net-device" },
+};
+
+static const char *nic_device(const char *model, GError **err)
+{
+    const char *names[G_N_ELEMENTS(nic_models)];
+    g_autofree char *near = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(nic_models); i++) {
+        names[i] = nic_models[i][0];
+        if (!strcmp(model, names[i])) {
+            return nic_models[i][1];
+        }
+    }
+    near = suggest_or_list(model, names, G_N_ELEMENTS(names), 12);
+    error_set(err, "there is no model of network card '%s'%s", model, near);
+    return NULL;
+}
+
+static void nic_append(GString *s, const char *key, const char *value)
+{
+    g_auto(GStrv) commas = g_strsplit(value, ",", -1);
+    g_autofree char *quoted = g_strjoinv(",,", commas);
+
+    g_string_append_printf(s, ",%s=%s", key, quoted);
+}
+
+/* The card's keys; false: the key is the network's. */
+static bool nic_is_card_key(const char *key)
+{
+    static const char *const keys[] = { "mac", "macaddr", "addr", "bus", "vectors" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (!strcmp(key, keys[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool nic_add(SystemConfig *c, Options *o, const char *id, bool network, bool card,
+                    GError **err)
+{
+    const char *type = options_get(o, "type"), *model = options_get(o, "model");
+    const char *device = nic_device(model ? model : "virtio", err);
+    g_autoptr(GString) net = g_string_new(type);
+    g_autoptr(GString) dev = g_string_new(device);
+
+    if (!device) {
+        return false;
+    }
+    g_string_append_printf(net, ",id=%s", id);
+    g_string_append_printf(dev, ",netdev=%s", id);
+    for (unsigned i = 0; i < o->n; i++) {
+        const char *key = o->list[i].key, *value = o->list[i].value;
+
+        if (!strcmp(key, "type") || !strcmp(key, "model") || !strcmp(key, "id") ||
+            !strcmp(key, "netdev")) {
+            continue;
+        }
+        if (nic_is_card_key(key)) {
+            nic_append(dev, !strcmp(key, "macaddr") ? "mac" : key, value);
+        } else {
+            nic_append(net, key, value);
+        }
+    }
+    if (network) {
+        g_ptr_array_add(c->nets, g_string_free(g_steal_pointer(&net), FALSE));
+    }
+    if (card) {
+        g_ptr_array_add(c->devices, g_string_free(g_steal_pointer(&dev), FALSE));
+    }
+    return true;
+}
+
+bool config_add_nic(SystemConfig *c, const char *text, GError **err)
+{
+    g_autofree char *made = g_strdup_printf("#nic%u", c->nets->len);
+    const char *type, *id;
+    bool ok;
+    Options o;
+
+    if (!options_parse(&o, text, "type", err)) {
+        return false;
+    }
+    type = options_get(&o, "type");
+    id = options_get(&o, "id");
+    ok = type != NULL || error_set(err, "the type of network is missing: user, none");
+    if (ok && strcmp(type, "none")) {
+        ok = nic_add(c, &o, id ? id : made, true, true, err);
+    }
+    options_deinit(&o);
+    return ok;
+}
+
+bool config_add_net(SystemConfig *c, const char *text, GError **err)
+{
+    const char *type, *netdev;
+    bool ok, card;
+    Options o;
+
+    if (!options_parse(&o, text, "type", err)) {
+        return false;
+    }
+    type = options_get(&o, "type");
+    netdev = options_get(&o, "netdev");
+    card = !g_strcmp0(type, "nic");
+    ok = type != NULL || error_set(err, "valid: none, nic, user");
+    if (ok && strcmp(type, "none")) {
+        /* All of -net meet in one network: here a card and what it leads to. */
+        ok = nic_add(c, &o, netdev ? netdev : "#net", !card, card, err);
+    }
+    options_deinit(&o);
+    return ok;
+}
