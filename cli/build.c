@@ -345,6 +345,7 @@ bool build_run(Build *b, GError **err)
         .boards = (const MonBoard *)(void *)b->mon_boards->data,
         .cpu_models = (const char *const *)b->cpu_models->pdata,
         .device_types = device_types,
+        .nets = b->nets,
         .gdbserver = build_gdbserver,
         .opaque = b,
     };

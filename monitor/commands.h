@@ -23,6 +23,10 @@ extern MonFn cmd_memsave, cmd_pmemsave, hmp_memsave, hmp_pmemsave, hmp_x, hmp_xp
 /* cmd-chardev.c */
 extern MonFn cmd_ringbuf_read, cmd_ringbuf_write, hmp_ringbuf_read, hmp_ringbuf_write;
 extern MonFn cmd_chardev_add, cmd_chardev_remove, hmp_chardev_add, hmp_chardev_remove;
+/* cmd-net.c */
+extern MonFn hmp_info_network, cmd_netdev_add, hmp_netdev_add, cmd_netdev_del, hmp_netdev_del;
+extern MonFn cmd_set_link, hmp_set_link, hmp_hostfwd_add, hmp_hostfwd_remove, hmp_usernet;
+extern MonFn cmd_announce, hmp_announce;
 /* cmd-migrate.c */
 extern MonFn cmd_migrate, cmd_query_migrate, cmd_migrate_incoming, cmd_migrate_cancel;
 extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;

@@ -15,10 +15,23 @@ typedef struct NetType {
     size_t size; /* of a struct that begins with NetBackend */
     bool (*open)(NetBackend *b, Options *o, GError **err);
     void (*close)(NetBackend *b); /* also where open has failed */
-    void (*send)(NetBackend *b, const uint8_t *frame, size_t len);
+    /* A whole frame; @o: what it leaves open, for a type that takes_offload, else nothing. */
+    void (*send)(NetBackend *b, uint8_t *frame, size_t len, const NetOffload *o);
+    void (*more)(NetBackend *b); /* the card has room again; NULL: of no interest */
     char *(*text)(NetBackend *b);
+    char *(*connections)(NetBackend *b);
     bool (*forward)(NetBackend *b, const char *text, bool add, GError **err);
+    bool takes_large; /* TCP segments of up to 64 KiB, with their checksum */
+    bool merges; /* what it delivers is known to be sound: a card may get it merged, unchecked */
 } NetType;
+
+typedef struct NetFrame {
+    NetOffload o;
+    size_t len;
+    uint8_t bytes[];
+} NetFrame;
+
+typedef struct NetDump NetDump;
 
 struct NetBackend {
     const NetType *type;
@@ -27,16 +40,35 @@ struct NetBackend {
     const NetClient *client;
     void *opaque;
     char *who;
-    bool link_up; /* atomic */
-    Mutex lock;   /* of what cards have sent */
-    GQueue *sent; /* of GBytes */
+    bool link_up;       /* atomic */
+    bool takes_offload; /* set by open: the type's send takes frames as cards leave them */
+    Mutex lock;         /* of what cards have sent */
+    GQueue *sent;       /* of NetFrame */
     bool posted;
-    GQueue *kept; /* of GBytes: for a card without room; loop alone */
+    GQueue *kept; /* of NetFrame: for a card without room; loop alone */
+    NetMerge merge;
+    GPtrArray *dumps; /* of NetDump */
 };
 
 extern const NetType net_type_user;
+extern const NetType net_type_tap;
+extern const NetType net_type_bridge;
+extern const NetType net_type_socket;
+extern const NetType net_type_stream;
+extern const NetType net_type_dgram;
 
 /* A frame from outside: to the card, or kept for it, or dropped. LOOP_THREAD. */
 void net_deliver(NetBackend *b, const uint8_t *frame, size_t len);
+/* Likewise, with something left open. */
+void net_deliver_offload(NetBackend *b, const uint8_t *frame, size_t len, const NetOffload *o);
+/* The end of a burst: what was merged goes to the card. LOOP_THREAD. */
+void net_flush(NetBackend *b);
+/* Is the card so far behind that what comes next would be dropped? For types that can wait. */
+bool net_is_full(const NetBackend *b);
+
+NetDump *net_dump_open(const char *id, const char *path, uint32_t maxlen, GError **err);
+const char *net_dump_id(const NetDump *d);
+void net_dump_frame(NetDump *d, const uint8_t *frame, size_t len);
+void net_dump_close(NetDump *d);
 
 #endif

@@ -9,7 +9,10 @@
 
 enum { NET_SENT_MAX = 1024, NET_KEPT_MAX = 1024 };
 
-static const NetType *const net_types[] = { &net_type_user };
+static const NetType *const net_types[] = {
+    &net_type_user,   &net_type_tap,    &net_type_bridge,
+    &net_type_socket, &net_type_stream, &net_type_dgram,
+};
 
 /* ---- Life ---- */
 
@@ -49,6 +52,7 @@ NetBackend *net_open(Machine *m, const char *id, Options *o, GError **err)
     mutex_init(&b->lock);
     b->sent = g_queue_new();
     b->kept = g_queue_new();
+    b->dumps = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))net_dump_close);
     if (!type->open(b, o, err)) {
         net_close(b);
         net_free(b);
@@ -62,7 +66,7 @@ static void net_run_kept(void *arg);
 
 void net_close(NetBackend *b)
 {
-    net_set_link(b, false);
+    __atomic_store_n(&b->link_up, false, __ATOMIC_RELEASE);
     loop_unpost(b->machine, net_run_sent, b);
     loop_unpost(b->machine, net_run_kept, b);
     b->type->close(b);
@@ -70,8 +74,10 @@ void net_close(NetBackend *b)
 
 void net_free(NetBackend *b)
 {
-    g_queue_free_full(b->sent, (GDestroyNotify)(void (*)(void))g_bytes_unref);
-    g_queue_free_full(b->kept, (GDestroyNotify)(void (*)(void))g_bytes_unref);
+    g_queue_free_full(b->sent, g_free);
+    g_queue_free_full(b->kept, g_free);
+    g_ptr_array_free(b->dumps, TRUE);
+    g_free(b->merge.frame);
     mutex_deinit(&b->lock);
     g_free(b->who);
     g_free(b->id);
@@ -117,62 +123,148 @@ void net_release(NetBackend *b)
     g_clear_pointer(&b->who, g_free);
 }
 
+const char *net_card(const NetBackend *b)
+{
+    return b->who;
+}
+
+bool net_describe_card(const NetBackend *b, GString *name, GString *text)
+{
+    if (!b->client) {
+        return false;
+    }
+    if (b->client->describe) {
+        b->client->describe(b->opaque, name, text);
+    } else {
+        g_string_append(name, b->who);
+    }
+    return true;
+}
+
+bool net_is_type(const NetBackend *b, const char *name)
+{
+    return !strcmp(b->type->name, name);
+}
+
+char *net_connections(NetBackend *b)
+{
+    return b->type->connections ? b->type->connections(b) : NULL;
+}
+
+void net_announce(NetBackend *b)
+{
+    if (b->client && b->client->announce) {
+        b->client->announce(b->opaque);
+    }
+}
+
 void net_set_link(NetBackend *b, bool up)
 {
     __atomic_store_n(&b->link_up, up, __ATOMIC_RELEASE);
+    if (b->client && b->client->link) {
+        b->client->link(b->opaque, up);
+    }
 }
 
-static bool net_is_up(const NetBackend *b)
+bool net_link_is_up(const NetBackend *b)
 {
     return __atomic_load_n(&b->link_up, __ATOMIC_ACQUIRE);
 }
 
+static NetFrame *net_frame(size_t len, const NetOffload *o)
+{
+    NetFrame *f = g_malloc(sizeof(*f) + len);
+
+    f->o = o ? *o : (NetOffload){ 0 };
+    f->len = len;
+    return f;
+}
+
+static void net_dump_all(const NetBackend *b, const uint8_t *frame, size_t len)
+{
+    for (guint i = 0; i < b->dumps->len; i++) {
+        net_dump_frame(g_ptr_array_index(b->dumps, i), frame, len);
+    }
+}
+
+bool net_dump(NetBackend *b, const char *id, const char *path, uint32_t maxlen, GError **err)
+{
+    NetDump *d = net_dump_open(id, path, maxlen, err);
+
+    if (d) {
+        g_ptr_array_add(b->dumps, d);
+    }
+    return d != NULL;
+}
+
+bool net_undump(NetBackend *b, const char *id)
+{
+    for (guint i = 0; i < b->dumps->len; i++) {
+        if (!strcmp(net_dump_id(g_ptr_array_index(b->dumps, i)), id)) {
+            g_ptr_array_remove_index(b->dumps, i);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- Frames of the guest ---- */
+
+static void net_emit(void *opaque, const uint8_t *frame, size_t len)
+{
+    static const NetOffload none = { 0 };
+    NetBackend *b = opaque;
+
+    b->type->send(b, (uint8_t *)frame, len, &none);
+}
 
 static void net_run_sent(void *arg)
 {
     NetBackend *b = arg;
 
     for (;;) {
-        g_autoptr(GBytes) frame = NULL;
-        const uint8_t *bytes;
-        gsize len;
+        g_autofree NetFrame *f = NULL;
 
         mutex_lock(&b->lock);
-        frame = g_queue_pop_head(b->sent);
-        b->posted = frame != NULL;
+        f = g_queue_pop_head(b->sent);
+        b->posted = f != NULL;
         mutex_unlock(&b->lock);
-        if (!frame) {
-            return;
+        if (!f) {
+            break;
         }
-        bytes = g_bytes_get_data(frame, &len);
-        b->type->send(b, bytes, len);
+        net_dump_all(b, f->bytes, f->len);
+        if (b->takes_offload) {
+            b->type->send(b, f->bytes, f->len, &f->o);
+        } else {
+            net_finish_frame(f->bytes, f->len, &f->o, b->type->takes_large, net_emit, b);
+        }
     }
+    net_flush(b);
 }
 
-void net_send(NetBackend *b, const struct iovec *iov, unsigned n)
+void net_send(NetBackend *b, const struct iovec *iov, unsigned n, const NetOffload *o)
 {
     size_t len = 0, at = 0;
-    uint8_t *frame;
+    NetFrame *f;
     bool wake;
 
     for (unsigned i = 0; i < n; i++) {
         len += iov[i].iov_len;
     }
-    if (len < NET_FRAME_MIN || len > NET_FRAME_MAX || !net_is_up(b)) {
+    if (len < NET_FRAME_MIN || len > NET_FRAME_MAX || !net_link_is_up(b)) {
         return;
     }
-    frame = g_malloc(len);
+    f = net_frame(len, o);
     for (unsigned i = 0; i < n; at += iov[i++].iov_len) {
-        memcpy(frame + at, iov[i].iov_base, iov[i].iov_len);
+        memcpy(f->bytes + at, iov[i].iov_base, iov[i].iov_len);
     }
     mutex_lock(&b->lock);
     if (g_queue_get_length(b->sent) >= NET_SENT_MAX) {
         mutex_unlock(&b->lock);
-        g_free(frame);
+        g_free(f);
         return;
     }
-    g_queue_push_tail(b->sent, g_bytes_new_take(frame, len));
+    g_queue_push_tail(b->sent, f);
     wake = !b->posted;
     b->posted = true;
     mutex_unlock(&b->lock);
@@ -188,36 +280,125 @@ static void net_run_kept(void *arg)
     NetBackend *b = arg;
 
     while (b->client && g_queue_get_length(b->kept)) {
-        gsize len;
-        const uint8_t *bytes = g_bytes_get_data(g_queue_peek_head(b->kept), &len);
+        NetFrame *f = g_queue_peek_head(b->kept);
 
-        if (!b->client->receive(b->opaque, bytes, len)) {
+        if (!b->client->receive(b->opaque, f->bytes, f->len, &f->o)) {
             return;
         }
-        g_bytes_unref(g_queue_pop_head(b->kept));
+        g_free(g_queue_pop_head(b->kept));
+    }
+    if (b->type->more) {
+        b->type->more(b);
     }
 }
 
 void net_more(NetBackend *b)
 {
-    if (!net_is_up(b)) {
+    if (!net_link_is_up(b)) {
         return;
     }
     loop_post(b->machine, net_run_kept, b);
 }
 
-void net_deliver(NetBackend *b, const uint8_t *frame, size_t len)
+bool net_is_full(const NetBackend *b)
 {
-    if (!b->client || !net_is_up(b) || len < NET_FRAME_MIN || len > NET_FRAME_MAX) {
+    return g_queue_get_length(b->kept) >= NET_KEPT_MAX / 2;
+}
+
+/* To the card, or kept for it. */
+static void net_offer(NetBackend *b, const uint8_t *frame, size_t len, const NetOffload *o)
+{
+    NetFrame *f;
+
+    if (!b->client) {
         return;
     }
+    net_dump_all(b, frame, len);
     net_run_kept(b);
-    if (!g_queue_get_length(b->kept) && b->client->receive(b->opaque, frame, len)) {
+    if (!g_queue_get_length(b->kept) && b->client->receive(b->opaque, frame, len, o)) {
         return;
     }
     if (g_queue_get_length(b->kept) < NET_KEPT_MAX) {
-        g_queue_push_tail(b->kept, g_bytes_new(frame, len));
+        f = net_frame(len, o);
+        memcpy(f->bytes, frame, len);
+        g_queue_push_tail(b->kept, f);
     }
+}
+
+void net_flush(NetBackend *b)
+{
+    NetOffload o;
+
+    if (b->merge.len) {
+        size_t len = b->merge.len;
+
+        net_merge_end(&b->merge, &o);
+        b->merge.len = 0;
+        net_offer(b, b->merge.frame, len, &o);
+    }
+}
+
+static unsigned net_takes(const NetBackend *b)
+{
+    return b->client && b->client->takes ? b->client->takes(b->opaque) : 0;
+}
+
+void net_deliver(NetBackend *b, const uint8_t *frame, size_t len)
+{
+    NetOffload o = { 0 };
+    unsigned takes = net_takes(b);
+
+    if (!b->client || !net_link_is_up(b) || len < NET_FRAME_MIN || len > NET_FRAME_MAX) {
+        return;
+    }
+    if (b->type->merges && takes & (NET_TAKES_TSO4 | NET_TAKES_TSO6)) {
+        bool v4 = takes & NET_TAKES_TSO4, v6 = takes & NET_TAKES_TSO6;
+
+        if (!b->merge.frame) {
+            b->merge.frame = g_malloc(NET_MERGE_MAX);
+        }
+        if (net_merge_add(&b->merge, frame, len, v4, v6)) {
+            return;
+        }
+        net_flush(b);
+        if (net_merge_add(&b->merge, frame, len, v4, v6)) {
+            return;
+        }
+    }
+    if (b->type->merges && takes & NET_TAKES_CSUM) {
+        o.flags = OFFLOAD_DATA_VALID;
+    }
+    net_offer(b, frame, len, &o);
+}
+
+static void net_offer_done(void *opaque, const uint8_t *frame, size_t len)
+{
+    static const NetOffload none = { 0 };
+
+    net_offer(opaque, frame, len, &none);
+}
+
+void net_deliver_offload(NetBackend *b, const uint8_t *frame, size_t len, const NetOffload *o)
+{
+    unsigned takes = net_takes(b), type = o->gso_type & ~OFFLOAD_GSO_ECN;
+    bool taken =
+        (!(o->flags & OFFLOAD_NEEDS_CSUM) || takes & NET_TAKES_CSUM) &&
+        (type == OFFLOAD_GSO_NONE || (type == OFFLOAD_GSO_TCPV4 && takes & NET_TAKES_TSO4) ||
+         (type == OFFLOAD_GSO_TCPV6 && takes & NET_TAKES_TSO6));
+    g_autofree uint8_t *copy = NULL;
+
+    if (!b->client || !net_link_is_up(b) || len < NET_FRAME_MIN || len > NET_FRAME_MAX) {
+        return;
+    }
+    if (taken) {
+        NetOffload left = *o;
+
+        left.flags &= takes & NET_TAKES_CSUM ? 3 : 0;
+        net_offer(b, frame, len, &left);
+        return;
+    }
+    copy = g_memdup2(frame, len);
+    net_finish_frame(copy, len, o, false, net_offer_done, b);
 }
 
 /* ---- Forwarded ports ---- */

@@ -8,19 +8,30 @@
 #define NET_NET_H
 
 #include "core/types.h"
+#include "net/offload.h"
 #include "util/error.h"
 #include "util/options.h"
 
+#include <glib.h>
 #include <sys/uio.h>
 
 enum { NET_FRAME_MIN = 14, NET_FRAME_MAX = 65536 + 64 };
 
 typedef struct NetBackend NetBackend;
 
+/* What a card's driver does itself with a frame for it: takes it without its checksum, or large. */
+enum { NET_TAKES_CSUM = 1, NET_TAKES_TSO4 = 2, NET_TAKES_TSO6 = 4 };
+
 /* What a card gives. Called on the LOOP_THREAD, with no device lock held. */
 typedef struct NetClient {
-    /* A frame for the guest. False: there is no room; it is offered again after net_more. */
-    bool (*receive)(void *opaque, const uint8_t *frame, size_t len);
+    /* A frame for the guest, and what it leaves to it. False: there is no room; it is offered again
+     * after net_more. */
+    bool (*receive)(void *opaque, const uint8_t *frame, size_t len, const NetOffload *o);
+    unsigned (*takes)(void *opaque);     /* NET_TAKES_*; NULL: nothing */
+    void (*link)(void *opaque, bool up); /* set_link; NULL: the card does not tell its driver */
+    /* Its name for the monitor ("net0") and what it is ("model=...,macaddr=..."). */
+    void (*describe)(void *opaque, GString *name, GString *text);
+    void (*announce)(void *opaque); /* have the driver say where the card is now; NULL: it cannot */
 } NetClient;
 
 /*
@@ -43,12 +54,31 @@ NODISCARD bool net_claim(NetBackend *b, const NetClient *client, void *opaque, c
                          GError **err);
 void net_release(NetBackend *b);
 
-/* A frame of the guest: copied; dropped where the backend lags behind. ANY_THREAD. */
-void net_send(NetBackend *b, const struct iovec *iov, unsigned n);
+/* A frame of the guest and what it leaves open (NULL: nothing): copied; dropped where the backend
+ * lags behind or the frame does not hold together. ANY_THREAD. */
+void net_send(NetBackend *b, const struct iovec *iov, unsigned n, const NetOffload *o);
 /* The card has room again. ANY_THREAD. */
 void net_more(NetBackend *b);
-/* An unplugged cable: nothing passes. ANY_THREAD. */
+/* An unplugged cable: nothing passes; the card's driver hears of it. LOOP_THREAD. */
 void net_set_link(NetBackend *b, bool up);
+bool net_link_is_up(const NetBackend *b);
+/* Which card serves it ("/machine/..."); NULL: none. LOOP_THREAD. */
+const char *net_card(const NetBackend *b);
+/* The card's name for the monitor and its text; false: there is none. LOOP_THREAD. */
+bool net_describe_card(const NetBackend *b, GString *name, GString *text);
+bool net_is_type(const NetBackend *b, const char *name);
+/* The connections of type user, a line each; NULL: of another type. The caller frees. */
+char *net_connections(NetBackend *b);
+/* announce-self: the card tells the network where it is. LOOP_THREAD. */
+void net_announce(NetBackend *b);
+
+/*
+ * filter-dump: copy what passes, both ways, to @path as a pcap file, @maxlen bytes of a frame at
+ * most. The file is closed with the backend or by net_undump. LOOP_THREAD.
+ */
+NODISCARD bool net_dump(NetBackend *b, const char *id, const char *path, uint32_t maxlen,
+                        GError **err);
+bool net_undump(NetBackend *b, const char *id);
 
 /* hostfwd_add and hostfwd_remove: "tcp:127.0.0.1:2222-:22". Errors: not user mode, bad text. */
 NODISCARD bool net_add_forward(NetBackend *b, const char *text, GError **err);

@@ -103,6 +103,7 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
     UserSource *s = (UserSource *)(void *)source;
 
     slirp_pollfds_poll(s->user->slirp, 0, user_get_revents, s);
+    net_flush(&s->user->b);
     return G_SOURCE_CONTINUE;
 }
 
@@ -140,6 +141,7 @@ static void user_timer_fired(void *arg)
 
     t->watch = 0;
     slirp_handle_timer(t->user->slirp, t->id, t->cb_opaque);
+    net_flush(&t->user->b);
 }
 
 static void *user_timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
@@ -318,7 +320,7 @@ static void user_close(NetBackend *b)
     }
 }
 
-static void user_send(NetBackend *b, const uint8_t *frame, size_t len)
+static void user_send(NetBackend *b, uint8_t *frame, size_t len, const NetOffload *o)
 {
     slirp_input(((User *)(void *)b)->slirp, frame, (int)len);
 }
@@ -332,6 +334,11 @@ static char *user_text(NetBackend *b)
     return g_strdup_printf("net=%s,restrict=%s", net, n->restricted ? "on" : "off");
 }
 
+static char *user_connections(NetBackend *b)
+{
+    return slirp_connection_info(((User *)(void *)b)->slirp);
+}
+
 const NetType net_type_user = {
     .name = "user",
     .doc = "a network behind the host's sockets; needs no privilege",
@@ -340,5 +347,8 @@ const NetType net_type_user = {
     .close = user_close,
     .send = user_send,
     .text = user_text,
+    .connections = user_connections,
     .forward = user_forward,
+    .takes_large = true,
+    .merges = true,
 };

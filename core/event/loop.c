@@ -26,6 +26,11 @@ typedef struct LoopJob {
     void *arg;
 } LoopJob;
 
+struct LogSink *loop_log(Machine *m)
+{
+    return machine_log(m);
+}
+
 GMainContext *loop_context(Machine *m)
 {
     return m->loop.context;

@@ -23,6 +23,8 @@ typedef enum LoopEvents {
 typedef bool LoopFdFn(int fd, unsigned events, void *arg);
 /* The GMainContext, for GSources and GIO of backends. */
 GMainContext *loop_context(Machine *m);
+/* The machine's log, for backends. ANY_THREAD. */
+struct LogSink *loop_log(Machine *m);
 /* Is this the thread that runs (or would run) @m's loop? True before the loop has ever run. */
 bool loop_is_current(Machine *m);
 

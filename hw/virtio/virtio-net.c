@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio-net: a network card with one pair of queues and a control queue.
+ * virtio-net: a network card with one pair of queues and a control queue. Checksums and the cutting
+ * of large segments are left to the network's end (net/offload.h): what they cost there is native
+ * code's price.
  * Spec: VIRTIO 1.2, "5.1 Network Device".
  */
 #include "hw/virtio/virtqueue.h"
@@ -10,14 +12,28 @@
 #include <stdio.h>
 
 enum {
+    NET_F_CSUM = 0,
+    NET_F_GUEST_CSUM = 1,
+    NET_F_CTRL_GUEST_OFFLOADS = 2,
+    NET_F_MTU = 3,
     NET_F_MAC = 5,
+    NET_F_GUEST_TSO4 = 7,
+    NET_F_GUEST_TSO6 = 8,
+    NET_F_GUEST_ECN = 9,
+    NET_F_GUEST_UFO = 10,
+    NET_F_HOST_TSO4 = 11,
+    NET_F_HOST_TSO6 = 12,
+    NET_F_HOST_ECN = 13,
+    NET_F_HOST_UFO = 14,
     NET_F_MRG_RXBUF = 15,
     NET_F_STATUS = 16,
     NET_F_CTRL_VQ = 17,
     NET_F_CTRL_RX = 18,
     NET_F_CTRL_VLAN = 19,
     NET_F_CTRL_RX_EXTRA = 20,
+    NET_F_GUEST_ANNOUNCE = 21,
     NET_F_CTRL_MAC_ADDR = 23,
+    NET_F_SPEED_DUPLEX = 63,
     NET_RX = 0,
     NET_TX = 1,
     NET_CTRL = 2,
@@ -26,7 +42,12 @@ enum {
     NET_HEADER_OLD = 10,
     NET_HEADER_BUFFERS = 10, /* where num_buffers lies */
     NET_STATUS_LINK_UP = 1,
-    NET_CONFIG_BYTES = 8, /* mac, status */
+    NET_STATUS_ANNOUNCE = 2,
+    NET_CONFIG_BYTES = 17, /* mac, status, max_virtqueue_pairs, mtu, speed, duplex */
+    NET_CONFIG_MTU = 10,
+    NET_CONFIG_SPEED = 12,
+    NET_CONFIG_DUPLEX = 16,
+    NET_MTU_MIN = 68,
     NET_MACS_MAX = 64,
     NET_TX_BATCH = 256,
     NET_RX_CHAINS_MAX = 64, /* buffers that one frame may take */
@@ -40,11 +61,15 @@ enum {
     CTRL_RX,
     CTRL_MAC,
     CTRL_VLAN,
+    CTRL_ANNOUNCE,
+    CTRL_GUEST_OFFLOADS = 5,
     CTRL_RX_MODES = 6,
     CTRL_MAC_TABLE = 0,
     CTRL_MAC_ADDR = 1,
     CTRL_VLAN_ADD = 0,
     CTRL_VLAN_DEL = 1,
+    CTRL_ANNOUNCE_ACK = 0,
+    CTRL_GUEST_OFFLOADS_SET = 0,
     CTRL_OK = 0,
     CTRL_ERR = 1,
 };
@@ -56,7 +81,10 @@ typedef struct VirtioNet {
     VirtioDevice v;
     NetBackend *netdev;
     char *mac_text;
-    uint16_t rx_queue_size, tx_queue_size;
+    uint16_t rx_queue_size, tx_queue_size, host_mtu;
+    uint32_t speed;
+    char *duplex;
+    bool offered[64]; /* properties: by number of the feature */
     uint8_t first_mac[MAC_BYTES];
     /* state */
     uint8_t mac[MAC_BYTES];
@@ -66,7 +94,14 @@ typedef struct VirtioNet {
     uint32_t n_macs, n_unicast; /* unicast ones first */
     uint8_t macs_overflow;      /* more than the table holds: all pass */
     uint32_t vlans[VLANS / 32];
+    uint8_t announce; /* the driver is asked to say where the card is now */
+    uint8_t started;
+    uint64_t offloads; /* GUEST_* features in force; atomic: the loop reads it */
 } VirtioNet;
+
+#define NET_GUEST_OFFLOADS                                                   \
+    (BIT(NET_F_GUEST_CSUM) | BIT(NET_F_GUEST_TSO4) | BIT(NET_F_GUEST_TSO6) | \
+     BIT(NET_F_GUEST_ECN) | BIT(NET_F_GUEST_UFO))
 
 static VirtioNet *vnet_of(VirtioDevice *v)
 {
@@ -75,17 +110,47 @@ static VirtioNet *vnet_of(VirtioDevice *v)
 
 /* ---- Configuration ---- */
 
+/* Features that need another ("5.1.3.1 Feature bit requirements"). */
+static const struct {
+    uint8_t feature, needs;
+} vnet_needs[] = {
+    { NET_F_GUEST_TSO4, NET_F_GUEST_CSUM },  { NET_F_GUEST_TSO6, NET_F_GUEST_CSUM },
+    { NET_F_GUEST_ECN, NET_F_GUEST_TSO4 },   { NET_F_GUEST_UFO, NET_F_GUEST_CSUM },
+    { NET_F_HOST_TSO4, NET_F_CSUM },         { NET_F_HOST_TSO6, NET_F_CSUM },
+    { NET_F_HOST_ECN, NET_F_HOST_TSO4 },     { NET_F_HOST_UFO, NET_F_CSUM },
+    { NET_F_CTRL_RX, NET_F_CTRL_VQ },        { NET_F_CTRL_VLAN, NET_F_CTRL_VQ },
+    { NET_F_CTRL_RX_EXTRA, NET_F_CTRL_VQ },  { NET_F_CTRL_MAC_ADDR, NET_F_CTRL_VQ },
+    { NET_F_GUEST_ANNOUNCE, NET_F_CTRL_VQ }, { NET_F_CTRL_GUEST_OFFLOADS, NET_F_CTRL_VQ },
+};
+
 static uint64_t vnet_features(VirtioDevice *v)
 {
-    return BIT(NET_F_MAC) | BIT(NET_F_MRG_RXBUF) | BIT(NET_F_STATUS) | BIT(NET_F_CTRL_VQ) |
-           BIT(NET_F_CTRL_RX) | BIT(NET_F_CTRL_VLAN) | BIT(NET_F_CTRL_RX_EXTRA) |
-           BIT(NET_F_CTRL_MAC_ADDR);
+    VirtioNet *s = vnet_of(v);
+    uint64_t f = BIT(NET_F_MAC);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(s->offered); i++) {
+        f |= s->offered[i] ? BIT(i) : 0;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(vnet_needs); i++) {
+        if (!(f & BIT(vnet_needs[i].needs))) {
+            f &= ~BIT(vnet_needs[i].feature);
+        }
+    }
+    f |= s->host_mtu ? BIT(NET_F_MTU) : 0;
+    return f | (s->speed != UINT32_MAX || s->duplex ? BIT(NET_F_SPEED_DUPLEX) : 0);
 }
 
 static void vnet_config_read(VirtioDevice *v, uint8_t *config)
 {
-    memcpy(config, vnet_of(v)->mac, MAC_BYTES);
-    put_le16(config + MAC_BYTES, vnet_of(v)->link_up ? NET_STATUS_LINK_UP : 0);
+    VirtioNet *s = vnet_of(v);
+
+    memcpy(config, s->mac, MAC_BYTES);
+    put_le16(config + MAC_BYTES, (uint16_t)((s->link_up ? NET_STATUS_LINK_UP : 0) |
+                                            (s->announce ? NET_STATUS_ANNOUNCE : 0)));
+    put_le16(config + 8, 1);
+    put_le16(config + NET_CONFIG_MTU, s->host_mtu);
+    put_le32(config + NET_CONFIG_SPEED, s->speed);
+    config[NET_CONFIG_DUPLEX] = !s->duplex ? 0xff : !strcmp(s->duplex, "full");
 }
 
 /* Drivers of before 1.0 set the address so. */
@@ -105,9 +170,18 @@ static unsigned vnet_header(const VirtioDevice *v)
 
 /* ---- Transmitting ---- */
 
+/* "struct virtio_net_hdr"; legacy devices of these guests are little-endian, too. */
+static void vnet_offload(const uint8_t *h, NetOffload *o)
+{
+    *o = (NetOffload){ h[0] & OFFLOAD_NEEDS_CSUM, h[1],           get_le16(h + 2), get_le16(h + 4),
+                       get_le16(h + 6),           get_le16(h + 8) };
+}
+
 static void vnet_transmit(VirtioDevice *v)
 {
     struct iovec iov[VIRTQ_SEGMENTS_MAX];
+    uint8_t h[NET_HEADER];
+    NetOffload o;
     unsigned header = vnet_header(v);
     VirtElem *e;
 
@@ -118,7 +192,10 @@ static void vnet_transmit(VirtioDevice *v)
             virtq_drop(e);
             return;
         }
-        net_send(vnet_of(v)->netdev, iov, virtq_iov(e, false, header, e->out_bytes - header, iov));
+        virtq_read(e, 0, h, header);
+        vnet_offload(h, &o);
+        net_send(vnet_of(v)->netdev, iov, virtq_iov(e, false, header, e->out_bytes - header, iov),
+                 &o);
         virtq_push(v, e, 0);
     }
     virtq_notify(v, NET_TX);
@@ -188,7 +265,7 @@ static unsigned vnet_take_buffers(VirtioDevice *v, size_t len, VirtElem **e)
 }
 
 /* Under the lock. False: no room. */
-static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len)
+static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len, const NetOffload *o)
 {
     VirtElem *e[NET_RX_CHAINS_MAX];
     uint8_t header[NET_HEADER] = { 0 };
@@ -198,6 +275,12 @@ static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len)
     if (!n) {
         return false;
     }
+    header[0] = o->flags;
+    header[1] = o->gso_type;
+    put_le16(header + 2, o->hdr_len);
+    put_le16(header + 4, o->gso_size);
+    put_le16(header + 6, o->csum_start);
+    put_le16(header + 8, o->csum_offset);
     put_le16(header + NET_HEADER_BUFFERS, (uint16_t)n);
     for (unsigned i = 0; i < n; i++) {
         size_t done = i ? 0 : virtq_write(e[0], 0, header, header_len);
@@ -210,7 +293,16 @@ static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len)
     return true;
 }
 
-static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len)
+static unsigned vnet_takes(void *opaque)
+{
+    uint64_t f = __atomic_load_n(&((VirtioNet *)opaque)->offloads, __ATOMIC_RELAXED);
+
+    return (f & BIT(NET_F_GUEST_CSUM) ? NET_TAKES_CSUM : 0) |
+           (f & BIT(NET_F_GUEST_TSO4) ? NET_TAKES_TSO4 : 0) |
+           (f & BIT(NET_F_GUEST_TSO6) ? NET_TAKES_TSO6 : 0);
+}
+
+static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len, const NetOffload *o)
 {
     VirtioNet *s = opaque;
     VirtioDevice *v = &s->v;
@@ -218,7 +310,7 @@ static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len)
 
     virtio_enter(v);
     if (virtio_is_running(v) && v->vq[NET_RX].ready && s->link_up && vnet_wants(s, frame, len)) {
-        taken = vnet_put(v, frame, len) || v->broken;
+        taken = vnet_put(v, frame, len, o) || v->broken;
         s->rx_wanted |= !taken;
     }
     virtio_leave(v);
@@ -258,12 +350,32 @@ static unsigned vnet_ctrl_table(VirtioNet *s, const VirtElem *e)
     return CTRL_OK;
 }
 
+static unsigned vnet_ctrl_offloads(VirtioNet *s, const VirtElem *e)
+{
+    uint8_t b[8];
+    uint64_t want;
+
+    if (virtq_read(e, 2, b, 8) != 8 || !virtio_has(&s->v, BIT(NET_F_CTRL_GUEST_OFFLOADS))) {
+        return CTRL_ERR;
+    }
+    want = get_le64(b);
+    if (want & ~(s->v.features & NET_GUEST_OFFLOADS)) {
+        return CTRL_ERR;
+    }
+    __atomic_store_n(&s->offloads, want, __ATOMIC_RELAXED);
+    return CTRL_OK;
+}
+
 static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
 {
     uint8_t b[2 + MAC_BYTES];
     size_t len = virtq_read(e, 0, b, sizeof(b));
     unsigned vlan;
 
+    if (len >= 2 && b[0] == CTRL_ANNOUNCE && b[1] == CTRL_ANNOUNCE_ACK) {
+        s->announce = 0;
+        return CTRL_OK;
+    }
     if (len < 3) {
         return CTRL_ERR;
     }
@@ -277,6 +389,9 @@ static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
     }
     if (b[0] == CTRL_MAC && b[1] == CTRL_MAC_TABLE) {
         return vnet_ctrl_table(s, e);
+    }
+    if (b[0] == CTRL_GUEST_OFFLOADS && b[1] == CTRL_GUEST_OFFLOADS_SET) {
+        return vnet_ctrl_offloads(s, e);
     }
     if (b[0] == CTRL_VLAN && b[1] <= CTRL_VLAN_DEL && len >= 4) {
         vlan = get_le16(b + 2) & (VLANS - 1);
@@ -325,9 +440,21 @@ static void vnet_forget(VirtioDevice *v)
     s->n_macs = s->n_unicast = 0;
     s->macs_overflow = 0;
     memset(s->vlans, 0, sizeof(s->vlans));
+    s->announce = 0;
+    s->started = 0;
+    __atomic_store_n(&s->offloads, 0, __ATOMIC_RELAXED);
     if (s->rx_wanted) {
         s->rx_wanted = 0;
         net_more(s->netdev); /* nobody takes it now: it is dropped */
+    }
+}
+
+/* What the driver has taken is in force from when it runs. */
+static void vnet_status_changed(VirtioDevice *v)
+{
+    if (v->status & VIRTIO_STATUS_DRIVER_OK && !(vnet_of(v)->started)) {
+        vnet_of(v)->started = 1;
+        __atomic_store_n(&vnet_of(v)->offloads, v->features & NET_GUEST_OFFLOADS, __ATOMIC_RELAXED);
     }
 }
 
@@ -340,6 +467,7 @@ static bool vnet_loaded(Device *dev, GError **err)
 {
     VirtioNet *s = vnet_of(virtio_of(dev));
 
+    s->offloads &= NET_GUEST_OFFLOADS;
     if (s->n_macs > NET_MACS_MAX || s->n_unicast > s->n_macs) {
         return error_set(err, "%s: %u addresses, %u of them unicast: at most %d are possible",
                          device_path(dev), s->n_macs, s->n_unicast, NET_MACS_MAX);
@@ -371,7 +499,47 @@ static bool vnet_parse_mac(const char *text, uint8_t *mac, GError **err)
     return !(mac[0] & 1) || error_set(err, "mac=%s: is the address of a group", text);
 }
 
-static const NetClient vnet_client = { vnet_receive };
+/* set_link, from the monitor: the driver reads it in the configuration. */
+static void vnet_link(void *opaque, bool up)
+{
+    VirtioNet *s = opaque;
+
+    virtio_enter(&s->v);
+    s->link_up = up;
+    virtio_config_changed(&s->v);
+    virtio_leave(&s->v);
+}
+
+static void vnet_describe(void *opaque, GString *name, GString *text)
+{
+    const VirtioNet *s = opaque;
+    const Device *d = &s->v.dev, *card = d;
+    const uint8_t *m = s->mac;
+
+    /* On PCI the card is the function's parent. */
+    while (card->parent && card->parent->type->inner == card->type) {
+        card = card->parent;
+    }
+    g_string_append(name, card->id);
+    g_string_append_printf(text, "model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x", card->type->name,
+                           m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
+/* "5.1.6.5.4 Gratuitous Packet Sending" */
+static void vnet_announce(void *opaque)
+{
+    VirtioNet *s = opaque;
+
+    virtio_enter(&s->v);
+    if (virtio_is_running(&s->v) && virtio_has(&s->v, BIT(NET_F_GUEST_ANNOUNCE))) {
+        s->announce = 1;
+        virtio_config_changed(&s->v);
+    }
+    virtio_leave(&s->v);
+}
+
+static const NetClient vnet_client = { vnet_receive, vnet_takes, vnet_link, vnet_describe,
+                                       vnet_announce };
 
 static bool vnet_start(Device *dev, GError **err)
 {
@@ -379,6 +547,12 @@ static bool vnet_start(Device *dev, GError **err)
 
     if (!bits_is_pow2(s->rx_queue_size) || !bits_is_pow2(s->tx_queue_size)) {
         return error_set(err, "virtio-net: rx_queue_size and tx_queue_size must be powers of 2");
+    }
+    if (s->host_mtu && s->host_mtu < NET_MTU_MIN) {
+        return error_set(err, "host_mtu=%u: must be %d at least", s->host_mtu, NET_MTU_MIN);
+    }
+    if (s->duplex && strcmp(s->duplex, "half") && strcmp(s->duplex, "full")) {
+        return error_set(err, "duplex=%s: must be half or full", s->duplex);
     }
     vnet_default_mac(dev, s->first_mac);
     if (s->mac_text && !vnet_parse_mac(s->mac_text, s->first_mac, err)) {
@@ -410,7 +584,14 @@ static const VirtioType vnet_type = {
     .config_wrote = vnet_config_wrote,
     .notify = vnet_notify,
     .reset = vnet_forget,
+    .status_changed = vnet_status_changed,
 };
+
+#define OFFER(feature, name_, doc_)                                                     \
+    {                                                                                   \
+        name_, FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioNet, offered[NET_F_##feature], 1), \
+            .def = 1, .doc = doc_                                                       \
+    }
 
 static const Field vnet_fields[] = {
     PROP_BACKEND(VirtioNet, netdev, "netdev", .required = true, .doc = "the network"),
@@ -418,6 +599,28 @@ static const Field vnet_fields[] = {
       .doc = "hardware address" },
     PROP_U16(VirtioNet, rx_queue_size, 256, .min = 64, .max = VIRTIO_QUEUE_SIZE_MAX),
     PROP_U16(VirtioNet, tx_queue_size, 256, .min = 64, .max = VIRTIO_QUEUE_SIZE_MAX),
+    PROP_U16(VirtioNet, host_mtu, 0, .doc = "largest frame that the driver is told; 0: not told"),
+    PROP_U32(VirtioNet, speed, UINT32_MAX, .doc = "Mbit/s that the driver is told"),
+    PROP_STR(VirtioNet, duplex, NULL, .doc = "half or full"),
+    OFFER(CSUM, "csum", "take frames without their checksum"),
+    OFFER(GUEST_CSUM, "guest_csum", "give frames without their checksum"),
+    OFFER(HOST_TSO4, "host_tso4", "take large TCP segments, IPv4"),
+    OFFER(HOST_TSO6, "host_tso6", "take large TCP segments, IPv6"),
+    OFFER(HOST_ECN, "host_ecn", "take them with congestion notification"),
+    OFFER(HOST_UFO, "host_ufo", "take large UDP datagrams"),
+    OFFER(GUEST_TSO4, "guest_tso4", "give large TCP segments, IPv4"),
+    OFFER(GUEST_TSO6, "guest_tso6", "give large TCP segments, IPv6"),
+    OFFER(GUEST_ECN, "guest_ecn", "give them with congestion notification"),
+    OFFER(GUEST_UFO, "guest_ufo", "give large UDP datagrams"),
+    OFFER(MRG_RXBUF, "mrg_rxbuf", "a frame may fill several buffers"),
+    OFFER(STATUS, "status", "the link's state"),
+    OFFER(CTRL_VQ, "ctrl_vq", "the control queue"),
+    OFFER(CTRL_RX, "ctrl_rx", "modes of receiving"),
+    OFFER(CTRL_RX_EXTRA, "ctrl_rx_extra", "more modes of receiving"),
+    OFFER(CTRL_VLAN, "ctrl_vlan", "filter by VLAN"),
+    OFFER(CTRL_MAC_ADDR, "ctrl_mac_addr", "set the hardware address"),
+    OFFER(CTRL_GUEST_OFFLOADS, "ctrl_guest_offloads", "switch what is given large"),
+    OFFER(GUEST_ANNOUNCE, "guest_announce", "ask the driver to announce itself"),
     SCRATCH(VirtioNet, first_mac),
     { "address", FIELD_STATE, TYPE_U8, .at = offsetof(VirtioNet, mac), .size = 1,
       .count = MAC_BYTES, .no_reset = true },
@@ -429,6 +632,9 @@ static const Field vnet_fields[] = {
     STATE_U32(VirtioNet, n_unicast, .no_reset = true),
     STATE_U8(VirtioNet, macs_overflow, .max = 1, .no_reset = true),
     STATE_ARRAY(VirtioNet, vlans, .no_reset = true),
+    STATE_U8(VirtioNet, announce, .max = 1, .no_reset = true, .optional = true),
+    STATE_U8(VirtioNet, started, .max = 1, .no_reset = true, .optional = true),
+    STATE_U64(VirtioNet, offloads, .no_reset = true, .optional = true),
 };
 
 const DeviceType device_virtio_net = {

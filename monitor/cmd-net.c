@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Networks at run time: their list, what is added and removed, forwarded ports, cables. */
+#include "monitor/commands.h"
+#include "net/net.h"
+#include "util/options.h"
+
+#include <string.h>
+
+static GPtrArray *net_all(const MonCall *c)
+{
+    return c->host->config.nets;
+}
+
+static NetBackend *net_nth(const MonCall *c, guint i)
+{
+    return net_all(c) && i < net_all(c)->len ? g_ptr_array_index(net_all(c), i) : NULL;
+}
+
+/* By its own id. */
+static NetBackend *net_find(MonCall *c, const char *id, GError **err)
+{
+    NetBackend *b;
+
+    for (guint i = 0; (b = net_nth(c, i)) != NULL; i++) {
+        if (!strcmp(net_id(b), id)) {
+            return b;
+        }
+    }
+    c->error_class = "DeviceNotFound";
+    error_set(err, "Device '%s' not found", id);
+    return NULL;
+}
+
+/* By its own id or its card's. */
+static NetBackend *net_find_any(MonCall *c, const char *name, GError **err)
+{
+    NetBackend *b;
+
+    for (guint i = 0; (b = net_nth(c, i)) != NULL; i++) {
+        g_autoptr(GString) card = g_string_new("");
+        g_autoptr(GString) text = g_string_new("");
+
+        if (net_describe_card(b, card, text) && !strcmp(card->str, name)) {
+            return b;
+        }
+    }
+    return net_find(c, name, err);
+}
+
+bool hmp_info_network(MonCall *c, GError **err)
+{
+    NetBackend *b;
+
+    for (guint i = 0; (b = net_nth(c, i)) != NULL; i++) {
+        g_autofree char *text = net_text(b);
+        g_autoptr(GString) card = g_string_new("");
+        g_autoptr(GString) what = g_string_new("");
+
+        if (net_describe_card(b, card, what)) {
+            g_string_append_printf(c->text, "%s: index=0,type=nic,%s%s\n \\ ", card->str, what->str,
+                                   net_link_is_up(b) ? "" : ",link=down");
+        }
+        g_string_append_printf(c->text, "%s: index=0,%s\n", net_id(b), text);
+    }
+    return true;
+}
+
+static bool net_add(MonCall *c, Options *o, GError **err)
+{
+    const char *id = options_get(o, "id");
+    NetBackend *b;
+
+    if (!id) {
+        return error_set(err, "Parameter 'id' is missing");
+    }
+    if (machine_find_backend(c->m, "netdev", id)) {
+        return error_set(err, "Duplicate ID '%s' for netdev", id);
+    }
+    b = net_all(c) ? net_open(c->m, id, o, err) : NULL;
+    if (b &&
+        (!options_all_used(o, NULL, 0, err) || !machine_add_backend(c->m, "netdev", id, b, err))) {
+        net_close(b);
+        net_free(b);
+        return false;
+    }
+    if (b) {
+        g_ptr_array_add(net_all(c), b);
+    }
+    return b != NULL;
+}
+
+bool cmd_netdev_add(MonCall *c, GError **err)
+{
+    Options o = { 0 };
+    GHashTableIter at;
+    gpointer key, value;
+    bool ok;
+
+    g_hash_table_iter_init(&at, c->args[0].leaves);
+    while (g_hash_table_iter_next(&at, &key, &value)) {
+        const char *text = value;
+
+        /* Lists of {"str": "..."} are the option once for each. */
+        const char *dot = strchr(key, '.');
+        bool list = dot && g_ascii_isdigit(dot[1]) && g_str_has_suffix(key, ".str");
+        g_autofree char *name = list ? g_strndup(key, (gsize)(dot - (char *)key)) : g_strdup(key);
+
+        options_add(&o, name, !strcmp(text, "true") ? "on" : !strcmp(text, "false") ? "off" : text);
+    }
+    ok = net_add(c, &o, err);
+    options_deinit(&o);
+    return ok;
+}
+
+bool hmp_netdev_add(MonCall *c, GError **err)
+{
+    Options o;
+    bool ok;
+
+    if (!options_parse(&o, c->line, "type", err)) {
+        return false;
+    }
+    ok = net_add(c, &o, err);
+    options_deinit(&o);
+    return ok;
+}
+
+static bool net_del(MonCall *c, const char *id, GError **err)
+{
+    NetBackend *b = net_find(c, id, err);
+
+    if (!b) {
+        return false;
+    }
+    if (net_card(b)) {
+        return error_set(err, "netdev '%s' is used by %s: remove the card first", id, net_card(b));
+    }
+    machine_remove_backend(c->m, "netdev", id);
+    net_close(b);
+    g_ptr_array_remove(net_all(c), b); /* frees it */
+    return true;
+}
+
+bool cmd_netdev_del(MonCall *c, GError **err)
+{
+    return net_del(c, c->args[0].str, err);
+}
+
+bool hmp_netdev_del(MonCall *c, GError **err)
+{
+    return net_del(c, c->line, err);
+}
+
+bool cmd_set_link(MonCall *c, GError **err)
+{
+    NetBackend *b = net_find_any(c, c->args[0].str, err);
+
+    if (b) {
+        net_set_link(b, c->args[1].flag);
+    }
+    return b != NULL;
+}
+
+bool hmp_set_link(MonCall *c, GError **err)
+{
+    g_autofree char *name = mon_call_word(c);
+    NetBackend *b;
+    bool up = !strcmp(c->line, "on");
+
+    if (!name || (!up && strcmp(c->line, "off"))) {
+        return error_set(err, "set_link takes a name and on or off");
+    }
+    b = net_find_any(c, name, err);
+    if (b) {
+        net_set_link(b, up);
+    }
+    return b != NULL;
+}
+
+/* "[ID] RULE": without an id the only network in user mode. */
+static bool net_forward(MonCall *c, bool add, GError **err)
+{
+    g_autofree char *word = mon_call_word(c);
+    NetBackend *b = NULL;
+
+    if (!word) {
+        return error_set(err, "a rule is missing: [ID] [tcp|udp]:[HOSTADDR]:HOSTPORT%s",
+                         add ? "-[GUESTADDR]:GUESTPORT" : "");
+    }
+    if (*c->line) {
+        b = net_find(c, word, err);
+        if (!b) {
+            return false;
+        }
+    }
+    for (guint i = 0; !b && net_nth(c, i); i++) {
+        b = net_is_type(net_nth(c, i), "user") ? net_nth(c, i) : NULL;
+    }
+    if (!b) {
+        return error_set(err, "there is no network of type user (-nic user)");
+    }
+    return add ? net_add_forward(b, *c->line ? c->line : word, err)
+               : net_remove_forward(b, *c->line ? c->line : word, err);
+}
+
+bool hmp_hostfwd_add(MonCall *c, GError **err)
+{
+    return net_forward(c, true, err);
+}
+
+bool hmp_hostfwd_remove(MonCall *c, GError **err)
+{
+    const char *rule = strrchr(c->line, ' ');
+    g_autofree char *said = g_strdup(rule ? rule + 1 : c->line);
+
+    if (!net_forward(c, false, err)) {
+        return false;
+    }
+    g_string_append_printf(c->text, "host forwarding rule for %s removed\n", said);
+    return true;
+}
+
+bool hmp_usernet(MonCall *c, GError **err)
+{
+    for (guint i = 0; net_nth(c, i); i++) {
+        g_autofree char *text = net_connections(net_nth(c, i));
+
+        if (text) {
+            g_string_append_printf(c->text, "Hub -1 (%s):\n%s", net_id(net_nth(c, i)), text);
+        }
+    }
+    return true;
+}
+
+bool cmd_announce(MonCall *c, GError **err)
+{
+    for (guint i = 0; net_nth(c, i); i++) {
+        net_announce(net_nth(c, i));
+    }
+    return true;
+}
+
+bool hmp_announce(MonCall *c, GError **err)
+{
+    return cmd_announce(c, err);
+}
