@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two networks that lead to each other, a card of the test's on each. */
+#include "net/net.h"
+
+#include "core/event/loop.h"
+#include "core/machine.h"
+#include "tests/unit.h"
+#include "util/bytes.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Card {
+    NetBackend *net;
+    unsigned got, bad, takes;
+    size_t last_len;
+    NetOffload last;
+    uint8_t last_frame[NET_FRAME_MAX];
+    bool full;
+} Card;
+
+enum { FRAME = 1514, LIMIT_MS = 3000 };
+
+static bool lt_receive(void *opaque, const uint8_t *frame, size_t len, const NetOffload *o)
+{
+    Card *c = opaque;
+
+    if (c->full) {
+        return false;
+    }
+    c->got++;
+    c->bad += len != FRAME || frame[20] != (uint8_t)(c->got - 1);
+    c->last_len = len;
+    c->last = *o;
+    memcpy(c->last_frame, frame, len);
+    return true;
+}
+
+static unsigned lt_takes(void *opaque)
+{
+    return ((Card *)opaque)->takes;
+}
+
+static const NetClient lt_client = { .receive = lt_receive, .takes = lt_takes };
+
+static bool lt_open(Machine *m, Card *c, const char *text, GError **err)
+{
+    Options o;
+    bool ok = options_parse(&o, text, "type", err);
+
+    *c = (Card){ 0 };
+    if (ok) {
+        c->net = net_open(m, "n", &o, err);
+        ok = c->net && options_all_used(&o, NULL, 0, err) &&
+             net_claim(c->net, &lt_client, c, "test", err);
+        options_deinit(&o);
+    }
+    return ok;
+}
+
+static void lt_close(Card *c)
+{
+    if (c->net) {
+        net_close(c->net);
+        net_release(c->net);
+        net_free(c->net);
+    }
+}
+
+static void lt_send(Card *c, unsigned i)
+{
+    uint8_t frame[FRAME] = { 0x52, 0x54, 0, 0, 0, 2, 0x52, 0x54, 0, 0, 0, 1, 0x88, 0xb5 };
+    struct iovec iov[2] = { { frame, 14 }, { frame + 14, FRAME - 14 } };
+
+    frame[20] = (uint8_t)i;
+    net_send(c->net, iov, 2, NULL);
+}
+
+static void lt_wait(Machine *m, const unsigned *count, unsigned want)
+{
+    gint64 end = g_get_monotonic_time() + LIMIT_MS * 1000;
+
+    while (*count < want && g_get_monotonic_time() < end) {
+        if (!loop_iterate(m, false)) {
+            g_usleep(200);
+        }
+    }
+}
+
+/* 50 frames each way. A stream's client may not be connected yet: the first is sent until seen. */
+static void lt_exchange(const char *a_text, const char *b_text)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Card *a = g_new0(Card, 1), *b = g_new0(Card, 1);
+
+    EXPECT(m && lt_open(m, a, a_text, &err) && lt_open(m, b, b_text, &err));
+    EXPECT_STR(err ? err->message : "", "");
+    if (!err) {
+        for (unsigned i = 0; i < 200; i++) {
+            loop_iterate(m, false);
+        }
+        for (unsigned i = 0; i < 50; i++) {
+            lt_send(a, i);
+            lt_send(b, i);
+            for (unsigned k = 0; k < 4; k++) {
+                loop_iterate(m, false); /* a socket's queue may hold ten frames */
+            }
+            if (i == 20) {
+                b->full = true;
+            }
+        }
+        lt_wait(m, &a->got, 50);
+        EXPECT(b->got <= 50);
+        b->full = false;
+        net_more(b->net);
+        lt_wait(m, &b->got, 50);
+        EXPECT_EQ(a->got, 50);
+        EXPECT_EQ(b->got, 50);
+        EXPECT_EQ(a->bad + b->bad, 0);
+    }
+    lt_close(a);
+    lt_close(b);
+    machine_free(m);
+    g_free(a);
+    g_free(b);
+}
+
+TEST(net, streams_and_datagrams_lead_from_machine_to_machine)
+{
+    g_autofree char *dir = g_dir_make_tmp("tinamou-net-XXXXXX", NULL);
+    g_autofree char *s = g_strdup_printf("stream,server=on,addr.type=unix,addr.path=%s/s", dir);
+    g_autofree char *c = g_strdup_printf("stream,addr.type=unix,addr.path=%s/s", dir);
+    g_autofree char *d1 = g_strdup_printf("dgram,local.type=unix,local.path=%s/1,"
+                                          "remote.type=unix,remote.path=%s/2",
+                                          dir, dir);
+    g_autofree char *d2 = g_strdup_printf("dgram,local.type=unix,local.path=%s/2,"
+                                          "remote.type=unix,remote.path=%s/1",
+                                          dir, dir);
+    unsigned port = 20000 + (unsigned)getpid() % 20000;
+    g_autofree char *u1 =
+        g_strdup_printf("socket,udp=127.0.0.1:%u,localaddr=127.0.0.1:%u", port, port + 1);
+    g_autofree char *u2 =
+        g_strdup_printf("socket,udp=127.0.0.1:%u,localaddr=127.0.0.1:%u", port + 1, port);
+    g_autofree char *l = g_strdup_printf("socket,listen=127.0.0.1:%u", port);
+    g_autofree char *to = g_strdup_printf("socket,connect=127.0.0.1:%u", port);
+
+    lt_exchange(s, c);
+    lt_exchange(d1, d2);
+    lt_exchange(u1, u2);
+    lt_exchange(l, to);
+    g_rmdir(dir);
+}
+
+TEST(net, options_of_sockets)
+{
+    static const char *const bad[][2] = {
+        { "socket", "exactly one of" },
+        { "socket,listen=:1,connect=:2", "exactly one of" },
+        { "socket,listen=1", "HOST:PORT" },
+        { "socket,connect=:70000", "no number of 0 to 65535" },
+        { "socket,udp=127.0.0.1:1", "localaddr=" },
+        { "socket,mcast=10.0.0.1:1", "address of a group" },
+        { "stream,addr.type=unix", "addr.path= is missing" },
+        { "stream,addr.type=ipx", "inet, unix or fd" },
+        { "stream,server=on", "addr.type= is missing" },
+        { "stream,addr.type=fd,addr.str=999", "no open file descriptor" },
+        { "dgram,local.type=inet,local.port=0", "must both be given" },
+        { "tap,fd=999", "no open file descriptor" },
+        { "tap,fd=1,ifname=x", "exclude each other" },
+        { "tap,vhost=on", "not supported yet" },
+        { "bridge,helper=/nowhere/helper", "/nowhere/helper" },
+        { "tup", "did you mean" },
+    };
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Card *c = g_new0(Card, 1);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        EXPECT(!lt_open(m, c, bad[i][0], &err));
+        EXPECT(err && strstr(err->message, bad[i][1]));
+        g_clear_error(&err);
+        lt_close(c);
+    }
+    machine_free(m);
+    g_free(c);
+}
+
+TEST(net, what_passes_is_dumped)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *dir = g_dir_make_tmp("tinamou-net-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "f.pcap", NULL);
+    g_autofree char *text = g_strdup_printf("dgram,local.type=unix,local.path=%s/1,"
+                                            "remote.type=unix,remote.path=%s/1",
+                                            dir, dir);
+    g_autofree char *bytes = NULL;
+    gsize len = 0;
+    Machine *m = machine_new(&err);
+    Card *c = g_new0(Card, 1);
+
+    EXPECT(lt_open(m, c, text, &err) && net_dump(c->net, "d", path, 64, &err));
+    lt_send(c, 0); /* to itself */
+    lt_wait(m, &c->got, 1);
+    EXPECT(net_undump(c->net, "d") && !net_undump(c->net, "d"));
+    EXPECT(g_file_get_contents(path, &bytes, &len, NULL));
+    EXPECT_EQ(len, 24 + 2 * (16 + 64));
+    if (len == 24 + 2 * (16 + 64)) {
+        EXPECT_EQ(get_le32((uint8_t *)bytes), 0xa1b2c3d4);
+        EXPECT_EQ(get_le32((uint8_t *)bytes + 24 + 8), 64);
+        EXPECT_EQ(get_le32((uint8_t *)bytes + 24 + 12), FRAME);
+    }
+    EXPECT(!net_dump(c->net, "d", "/nowhere/f.pcap", 64, &err));
+    EXPECT(err && strstr(err->message, "/nowhere/f.pcap"));
+    lt_close(c);
+    machine_free(m);
+    g_unlink(path);
+    g_rmdir(dir);
+    g_free(c);
+}
+
+TEST(net, a_tap_gives_what_the_kernel_sends)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Card *c = g_new0(Card, 1);
+
+    if (!lt_open(m, c, "tap,script=no,downscript=no", &err)) {
+        test_skip(err->message);
+    } else {
+        g_autofree char *text = net_text(c->net);
+        g_autofree char *up =
+            g_strdup_printf("ip link set %s up 2>/dev/null", strstr(text, "ifname=") + 7);
+
+        if (system(up)) {
+            test_skip("no ip(8) to switch the device on");
+        } else {
+            lt_wait(m, &c->got, 1); /* the kernel looks for routers and duplicates of its address */
+            EXPECT(c->got > 0);
+            EXPECT_EQ(get_be16(c->last_frame + 12), 0x86dd);
+        }
+    }
+    lt_close(c);
+    machine_free(m);
+    g_free(c);
+}
