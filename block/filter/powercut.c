@@ -29,6 +29,7 @@ typedef struct Powercut {
     uint64_t at;      /* the change that the power fails at, from 1; 0: never */
     uint64_t changes; /* so far */
     bool torn, off;
+    GRand *pauses;   /* NULL: requests do not wait */
     FiberMutex lock; /* changes reach the file in order */
 } Powercut;
 
@@ -41,18 +42,29 @@ static bool cut_open(BlockNode *n, Options *o, GError **err)
 {
     Powercut *s = block_priv(n);
     uint64_t seed;
+    bool pause;
 
     if (!options_get_number(o, "at", 0, &s->at, err) ||
         !options_get_number(o, "seed", 1, &seed, err) ||
-        !options_get_bool(o, "torn", false, &s->torn, err)) {
+        !options_get_bool(o, "torn", false, &s->torn, err) ||
+        !options_get_bool(o, "pause", false, &pause, err)) {
         return false;
     }
     s->pending = g_array_new(FALSE, FALSE, sizeof(CutChange));
     g_array_set_clear_func(s->pending, cut_change_clear);
     s->rand = g_rand_new_with_seed((uint32_t)(seed ^ seed >> 32));
+    s->pauses = pause ? g_rand_new_with_seed((uint32_t)seed + 1) : NULL;
     block_set_grows(n);
     block_set_zero_limits(n, 1, 0);
     return true;
+}
+
+/* Other requests come between. */
+static void cut_pause(Powercut *s)
+{
+    while (s->pauses && g_rand_int(s->pauses) % 3 == 0) {
+        io_pause();
+    }
 }
 
 static int cut_apply(BlockNode *n, const CutChange *c)
@@ -166,12 +178,15 @@ static int cut_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
         memcpy(at, iov[i].iov_base, iov[i].iov_len);
         at += iov[i].iov_len;
     }
+    cut_pause(block_priv(n));
     ret = cut_change(n, c);
+    cut_pause(block_priv(n));
     return !ret && (flags & BLOCK_REQ_FUA) ? block_node_flush(n) : ret;
 }
 
 static int cut_zero(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
 {
+    cut_pause(block_priv(n));
     return cut_change(n, (CutChange){ .kind = CUT_ZERO, .off = off, .len = len });
 }
 
@@ -214,6 +229,7 @@ static int cut_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsign
     uint8_t *at;
     int ret = 0;
 
+    cut_pause(s);
     if (s->off) {
         return -EIO;
     }
@@ -243,12 +259,14 @@ static int cut_flush(BlockNode *n)
     Powercut *s = block_priv(n);
     int ret;
 
+    cut_pause(s);
     if (s->off) {
         return -EIO;
     }
     fiber_lock(&s->lock);
     ret = cut_apply_pending(n, false);
     fiber_unlock(&s->lock);
+    cut_pause(s);
     return ret;
 }
 
@@ -267,6 +285,7 @@ static void cut_close(BlockNode *n)
     }
     g_array_unref(s->pending);
     g_rand_free(s->rand);
+    g_clear_pointer(&s->pauses, g_rand_free);
 }
 
 static GVariant *cut_specific(BlockNode *n)
@@ -284,6 +303,7 @@ static const BlockOption cut_options[] = {
     { "at", BLOCK_OPT_NUMBER, "the change at which the power fails, from 1; 0: never", "0" },
     { "seed", BLOCK_OPT_NUMBER, "of the chance by which unflushed writes are kept", "1" },
     { "torn", BLOCK_OPT_BOOL, "of unflushed writes only some sectors may be kept", "off" },
+    { "pause", BLOCK_OPT_BOOL, "requests wait by chance, so that others come between", "off" },
     { NULL },
 };
 

@@ -59,6 +59,11 @@ typedef struct Cuts {
     uint64_t tag, changes, sectors;
     uint64_t other_size; /* sectors a cut may leave instead */
     CutSector s[MAX_SECTORS];
+    bool busy[MAX_SECTORS];        /* a write of it is under way */
+    uint64_t started[MAX_SECTORS]; /* number of its last write */
+    uint64_t writes;
+    unsigned running; /* fibers of work_many */
+    FiberQueue done;
     Saved saved[SNAPSHOTS];
     bool cut, failed;
     uint64_t by_kind[G_N_ELEMENTS(kinds)];
@@ -278,9 +283,89 @@ static void work_bitmap(Cuts *c, GError **err)
     }
 }
 
+/* ---- Work of many fibers at once ---- */
+
+/* Sectors that no other fiber writes meanwhile. */
+static void worker_write(Cuts *c, bool zero)
+{
+    uint64_t off = below(c, c->sectors), n = 1 + below(c, below(c, 4) ? 40 : 400), free = 0;
+    g_autofree uint8_t *buf = NULL;
+    int ret;
+
+    n = MIN(n, c->sectors - off);
+    while (free < n && !c->busy[off + free]) {
+        free++;
+    }
+    n = free;
+    buf = cut_bytes(c->tag + 1, n);
+    c->writes++;
+    for (uint64_t i = 0; i < n; i++) {
+        cut_set(&c->s[off + i], zero ? 0 : ++c->tag);
+        c->busy[off + i] = true;
+        c->started[off + i] = c->writes;
+    }
+    ret = zero ? block_node_write_zeroes(c->n, off * SECTOR, n * SECTOR,
+                                         below(c, 2) ? BLOCK_REQ_UNMAP : 0)
+               : block_node_write(c->n, off * SECTOR, buf, n * SECTOR, 0);
+    c->cut |= ret != 0;
+    for (uint64_t i = 0; i < n; i++) {
+        c->busy[off + i] = false;
+    }
+}
+
+/* What had been written when the flush began is sure when it ends. */
+static void worker_flush(Cuts *c)
+{
+    g_autofree bool *busy = g_memdup2(c->busy, sizeof(c->busy));
+    uint64_t writes = c->writes;
+
+    if (block_node_flush(c->n)) {
+        c->cut = true;
+        return;
+    }
+    for (unsigned i = 0; i < MAX_SECTORS; i++) {
+        if (!busy[i] && c->started[i] <= writes) {
+            cut_flushed(&c->s[i], 1);
+        }
+    }
+}
+
+static void worker_run(void *arg)
+{
+    Cuts *c = arg;
+
+    for (unsigned i = 1 + below(c, 8); i && !c->cut; i--) {
+        unsigned what = below(c, 8);
+
+        if (what < 2) {
+            worker_flush(c);
+        } else {
+            worker_write(c, what == 2);
+        }
+    }
+    if (!--c->running) {
+        fiber_queue_wake_all(&c->done);
+    }
+}
+
+static void work_many(Cuts *c)
+{
+    unsigned n = 2 + below(c, 5);
+
+    c->running = n;
+    while (n--) {
+        fiber_start(worker_run, c);
+    }
+    while (c->running) {
+        fiber_queue_wait(&c->done);
+    }
+}
+
+/* ---- One thing after the other ---- */
+
 static void work_one(Cuts *c)
 {
-    unsigned what = below(c, 40);
+    unsigned what = below(c, 44);
     g_autoptr(GError) err = NULL;
 
     if (what < 16) {
@@ -299,6 +384,8 @@ static void work_one(Cuts *c)
         work_resize(c, &err);
     } else if (what == 39 && !strstr(c->create, "0.10")) {
         work_bitmap(c, &err);
+    } else if (what >= 40) {
+        work_many(c);
     }
     if (c->say && (c->cut || err)) {
         printf("op %u: %s\n", what, err ? err->message : "no");
@@ -623,10 +710,10 @@ static bool round_make(Cuts *c, GError **err)
 /* Opens it, with a cut after @at changes; 0: none. */
 static bool session_open(Cuts *c, unsigned at, GError **err)
 {
-    g_autofree char *file =
-        g_strdup_printf("discard=unmap,file.driver=x-powercut,file.at=%u,file.seed=%u,"
-                        "file.torn=%s,file.file.driver=x-memory,file.file.filename=" IMAGE,
-                        at, c->seed, below(c, 2) ? "on" : "off");
+    g_autofree char *file = g_strdup_printf(
+        "discard=unmap,file.driver=x-powercut,file.at=%u,file.seed=%u,"
+        "file.torn=%s,file.pause=on,file.file.driver=x-memory,file.file.filename=" IMAGE,
+        at, c->seed, below(c, 2) ? "on" : "off");
 
     c->n = open_node(c, file, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD, err);
     return c->n != NULL;
