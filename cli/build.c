@@ -205,6 +205,7 @@ static bool build_board(Build *b, GError **err)
         .n_drives = b->drives->len,
         .devices = (const char *const *)c->devices->pdata,
         .n_devices = c->devices->len,
+        .n_nics = c->n_nics,
         .globals = (const char *const *)c->globals->pdata,
         .n_globals = c->globals->len,
         .fw_cfg = (const char *const *)c->fw_cfgs->pdata,

@@ -39,6 +39,7 @@ typedef struct SystemConfig {
     GPtrArray *drives, *blockdevs, *devices, *globals, *fw_cfgs;
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces;
     GPtrArray *nets; /* -netdev, and what -nic and -net mean by it; their cards are devices */
+    unsigned n_nics; /* the first of `devices`: cards of -nic and -net */
 
     unsigned boot_menu; /* as BoardConfig's */
     bool has_icount, has_seed, state_hash;

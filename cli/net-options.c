@@ -83,7 +83,8 @@ static bool nic_add(SystemConfig *c, Options *o, const char *id, bool network, b
         g_ptr_array_add(c->nets, g_string_free(g_steal_pointer(&net), FALSE));
     }
     if (card) {
-        g_ptr_array_add(c->devices, g_string_free(g_steal_pointer(&dev), FALSE));
+        g_ptr_array_insert(c->devices, (gint)c->n_nics++,
+                           g_string_free(g_steal_pointer(&dev), FALSE));
     }
     return true;
 }

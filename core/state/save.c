@@ -155,14 +155,32 @@ static void save_pins(Saver *s, Device *dev)
     }
 }
 
-static void save_device(Saver *s, Device *dev)
+static void save_prepare(Device *dev)
 {
-    device_enter(dev);
     for (const DeviceType *t = dev->type; t; t = t->base) {
         if (t->saving) {
             t->saving(dev);
         }
     }
+}
+
+/* Requests that end now raise interrupts: they reach who takes them before anything is written. */
+static void save_prepare_all(Machine *m)
+{
+    for (Device *d = m->root; d; d = device_next(m->root, d)) {
+        if (d->realized) {
+            device_enter(d);
+            save_prepare(d);
+            device_leave(d);
+        }
+    }
+    device_drain(m);
+}
+
+static void save_device(Saver *s, Device *dev)
+{
+    device_enter(dev);
+    save_prepare(dev);
     save_int(s, TAG_DEVICE, 1);
     save_text(s, device_path(dev));
     save_text(s, dev->type->name);
@@ -243,6 +261,7 @@ bool machine_save_to(Machine *m, StateSink *sink, GError **err)
     if (machine_is_running(m) && (!m->turns.on || m->turns.running)) {
         return error_set(err, "the machine is running: stop it before its state is saved");
     }
+    save_prepare_all(m);
     s.buf = g_malloc(STATE_BUFFER);
     save_bytes(&s, STATE_MAGIC, 8);
     save_int(&s, STATE_VERSION, 4);

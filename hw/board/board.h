@@ -55,6 +55,7 @@ typedef struct BoardConfig {
     unsigned n_drives;
     const char *const *devices; /* -device, in order, as given */
     unsigned n_devices;
+    unsigned n_nics;            /* how many of `devices`, from the first, are cards of -nic */
     const char *const *globals; /* -global driver.prop=value */
     unsigned n_globals;
     const char *const *fw_cfg; /* -fw_cfg [name=]NAME,file=|string= , as given */

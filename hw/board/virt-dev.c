@@ -46,9 +46,27 @@ static bool virt_no_such_device(Machine *m, const char *name, GError **err)
     return error_set(err, "-device %s: no such device%s", name, hint);
 }
 
+/* Names of before a function could sit on several buses: here that is PCI. */
+static const char *virt_alias(const char *name)
+{
+    static const char *const old[][2] = {
+        { "virtio-blk", "virtio-blk-pci" },
+        { "virtio-net", "virtio-net-pci" },
+        { "virtio-rng", "virtio-rng-pci" },
+        { "virtio-serial", "virtio-serial-pci" },
+    };
+
+    for (size_t i = 0; name && i < G_N_ELEMENTS(old); i++) {
+        if (!strcmp(name, old[i][0])) {
+            return old[i][1];
+        }
+    }
+    return name;
+}
+
 static bool virt_plug(Machine *m, Options *o, GError **err)
 {
-    const char *name = options_get(o, "driver");
+    const char *name = virt_alias(options_get(o, "driver"));
     const DeviceType *type;
     Device *dev;
 
@@ -229,17 +247,23 @@ static bool virt_make_drives(VirtBoard *b, GError **err)
     return true;
 }
 
-bool virt_make_plugged(VirtBoard *b, GError **err)
+static bool virt_add_devices(VirtBoard *b, unsigned from, unsigned to, GError **err)
 {
-    if (!virt_make_slots(b, err) || !virt_make_drives(b, err)) {
-        return false;
-    }
-    for (unsigned i = 0; i < b->cfg->n_devices; i++) {
+    for (unsigned i = from; i < to; i++) {
         if (!virt_add_device(b->machine, b->cfg->devices[i], err)) {
             return false;
         }
     }
     return true;
+}
+
+/* The order gives the slots of PCI: the cards of -nic first, then disks, then what -device adds. */
+bool virt_make_plugged(VirtBoard *b, GError **err)
+{
+    unsigned n_nics = b->cfg->n_nics;
+
+    return virt_make_slots(b, err) && virt_add_devices(b, 0, n_nics, err) &&
+           virt_make_drives(b, err) && virt_add_devices(b, n_nics, b->cfg->n_devices, err);
 }
 
 /* ---- Firmware ---- */

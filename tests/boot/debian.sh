@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A whole Debian with systemd, as scripts/debian-guest.sh makes it: boot over a fresh overlay, get an
+# address, answer ssh on a forwarded port, download, start processes, compile, power off; its file
+# system is clean afterwards. debian.sh [TIMES]
+#
+# DEBIAN  folder with debian.qcow2, vmlinuz, initrd.img, key (build/debian)
+set -euo pipefail
+source=$(cd "$(dirname "$0")/../.." && pwd)
+build=${BUILD:-$source/build}
+debian=${DEBIAN:-$build/debian}
+[ -s "$debian/debian.qcow2" ] || { echo "skipped: no $debian/debian.qcow2 (scripts/debian-guest.sh)"; exit 77; }
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+head -c 20000000 /dev/urandom >"$work/f"
+sum=$(md5sum <"$work/f" | cut -c1-32)
+read -r server forward < <(python3 - <<'PORTS'
+import socket
+s = [socket.socket() for _ in range(2)]
+for x in s: x.bind(('127.0.0.1', 0))
+print(*(x.getsockname()[1] for x in s))
+PORTS
+)
+(cd "$work" && exec python3 -m http.server "$server" --bind 127.0.0.1 >/dev/null 2>&1) &
+
+cat >"$work/job" <<JOB
+set -e
+systemctl is-system-running --wait
+[ \$(nproc) = 4 ]
+wget -q -O /tmp/f http://10.0.2.2:$server/f
+[ "\$(md5sum </tmp/f | cut -c1-32)" = $sum ]
+i=0; while [ \$i -lt ${PROCESSES:-1000} ]; do /bin/true; i=\$((i + 1)); done
+mkdir -p /tmp/p; cd /tmp/p
+for k in 1 2 3 4; do echo "int f\$k(int n) { return n * \$k; }" >f\$k.c; done
+echo '#include <stdio.h>' >m.c
+echo 'int f1(int), f2(int), f3(int), f4(int); int main(void) { return printf("%d\n", f1(1) + f2(2) + f3(3) + f4(4)) < 0; }' >>m.c
+printf 'm: m.o f1.o f2.o f3.o f4.o\n\tcc -o \$@ \$^\n' >Makefile
+make -s -j4 CFLAGS=-O2
+[ "\$(./m)" = 30 ]
+dmesg | grep -E 'Oops|BUG:|WARNING:|rcu.*stall|I/O error' && exit 1
+echo done
+JOB
+for ((n = 1; n <= ${1:-1}; n++)); do
+    rm -f "$work/d.qcow2"
+    "$build/tinamou" img create -q -f qcow2 -b "$debian/debian.qcow2" -F qcow2 "$work/d.qcow2"
+    timeout 900 "$build/tinamou" system aarch64 -M virt -cpu "${CPU:-max,pauth-impdef=on,sve=off}" -smp 4 -m 2048 \
+        -kernel "$debian/vmlinuz" -initrd "$debian/initrd.img" -append "console=ttyAMA0 root=/dev/vda rw" \
+        -display none -monitor none -serial "file:$work/console" -no-reboot \
+        -drive file="$work/d.qcow2",if=none,id=d,format=qcow2 -device virtio-blk-pci,drive=d \
+        -nic "user,hostfwd=tcp:127.0.0.1:$forward-:22" &
+    vm=$!
+    ssh=(timeout 600 ssh -i "$debian/key" -p "$forward" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
+         -o LogLevel=ERROR -o ConnectTimeout=60 root@127.0.0.1)
+    out=
+    for ((i = 0; i < 60; i++)); do
+        if "${ssh[@]}" true 2>/dev/null; then
+            out=$("${ssh[@]}" 'bash -s' <"$work/job" 2>&1 || true)
+            break
+        fi
+        kill -0 $vm 2>/dev/null || break
+        sleep 2
+    done
+    if [ "${out##*$'\n'}" != done ]; then
+        echo "boot $n fails: $out"
+        tail -n 30 "$work/console"
+        exit 1
+    fi
+    "${ssh[@]}" poweroff || true
+    wait $vm
+    "$build/tinamou" img check -q "$work/d.qcow2"
+    "$build/tinamou" img convert -O raw "$work/d.qcow2" "$work/d.raw"
+    e2fsck -fn "$work/d.raw" >"$work/fsck" 2>&1 || { cat "$work/fsck"; exit 1; }
+    rm "$work/d.raw"
+    echo "boot $n of ${1:-1}: ok, $(grep -ac . "$work/console") lines of console"
+done
