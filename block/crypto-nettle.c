@@ -9,6 +9,7 @@
 #include "block/crypto-kdf.h"
 #include "util/bytes.h"
 
+#include <nettle/aes.h>
 #include <nettle/cbc.h>
 #include <nettle/hmac.h>
 #include <nettle/memxor.h>
@@ -245,6 +246,20 @@ BlockCipher *block_cipher_new(const char *cipher, const char *mode, const uint8_
     c->dec = crypto_key(c->alg, false, key);
     c->tweak = c->mode == CRYPTO_XTS ? crypto_key(c->alg, true, key + half) : NULL;
     return c;
+}
+
+bool crypto_aes256_cbc_decrypt(const uint8_t key[CRYPTO_AES256_KEY],
+                               const uint8_t iv[CRYPTO_AES_BLOCK], uint8_t *data, size_t len,
+                               GError **err)
+{
+    struct aes256_ctx aes;
+    uint8_t chain[CRYPTO_AES_BLOCK];
+
+    memcpy(chain, iv, sizeof(chain));
+    aes256_set_decrypt_key(&aes, key);
+    cbc_decrypt(&aes, (nettle_cipher_func *)aes256_decrypt, sizeof(chain), chain, len, data, data);
+    explicit_bzero(&aes, sizeof(aes));
+    return true;
 }
 
 BlockCipher *block_cipher_new_qcow(const uint8_t *password, size_t len, GError **err)

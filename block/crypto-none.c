@@ -37,6 +37,13 @@ BlockCipher *block_cipher_new(const char *cipher, const char *mode, const uint8_
     return NULL;
 }
 
+bool crypto_aes256_cbc_decrypt(const uint8_t key[CRYPTO_AES256_KEY],
+                               const uint8_t iv[CRYPTO_AES_BLOCK], uint8_t *data, size_t len,
+                               GError **err)
+{
+    return crypto_available(err);
+}
+
 BlockCipher *block_cipher_new_qcow(const uint8_t *password, size_t len, GError **err)
 {
     (void)!crypto_available(err);

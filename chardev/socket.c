@@ -144,13 +144,38 @@ static int socket_tcp_text(Sock *s, const char *text, GError **err)
     return socket_tcp(s, host, colon ? colon + 1 : text, err);
 }
 
+/* A descriptor that we were started with: it listens, or is connected. */
+static int socket_given(const Sock *s, const char *text, GError **err)
+{
+    int listens = 0;
+    socklen_t len = sizeof(listens);
+    uint64_t fd;
+
+    if (!number_parse(text, 0, INT32_MAX, &fd, err)) {
+        g_clear_error(err);
+        error_set(err, "fd=%s is not the number of a descriptor", text);
+        return -1;
+    }
+    if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0) {
+        error_set(err, "fd=%s: %s", text, g_strerror(errno));
+        return -1;
+    }
+    if (!listens != !s->server) {
+        error_set(err, "fd=%s is a socket that %s; server=%s goes with it", text,
+                  listens ? "listens" : "does not listen", listens ? "on" : "off");
+        return -1;
+    }
+    fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+    return (int)fd;
+}
+
 static bool socket_open_options(Chardev *c, Options *o, GError **err)
 {
-    static const char *const valid[] = { "path",   "host", "port",    "server", "wait",     "tcp",
-                                         "telnet", "mux",  "nodelay", "nowait", "reconnect" };
+    static const char *const valid[] = { "path",   "host", "port",    "server", "wait",      "tcp",
+                                         "telnet", "mux",  "nodelay", "nowait", "reconnect", "fd" };
     const char *path = options_get(o, "path"), *tcp = options_get(o, "tcp");
     const char *host = options_get(o, "host"), *port = options_get(o, "port");
-    const char *telnet = options_get(o, "telnet");
+    const char *telnet = options_get(o, "telnet"), *given = options_get(o, "fd");
     Sock *s = c->state;
     bool wait;
     int fd;
@@ -166,23 +191,29 @@ static bool socket_open_options(Chardev *c, Options *o, GError **err)
     if (telnet && strchr(telnet, ':')) {
         tcp = telnet;
     }
-    if (!path && !tcp && !port) {
-        return error_set(err, "says neither path= (UNIX socket) nor host= and port=");
+    if (!path && !tcp && !port && !given) {
+        return error_set(err, "says neither path= (UNIX socket) nor host= and port= nor fd=");
     }
-    fd = path  ? socket_unix(s, path, err)
-         : tcp ? socket_tcp_text(s, tcp, err)
-               : socket_tcp(s, host ? host : "", port, err);
+    if (given && (path || tcp || port)) {
+        return error_set(err, "fd=%s goes without path=, host= and port=", given);
+    }
+    fd = given  ? socket_given(s, given, err)
+         : path ? socket_unix(s, path, err)
+         : tcp  ? socket_tcp_text(s, tcp, err)
+                : socket_tcp(s, host ? host : "", port, err);
     if (fd < 0) {
         return false;
     }
     g_free(c->where);
     c->where = g_strdup_printf("%s:%s%s",
-                               path     ? "unix"
+                               given    ? "fd"
+                               : path   ? "unix"
                                : telnet ? "telnet"
                                         : "tcp",
-                               path  ? path
-                               : tcp ? tcp
-                                     : port,
+                               given  ? given
+                               : path ? path
+                               : tcp  ? tcp
+                                      : port,
                                s->server ? ",server=on" : "");
     if (!s->server) {
         socket_adopt(c, fd);
@@ -253,7 +284,7 @@ static void socket_write(Chardev *c, const uint8_t *buf, size_t len)
 
 const CharKind char_socket = {
     .name = "socket",
-    .doc = "path=PATH or host=HOST,port=PORT[,server=on][,wait=off][,telnet=on]",
+    .doc = "path=PATH, host=HOST,port=PORT or fd=NUMBER[,server=on][,wait=off][,telnet=on]",
     .open = socket_open,
     .close = socket_close,
     .write = socket_write,

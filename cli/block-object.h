@@ -8,4 +8,7 @@
 /* "secret,id=...", "tls-creds-x509,id=...": into @g. Errors: the types that there are. */
 NODISCARD bool block_object_add(BlockGraph *g, const char *text, GError **err);
 
+/* @text asks for help ("help", "secret,help"): printed, true. */
+bool block_object_help(const char *text);
+
 #endif

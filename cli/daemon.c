@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int daemon_fork(GError **err)
@@ -46,15 +48,53 @@ void daemon_ready(int fd, bool keep_stderr)
     close(fd);
 }
 
-bool daemon_write_pid(const char *path, const char *option, GError **err)
+/* The lock, by which a second process with the same file is refused, lasts as long as we do: the
+ * descriptor is never closed. */
+static int daemon_lock(const char *path, GError **err)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        struct stat ours, there;
+
+        if (fd < 0) {
+            error_set(err, "Could not create '%s': %s", path, g_strerror(errno));
+            return -1;
+        }
+        if (fstat(fd, &ours) < 0 || fcntl(fd, F_SETLK, &lock) < 0) {
+            error_set(err, "Cannot lock pid file: %s ('%s' is of a process that runs)",
+                      g_strerror(errno), path);
+            close(fd);
+            return -1;
+        }
+        /* Whoever had it may have removed the file before it let go of the lock. */
+        if (stat(path, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev) {
+            return fd;
+        }
+        close(fd);
+    }
+}
+
+bool daemon_write_pid(const char *path, GError **err)
 {
     g_autofree char *text = g_strdup_printf("%ld\n", (long)getpid());
+    ssize_t len = (ssize_t)strlen(text);
+    int fd;
 
-    if (!path || g_file_set_contents(path, text, -1, err)) {
+    if (!path) {
         return true;
     }
-    g_prefix_error(err, "%s %s: ", option, path);
-    return false;
+    fd = daemon_lock(path, err);
+    if (fd >= 0 && (ftruncate(fd, 0) < 0 || write(fd, text, (size_t)len) != len)) {
+        error_set(err, "Failed to write PID file '%s': %s", path, g_strerror(errno));
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0) {
+        g_prefix_error(err, "cannot create PID file: ");
+    }
+    return fd >= 0;
 }
 
 /* sd_listen_fds(3): descriptors from 3 on, for the process of $LISTEN_PID alone. */

@@ -15,7 +15,7 @@ void daemon_ready(int fd, bool keep_stderr);
 /* The socket that a service manager listens on for us; -1: there is none. Errors: there are more.
  */
 NODISCARD bool daemon_take_listener(int *fd, GError **err);
-/* @path NULL: nothing to do; @option is named in errors. */
-NODISCARD bool daemon_write_pid(const char *path, const char *option, GError **err);
+/* Our number into the file @path (NULL: nothing to do), locked as long as we live. */
+NODISCARD bool daemon_write_pid(const char *path, GError **err);
 
 #endif

@@ -376,12 +376,8 @@ static void nbd_wait_signal(void *arg)
 
 static bool nbd_report(NbdTool *t, GError **err)
 {
-    if (t->pid_file) {
-        g_autofree char *text = g_strdup_printf("%d\n", (int)getpid());
-
-        if (!g_file_set_contents(t->pid_file, text, -1, err)) {
-            return false;
-        }
+    if (!daemon_write_pid(t->pid_file, err)) {
+        return false;
     }
     daemon_ready(t->report, t->verbose);
     t->report = -1;
@@ -714,6 +710,8 @@ static int nbd_parse(NbdTool *t, int argc, char **argv)
             ret = -1;
         } else if (key == 'V') {
             puts("tinamou nbd " TINAMOU_VERSION);
+            ret = -1;
+        } else if (key == OPT_OBJECT && block_object_help(optarg)) {
             ret = -1;
         } else if (key != OPT_OBJECT) {
             ret = nbd_set_option(t, key, optarg);

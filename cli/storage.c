@@ -8,6 +8,7 @@
 #include "block/block.h"
 #include "block/export/exports.h"
 #include "chardev/chardev.h"
+#include "cli/block-object.h"
 #include "cli/daemon.h"
 #include "core/event/loop.h"
 #include "monitor/monitor.h"
@@ -68,7 +69,8 @@ static bool storage_monitor(Storage *s, Options *o, GError **err)
     bool pretty;
 
     if (!options_get_bool(o, "pretty", false, &pretty, err)) {
-        return false;
+        g_clear_error(err);
+        return error_set(err, "Parameter 'pretty' expects 'on' or 'off'");
     }
     options_get(o, "id");
     for (unsigned i = 0; i < o->n; i++) {
@@ -157,10 +159,7 @@ static bool storage_lists(const StorageArgs *a)
     for (unsigned i = 0; i < a->steps->len; i++) {
         const StorageStep *s = &g_array_index(a->steps, StorageStep, i);
 
-        if (s->kind == STORAGE_OBJECT && (!strcmp(s->text, "help") || !strcmp(s->text, "?"))) {
-            puts("List of user creatable objects:\n"
-                 "  authz-list\n  authz-simple\n  secret\n  tls-creds-anon\n  tls-creds-psk\n  "
-                 "tls-creds-x509");
+        if (s->kind == STORAGE_OBJECT && block_object_help(s->text)) {
             return true;
         }
         if (s->kind == STORAGE_CHARDEV && !strcmp(s->text, "help")) {
@@ -242,7 +241,7 @@ static bool storage_run(Storage *s, const StorageArgs *a, int *status, GError **
     for (unsigned i = 0; ok && i < a->steps->len; i++) {
         ok = storage_step(s, &g_array_index(a->steps, StorageStep, i), err);
     }
-    ok = ok && daemon_write_pid(a->pidfile, "--pidfile", err);
+    ok = ok && daemon_write_pid(a->pidfile, err);
     if (ok) {
         daemon_ready(daemon_fd, false);
         *status = machine_run_main_loop(s->m);

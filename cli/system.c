@@ -84,7 +84,7 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
         *status = 0;
         return true;
     }
-    if (!ok || !build_run(&r->build, err) || !daemon_write_pid(c->pidfile, "-pidfile", err)) {
+    if (!ok || !build_run(&r->build, err) || !daemon_write_pid(c->pidfile, err)) {
         return false;
     }
     system_watch_signals(r);

@@ -46,7 +46,7 @@ static bool socket_number(uint32_t *out, Options *o, const char *prefix, const c
     guint64 v;
 
     if (!text) {
-        return error_set(err, "%s.%s is missing", prefix, key);
+        return error_set(err, "Parameter '%s.%s' is missing", prefix, key);
     }
     if (!g_ascii_string_to_unsigned(text, 10, 0, UINT32_MAX, &v, NULL)) {
         return error_set(err, "Failed to parse %s '%s'", key, text);
@@ -67,18 +67,18 @@ bool socket_name_parse(SocketName *s, Options *o, const char *prefix, const char
 
         s->type = SOCKET_INET;
         if (!host) {
-            return error_set(err, "%s.%s is missing", prefix, type ? "host" : "type");
+            return error_set(err, "Parameter '%s.%s' is missing", prefix, type ? "host" : "type");
         }
         s->host = g_strdup(host);
         s->port = g_strdup(port ? port : default_port);
-        return s->port || error_set(err, "%s.port is missing", prefix);
+        return s->port || error_set(err, "Parameter '%s.port' is missing", prefix);
     }
     if (!strcmp(type, "unix")) {
         const char *path = socket_option(o, prefix, "path");
 
         s->type = SOCKET_UNIX;
         s->path = g_strdup(path);
-        return path || error_set(err, "%s.path is missing", prefix);
+        return path || error_set(err, "Parameter '%s.path' is missing", prefix);
     }
     if (!strcmp(type, "fd")) {
         const char *text = socket_option(o, prefix, "str");

@@ -5,6 +5,7 @@
 The same commands go to `tinamou storage` and qemu-storage-daemon, and to both machines; answers and
 events are compared. Clients (nbdinfo, nbdcopy, qemu-img, qemu-io) then use our exports.
 """
+import base64
 import json
 import os
 import shutil
@@ -264,7 +265,25 @@ def script_exports(peer):
     yield 'object-add', {'qom-type': 'tls-creds-anon', 'id': 't1', 'endpoint': 'server'}
     yield 'nbd-server-start', {'addr': unix('s'), 'tls-creds': 't1'}
     yield 'nbd-server-stop', None
-    for name in ('t0', 't1', 's0', 's0'):
+    yield 'object-add', {'qom-type': 'authz-simple', 'id': 'z0'}
+    yield 'object-add', {'qom-type': 'authz-simple', 'id': 'z0', 'identity': 'x', 'foo': 'y'}
+    yield 'object-add', {'qom-type': 'authz-simple', 'id': 'z0', 'identity': 'CN=x'}
+    yield 'object-add', {'qom-type': 'authz-list', 'id': 's0'}
+    yield 'object-add', {'qom-type': 'authz-list', 'id': 'z1', 'policy': 'foo'}
+    yield 'object-add', {'qom-type': 'authz-list', 'id': 'z1', 'policy': 'allow', 'rules': [
+        {'match': 'x', 'policy': 'deny'}, {'match': 'y*', 'policy': 'allow', 'format': 'glob'}]}
+    yield 'object-add', {'qom-type': 'authz-list', 'id': 'z2', 'rules': [{'match': 'x'}]}
+    yield 'object-add', {'qom-type': 'authz-list', 'id': 'z2', 'rules': [{'policy': 'allow'}]}
+    master = base64.b64encode(bytes(range(32))).decode()
+    vector = base64.b64encode(bytes(16)).decode()
+    yield 'object-add', {'qom-type': 'secret', 'id': 'm', 'format': 'base64', 'data': master}
+    yield 'object-add', {'qom-type': 'secret', 'id': 's1', 'data': 'x', 'file': 'y'}
+    yield 'object-add', {'qom-type': 'secret', 'id': 's1', 'data': 'x', 'format': 'hex'}
+    yield 'object-add', {'qom-type': 'secret', 'id': 's1', 'data': 'x', 'keyid': 'none'}
+    yield 'object-add', {'qom-type': 'secret', 'id': 's1', 'data': 'x', 'keyid': 'm'}
+    yield 'object-add', {'qom-type': 'secret', 'id': 's1', 'data': 'x', 'keyid': 'm', 'iv': vector}
+    yield 'object-add', {'qom-type': 'secret', 'id': 's1', 'data': 'x', 'keyid': 'm', 'iv': 'Dw=='}
+    for name in ('z0', 'z1', 'm', 't0', 't1', 's0', 's0'):
         yield 'object-del', {'id': name}
 
 
@@ -471,6 +490,74 @@ def check_process():
     ok('images after it')
 
 
+def forms():
+    """Command lines of a storage process that end at once."""
+    null = ['--blockdev', 'null-co,node-name=n']
+    server = ['--nbd-server', 'addr.type=unix,addr.path=s']
+    for rest in (['extra'], ['--nosuch'], ['--blockdev'], ['--blockdev', 'driver=null-co'],
+                 ['--chardev', 'stdio'], ['--monitor', 'none'],
+                 ['--chardev', 'null,id=c', '--monitor', 'c,bogus=1'],
+                 ['--chardev', 'null,id=c', '--monitor', 'c,pretty=x'],
+                 ['--nbd-server', 'addr.type=unix'],
+                 ['--nbd-server', 'addr.type=unix,addr.path=/no/such/x'],
+                 [server[0], server[1] + ',bogus=1'],
+                 [*server, *server], ['--export', 'nbd,id=e,node-name=n'],
+                 [*null, '--export', 'nbd,id=e,node-name=n'],
+                 [*server, '--export', 'nbd,node-name=n'],
+                 [*null, *server, '--export', 'id=e,node-name=n'],
+                 [*null, *server, '--export', 'bogus,id=e,node-name=n'],
+                 [*null, *server, '--export', 'nbd,id=e,node-name=n,bogus=1'],
+                 ['--object', 'bogus,id=x'], ['--object', 'secret'], ['--object', 'secret,id=s'],
+                 ['--object', 'secret,id=s,data=x,file=y'],
+                 ['--object', 'secret,id=s,data=x', '--object', 'secret,id=s,data=x'],
+                 ['--object', 'secret,help'], ['--object', 'authz-simple,help'],
+                 ['--object', 'authz-list,?'], ['--pidfile'], ['--pidfile', '/no/such/pid'],
+                 [*null, '--daemonize', '--export', 'nbd,id=e,node-name=n']):
+        yield rest
+
+
+def check_forms():
+    ours, theirs = [TINAMOU, 'storage'], ['qemu-storage-daemon']
+    for rest in forms():
+        said = []
+        for argv in (ours, theirs):
+            folder = tempfile.mkdtemp(dir='.')
+            done = subprocess.run([*argv, *rest], cwd=folder, capture_output=True, text=True,
+                                  timeout=20, stdin=subprocess.DEVNULL)
+            text = (done.stdout + done.stderr).replace('tinamou storage', 'X')
+            said.append((done.returncode, text.replace('qemu-storage-daemon', 'X')))
+        ok(f"storage {' '.join(rest)}", said[0] == said[1], said)
+    # One process for a file of its number; whoever comes later says why not.
+    argv = [*ours, '--pidfile', os.path.abspath('one.pid')]
+    first = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    for _ in range(200):
+        if os.path.exists('one.pid'):
+            break
+        time.sleep(0.02)
+    again = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+    ok('a pid file that is taken', again.returncode == 1 and
+       'cannot create PID file: Cannot lock pid file: ' in again.stderr, again)
+    first.terminate()
+    first.wait(10)
+    ok('it goes with its process', not os.path.exists('one.pid'))
+    # A socket that was made before: nobody has to wait until the monitor is there.
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind('early')
+    listener.listen(5)
+    daemon = subprocess.Popen([*ours, '--chardev',
+                               f'socket,fd={listener.fileno()},server=on,wait=off,id=c',
+                               '--monitor', 'chardev=c'], pass_fds=[listener.fileno()])
+    listener.close()
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(20)
+    client.connect('early')
+    lines = client.makefile('rw')
+    greeting = json.loads(lines.readline())
+    lines.write('{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n')
+    lines.flush()
+    ok('a monitor on a descriptor', 'QMP' in greeting and daemon.wait(10) == 0)
+
+
 def check_commands():
     names = []
     for argv in PEERS['storage']:
@@ -502,6 +589,7 @@ def main():
         check_limits()
         check_tls()
         check_process()
+        check_forms()
         check_commands()
     finally:
         os.chdir('/')
