@@ -154,6 +154,9 @@ static bool open_all_used(Options *o, const BlockDriver *drv, GError **err)
     if (!drv->no_file && drv->kind != BLOCK_PROTOCOL) {
         g_ptr_array_add(names, "file");
     }
+    if (drv->file_alias) {
+        g_ptr_array_add(names, (char *)drv->file_alias);
+    }
     if (drv->backing) {
         g_ptr_array_add(names, "backing");
     }
@@ -285,7 +288,7 @@ static bool open_filter_name(const BlockDriver *drv, Options *o, const char **fi
     return true;
 }
 
-/* Below a filter may be anything, below a format a protocol. */
+/* Below a filter may be anything, below a format a protocol. @drv NULL: not known yet. */
 static BlockNode *open_file_child(BlockGraph *g, Options *o, const char *filename, unsigned flags,
                                   const BlockDriver *drv, GError **err)
 {

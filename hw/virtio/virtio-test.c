@@ -49,9 +49,9 @@ static BlockBackend *vt_open(Machine *m, const Host *host, GError **err)
         return block_open_fd(m, "d0", dup(host->disk), 0, err);
     }
     options_add(&o, "driver", "blkdebug");
-    options_add(&o, "file.driver", "file");
-    options_add(&o, "file.filename", path);
-    options_add(&o, "file.locking", "off");
+    options_add(&o, "image.driver", "file");
+    options_add(&o, "image.filename", path);
+    options_add(&o, "image.locking", "off");
     if (host->broken) {
         options_add(&o, "inject-error.0.event", host->broken);
         options_add(&o, "inject-error.0.errno", "28");
