@@ -63,6 +63,11 @@ bool block_is_read_only(const BlockBackend *b);
 /* Errors: another device has it. */
 NODISCARD bool block_claim(BlockBackend *b, const void *owner, GError **err);
 void block_release(BlockBackend *b, const void *owner);
+/* The owner lets other devices have the drive too; they then take a drive of their own of the same
+ * node, by block_share (theirs to close; errors as of the first). */
+void block_set_shared(BlockBackend *b, bool shared);
+bool block_is_shared(const BlockBackend *b);
+BlockBackend *block_share(BlockBackend *b, GError **err);
 
 /*
  * Context of all: ANY_THREAD. The iovec array is copied. What lies outside of the image ends with

@@ -30,7 +30,7 @@ bool block_object_add(BlockGraph *g, const char *text, GError **err)
     } else {
         g_autofree char *near = suggest_or_list(type ? type : "", types, G_N_ELEMENTS(types), 8);
 
-        ok = error_set(err, "--object %s: there is no such type here%s", text, near);
+        ok = error_set(err, "-object %s: there is no such type here%s", text, near);
     }
     options_deinit(&o);
     return ok;

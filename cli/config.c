@@ -25,7 +25,7 @@ static const size_t config_lists[] = {
     offsetof(SystemConfig, qmps),          offsetof(SystemConfig, qmps_pretty),
     offsetof(SystemConfig, gdbs),          offsetof(SystemConfig, traces),
     offsetof(SystemConfig, nets),          offsetof(SystemConfig, notes),
-    offsetof(SystemConfig, fw_cfgs),
+    offsetof(SystemConfig, fw_cfgs),       offsetof(SystemConfig, objects),
 };
 
 static const size_t config_strings[] = {

@@ -36,7 +36,7 @@ typedef struct SystemConfig {
     char *kernel, *initrd, *append, *dtb, *bios;
     char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display;
 
-    GPtrArray *drives, *blockdevs, *devices, *globals, *fw_cfgs;
+    GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs;
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces;
     GPtrArray *nets; /* -netdev, and what -nic and -net mean by it; their cards are devices */
     unsigned n_nics; /* the first of `devices`: cards of -nic and -net */
@@ -47,6 +47,7 @@ typedef struct SystemConfig {
     IcountConfig icount;
     uint64_t seed;
 
+    bool snapshot; /* of every -drive */
     bool nographic, nodefaults, stopped, daemonize, only_check, perfmap, jitdump;
     MachineActions actions;
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* -drive and -blockdev into the drives of a board. */
 #include "cli/build.h"
+#include "block/block.h"
 #include "block/core/node.h"
+#include "cli/block-object.h"
 
 #include "util/size.h"
 #include "util/suggest.h"
@@ -189,7 +191,7 @@ static const char *drive_node_file(Options *node)
     return node->n ? "(node)" : NULL;
 }
 
-static bool drive_flags(BoardDrive *d, Options *o, GError **err)
+static bool drive_flags(const Build *b, BoardDrive *d, Options *o, GError **err)
 {
     bool unmap = true, snapshot, cdrom;
     const char *discard = options_get(o, "discard"), *aio = options_get(o, "aio");
@@ -209,12 +211,12 @@ static bool drive_flags(BoardDrive *d, Options *o, GError **err)
     }
     if (!options_get_bool(o, "readonly", cdrom, &d->readonly, err) ||
         !options_get_bool(o, "read-only", d->readonly, &d->readonly, err) ||
-        !options_get_bool(o, "snapshot", false, &snapshot, err) ||
+        !options_get_bool(o, "snapshot", b->config->snapshot, &snapshot, err) ||
         !drive_cache(options_get(o, "cache"), &d->open_flags, err)) {
         return false;
     }
     d->open_flags |= (d->readonly ? 0 : BLOCK_OPEN_WRITE) | (unmap ? BLOCK_OPEN_DISCARD : 0) |
-                     (snapshot ? BLOCK_OPEN_SNAPSHOT : 0);
+                     (snapshot && !d->readonly ? BLOCK_OPEN_SNAPSHOT : 0);
     return true;
 }
 
@@ -228,8 +230,8 @@ static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
     format = options_get(o, "format");
     d->id = options_get(o, "id");
     d->serial = options_get(o, "serial");
-    if ((interface && !drive_interface(interface, &d->interface, err)) || !drive_flags(d, o, err) ||
-        !options_get_number(o, "index", 0, &index, err) ||
+    if ((interface && !drive_interface(interface, &d->interface, err)) ||
+        !drive_flags(b, d, o, err) || !options_get_number(o, "index", 0, &index, err) ||
         !drive_on_error(o, "rerror", BLOCK_ERROR_REPORT, &d->on_read_error, err) ||
         !drive_on_error(o, "werror", BLOCK_ERROR_ENOSPC, &d->on_write_error, err)) {
         return false;
@@ -292,8 +294,83 @@ static bool drives_add(Build *b, const GPtrArray *texts, const char *option,
     return true;
 }
 
+/* ---- -object ---- */
+
+/* All disks are served by one loop's thread, beside the CPUs and the main loop: an iothread is a
+ * name for it. */
+static bool object_iothread(Build *b, const char *text, GError **err)
+{
+    static const char *const known[] = { "qom-type",  "id",          "poll-max-ns",
+                                         "poll-grow", "poll-shrink", "aio-max-batch" };
+    Options *o = g_new0(Options, 1);
+    const char *id;
+
+    g_ptr_array_add(b->parsed, o); /* its strings live as long as the machine */
+    if (!options_parse(o, text, "qom-type", err)) {
+        return false;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+        uint64_t ignored;
+
+        if (i >= 2 && !options_get_number(o, known[i], 0, &ignored, err)) {
+            return false;
+        }
+        (void)options_get(o, known[i]);
+    }
+    id = options_get(o, "id");
+    if (!id) {
+        return error_set(err, "Parameter 'id' is missing");
+    }
+    return options_all_used(o, known, G_N_ELEMENTS(known), err) &&
+           machine_add_backend(b->m, "iothread", id, o, err);
+}
+
+typedef struct ObjectCall {
+    BlockGraph *g;
+    const char *text;
+    GError *err;
+} ObjectCall;
+
+static void object_fiber(void *arg)
+{
+    ObjectCall *c = arg;
+
+    (void)!block_object_add(c->g, c->text, &c->err);
+}
+
+static bool build_objects(Build *b, GError **err)
+{
+    const GPtrArray *texts = b->config->objects;
+
+    for (unsigned i = 0; i < texts->len; i++) {
+        ObjectCall c = { .text = g_ptr_array_index(texts, i) };
+        const char *type = g_str_has_prefix(c.text, "qom-type=") ? c.text + 9 : c.text;
+
+        if (g_str_has_prefix(type, "iothread") && strchr(",", type[strlen("iothread")])) {
+            if (!object_iothread(b, c.text, err)) {
+                g_prefix_error(err, "-object %s: ", c.text);
+                return false;
+            }
+            continue;
+        }
+        c.g = block_machine_graph(b->m, err);
+        if (!c.g) {
+            return false;
+        }
+        ioloop_run(block_graph_loop(c.g), object_fiber, &c);
+        if (c.err) {
+            g_propagate_error(err, c.err);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool build_drives(Build *b, GError **err)
 {
+    if (!build_objects(b, err)) {
+        return false;
+    }
     return drives_add(b, b->config->drives, "-drive", drive_parse, NULL, err) &&
            drives_add(b, b->config->blockdevs, "-blockdev", blockdev_parse, NULL, err);
 }

@@ -51,6 +51,46 @@ static bool option_is_help(const char *arg)
     return !strcmp(arg, "help") || !strcmp(arg, "?");
 }
 
+/* @arg as a -drive; commas of a file's name are not the option's. */
+static bool option_disk(SystemConfig *c, const char *arg, const char *rest)
+{
+    g_auto(GStrv) parts = g_strsplit(arg, ",", -1);
+    g_autofree char *name = g_strjoinv(",,", parts);
+
+    g_ptr_array_add(c->drives, g_strdup_printf("file=%s%s", name, rest));
+    return true;
+}
+
+static bool option_hda(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",index=0,media=disk");
+}
+
+static bool option_hdb(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",index=1,media=disk");
+}
+
+static bool option_hdc(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",index=2,media=disk");
+}
+
+static bool option_hdd(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",index=3,media=disk");
+}
+
+static bool option_cdrom(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",index=2,media=cdrom");
+}
+
+static bool option_pflash(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",if=pflash");
+}
+
 static bool option_help_fn(SystemConfig *c, const char *arg, GError **err)
 {
     return option_show(c, SHOW_HELP, NULL);
@@ -384,6 +424,22 @@ static const CliOption options[] = {
       "number; with -icount and without -seed: from 0",
       option_seed },
 
+    { "hda", NULL, "FILE", SECTION_BLOCK, "a disk: -drive file=FILE,index=0,media=disk",
+      option_hda },
+    { "hdb", NULL, "FILE", SECTION_BLOCK, "the same with index=1", option_hdb },
+    { "hdc", NULL, "FILE", SECTION_BLOCK, "the same with index=2", option_hdc },
+    { "hdd", NULL, "FILE", SECTION_BLOCK, "the same with index=3", option_hdd },
+    { "cdrom", NULL, "FILE", SECTION_BLOCK, "a disk that is read only, with index=2",
+      option_cdrom },
+    { "pflash", NULL, "FILE", SECTION_BLOCK, "flash memory: -drive file=FILE,if=pflash",
+      option_pflash },
+    { "snapshot", NULL, NULL, SECTION_BLOCK,
+      "every -drive has snapshot=on: writes go to temporary files; `commit` keeps them",
+      FLAG(snapshot) },
+    { "object", NULL, "TYPE,id=ID[,...]", SECTION_BLOCK,
+      "iothread (disks share one thread of their own, whichever is named), secret, tls-creds-x509, "
+      "tls-creds-psk, tls-creds-anon",
+      LIST(objects) },
     { "drive", NULL,
       "file=FILE[,format=FORMAT][,if=virtio|pflash|none][,id=ID][,readonly=on][,snapshot=on]"
       "[,cache=MODE][,discard=unmap|ignore][,detect-zeroes=on|off|unmap][,rerror=ACTION]"
@@ -470,7 +526,6 @@ static const char *const options_later[] = {
     "add-fd",
     "audio",
     "audiodev",
-    "cdrom",
     "chroot",
     "compat",
     "curses",
@@ -485,10 +540,6 @@ static const char *const options_later[] = {
     "fsdev",
     "full-screen",
     "g",
-    "hda",
-    "hdb",
-    "hdc",
-    "hdd",
     "iscsi",
     "k",
     "L",
@@ -501,12 +552,10 @@ static const char *const options_later[] = {
     "no-hpet",
     "no-quit",
     "numa",
-    "object",
     "old-param",
     "only-migratable",
     "option-rom",
     "overcommit",
-    "pflash",
     "plugin",
     "portrait",
     "preconfig",
@@ -521,7 +570,6 @@ static const char *const options_later[] = {
     "set",
     "singlestep",
     "smbios",
-    "snapshot",
     "spice",
     "tb-size",
     "tpmdev",

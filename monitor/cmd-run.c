@@ -161,10 +161,3 @@ bool cmd_query_target(MonCall *c, GError **err)
     json_out_end(c->out, '}');
     return true;
 }
-
-bool cmd_empty_list(MonCall *c, GError **err)
-{
-    json_out_begin(c->out, NULL, '[');
-    json_out_end(c->out, ']');
-    return true;
-}

@@ -8,7 +8,7 @@
 /* cmd-run.c */
 extern MonFn cmd_stop, cmd_cont, cmd_quit, cmd_reset, cmd_powerdown;
 extern MonFn cmd_query_status, cmd_query_version, cmd_query_name, cmd_query_uuid, cmd_query_kvm;
-extern MonFn cmd_query_target, cmd_empty_list;
+extern MonFn cmd_query_target;
 extern MonFn hmp_status, hmp_version, hmp_name, hmp_uuid, hmp_kvm;
 /* cmd-meta.c */
 extern MonFn cmd_capabilities, cmd_query_commands, cmd_query_events, cmd_query_schema;
@@ -55,6 +55,7 @@ extern MonFn hmp_nbd_start, hmp_nbd_add, hmp_nbd_remove, hmp_nbd_stop;
 /* cmd-snapshot.c */
 extern MonFn hmp_savevm, hmp_loadvm, hmp_delvm, hmp_info_snapshots;
 extern MonFn cmd_snapshot_save, cmd_snapshot_load, cmd_snapshot_delete;
+extern MonFn cmd_query_iothreads, hmp_iothreads, hmp_commit;
 /* cmd-log.c */
 extern MonFn hmp_log, hmp_logfile, hmp_trace_event, hmp_gdbserver;
 extern MonFn cmd_trace_event_set_state;

@@ -130,8 +130,8 @@ const MonCommand mon_commands[] = {
       .qmp = cmd_query_cpu_definitions,
       .returns = "[CpuDefinitionInfo]" },
     { .name = "query-iothreads",
-      .doc = "I/O threads (there are none)",
-      .qmp = cmd_empty_list,
+      .doc = "the iothread objects: names of the thread that serves all disks",
+      .qmp = cmd_query_iothreads,
       .returns = "[IOThreadInfo]" },
 
     /* ---- disks ---- */
@@ -751,6 +751,11 @@ const MonCommand mon_commands[] = {
       .args = { ARG("job-id", MON_STR),
                 ARG("tag", MON_STR),
                 { "devices", MON_ANY, false, "[str]" } } },
+    { .hmp = "commit",
+      .hmp_args = "device|all",
+      .doc = "commit changes to the disk images (if -snapshot is used) or backing files",
+      .hmp_fn = hmp_commit },
+    { .hmp = "info iothreads", .doc = "show iothreads", .hmp_fn = hmp_iothreads },
     { .hmp = "savevm",
       .hmp_args = "tag",
       .doc = "save a VM snapshot. If no tag is provided, a new snapshot is created",

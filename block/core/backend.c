@@ -49,6 +49,7 @@ struct BlockBackend {
     uint64_t size;
     bool read_only, nameless;
     const void *owner; /* LOOP_THREAD */
+    bool shared;       /* its owner is not alone */
     BlockErrorAction on_read, on_write;
     BlockErrorFn *error_fn;
     void *error_opaque;
@@ -675,7 +676,10 @@ BlockNode *block_backend_node(const BlockBackend *b)
 bool block_claim(BlockBackend *b, const void *owner, GError **err)
 {
     if (b->owner && b->owner != owner) {
-        return error_set(err, "drive '%s' is in use by another device", b->id);
+        return error_set(err,
+                         "drive '%s' is in use by another device (several may have it if "
+                         "all of them say share-rw=on)",
+                         b->id);
     }
     if (!b->hold->node) {
         return error_set(err, "drive '%s' was deleted", b->id);
@@ -751,4 +755,25 @@ char *block_current_node_name(BlockBackend *b)
 
     ioloop_run(b->host->loop, backend_name_fiber, &n);
     return n.name;
+}
+
+void block_set_shared(BlockBackend *b, bool shared)
+{
+    b->shared = shared;
+}
+
+bool block_is_shared(const BlockBackend *b)
+{
+    return b->owner && b->shared;
+}
+
+BlockBackend *block_share(BlockBackend *b, GError **err)
+{
+    BackendOpen o = { .node_name = block_node_name(b->hold->node) };
+    BlockBackend *other = backend_new(b->machine, b->id, &o, err);
+
+    if (other) {
+        block_on_error(other, b->on_read, b->on_write, b->error_fn, b->error_opaque);
+    }
+    return other;
 }

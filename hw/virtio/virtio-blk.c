@@ -38,6 +38,9 @@ enum { BLK_HELD = 4, BLK_HELD_MAX = BLK_HELD * VIRTIO_QUEUE_SIZE_MAX };
 typedef struct VirtioBlk {
     VirtioDevice v;
     BlockBackend *drive;
+    BlockBackend *disk; /* the drive, or one of our own of the same node */
+    void *iothread;
+    bool share_rw;
     char *serial;
     uint16_t queue_size;
     bool discard, write_zeroes;
@@ -108,7 +111,7 @@ static void vblk_done(void *opaque, int result)
     }
     if (!result && r->type == BLK_T_OUT && !s->writeback && !r->flushing) {
         r->flushing = true;
-        block_flush(s->drive, vblk_done, r);
+        block_flush(s->disk, vblk_done, r);
         return;
     }
     virtio_enter(&s->v);
@@ -126,12 +129,12 @@ static void vblk_transfer(VirtioBlk *s, BlkRequest *r, uint64_t sector)
 {
     bool in = r->type == BLK_T_IN;
     uint64_t len = in ? r->e->in_bytes - 1 : r->e->out_bytes - BLK_HEADER;
-    uint64_t size = block_size(s->drive);
+    uint64_t size = block_size(s->disk);
     struct iovec iov[VIRTQ_SEGMENTS_MAX];
     unsigned n;
 
     if (len % BLOCK_SECTOR || len > UINT32_MAX - 1 || sector > size / BLOCK_SECTOR ||
-        len > size - sector * BLOCK_SECTOR || (!in && block_is_read_only(s->drive))) {
+        len > size - sector * BLOCK_SECTOR || (!in && block_is_read_only(s->disk))) {
         vblk_end(s, r->e, BLK_S_IOERR, 0);
         g_free(r);
         return;
@@ -139,9 +142,9 @@ static void vblk_transfer(VirtioBlk *s, BlkRequest *r, uint64_t sector)
     n = virtq_iov(r->e, in, in ? 0 : BLK_HEADER, len, iov);
     if (in) {
         r->data_bytes = (uint32_t)len;
-        block_read(s->drive, sector * BLOCK_SECTOR, iov, n, vblk_done, r);
+        block_read(s->disk, sector * BLOCK_SECTOR, iov, n, vblk_done, r);
     } else {
-        block_write(s->drive, sector * BLOCK_SECTOR, iov, n, vblk_done, r);
+        block_write(s->disk, sector * BLOCK_SECTOR, iov, n, vblk_done, r);
     }
 }
 
@@ -149,13 +152,13 @@ static void vblk_transfer(VirtioBlk *s, BlkRequest *r, uint64_t sector)
 static void vblk_range(VirtioBlk *s, BlkRequest *r)
 {
     uint8_t range[BLK_RANGE];
-    uint64_t sector, len, size = block_size(s->drive);
+    uint64_t sector, len, size = block_size(s->disk);
     bool offered = r->type == BLK_T_DISCARD ? s->discard : s->write_zeroes;
     uint8_t status = BLK_S_IOERR;
     uint32_t flags;
 
     if (virtq_read(r->e, BLK_HEADER, range, sizeof(range)) == sizeof(range) &&
-        r->e->out_bytes == BLK_HEADER + BLK_RANGE && !block_is_read_only(s->drive)) {
+        r->e->out_bytes == BLK_HEADER + BLK_RANGE && !block_is_read_only(s->disk)) {
         sector = get_le64(range);
         len = (uint64_t)get_le32(range + 8) * BLOCK_SECTOR;
         flags = get_le32(range + 12);
@@ -164,9 +167,9 @@ static void vblk_range(VirtioBlk *s, BlkRequest *r)
         } else if (sector <= size / BLOCK_SECTOR && len <= size - sector * BLOCK_SECTOR &&
                    len / BLOCK_SECTOR <= BLK_DISCARD_SECTORS_MAX) {
             if (r->type == BLK_T_DISCARD) {
-                block_discard(s->drive, sector * BLOCK_SECTOR, len, vblk_done, r);
+                block_discard(s->disk, sector * BLOCK_SECTOR, len, vblk_done, r);
             } else {
-                block_write_zeroes(s->drive, sector * BLOCK_SECTOR, len, vblk_done, r);
+                block_write_zeroes(s->disk, sector * BLOCK_SECTOR, len, vblk_done, r);
             }
             return;
         }
@@ -208,7 +211,7 @@ static void vblk_request(VirtioBlk *s, VirtElem *e)
         vblk_transfer(s, r, get_le64(header + 8));
         break;
     case BLK_T_FLUSH:
-        block_flush(s->drive, vblk_done, r);
+        block_flush(s->disk, vblk_done, r);
         break;
     case BLK_T_DISCARD:
     case BLK_T_WRITE_ZEROES:
@@ -237,7 +240,7 @@ static uint64_t vblk_features(VirtioDevice *v)
     VirtioBlk *s = device_as(&v->dev, VirtioBlk);
     uint64_t f = BLK_F_SEG_MAX | BLK_F_GEOMETRY | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
 
-    if (block_is_read_only(s->drive)) {
+    if (block_is_read_only(s->disk)) {
         return f | BLK_F_RO;
     }
     return f | BLK_F_CONFIG_WCE | (s->discard ? BLK_F_DISCARD : 0) |
@@ -247,7 +250,7 @@ static uint64_t vblk_features(VirtioDevice *v)
 static void vblk_config_read(VirtioDevice *v, uint8_t *config)
 {
     VirtioBlk *s = device_as(&v->dev, VirtioBlk);
-    uint64_t sectors = block_size(s->drive) / BLOCK_SECTOR;
+    uint64_t sectors = block_size(s->disk) / BLOCK_SECTOR;
 
     put_le64(config, sectors);
     put_le32(config + 12, s->queue_size - 2u);                            /* seg_max */
@@ -288,12 +291,12 @@ static void vblk_reset(VirtioDevice *v)
     VirtioBlk *s = device_as(&v->dev, VirtioBlk);
 
     s->held_len = 0;
-    block_wait(s->drive);
+    block_wait(s->disk);
 }
 
 static void vblk_drain(VirtioDevice *v)
 {
-    block_drain(device_as(&v->dev, VirtioBlk)->drive);
+    block_drain(device_as(&v->dev, VirtioBlk)->disk);
 }
 
 /* What is held becomes part of the state. Of this machine too: it begins again in one way. */
@@ -303,7 +306,7 @@ static void vblk_saving(Device *dev)
 
     virtio_drain(&s->v);
     s->v.draining = s->holding = true;
-    block_end_held(s->drive);
+    block_end_held(s->disk);
     s->v.draining = s->holding = false;
 }
 
@@ -323,7 +326,7 @@ static void vblk_go_on(VirtioBlk *s)
 
     virtio_enter(&s->v);
     s->v.draining = true; /* what ends here does so in this lock */
-    block_retry_wanted(s->drive);
+    block_retry_wanted(s->disk);
     s->v.draining = false;
     held = g_memdup2(s->held, s->held_len);
     len = s->held_len;
@@ -344,9 +347,11 @@ static void vblk_machine_event(void *opaque, const MachineEvent *event)
     VirtioBlk *s = opaque;
 
     if (event->kind == EVENT_STOP) {
-        block_drain(s->drive);
+        block_drain(s->disk);
     } else if (event->kind == EVENT_RESUME) {
         vblk_go_on(s);
+    } else if (event->kind == EVENT_RESET) {
+        block_end_held(s->disk);
     }
 }
 
@@ -362,6 +367,15 @@ static const VirtioType vblk_type = {
     .drain = vblk_drain,
 };
 
+static void vblk_let_go(VirtioBlk *s)
+{
+    block_release(s->disk, &s->v.dev);
+    if (s->disk != s->drive) {
+        block_close(s->disk);
+    }
+    s->disk = NULL;
+}
+
 static bool vblk_start(Device *dev, GError **err)
 {
     VirtioBlk *s = device_as(dev, VirtioBlk);
@@ -374,15 +388,17 @@ static bool vblk_start(Device *dev, GError **err)
         return error_set(err, "virtio-blk-device: serial '%s' is longer than %d characters",
                          s->serial, BLK_ID_BYTES);
     }
-    if (!block_claim(s->drive, dev, err)) {
+    s->disk = s->share_rw && block_is_shared(s->drive) ? block_share(s->drive, err) : s->drive;
+    if (!s->disk || !block_claim(s->disk, dev, err)) {
         return false;
     }
+    block_set_shared(s->disk, s->share_rw);
     virtio_add_queue(&s->v, s->queue_size);
     if (!virtio_plug(&s->v, err)) {
-        block_release(s->drive, dev);
+        vblk_let_go(s);
         return false;
     }
-    block_set_wanted(s->drive, vblk_is_wanted);
+    block_set_wanted(s->disk, vblk_is_wanted);
     machine_listen(dev->machine, vblk_machine_event, s);
     return true;
 }
@@ -391,19 +407,22 @@ static void vblk_stop(Device *dev)
 {
     VirtioBlk *s = device_as(dev, VirtioBlk);
 
-    if (s->drive) {
+    if (s->disk) {
         machine_unlisten(dev->machine, vblk_machine_event, s);
         s->v.lifetime++; /* what ends now is dropped */
         s->v.draining = true;
-        block_drain(s->drive);
-        block_end_held(s->drive);
-        block_set_wanted(s->drive, NULL);
-        block_release(s->drive, dev);
+        block_drain(s->disk);
+        block_end_held(s->disk);
+        block_set_wanted(s->disk, NULL);
+        vblk_let_go(s);
     }
 }
 
 static const Field vblk_fields[] = {
     PROP_BACKEND(VirtioBlk, drive, "drive", .required = true, .doc = "the disk"),
+    PROP_BACKEND(VirtioBlk, iothread, "iothread", .doc = "an -object iothread"),
+    { "share-rw", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBlk, share_rw, 1), .def = false,
+      .doc = "other devices that say so may have the same drive" },
     PROP_STR(VirtioBlk, serial, NULL, .doc = "20 characters at most"),
     { "queue-size", FIELD_PROP, TYPE_U16, FIELD_AT(VirtioBlk, queue_size, 2), .def = 256, .min = 4,
       .max = VIRTIO_QUEUE_SIZE_MAX, .doc = "entries of the queue" },
@@ -413,6 +432,7 @@ static const Field vblk_fields[] = {
     STATE_U8(VirtioBlk, writeback, .def = 1, .max = 1),
     STATE_BYTES(VirtioBlk, held, held_len, BLK_HELD_MAX),
     SCRATCH(VirtioBlk, holding),
+    SCRATCH(VirtioBlk, disk),
 };
 
 const DeviceType device_virtio_blk = {

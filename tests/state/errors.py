@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from guest import Guest, check, img, need_guest  # noqa: E402
 
 WRITE = 'dd if=/dev/zero of=/dev/vda bs=64k count=4 conv=fsync,notrunc 2>&1 | grep -c rror'
-READ = 'dd if=/dev/vda of=/dev/null bs=64k count=4 iflag=direct 2>&1 | grep -c rror'
+READ = 'dd if=/dev/vda of=/dev/null bs=64k count=64 iflag=direct 2>&1 | grep -c rror'
 
 
 def same(got, want, what):
@@ -97,6 +97,7 @@ def full_disk(directory):
         return
     try:
         disk = mount + '/disk.qcow2'
+        g = None
         img('create', '-q', '-f', 'qcow2', disk, '64M')
         g = Guest('-drive', f'if=none,id=d0,file={disk}', '-device', 'virtio-blk-device,drive=d0')
         g.expect('tinamou# ')
@@ -111,11 +112,13 @@ def full_disk(directory):
         subprocess.run(['mount', '-o', 'remount,size=64m', mount], check=True)
         g.qmp('cont')
         g.expect('0\ndone')
-        same(g.run('echo 3 > /proc/sys/vm/drop_caches; cmp -n 16777216 /tmp.bin /dev/vda && '
+        same(g.run('dmesg -n 1; echo 3 > /proc/sys/vm/drop_caches; cmp -n 16777216 /tmp.bin /dev/vda && '
                    'echo eq""ual').strip().split('\n')[0], 'equal', 'what was written')
         g.quit()
         check(disk)
     finally:
+        if g:
+            g.kill()
         subprocess.run(['umount', mount], check=True)
 
 

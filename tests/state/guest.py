@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine with a real guest: its console by text, its monitor by QMP."""
+import atexit
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,6 +49,7 @@ class Guest:
                      f'unix:{path},server=on,wait=off', *args]
         self.child = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, bufsize=0)
+        atexit.register(self.kill)
         self.seen, self.pos, self.timeout, self.events = '', 0, timeout, []
         self.eof = False
         end = time.monotonic() + 10
@@ -69,9 +72,7 @@ class Guest:
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGKILL)
         self.child.wait()
-        for name in os.listdir(self.dir):
-            os.unlink(f'{self.dir}/{name}')
-        os.rmdir(self.dir)
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     # ---- the console ----
 

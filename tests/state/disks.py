@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Disks as options describe them, under a real guest: -snapshot and commit, share-rw=on,
+-object iothread, -hda, a disk that is read only."""
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from guest import Guest, TINAMOU, check, img, need_guest  # noqa: E402
+
+DEVICE = ('-device', 'virtio-blk-device,drive=d0')
+PUT = 'printf %-512s {} | dd of=/dev/{} conv=fsync,notrunc 2>/dev/null'
+GET = 'dd if=/dev/{} bs=8 count=1 iflag=direct,fullblock ibs=512 2>/dev/null | head -c 8'
+
+
+def start(*args, **more):
+    g = Guest(*args, **more)
+    g.expect('tinamou# ')
+    return g
+
+
+def first(disk):
+    """The first bytes of the disk."""
+    raw = disk + '.raw'
+    subprocess.run([TINAMOU, 'img', 'convert', '-O', 'raw', disk, raw], check=True)
+    with open(raw, 'rb') as f:
+        got = f.read(8).decode()
+    os.unlink(raw)
+    return got
+
+
+def same(got, want, what):
+    if got != want:
+        raise AssertionError(f'{what}: {got!r}, not {want!r}')
+
+
+def temporary(disk):
+    drive = ('-drive', f'if=none,id=d0,file={disk}', *DEVICE)
+    g = start(*drive)
+    g.run(PUT.format('original', 'vda'))
+    g.quit()
+    g = start('-snapshot', *drive)
+    g.run(PUT.format('fleeting', 'vda'))
+    same(g.run(GET.format('vda')).strip(), 'fleeting', 'in the overlay')
+    g.quit()
+    same(first(disk), 'original', '-snapshot')
+    g = start('-drive', drive[1] + ',snapshot=on', *DEVICE)
+    g.run(PUT.format('lasting-', 'vda'))
+    same(g.hmp('commit nosuch'), "Error: Device 'nosuch' not found\n", 'commit')
+    same(g.hmp('commit all'), '', 'commit')
+    same(g.run('dmesg -n 1; echo 3 > /proc/sys/vm/drop_caches; ' + GET.format('vda')).strip(), 'lasting-',
+         'after commit')
+    g.run(PUT.format('fleeting', 'vda'))
+    g.quit()
+    same(first(disk), 'lasting-', 'snapshot=on and commit')
+    check(disk)
+
+
+def shared(disk):
+    g = start('-object', 'iothread,id=io0', '-blockdev',
+              f'driver=qcow2,node-name=n0,file.driver=file,file.filename={disk}',
+              '-device', 'virtio-blk-device,drive=n0,share-rw=on,iothread=io0',
+              '-device', 'virtio-blk-device,drive=n0,share-rw=on,iothread=io0', smp=2)
+    g.run(PUT.format('together', 'vda'))
+    same(g.run(GET.format('vdb')).strip(), 'together', 'share-rw=on')
+    same([t['id'] for t in g.qmp('query-iothreads')], ['io0'], 'query-iothreads')
+    same(g.hmp('savevm both'), '', 'savevm')
+    g.run(PUT.format('changed-', 'vdb'))
+    same(g.hmp('loadvm both'), '', 'loadvm')
+    same(g.run('dmesg -n 1; echo 3 > /proc/sys/vm/drop_caches; ' + GET.format('vda')).strip(), 'together',
+         'loadvm')
+    g.quit()
+    check(disk)
+    r = subprocess.run([*g.args[:2], 'aarch64', '-M', 'virt', '-display', 'none', '-blockdev',
+                        f'driver=qcow2,node-name=n0,file.driver=file,file.filename={disk}',
+                        '-device', 'virtio-blk-device,drive=n0',
+                        '-device', 'virtio-blk-device,drive=n0,share-rw=on'],
+                       stderr=subprocess.PIPE, text=True)
+    same((r.returncode, "drive 'n0' is in use by another device" in r.stderr), (1, True), r.stderr)
+
+
+def short_options(disk):
+    g = start('-hda', disk, '-cdrom', disk, '-snapshot')
+    same(sorted(g.run('cat /sys/block/vd?/ro').split()), ['0', '1'], '-hda, -cdrom')
+    g.quit()
+
+
+def main():
+    need_guest()
+    with tempfile.TemporaryDirectory() as d:
+        disk = d + '/a,disk.qcow2'
+        img('create', '-q', '-f', 'qcow2', disk, '64M')
+        short_options(disk)
+        plain = d + '/disk.qcow2'
+        os.rename(disk, plain)
+        temporary(plain)
+        shared(plain)
+
+
+main()
