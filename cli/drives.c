@@ -8,6 +8,7 @@
 #include "util/size.h"
 #include "util/suggest.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const struct {
@@ -132,7 +133,44 @@ static void drive_wrap(Options *o, const char *driver, Options *own)
     *o = all;
 }
 
-static bool drive_filters(Options *node, GError **err)
+static bool drive_is_id(const char *id)
+{
+    if (!g_ascii_isalpha(*id)) {
+        return false;
+    }
+    while (*id && (g_ascii_isalnum(*id) || strchr("-._", *id))) {
+        id++;
+    }
+    return !*id;
+}
+
+/* What the limits are called below is not what was written. */
+static bool drive_check_limit(const char *key, const char *limit, GError **err)
+{
+    static const char *const limits[] = { "bps-total",  "bps-read",  "bps-write",
+                                          "iops-total", "iops-read", "iops-write" };
+    const char *name = g_str_has_prefix(limit, "limits.") ? limit + strlen("limits.") : NULL;
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *near = NULL;
+
+    if (!name || !strcmp(name, "iops-size")) {
+        return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
+        size_t len = strlen(limits[i]);
+
+        if (!strncmp(name, limits[i], len) &&
+            (!name[len] || !strcmp(name + len, "-max") || !strcmp(name + len, "_max") ||
+             !strcmp(name + len, "-max-length") || !strcmp(name + len, "_max_length"))) {
+            return true;
+        }
+        g_ptr_array_add(names, g_strdup_printf("throttling.%s", limits[i]));
+    }
+    near = suggest_or_list(key, (const char *const *)names->pdata, names->len, 8);
+    return error_set(err, "'%s' is not known%s", key, near);
+}
+
+static bool drive_filters(Build *b, const BoardDrive *d, Options *node, GError **err)
 {
     Options limits = { 0 }, rest = { 0 };
     bool copy_on_read;
@@ -145,6 +183,11 @@ static bool drive_filters(Options *node, GError **err)
         const char *key = node->list[i].key;
 
         if (drive_is_limit(key, &limit)) {
+            if (!drive_check_limit(key, limit, err)) {
+                options_deinit(&limits);
+                options_deinit(&rest);
+                return false;
+            }
             options_add(&limits, limit, node->list[i].value);
         } else if (strcmp(key, "copy-on-read") && strcmp(key, "copy_on_read")) {
             options_add(&rest, key, node->list[i].value);
@@ -152,7 +195,12 @@ static bool drive_filters(Options *node, GError **err)
     }
     options_deinit(node);
     *node = rest;
-    if (copy_on_read) {
+    if (copy_on_read && d->readonly) {
+        g_ptr_array_add(b->config->notes,
+                        g_strdup_printf("-drive file=%s: it is read only: copy-on-read=on does "
+                                        "nothing",
+                                        d->file));
+    } else if (copy_on_read) {
         drive_wrap(node, "copy-on-read", NULL);
     }
     if (limits.n) {
@@ -211,6 +259,8 @@ static bool drive_flags(const Build *b, BoardDrive *d, Options *o, GError **err)
     }
     if (!options_get_bool(o, "readonly", cdrom, &d->readonly, err) ||
         !options_get_bool(o, "read-only", d->readonly, &d->readonly, err) ||
+        (cdrom && !d->readonly &&
+         !error_set(err, "media=cdrom is for reading alone: leave readonly=off out")) ||
         !options_get_bool(o, "snapshot", b->config->snapshot, &snapshot, err) ||
         !drive_cache(options_get(o, "cache"), &d->open_flags, err)) {
         return false;
@@ -220,26 +270,60 @@ static bool drive_flags(const Build *b, BoardDrive *d, Options *o, GError **err)
     return true;
 }
 
+/* index=N, or bus=0,unit=N: the boards have one bus of each kind. */
+static bool drive_place(BoardDrive *d, Options *o, GError **err)
+{
+    const char *unit_text = options_get(o, "unit");
+    uint64_t index, bus, unit;
+
+    if (!options_get_number(o, "index", 0, &index, err) ||
+        !options_get_number(o, "bus", 0, &bus, err) ||
+        !options_get_number(o, "unit", 0, &unit, err)) {
+        return false;
+    }
+    if (options_get(o, "index") && (unit_text || options_get(o, "bus"))) {
+        return error_set(err, "index cannot be used with bus and unit");
+    }
+    if (bus) {
+        return error_set(err, "bus=%" PRIu64 ": there is bus=0 alone", bus);
+    }
+    index = unit_text ? unit : index;
+    if (index >= 1024) {
+        return error_set(err, "%s=%" PRIu64 " is beyond 1023", unit_text ? "unit" : "index", index);
+    }
+    if (unit_text || options_get(o, "index")) {
+        d->index = (int)index;
+    }
+    return true;
+}
+
+static bool drive_names(BoardDrive *d, Options *o, GError **err)
+{
+    d->id = options_get(o, "id");
+    d->serial = options_get(o, "serial");
+    return !d->id || drive_is_id(d->id) ||
+           error_set(err, "id=%s is no identifier: a letter, then letters, digits and -._", d->id);
+}
+
 static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
 {
     const char *interface = options_get(o, "if"), *file, *format;
-    uint64_t index;
 
     *d = (BoardDrive){ .interface = DRIVE_DEFAULT, .index = -1 };
     file = options_get(o, "file");
     format = options_get(o, "format");
-    d->id = options_get(o, "id");
-    d->serial = options_get(o, "serial");
-    if ((interface && !drive_interface(interface, &d->interface, err)) ||
-        !drive_flags(b, d, o, err) || !options_get_number(o, "index", 0, &index, err) ||
+    if (!drive_names(d, o, err) || !drive_place(d, o, err) ||
+        (interface && !drive_interface(interface, &d->interface, err)) ||
+        !drive_flags(b, d, o, err) ||
         !drive_on_error(o, "rerror", BLOCK_ERROR_REPORT, &d->on_read_error, err) ||
         !drive_on_error(o, "werror", BLOCK_ERROR_ENOSPC, &d->on_write_error, err)) {
         return false;
     }
-    if (options_get(o, "index")) {
-        d->index = index < 1024 ? (int)index : -1;
-    }
     drive_rest(b, d, o);
+    if (format && options_get(d->node, "driver")) {
+        return error_set(err, "format=%s and driver=%s are both given", format,
+                         options_get(d->node, "driver"));
+    }
     if (format) {
         options_add(d->node, "driver", format);
     }
@@ -247,7 +331,7 @@ static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
         options_add(d->node, "filename", file);
     }
     d->file = drive_node_file(d->node);
-    return d->file ? drive_filters(d->node, err) : error_set(err, "file= is missing");
+    return d->file ? drive_filters(b, d, d->node, err) : error_set(err, "file= is missing");
 }
 
 /* A node, by dotted keys or JSON. */

@@ -504,6 +504,10 @@ static void backend_open_here(BackendOpen *o)
     o->node = block_graph_find(o->host->graph, o->node_name);
     if (o->node) {
         block_node_ref(o->node);
+        if (!block_node_want_write(o->node, &o->err)) {
+            block_node_unref(o->node);
+            o->node = NULL;
+        }
     } else {
         error_set(&o->err, "there is no node with node-name=%s", o->node_name);
     }
@@ -673,8 +677,22 @@ BlockNode *block_backend_node(const BlockBackend *b)
     return b->hold->node;
 }
 
+typedef struct BackendWant {
+    BlockNode *node;
+    GError *err;
+} BackendWant;
+
+static void backend_want_fiber(void *arg)
+{
+    BackendWant *w = arg;
+
+    (void)!block_node_want_write(w->node, &w->err);
+}
+
 bool block_claim(BlockBackend *b, const void *owner, GError **err)
 {
+    BackendWant w = { .node = b->hold->node };
+
     if (b->owner && b->owner != owner) {
         return error_set(err,
                          "drive '%s' is in use by another device (several may have it if "
@@ -683,6 +701,13 @@ bool block_claim(BlockBackend *b, const void *owner, GError **err)
     }
     if (!b->hold->node) {
         return error_set(err, "drive '%s' was deleted", b->id);
+    }
+    if (!b->read_only) {
+        ioloop_run(b->host->loop, backend_want_fiber, &w);
+    }
+    if (w.err) {
+        g_propagate_prefixed_error(err, w.err, "drive '%s': ", b->id);
+        return false;
     }
     b->owner = owner;
     __atomic_store_n(&b->hold->sole_writer, b->read_only ? NULL : b->id, __ATOMIC_RELEASE);

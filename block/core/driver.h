@@ -160,6 +160,9 @@ struct BlockDriver {
     bool (*reopen_prepare)(BlockNode *n, Options *o, unsigned flags, GError **err);
     void (*reopen_commit)(BlockNode *n);
     void (*reopen_abort)(BlockNode *n);
+    /* A protocol's node of its own with auto-read-only: somebody is going to write, or nobody any
+     * more. The first write does the same. */
+    bool (*auto_write)(BlockNode *n, bool write, GError **err);
     /* @file: the protocol node, empty (formats); NULL: by @filename (protocols). */
     bool (*create)(BlockGraph *g, const char *filename, BlockNode *file, uint64_t size, Options *o,
                    GError **err);

@@ -356,11 +356,22 @@ static const BlockDriver *open_probe(BlockNode *file, GError **err)
     return best;
 }
 
+bool block_node_want_write(BlockNode *n, GError **err)
+{
+    while (n && (n->flags & BLOCK_OPEN_WRITE) && !n->drv->auto_write) {
+        n = n->file;
+    }
+    return !n || !(n->flags & BLOCK_OPEN_WRITE) || n->drv->auto_write(n, true, err);
+}
+
 /* A child that cannot be written: nor can this, or it fails. */
 static bool open_follow_child(BlockNode *n, GError **err)
 {
-    if (!n->file || !(n->flags & BLOCK_OPEN_WRITE) || (n->file->flags & BLOCK_OPEN_WRITE)) {
+    if (!n->file || !(n->flags & BLOCK_OPEN_WRITE)) {
         return true;
+    }
+    if (n->file->flags & BLOCK_OPEN_WRITE) {
+        return block_node_want_write(n->file, err);
     }
     if (n->flags & BLOCK_OPEN_AUTO_RO) {
         n->flags &= ~(unsigned)BLOCK_OPEN_WRITE;
@@ -697,6 +708,10 @@ BlockNode *block_open_child(BlockNode *n, const char *role, Options *o, const ch
         options_deinit(&sub);
     } else if (!found) {
         block_error(err, n, "%s is missing: %s.filename=, or %s=NODE-NAME", role, role, role);
+    }
+    if (child && (n->flags & BLOCK_OPEN_WRITE) && !block_node_want_write(child, err)) {
+        block_node_unref(child);
+        return NULL;
     }
     if (child) {
         block_node_attach(n, role, child);

@@ -35,6 +35,29 @@ static bool reopen_file(BlockNode *n, unsigned flags, GError **err)
     return reopen_one(n->file, &n->file->options, (n->file->flags & ~kept) | (flags & kept), err);
 }
 
+/* A node of its own that may be open for reading until somebody writes: others may read then. */
+static void reopen_nobody_writes(BlockNode *n)
+{
+    g_autoptr(GError) ignored = NULL; /* it can be written still */
+
+    if (!n || !n->drv->auto_write || n->flags & BLOCK_OPEN_INTERNAL) {
+        return;
+    }
+    for (const BlockHolder *h = n->holders; h; h = h->next) {
+        if (!h->idle) {
+            return;
+        }
+    }
+    for (unsigned i = 0; i < n->parents->len; i++) {
+        BlockNode *p = n->parents->pdata[i];
+
+        if (p->flags & BLOCK_OPEN_WRITE && p->backing != n) {
+            return;
+        }
+    }
+    (void)!n->drv->auto_write(n, false, &ignored);
+}
+
 /* Drained. */
 static bool reopen_one(BlockNode *n, Options *o, unsigned flags, GError **err)
 {
@@ -42,6 +65,9 @@ static bool reopen_one(BlockNode *n, Options *o, unsigned flags, GError **err)
 
     if (reopen_follows(n) && reopen_grows(n, flags)) {
         ok = reopen_file(n, flags, err);
+    }
+    if (ok && flags & BLOCK_OPEN_WRITE && n->file && !reopen_follows(n)) {
+        ok = block_node_want_write(n->file, err);
     }
     if (ok && !(flags & BLOCK_OPEN_WRITE)) {
         int ret = block_node_flush(n);
@@ -58,6 +84,7 @@ static bool reopen_one(BlockNode *n, Options *o, unsigned flags, GError **err)
     if (n->drv->reopen_commit) {
         n->drv->reopen_commit(n);
     }
+    reopen_nobody_writes(n->file);
     return !reopen_follows(n) || reopen_grows(n, flags) || reopen_file(n, flags, err);
 }
 

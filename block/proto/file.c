@@ -23,7 +23,9 @@ typedef struct File {
     IoEngine engine;
     FileAlign align, new_align; /* of buffers and ranges: above 1 for O_DIRECT */
     bool no_punch, no_zero, no_holes, no_copy;
-    bool failed; /* a flush has failed: what it was for may be gone, so every later one fails */
+    bool failed;     /* a flush has failed: what it was for may be gone, so every later one fails */
+    bool waits;      /* auto-read-only: open for reading until somebody writes */
+    FiberMutex turn; /* of changing it */
 } File;
 
 static const char *file_path(const char *filename)
@@ -239,10 +241,40 @@ static int file_open_flags(unsigned flags)
            (flags & BLOCK_OPEN_DIRECT ? O_DIRECT : 0);
 }
 
+/* Could it be written? The descriptor for that comes when somebody does. */
+static void file_do_access(void *arg)
+{
+    FileCall *c = arg;
+
+    c->result = faccessat(AT_FDCWD, c->path, W_OK, AT_EACCESS) ? -errno : 0;
+}
+
+static bool file_is_denied(int result)
+{
+    return result == -EACCES || result == -EROFS || result == -EPERM;
+}
+
+/* The flags that the descriptor is to have. */
+static unsigned file_first_flags(BlockNode *n, File *f, const char *path)
+{
+    unsigned flags = block_node_flags(n);
+    FileCall c = { .path = path };
+
+    if (!(flags & BLOCK_OPEN_WRITE) || (flags & BLOCK_OPEN_INTERNAL) || !block_auto_read_only(n)) {
+        return flags;
+    }
+    io_work(file_do_access, &c);
+    if (file_is_denied(c.result)) {
+        block_set_read_only(n);
+    }
+    f->waits = !c.result;
+    return flags & ~(unsigned)BLOCK_OPEN_WRITE;
+}
+
 static bool file_open(BlockNode *n, Options *o, GError **err)
 {
     File *f = block_priv(n);
-    unsigned flags = block_node_flags(n);
+    unsigned flags;
     const char *name = options_get(o, "filename");
     FileCall c = { 0 };
     int64_t size;
@@ -257,10 +289,10 @@ static bool file_open(BlockNode *n, Options *o, GError **err)
         return false;
     }
     c.path = file_path(name);
+    flags = file_first_flags(n, f, c.path);
     c.flags = file_open_flags(flags);
     io_work(file_do_open, &c);
-    if ((c.result == -EACCES || c.result == -EROFS || c.result == -EPERM) &&
-        (flags & BLOCK_OPEN_WRITE) && block_auto_read_only(n)) {
+    if (file_is_denied(c.result) && (flags & BLOCK_OPEN_WRITE) && block_auto_read_only(n)) {
         block_set_read_only(n);
         flags = block_node_flags(n);
         c.flags &= ~O_ACCMODE;
@@ -294,33 +326,104 @@ static void file_close(BlockNode *n)
 
 /* ---- Reopening ---- */
 
+static bool file_is_same(BlockNode *n, const FileCall *c, GError **err)
+{
+    File *f = block_priv(n);
+    struct stat st;
+
+    return (!fstat(f->fd, &st) && st.st_dev == c->st.st_dev && st.st_ino == c->st.st_ino) ||
+           block_error(err, n, "another file has its name now");
+}
+
+/* The locks of @new_fd instead of the old ones, which would be in the way; or the old ones. */
+static bool file_move_locks(BlockNode *n, int new_fd, unsigned old, unsigned flags, GError **err)
+{
+    File *f = block_priv(n);
+    const char *path = block_node_filename(n);
+    GError *lost = NULL;
+
+    file_unlock(f->fd);
+    if (file_take_locks(new_fd, path, f->locking, flags, err)) {
+        return true;
+    }
+    if (!file_take_locks(f->fd, path, f->locking, old, &lost)) {
+        g_error_free(lost);
+    }
+    return false;
+}
+
+/* Under requests: the descriptor keeps its number. */
+static bool file_switch(BlockNode *n, bool write, GError **err)
+{
+    File *f = block_priv(n);
+    unsigned rw = block_node_flags(n) | BLOCK_OPEN_WRITE, ro = rw ^ BLOCK_OPEN_WRITE;
+    FileCall c = { .path = block_node_filename(n), .flags = file_open_flags(write ? rw : ro) };
+    bool ok;
+
+    io_work(file_do_open, &c);
+    if (c.result) {
+        return file_open_error(n, -c.result, write, err);
+    }
+    ok =
+        file_is_same(n, &c, err) && file_move_locks(n, c.fd, write ? ro : rw, write ? rw : ro, err);
+    if (ok) {
+        CHECK(dup3(c.fd, f->fd, O_CLOEXEC) == f->fd);
+        f->waits = !write;
+    }
+    close(c.fd);
+    return ok;
+}
+
+static bool file_auto_write(BlockNode *n, bool write, GError **err)
+{
+    File *f = block_priv(n);
+    bool ok = true;
+
+    if (block_node_is_read_only(n) || !block_auto_read_only(n)) {
+        return true;
+    }
+    fiber_lock(&f->turn);
+    if (f->waits == write) {
+        ok = file_switch(n, write, err);
+    }
+    fiber_unlock(&f->turn);
+    return ok;
+}
+
+/* Before a change of the file. */
+static int file_may_write(BlockNode *n)
+{
+    File *f = block_priv(n);
+    g_autoptr(GError) err = NULL;
+
+    if (!f->waits || file_auto_write(n, true, &err)) {
+        return 0;
+    }
+    block_say(n, BLOCK_EVENT_WARNING, "%s", err->message);
+    return -EACCES;
+}
+
 /* By the name: the new descriptor has the new mode. The old one's locks would be in the way. */
 static bool file_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GError **err)
 {
     File *f = block_priv(n);
-    const char *path = block_node_filename(n);
     unsigned old = block_node_flags(n);
-    FileCall c = { .path = path, .flags = file_open_flags(flags) };
-    GError *lost = NULL;
-    struct stat st;
+    FileCall c = { .path = block_node_filename(n) };
 
+    if (f->waits) { /* and goes on so */
+        old &= ~(unsigned)BLOCK_OPEN_WRITE;
+        flags &= ~(unsigned)BLOCK_OPEN_WRITE;
+    }
     if (file_open_flags(flags) == file_open_flags(old) && !((flags ^ old) & BLOCK_OPEN_SHARE)) {
         return true;
     }
+    c.flags = file_open_flags(flags);
     io_work(file_do_open, &c);
     if (c.result) {
         return file_open_error(n, -c.result, flags & BLOCK_OPEN_WRITE, err);
     }
-    if (fstat(f->fd, &st) || st.st_dev != c.st.st_dev || st.st_ino != c.st.st_ino) {
+    if (!file_is_same(n, &c, err) || !file_move_locks(n, c.fd, old, flags, err)) {
         close(c.fd);
-        return block_error(err, n, "another file has its name now");
-    }
-    file_unlock(f->fd);
-    if (!file_take_locks(c.fd, path, f->locking, flags, err)) {
-        close(c.fd);
-        if (!file_take_locks(f->fd, path, f->locking, old, &lost)) {
-            g_error_free(lost);
-        }
         return false;
     }
     f->new_fd = c.fd;
@@ -348,7 +451,8 @@ static void file_reopen_abort(BlockNode *n)
     if (f->new_fd >= 0) {
         close(f->new_fd);
         f->new_fd = -1;
-        if (!file_take_locks(f->fd, block_node_filename(n), f->locking, block_node_flags(n),
+        if (!file_take_locks(f->fd, block_node_filename(n), f->locking,
+                             block_node_flags(n) & (f->waits ? ~(unsigned)BLOCK_OPEN_WRITE : ~0U),
                              &lost)) {
             g_error_free(lost);
         }
@@ -412,7 +516,11 @@ static int file_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsi
                        unsigned flags)
 {
     File *f = block_priv(n);
+    int ret = file_may_write(n);
 
+    if (ret) {
+        return ret;
+    }
     if (!file_aligned(f, iov, n_iov)) {
         return file_bounce(f, off, iov, n_iov, true, flags & BLOCK_REQ_FUA);
     }
@@ -457,8 +565,12 @@ static int file_zero(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
 {
     File *f = block_priv(n);
     uint64_t size = block_node_size(n);
-    int ret = -ENOTSUP;
+    int ret = file_may_write(n);
 
+    if (ret) {
+        return ret;
+    }
+    ret = -ENOTSUP;
     if (off + len > size && !block_node_driver(n)->host_block) {
         ret = file_truncate(f->fd, off + len);
         if (ret || off >= size) {
@@ -481,7 +593,9 @@ static int file_zero(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
 
 static int file_discard(BlockNode *n, uint64_t off, uint64_t len)
 {
-    return file_punch(block_priv(n), off, len);
+    int ret = file_may_write(n);
+
+    return ret ? ret : file_punch(block_priv(n), off, len);
 }
 
 static int file_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
@@ -523,6 +637,10 @@ static int file_copy_from(BlockNode *to, uint64_t to_off, BlockNode *from, uint6
 
     if (f->no_copy || f->align.memory > 1) {
         return -ENOTSUP;
+    }
+    ret = file_may_write(to);
+    if (ret) {
+        return ret;
     }
     ret = block_node_status(from, from_off, len, &s);
     if (ret || s.len != len || !(s.bits & BLOCK_STATUS_DATA) || !(s.bits & BLOCK_STATUS_OFFSET) ||
@@ -597,6 +715,9 @@ static bool file_resize(BlockNode *n, uint64_t size, bool exact, BlockPrealloc h
 {
     File *f = block_priv(n);
 
+    if (f->waits && !file_auto_write(n, true, err)) {
+        return false;
+    }
     if (block_node_driver(n)->host_block) {
         int64_t real = file_size(f->fd);
 
@@ -674,6 +795,7 @@ const BlockDriver block_file_driver = {
     .reopen_prepare = file_reopen_prepare,
     .reopen_commit = file_reopen_commit,
     .reopen_abort = file_reopen_abort,
+    .auto_write = file_auto_write,
     .create = file_create,
     .readv = file_readv,
     .writev = file_writev,
@@ -700,6 +822,7 @@ const BlockDriver block_host_device_driver = {
     .reopen_prepare = file_reopen_prepare,
     .reopen_commit = file_reopen_commit,
     .reopen_abort = file_reopen_abort,
+    .auto_write = file_auto_write,
     .create = file_create,
     .readv = file_readv,
     .writev = file_writev,

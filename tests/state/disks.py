@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import Guest, TINAMOU, check, img, need_guest  # noqa: E402
+from guest import Guest, TINAMOU, check, img, need_guest, same  # noqa: E402
 
 DEVICE = ('-device', 'virtio-blk-device,drive=d0')
 PUT = 'printf %-512s {} | dd of=/dev/{} conv=fsync,notrunc 2>/dev/null'
@@ -29,11 +29,6 @@ def first(disk):
         got = f.read(8).decode()
     os.unlink(raw)
     return got
-
-
-def same(got, want, what):
-    if got != want:
-        raise AssertionError(f'{what}: {got!r}, not {want!r}')
 
 
 def temporary(disk):

@@ -8,15 +8,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import Guest, check, img, need_guest  # noqa: E402
+from guest import Guest, check, img, need_guest, same  # noqa: E402
 
 WRITE = 'dd if=/dev/zero of=/dev/vda bs=64k count=4 conv=fsync,notrunc 2>&1 | grep -c rror'
 READ = 'dd if=/dev/vda of=/dev/null bs=64k count=64 iflag=direct 2>&1 | grep -c rror'
-
-
-def same(got, want, what):
-    if got != want:
-        raise AssertionError(f'{what}: {got!r}, not {want!r}')
 
 
 def machine(disk, rule, policy, **more):

@@ -23,6 +23,11 @@ def need_guest():
         sys.exit(77)
 
 
+def same(got, want, what):
+    if got != want:
+        raise AssertionError(f'{what}: {got!r}, not {want!r}')
+
+
 def img(*args):
     subprocess.run([TINAMOU, 'img', *args], check=True, stdout=subprocess.DEVNULL)
 
