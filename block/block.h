@@ -53,6 +53,8 @@ const char *block_id(const BlockBackend *b);
 /* Its id is that of the node it was made of (-blockdev), which commands mean by that name: the
  * drive itself has none for them. */
 bool block_is_nameless(const BlockBackend *b);
+/* Raw because nothing else was found in it, and it may be written. */
+bool block_is_guessed(const BlockBackend *b);
 const char *block_path(const BlockBackend *b);
 /* Bytes, a multiple of BLOCK_SECTOR: the rest of a last sector reads as zeros. */
 uint64_t block_size(const BlockBackend *b);

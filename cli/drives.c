@@ -331,6 +331,9 @@ static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
         options_add(d->node, "filename", file);
     }
     d->file = drive_node_file(d->node);
+    if (d->file && strcmp(d->file, "(node)")) {
+        d->file = drive_node_file(o); /* which lives as long as the machine */
+    }
     return d->file ? drive_filters(b, d, d->node, err) : error_set(err, "file= is missing");
 }
 

@@ -47,7 +47,7 @@ struct BlockBackend {
     BlockHolder *hold; /* moves along when the node is replaced */
     char *id, *path;
     uint64_t size;
-    bool read_only, nameless;
+    bool read_only, nameless, guessed;
     const void *owner; /* LOOP_THREAD */
     bool shared;       /* its owner is not alone */
     BlockErrorAction on_read, on_write;
@@ -554,6 +554,7 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
     b->path = g_strdup(block_node_filename(o->node));
     b->size = bits_align_up(block_node_size(o->node), BLOCK_SECTOR);
     b->read_only = block_node_is_read_only(o->node);
+    b->guessed = !b->read_only && block_node_flags(o->node) & BLOCK_OPEN_PROBED;
     b->nameless = !strcmp(id, block_node_name(o->node));
     b->hold->idle = b->nameless; /* until a device claims it */
     if (b->size > block_node_size(o->node) && !block_maps(o->node)) {
@@ -638,6 +639,11 @@ void block_close(BlockBackend *b)
 const char *block_id(const BlockBackend *b)
 {
     return b->id;
+}
+
+bool block_is_guessed(const BlockBackend *b)
+{
+    return b->guessed;
 }
 
 bool block_is_nameless(const BlockBackend *b)

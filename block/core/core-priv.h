@@ -194,8 +194,6 @@ void block_node_detach(BlockNode *n, const char *role);
 bool block_open_backing(BlockNode *n, Options *o, GError **err);
 /* read-only, cache.*, ...: of any node. */
 bool block_options_common(Options *o, unsigned *flags, DetectZeroes *zeroes, GError **err);
-/* Somebody is going to write through @n: nodes below that wait for that (auto-read-only). */
-NODISCARD bool block_node_want_write(BlockNode *n, GError **err);
 /* For a reopening: those that the driver's table has. */
 void block_options_keep(BlockNode *n, const Options *o);
 /* "PROTO:" at the start of a file name: its driver; NULL for paths. */

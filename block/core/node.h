@@ -120,6 +120,10 @@ NODISCARD bool block_node_reopen(BlockNode *n, Options *options, unsigned flags,
  * not given has its default. FIBER */
 NODISCARD bool block_nodes_reopen(BlockGraph *g, Options *options, unsigned count, GError **err);
 
+/* Somebody is going to write through @n, not read only: nodes below that are open for reading until
+ * then (auto-read-only) change now rather than at the first write. FIBER */
+NODISCARD bool block_node_want_write(BlockNode *n, GError **err);
+
 /* ---- What a node is ---- */
 
 const char *block_node_name(const BlockNode *n);

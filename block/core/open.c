@@ -427,7 +427,26 @@ static const BlockDriver *open_path_driver(const char *filename, GError **err)
 
 static BlockNode *open_one(BlockGraph *g, Options *o, unsigned flags, GError **err);
 
-/* filename=json:{...}: what it says, and the other options beside it. */
+/* A format's name beside a name that describes a protocol: the format is above that. */
+static void open_json_below(Options *in, const char *format)
+{
+    const char *name = options_get(in, "driver");
+    const BlockDriver *drv = name ? block_driver_find(name) : NULL;
+    Options below = { 0 };
+
+    if (!format || !drv || drv->kind != BLOCK_PROTOCOL || !strcmp(format, name)) {
+        return;
+    }
+    for (unsigned i = 0; i < in->n; i++) {
+        g_autofree char *key = g_strdup_printf("file.%s", in->list[i].key);
+
+        options_add(&below, key, in->list[i].value);
+    }
+    options_deinit(in);
+    *in = below;
+}
+
+/* filename=json:{...}: what it says, and the other options beside it, which are the stronger. */
 static BlockNode *open_json(BlockGraph *g, Options *o, const char *filename, unsigned flags,
                             GError **err)
 {
@@ -438,12 +457,10 @@ static BlockNode *open_json(BlockGraph *g, Options *o, const char *filename, uns
         g_prefix_error(err, "%s: ", filename);
         return NULL;
     }
+    open_json_below(&in, options_get(o, "driver"));
     for (unsigned i = 0; i < o->n; i++) {
         if (strcmp(o->list[i].key, "filename")) {
-            /* The name of a format beside a name that says it too. */
-            if (strcmp(o->list[i].key, "driver") || !options_get(&in, "driver")) {
-                options_add(&in, o->list[i].key, o->list[i].value);
-            }
+            options_add(&in, o->list[i].key, o->list[i].value);
             o->list[i].used = true;
         }
     }

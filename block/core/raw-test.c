@@ -299,3 +299,81 @@ TEST(blockraw, drains)
 {
     with_graph(drains);
 }
+
+/* auto-read-only: a node of its own is open for reading until somebody writes through it. */
+static void waits_for_writers(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    g_autofree char *own =
+        g_strdup_printf("driver=file,node-name=f,filename=%s,auto-read-only=on", t->path[0]);
+    g_autofree char *other = g_strdup_printf("driver=file,filename=%s,read-only=on", t->path[0]);
+    BlockNode *f = open_text(t, own, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD, &err), *reader, *raw;
+    uint8_t buf[512] = { 1 };
+
+    EXPECT(f && !block_node_is_read_only(f));
+    reader = open_text(t, other, 0, &err);
+    EXPECT(reader && !err);
+    EXPECT_EQ(block_node_write(f, 0, buf, sizeof(buf), 0), (uint64_t)-EACCES); /* its lock */
+    EXPECT_EQ(block_node_discard(f, 0, 4096), (uint64_t)-EACCES);
+    raw = open_text(t, "driver=raw,node-name=r,file=f", BLOCK_OPEN_WRITE, &err);
+    EXPECT(!raw && err && strstr(err->message, "Failed to get \"write\" lock"));
+    g_clear_error(&err);
+    block_node_unref(reader);
+    EXPECT_EQ(block_node_write(f, 0, buf, sizeof(buf), 0), 0);
+    reader = open_text(t, other, 0, &err);
+    EXPECT(!reader && err);
+    g_clear_error(&err);
+    raw = open_text(t, "driver=raw,node-name=r,file=f", BLOCK_OPEN_WRITE, &err);
+    EXPECT(raw && !err);
+    EXPECT(block_node_reopen(raw, NULL, 0, &err)); /* its last writer */
+    reader = open_text(t, other, 0, &err);
+    EXPECT(reader && !err);
+    EXPECT(!block_node_reopen(raw, NULL, BLOCK_OPEN_WRITE, &err));
+    g_clear_error(&err);
+    block_node_unref(reader);
+    EXPECT(block_node_reopen(raw, NULL, BLOCK_OPEN_WRITE, &err));
+    EXPECT_EQ(block_node_write(raw, 512, buf, sizeof(buf), 0), 0);
+    EXPECT_EQ(block_node_read(raw, 0, buf, sizeof(buf)), 0);
+    EXPECT_EQ(buf[0], 1);
+    block_node_unref(raw);
+    block_node_unref(f);
+}
+
+TEST(blockraw, waits_for_writers)
+{
+    with_graph(waits_for_writers);
+}
+
+/* A name that is JSON, and options beside it, which are the stronger. */
+static void names_by_json(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    g_autofree char *file =
+        g_strdup_printf("json:{\"driver\":\"file\",\"filename\":\"%s\"}", t->path[0]);
+    g_autofree char *part = g_strdup_printf("json:{\"driver\":\"raw\",\"offset\":512,\"size\":1024,"
+                                            "\"file\":{\"driver\":\"file\",\"filename\":\"%s\"}}",
+                                            t->path[0]);
+    BlockNode *n = block_node_open_name(t->g, file, "raw", 0, &err);
+
+    EXPECT(n && !err);
+    EXPECT_STR(block_node_format(n), "raw"); /* over the file that it describes */
+    EXPECT_STR(block_node_format(block_node_child(n, "file")), "file");
+    block_node_unref(n);
+    n = block_node_open_name(t->g, part, NULL, 0, &err);
+    EXPECT(n && !err);
+    EXPECT_EQ(block_node_size(n), 1024);
+    block_node_unref(n);
+    n = block_node_open_name(t->g, part, "qcow2", 0, &err);
+    EXPECT(!n && err);
+    g_clear_error(&err);
+    n = block_node_open_name(t->g, "json:{\"driver\":\"raw\",", NULL, 0, &err);
+    EXPECT(!n && strstr(err->message, "JSON"));
+    g_clear_error(&err);
+}
+
+TEST(blockraw, names_by_json)
+{
+    with_graph(names_by_json);
+}

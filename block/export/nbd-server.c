@@ -131,8 +131,10 @@ static bool nbd_export_check(const NbdServer *s, const NbdExportOptions *o, GErr
                          block_node_name(o->node), block_node_name(o->node), sole,
                          block_node_name(o->node));
     }
-    return !nbd_server_has(s, o->name) ||
-           error_set(err, "NBD server already has export named '%s'", o->name);
+    if (nbd_server_has(s, o->name)) {
+        return error_set(err, "NBD server already has export named '%s'", o->name);
+    }
+    return !o->writable || block_node_want_write(o->node, err);
 }
 
 bool nbd_server_add(NbdServer *s, const NbdExportOptions *o, GError **err)

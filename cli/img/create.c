@@ -163,6 +163,7 @@ bool img_check_options(const BlockDriver *format, const BlockDriver *protocol, c
 static char *img_option_value(const BlockOption *row, const char *value)
 {
     g_autoptr(GError) ignored = NULL;
+    g_auto(GStrv) words = NULL;
     uint64_t number;
     bool yes;
 
@@ -173,7 +174,8 @@ static char *img_option_value(const BlockOption *row, const char *value)
         (row->type == BLOCK_OPT_NUMBER && number_parse(value, 0, UINT64_MAX, &number, &ignored))) {
         return g_strdup_printf("%" PRIu64, number);
     }
-    return g_strdup(value);
+    words = g_strsplit(value, ",", -1); /* as options are written */
+    return g_strjoinv(",,", words);
 }
 
 static void img_print_formatting(const ImgCreate *c, const BlockDriver *protocol, const Options *o)

@@ -201,6 +201,13 @@ static bool virt_open_drive(VirtBoard *b, const BoardDrive *d, const char *id, G
     if (!disk) {
         return false;
     }
+    if (block_is_guessed(disk)) {
+        log_message(machine_log(b->machine), LOG_LEVEL_WARN, "virt",
+                    "drive '%s': %s has the beginning of no known format and is taken as raw; its "
+                    "first sector takes no other format's header (format=raw says that it is, and "
+                    "takes everything)",
+                    id, block_path(disk));
+    }
     block_on_error(disk, d->on_read_error, d->on_write_error, virt_disk_error, b);
     if (!machine_add_backend(b->machine, "drive", id, disk, err)) {
         block_close(disk);

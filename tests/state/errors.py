@@ -51,7 +51,7 @@ def policies(disk):
     for rule, policy, command, operation in (
             ({'event': 'pwritev', 'errno': 5, 'once': 'on'}, 'werror=stop', WRITE, 'write'),
             ({'event': 'pwritev', 'errno': 28, 'once': 'on'}, 'werror=enospc', WRITE, 'write'),
-            ({'event': 'preadv', 'errno': 5, 'once': 'on', 'sector': 2048}, 'rerror=stop', READ,
+            ({'event': 'read_aio', 'errno': 5, 'once': 'on', 'sector': 2048}, 'rerror=stop', READ,
              'read')):
         g = machine(disk, rule, policy, smp=2)
         g.send(f'{command}; echo do""ne')
@@ -65,7 +65,7 @@ def policies(disk):
 
 def over_snapshot(disk):
     """Held, saved, loaded by another process with a disk that works: the guest hears of nothing."""
-    g = machine(disk, {'event': 'preadv', 'errno': 5, 'sector': 2048}, 'rerror=stop')
+    g = machine(disk, {'event': 'read_aio', 'errno': 5, 'sector': 2048}, 'rerror=stop')
     g.send(READ + '; echo do""ne')
     event(g, 'read', 'stop', False)
     g.event('STOP')

@@ -15,6 +15,7 @@ import time
 BUILD, SOURCE = os.environ['BUILD'], os.environ['SOURCE']
 TINAMOU = os.environ.get('TINAMOU', BUILD + '/tinamou')
 GUEST = BUILD + '/guest'
+PROGRAM = [TINAMOU, 'system', 'aarch64']
 
 
 def need_guest():
@@ -32,23 +33,29 @@ def img(*args):
     subprocess.run([TINAMOU, 'img', *args], check=True, stdout=subprocess.DEVNULL)
 
 
-def check(image):
+def check(image, *options, cwd=None):
     """By both programs; leaks are no corruption: exit status 3."""
     for tool in ([TINAMOU, 'img'], ['qemu-img']):
         try:
-            r = subprocess.run([*tool, 'check', image], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
+            r = subprocess.run([*tool, 'check', *options, image], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, cwd=cwd)
         except FileNotFoundError:
             continue
         if r.returncode not in (0, 3):
             raise AssertionError(f'{tool[0]} check {image}: status {r.returncode}\n{r.stdout}')
 
 
+def need_ext4():
+    if not all(shutil.which(t) for t in ('mkfs.ext4', 'e2fsck', 'debugfs')):
+        print('skipped: no mkfs.ext4, e2fsck and debugfs (Debian: e2fsprogs)')
+        sys.exit(77)
+
+
 class Guest:
     def __init__(self, *args, smp=1, cpu='max', mem=256, timeout=60):
         self.dir = tempfile.mkdtemp(prefix='guest')
         path = self.dir + '/qmp'
-        self.args = [TINAMOU, 'system', 'aarch64', '-M', 'virt', '-cpu', cpu, '-smp', str(smp),
+        self.args = [*PROGRAM, '-M', 'virt', '-cpu', cpu, '-smp', str(smp),
                      '-m', str(mem), '-nographic', '-kernel', GUEST + '/Image', '-initrd',
                      GUEST + '/initrd.gz', '-append', 'console=ttyAMA0', '-qmp',
                      f'unix:{path},server=on,wait=off', *args]

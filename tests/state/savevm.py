@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import Guest, TINAMOU, check, img, need_guest, same  # noqa: E402
+from guest import Guest, TINAMOU, check, img, need_ext4, need_guest, same  # noqa: E402
 
 QEMU = shutil.which('qemu-system-aarch64')
 # Files with sums, renamed into place, sometimes synchronised; deleted and written again.
@@ -155,9 +155,7 @@ def compare(disk, text):
 
 def main():
     need_guest()
-    if not shutil.which('mkfs.ext4') or not shutil.which('e2fsck'):
-        print('skipped: no mkfs.ext4 and e2fsck (Debian: e2fsprogs)')
-        sys.exit(77)
+    need_ext4()
     count = int(os.environ.get('LOOPS', '4'))
     with tempfile.TemporaryDirectory() as d:
         disk = d + '/disk.qcow2'
