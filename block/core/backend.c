@@ -557,6 +557,7 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
     b->guessed = !b->read_only && block_node_flags(o->node) & BLOCK_OPEN_PROBED;
     b->nameless = !strcmp(id, block_node_name(o->node));
     b->hold->idle = b->nameless; /* until a device claims it */
+    b->hold->owns = b->nameless && !o->node_name;
     if (b->size > block_node_size(o->node) && !block_maps(o->node)) {
         o->node->grows = true; /* writes fill the last sector */
     }

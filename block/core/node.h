@@ -228,6 +228,7 @@ typedef struct BlockHolder {
     bool fixed;              /* stays with its node */
     const char *sole_writer; /* a device that shares writing with nobody: its name; else NULL */
     bool idle;               /* for who might come: the node counts as nobody's */
+    bool owns; /* its reference is the user's who made the node: that stays when it moves on */
 } BlockHolder;
 
 void block_hold(BlockHolder *h, BlockNode *n);

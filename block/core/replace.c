@@ -55,17 +55,28 @@ const char *block_node_sole_writer(const BlockNode *n)
 
 bool block_node_is_alone(const BlockNode *n)
 {
-    return n->refs == 1 && !block_node_is_held(n) && !n->parents->len;
+    unsigned refs = n->refs;
+
+    for (const BlockHolder *h = n->holders; h; h = h->next) {
+        refs -= !h->owns;
+    }
+    return refs == 1 && !block_node_is_held(n) && !n->parents->len;
 }
 
 void block_node_forget(BlockNode *n)
 {
+    bool owned = false;
+
     CHECK(block_node_is_alone(n));
-    if (n->holders) { /* the one reference is an idle holder's */
+    block_node_ref(n);
+    while (n->holders) { /* idle ones */
+        owned |= n->holders->owns;
         block_let_go(n->holders);
-    } else {
+    }
+    if (!owned) {
         block_node_unref(n);
     }
+    block_node_unref(n);
 }
 
 BlockNode *block_node_parent(const BlockNode *n, const char *role)
@@ -163,7 +174,10 @@ bool block_node_replace(BlockNode *from, BlockNode *to, GError **err)
         if (!h->fixed && !h->idle) {
             holder_unlink(h);
             block_hold(h, to);
-            block_node_unref(from);
+            if (!h->owns) {
+                block_node_unref(from);
+            }
+            h->owns = false;
         }
     }
     block_node_undrain(to);

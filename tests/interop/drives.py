@@ -128,6 +128,70 @@ def share(first, second):
         a.wait()
 
 
+class Monitor:
+    def __init__(self, program, args):
+        self.child = subprocess.Popen([*program, *MACHINE, *args], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.child.stdout.readline()
+        self.log = []
+        self.ask('qmp_capabilities')
+
+    def message(self):
+        return json.loads(self.child.stdout.readline())
+
+    def ask(self, command, **args):
+        self.child.stdin.write(json.dumps({'execute': command, 'arguments': {
+            k.replace('_', '-'): v for k, v in args.items()}}) + '\n')
+        self.child.stdin.flush()
+        while 'event' in (m := self.message()):
+            pass
+        self.log.append((command, 'error' in m))
+
+    def wait(self, event):
+        while self.message().get('event') != event:
+            pass
+
+    def tool(self, image):
+        """Can others read it?"""
+        r = subprocess.run([TINAMOU, 'img', 'info', image], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        self.log.append((image, r.returncode))
+
+
+def commits(program):
+    """libvirt's commit into a base that is shared at first, and a snapshot after it."""
+    with tempfile.TemporaryDirectory(dir='.') as d:
+        for name in ('a.qcow2', 'b.qcow2', 'c.qcow2'):
+            shutil.copy(name, d)
+        os.chdir(d)
+        m = Monitor(program, shared('b.qcow2'))
+        m.tool('a.qcow2')
+        other = Monitor(OURS, shared('c.qcow2'))
+        m.ask('block-commit', device='f2', job_id='early')
+        other.ask('quit')
+        other.child.wait()
+        m.ask('block-commit', device='f2', job_id='j')
+        m.wait('BLOCK_JOB_READY')
+        m.ask('job-complete', id='j')
+        m.wait('BLOCK_JOB_COMPLETED')
+        m.tool('a.qcow2')
+        for name in ('f2', 's2', 's2'):
+            m.ask('blockdev-del', node_name=name)
+        m.ask('blockdev-add', driver='file', node_name='s3', filename='c.qcow2',
+              auto_read_only=True)
+        m.ask('blockdev-add', driver='qcow2', node_name='f3', file='s3', backing=None)
+        m.ask('blockdev-snapshot', node='f1', overlay='f3')
+        m.tool('a.qcow2')
+        m.ask('blockdev-reopen', options=[{'driver': 'qcow2', 'node-name': 'f1', 'read-only': True,
+                                           'file': 's1'}])
+        m.tool('a.qcow2')
+        m.ask('blockdev-del', node_name='f1')
+        m.ask('quit')
+        m.child.wait()
+        os.chdir('..')
+        return m.log
+
+
 def main():
     def img(*args):
         subprocess.run([TINAMOU, 'img', *args], check=True, stdout=subprocess.DEVNULL)
@@ -150,9 +214,11 @@ def main():
                 same(ours, effects(QEMU, form), form)
         img('create', '-f', 'qcow2', '-b', 'a.qcow2', '-F', 'qcow2', 'c.qcow2')
         share(OURS, OURS)
+        ours = commits(OURS)
         if have:
             share(OURS, QEMU)
             share(QEMU, OURS)
+            same(ours, commits(QEMU), 'a commit and a snapshot')
         else:
             print('skipped: the same of qemu-system-aarch64')
 
