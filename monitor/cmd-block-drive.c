@@ -106,7 +106,7 @@ static bool drive_target(BlkCall *b, BlockNode *n, DriveTarget *t, GError **err)
     if (name) {
         options_add(&o, "node-name", name);
     }
-    options_add(&o, drv ? "file.filename" : "filename", file);
+    options_add(&o, "filename", file);
     t->node = blk_open_image(b->g, &o, file,
                              (block_node_flags(n) & kept) | BLOCK_OPEN_WRITE |
                                  (create ? BLOCK_OPEN_NO_BACKING : 0),

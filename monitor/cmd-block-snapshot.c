@@ -148,7 +148,7 @@ static bool sync_prepare(BlkItem *i, GError **err)
         return false;
     }
     options_add(&o, "driver", drv->name);
-    options_add(&o, "file.filename", file);
+    options_add(&o, "filename", file);
     if (name) {
         options_add(&o, "node-name", name);
     }

@@ -88,8 +88,9 @@ static void io_place_filename(Options *options, const char *filename)
     const char *name = img_options_peek(options, "driver");
     const BlockDriver *d = name ? block_driver_find(name) : NULL;
 
-    img_options_set(options, d && d->kind != BLOCK_PROTOCOL ? "file.filename" : "filename",
-                    filename);
+    bool below = d && d->kind != BLOCK_PROTOCOL && !g_str_has_prefix(filename, "json:");
+
+    img_options_set(options, below ? "file.filename" : "filename", filename);
 }
 
 bool io_open(IoTool *t, const char *filename, Options *options, unsigned flags)

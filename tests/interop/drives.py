@@ -192,10 +192,31 @@ def commits(program):
         return m.log
 
 
-def main():
-    def img(*args):
-        subprocess.run([TINAMOU, 'img', *args], check=True, stdout=subprocess.DEVNULL)
+def json_names(program):
+    """Where QMP takes a name."""
+    def name(image):
+        img('create', '-f', 'qcow2', image, '16M')
+        return 'json:' + json.dumps({'driver': 'qcow2',
+                                     'file': {'driver': 'file', 'filename': image}})
 
+    m = Monitor(program, ['-drive', 'file=a.qcow2,if=none,id=d0,node-name=n0', '-drive',
+                          'file=b.qcow2,if=none,id=d1'])
+    m.ask('drive-mirror', device='d0', target=name('m.qcow2'), sync='full', mode='existing',
+          format='qcow2', job_id='j1')
+    m.ask('blockdev-snapshot-sync', device='d1', snapshot_file=name('s.qcow2'), mode='existing',
+          format='qcow2')
+    m.ask('blockdev-add', driver='qcow2', node_name='x', file={'driver': 'file',
+                                                               'filename': 'json:{}'})
+    m.ask('quit')
+    m.child.wait()
+    return m.log
+
+
+def img(*args):
+    subprocess.run([TINAMOU, 'img', *args], check=True, stdout=subprocess.DEVNULL)
+
+
+def main():
     with tempfile.TemporaryDirectory() as d:
         os.chdir(d)
         img('create', '-f', 'qcow2', 'a.qcow2', '16M')
@@ -215,10 +236,15 @@ def main():
         img('create', '-f', 'qcow2', '-b', 'a.qcow2', '-F', 'qcow2', 'c.qcow2')
         share(OURS, OURS)
         ours = commits(OURS)
+        names = json_names(OURS)
+        same(names, [('qmp_capabilities', False), ('drive-mirror', False),
+                     ('blockdev-snapshot-sync', False), ('blockdev-add', True), ('quit', False)],
+             'names in JSON')
         if have:
             share(OURS, QEMU)
             share(QEMU, OURS)
             same(ours, commits(QEMU), 'a commit and a snapshot')
+            same(names, json_names(QEMU), 'names in JSON')
         else:
             print('skipped: the same of qemu-system-aarch64')
 
