@@ -32,7 +32,7 @@ def latencies(g, seconds):
 def one(program, disk, iothread, seconds):
     guest.PROGRAM = program
     g = guest.Guest('-object', 'iothread,id=io0', '-drive', f'if=none,id=d0,file={disk},cache=none',
-                    '-device', 'virtio-blk-device,drive=d0' + (',iothread=io0' if iothread else ''),
+                    '-device', 'virtio-blk-pci,drive=d0' + (',iothread=io0' if iothread else ''),
                     cpu='max,pauth-impdef=on,sve=off', smp=1)
     g.expect('tinamou# ', 120)
     idle = latencies(g, seconds)

@@ -150,6 +150,7 @@ def main():
         q('block-job-complete', device='ac')
         q.job('ac')
         assert q('query-block')[0]['inserted']['node-name'] == base
+        q('blockdev-del', node_name='over')  # else the base is not at the top of anything
         # A mirror that takes the place.
         q('blockdev-add', **qcow2('mirror', 'mirror.qcow2'))
         q('blockdev-mirror', job_id='mi', device=base, target='mirror', sync='full')

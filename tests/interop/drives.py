@@ -133,7 +133,7 @@ class Monitor:
         self.child = subprocess.Popen([*program, *MACHINE, *args], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.child.stdout.readline()
-        self.log = []
+        self.log, self.events = [], []
         self.ask('qmp_capabilities')
 
     def message(self):
@@ -144,12 +144,12 @@ class Monitor:
             k.replace('_', '-'): v for k, v in args.items()}}) + '\n')
         self.child.stdin.flush()
         while 'event' in (m := self.message()):
-            pass
+            self.events.append(m['event'])
         self.log.append((command, 'error' in m))
 
     def wait(self, event):
-        while self.message().get('event') != event:
-            pass
+        while event not in self.events:
+            self.events.append(self.message().get('event'))
 
     def tool(self, image):
         """Can others read it?"""
@@ -199,7 +199,7 @@ def json_names(program):
         return 'json:' + json.dumps({'driver': 'qcow2',
                                      'file': {'driver': 'file', 'filename': image}})
 
-    m = Monitor(program, ['-drive', 'file=a.qcow2,if=none,id=d0,node-name=n0', '-drive',
+    m = Monitor(program, ['-drive', 'file=a.raw,format=raw,if=none,id=d0,node-name=n0', '-drive',
                           'file=b.qcow2,if=none,id=d1'])
     m.ask('drive-mirror', device='d0', target=name('m.qcow2'), sync='full', mode='existing',
           format='qcow2', job_id='j1')

@@ -70,7 +70,10 @@ class Guest:
                 self.fail('it does not start')
             time.sleep(0.01)
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(path)
+        while self.sock.connect_ex(path):  # the name is there before it listens
+            if self.child.poll() is not None or time.monotonic() > end:
+                self.fail('its monitor does not listen')
+            time.sleep(0.01)
         self.buf = b''
         self.message()
         self.qmp('qmp_capabilities')
