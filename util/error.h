@@ -10,7 +10,7 @@
 
 #define NODISCARD __attribute__((warn_unused_result))
 
-/* The one domain of set-up errors; the code carries no meaning, the message does. */
+/* The one domain of set-up errors; the code carries no meaning (unless a header gives it one). */
 GQuark tinamou_error_quark(void);
 
 /*

@@ -4,10 +4,12 @@
 #include "tests/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 typedef struct RawTest {
@@ -343,6 +345,59 @@ static void waits_for_writers(void *arg)
 TEST(blockraw, waits_for_writers)
 {
     with_graph(waits_for_writers);
+}
+
+/* Locks of a description that no process has: it is on its way through a socket. */
+static bool send_away(int fd, int socket)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    char byte = 0;
+    struct iovec iov = { &byte, 1 };
+    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    m.msg_control = control.room;
+    m.msg_controllen = sizeof(control.room);
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+    return sendmsg(socket, &m, 0) == 1;
+}
+
+static void close_later(void *arg)
+{
+    int *sockets = arg;
+
+    io_sleep_ns(30000000);
+    close(sockets[0]);
+    close(sockets[1]);
+    sockets[0] = -1;
+}
+
+static void waits_for_the_dead(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    int fd = open(t->path[0], O_RDWR | O_CLOEXEC), sockets[2];
+    struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 201, .l_len = 1 };
+    BlockNode *n;
+
+    EXPECT(fd >= 0 && !fcntl(fd, F_OFD_SETLK, &l)); /* bears no other writer */
+    EXPECT(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+    EXPECT(send_away(fd, sockets[0]));
+    close(fd);
+    fiber_start(close_later, sockets);
+    n = block_node_open_name(t->g, t->path[0], "raw", BLOCK_OPEN_WRITE, &err);
+    EXPECT(n && !err && sockets[0] < 0);
+    block_node_unref(n);
+}
+
+TEST(blockraw, waits_for_the_dead)
+{
+    with_graph(waits_for_the_dead);
 }
 
 /* A name that is JSON, and options beside it, which are the stronger. */

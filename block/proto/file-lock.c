@@ -76,7 +76,7 @@ static bool lock_in_process(const char *pid, const struct stat *st, off_t byte)
     return found;
 }
 
-/* "process 123 (qemu-io)"; the caller frees. */
+/* "process 123 (qemu-io)"; NULL: none is seen. The caller frees. */
 static char *lock_holder(int fd, off_t byte)
 {
     GDir *proc = g_dir_open("/proc", 0, NULL);
@@ -100,7 +100,7 @@ static char *lock_holder(int fd, off_t byte)
     if (proc) {
         g_dir_close(proc);
     }
-    return holder ? holder : g_strdup("another process");
+    return holder;
 }
 
 static bool lock_error(int fd, const char *path, int perm, bool ours_shared, off_t byte,
@@ -108,8 +108,10 @@ static bool lock_error(int fd, const char *path, int perm, bool ours_shared, off
 {
     g_autofree char *who = lock_holder(fd, byte);
 
-    return error_set(err, "%s: Failed to get %s\"%s\" lock: %s uses the image", path,
-                     ours_shared ? "shared " : "", lock_names[perm], who);
+    error_set(err, "%s: Failed to get %s\"%s\" lock: %s uses the image", path,
+              ours_shared ? "shared " : "", lock_names[perm], who ? who : "another process");
+    (*err)->code = who ? 0 : FILE_LOCK_UNSEEN;
+    return false;
 }
 
 /* ---- Taking ---- */

@@ -15,6 +15,10 @@ typedef enum FileLockPerm {
     FILE_LOCK_RESIZE = 1 << 3,
 } FileLockPerm;
 
+/* The code of an error: no process is seen to have the lock. One that was killed may be gone while
+ * the kernel still ends what it had under way, and its locks with that. */
+enum { FILE_LOCK_UNSEEN = 1 };
+
 /* Take the locks on @fd for what is done (@held) and not borne (@unshared), of FileLockPerm.
  * Errors: name @path, and who has it by process and command. Without locks in the file system it
  * succeeds if @may_lack. Does not wait. */

@@ -207,6 +207,27 @@ static bool file_other_options(Options *o, GError **err)
            options_get_bool(o, "drop-cache", true, &drop, err);
 }
 
+/* What a killed process has left is gone soon. */
+static bool file_lock_soon(int fd, const char *path, unsigned held, unsigned unshared,
+                           bool may_lack, GError **err)
+{
+    enum { TRIES = 20, PAUSE_NS = 50000000 };
+
+    for (unsigned i = 0;; i++) {
+        GError *why = NULL;
+
+        if (file_lock(fd, path, held, unshared, may_lack, &why)) {
+            return true;
+        }
+        if (why->code != FILE_LOCK_UNSEEN || i == TRIES) {
+            g_propagate_error(err, why);
+            return false;
+        }
+        g_error_free(why);
+        io_sleep_ns(PAUSE_NS);
+    }
+}
+
 static bool file_take_locks(int fd, const char *path, FileLocking locking, unsigned flags,
                             GError **err)
 {
@@ -217,7 +238,7 @@ static bool file_take_locks(int fd, const char *path, FileLocking locking, unsig
     }
     held |= flags & BLOCK_OPEN_WRITE ? FILE_LOCK_WRITE | FILE_LOCK_RESIZE : 0;
     unshared = flags & BLOCK_OPEN_SHARE ? 0 : unshared;
-    return file_lock(fd, path, held, unshared, locking == LOCKING_AUTO, err);
+    return file_lock_soon(fd, path, held, unshared, locking == LOCKING_AUTO, err);
 }
 
 static bool file_locking(Options *o, FileLocking *out, GError **err)
