@@ -27,7 +27,9 @@ enum { BLOCK_SECTOR = 512, BLOCK_ID_MAX = 128 };
 typedef void BlockDoneFn(void *opaque, int result);
 
 /*
- * Any image: @options as block_node_open takes them, @flags of BLOCK_OPEN_* (block/core/node.h); or
+ * Any image: @options as block_node_open takes them, and the disk's own limits as throttling.* (of
+ * block/core/throttle.h; throttling.group, else the group of its id), @flags of BLOCK_OPEN_*
+ * (block/core/node.h); or
  * a node that is open already. Owned by the caller. Context: LOOP_THREAD.
  */
 BlockBackend *block_open_options(Machine *m, const char *id, Options *options, unsigned flags,
@@ -120,6 +122,17 @@ const char *block_io_status(const BlockBackend *b);
 const void *block_owner(const BlockBackend *b);
 /* Of its node as it is now; the caller frees. Not on the graph's loop. */
 char *block_current_node_name(BlockBackend *b);
+
+/* ---- Limits ---- */
+
+struct ThrottleConfig;
+struct ThrottleGroup;
+/* What the disk's requests wait for, with the others of the group; without limits it leaves its
+ * group. FIBER of the graph's loop. Errors: what does not fit. */
+NODISCARD bool block_set_limits(BlockBackend *b, const char *group,
+                                const struct ThrottleConfig *limits, GError **err);
+/* NULL: none. On the graph's loop. */
+struct ThrottleGroup *block_limits(const BlockBackend *b);
 
 /* ---- Errors: what -drive's rerror and werror say ---- */
 

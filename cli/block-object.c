@@ -2,6 +2,7 @@
 #include "cli/block-object.h"
 
 #include "block/core/secret.h"
+#include "block/core/throttle.h"
 #include "block/net/authz.h"
 #include "block/net/tls-store.h"
 #include "util/suggest.h"
@@ -12,7 +13,8 @@
 bool block_object_add(BlockGraph *g, const char *text, GError **err)
 {
     static const char *const types[] = { "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
-                                         "secret",         "authz-simple",  "authz-list" };
+                                         "secret",         "authz-simple",  "authz-list",
+                                         "throttle-group" };
     Options o = { 0 };
     const char *type;
     bool ok;
@@ -25,6 +27,8 @@ bool block_object_add(BlockGraph *g, const char *text, GError **err)
         ok = block_tls_add(g, type, &o, err);
     } else if (type && !strcmp(type, "secret")) {
         ok = block_secret_add(g, &o, err);
+    } else if (type && !strcmp(type, "throttle-group")) {
+        ok = throttle_object_add(g, &o, err);
     } else if (type && block_authz_is_type(type)) {
         ok = block_authz_add(g, type, &o, err);
     } else {

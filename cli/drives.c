@@ -170,6 +170,22 @@ static bool drive_check_limit(const char *key, const char *limit, GError **err)
     return error_set(err, "'%s' is not known%s", key, near);
 }
 
+/* The disk's own, not of a node. */
+static void drive_limits(Options *node, const Options *limits)
+{
+    for (unsigned i = 0; i < limits->n; i++) {
+        const char *key = limits->list[i].key;
+        g_autofree char *own = !strcmp(key, "throttle-group")
+                                   ? g_strdup("throttling.group")
+                                   : g_strdup_printf("throttling.%s", key + strlen("limits."));
+
+        for (char *p = own; *p; p++) {
+            *p = *p == '_' ? '-' : *p; /* iops_max is iops-total-max */
+        }
+        options_add(node, own, limits->list[i].value);
+    }
+}
+
 static bool drive_filters(Build *b, const BoardDrive *d, Options *node, GError **err)
 {
     Options limits = { 0 }, rest = { 0 };
@@ -204,7 +220,7 @@ static bool drive_filters(Build *b, const BoardDrive *d, Options *node, GError *
         drive_wrap(node, "copy-on-read", NULL);
     }
     if (limits.n) {
-        drive_wrap(node, "throttle", &limits);
+        drive_limits(node, &limits);
     }
     options_deinit(&limits);
     return true;

@@ -94,6 +94,9 @@ void blk_events_on(BlockGraph *g, MonHost *h);
 
 /* ---- Answers ---- */
 
+/* The members of a node's answer, and the line for people (nothing without limits). */
+void blk_limits_json(JsonOut *j, BlockBackend *drive);
+void blk_limits_text(GString *s, BlockBackend *drive);
 /* @drive: whose node it is, for its limits; NULL: a node by itself. */
 void blk_node_json(JsonOut *j, const char *key, BlockNode *n, BlockBackend *drive);
 /* Where the name of its backing image leads from where the image is; the caller frees. */

@@ -4,6 +4,7 @@
 #include "monitor/hmp-args.h"
 
 #include "block/core/secret.h"
+#include "block/core/throttle.h"
 #include "block/export/exports.h"
 #include "block/net/authz.h"
 #include "block/net/tls-store.h"
@@ -272,7 +273,8 @@ static bool blk_object_add(BlkCall *b, GError **err)
     g_autoptr(GError) ignored = NULL, more = NULL;
     size_t len;
 
-    if (type && !tls && strcmp(type, "secret") && !block_authz_is_type(type)) {
+    if (type && !tls && strcmp(type, "secret") && strcmp(type, "throttle-group") &&
+        !block_authz_is_type(type)) {
         return error_set(err, "Parameter 'qom-type' does not accept value '%s'", type);
     }
     if (missing) {
@@ -281,13 +283,16 @@ static bool blk_object_add(BlkCall *b, GError **err)
     if (!g_ascii_isalpha(*id)) {
         return error_set(err, "Parameter 'id' expects an identifier");
     }
-    if (block_authz_has(b->g, id) || block_tls_find(b->g, id, &ignored) ||
-        block_secret_find(b->g, id, &len, &more)) {
+    if (throttle_object_has(b->g, id) || block_authz_has(b->g, id) ||
+        block_tls_find(b->g, id, &ignored) || block_secret_find(b->g, id, &len, &more)) {
         return error_set(err, "attempt to add duplicate property '%s' to object (type 'container')",
                          id);
     }
     if (tls) {
         return blk_tls_options(&b->o, err) && block_tls_add(b->g, type, &b->o, err);
+    }
+    if (!strcmp(type, "throttle-group")) {
+        return throttle_object_add(b->g, &b->o, err);
     }
     return block_authz_is_type(type) ? block_authz_add(b->g, type, &b->o, err)
                                      : block_secret_add(b->g, &b->o, err);
@@ -298,6 +303,9 @@ static bool blk_object_del(BlkCall *b, GError **err)
     const char *id = blk_str(b, "id");
     g_autoptr(GError) ignored = NULL, more = NULL, last = NULL;
 
+    if (throttle_object_remove(b->g, id, err) || *err) {
+        return !*err;
+    }
     return block_authz_remove(b->g, id, &last) || block_tls_remove(b->g, id, &ignored) ||
            block_secret_remove(b->g, id, &more) || error_set(err, "object '%s' not found", id);
 }

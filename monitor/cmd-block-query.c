@@ -205,16 +205,13 @@ static void query_bitmaps(JsonOut *j, BlockNode *n)
 
 void blk_node_json(JsonOut *j, const char *key, BlockNode *n, BlockBackend *drive)
 {
-    static const char *const limits[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
     unsigned flags = block_node_flags(n), depth = 0;
 
     for (BlockNode *b = block_node_backing(n); b; b = block_node_backing(b)) {
         depth++;
     }
     json_out_begin(j, key, '{');
-    for (unsigned i = 0; i < G_N_ELEMENTS(limits); i++) {
-        json_out_int(j, limits[i], 0);
-    }
+    blk_limits_json(j, drive);
     json_out_str(j, "detect_zeroes", block_node_detect_zeroes(n));
     query_image(j, "image", n, 0);
     json_out_bool(j, "ro", block_node_is_read_only(n));
@@ -258,7 +255,7 @@ static bool blk_query_block(BlkCall *b, GError **err)
         g_autofree char *qdev = blk_qdev(drive);
 
         json_out_begin(j, NULL, '{');
-        if (block_io_status(drive)) {
+        if (block_owner(drive) && block_io_status(drive)) {
             json_out_str(j, "io-status", block_io_status(drive));
         }
         json_out_str(j, "device", block_is_nameless(drive) ? "" : block_id(drive));

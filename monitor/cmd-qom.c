@@ -95,10 +95,14 @@ static const Field *qom_field(Device *dev, const char *name)
 
 bool cmd_qom_get(MonCall *c, GError **err)
 {
-    Device *dev = qom_find(c, c->args[0].str, err);
     g_autofree char *value = NULL;
     const Field *f;
+    Device *dev;
 
+    if (blk_is_group(c)) {
+        return blk_qom_get(c, err);
+    }
+    dev = qom_find(c, c->args[0].str, err);
     if (!dev) {
         return false;
     }
@@ -123,6 +127,27 @@ bool cmd_qom_get(MonCall *c, GError **err)
         json_out_uint(c->out, NULL, g_ascii_strtoull(value, NULL, 0));
     }
     return true;
+}
+
+/* Devices are as they were made: the limits of disks alone change. */
+bool cmd_qom_set(MonCall *c, GError **err)
+{
+    Device *dev;
+    const Field *f;
+
+    if (blk_is_group(c)) {
+        return blk_qom_set(c, err);
+    }
+    dev = qom_find(c, c->args[0].str, err);
+    if (!dev) {
+        return false;
+    }
+    f = qom_field(dev, c->args[1].str);
+    return f ? error_set(err,
+                         "Attempt to set property '%s' on device '%s' (type '%s') after it was "
+                         "realized",
+                         f->name, dev->id, dev->type->name)
+             : error_set(err, "Property '%s.%s' not found", dev->type->name, c->args[1].str);
 }
 
 bool cmd_qom_list_types(MonCall *c, GError **err)

@@ -31,7 +31,7 @@ extern MonFn cmd_announce, hmp_announce;
 extern MonFn cmd_migrate, cmd_query_migrate, cmd_migrate_incoming, cmd_migrate_cancel;
 extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;
 /* cmd-qom.c */
-extern MonFn cmd_qom_list, cmd_qom_get, cmd_device_list_properties, cmd_qom_list_types;
+extern MonFn cmd_qom_list, cmd_qom_get, cmd_qom_set, cmd_device_list_properties, cmd_qom_list_types;
 /* cmd-block.c */
 extern MonFn cmd_blockdev_add, cmd_blockdev_reopen, cmd_blockdev_del, cmd_query_nodes,
     cmd_query_block, cmd_block_resize;
@@ -39,7 +39,12 @@ extern MonFn cmd_blockdev_add, cmd_blockdev_reopen, cmd_blockdev_del, cmd_query_
 extern MonFn hmp_block_resize, hmp_block_stream, hmp_job_set_speed, hmp_job_cancel,
     hmp_job_complete, hmp_job_pause, hmp_job_resume, hmp_drive_mirror, hmp_drive_backup;
 extern MonFn hmp_snapshot_blkdev, hmp_snapshot_internal, hmp_snapshot_delete_internal;
+extern MonFn hmp_object_add, hmp_object_del;
 extern MonFn hmp_info_jobs, hmp_info_block, hmp_info_stats;
+/* cmd-block-throttle.c */
+extern MonFn cmd_set_limits, hmp_set_limits, blk_qom_get, blk_qom_set;
+/* Is the object at the argument "path" a group of limits? */
+bool blk_is_group(MonCall *c);
 /* cmd-block-query.c */
 extern MonFn cmd_query_blockstats, cmd_set_histogram, cmd_set_threshold, cmd_change_backing;
 /* cmd-block-txn.c */

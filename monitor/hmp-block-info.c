@@ -70,10 +70,6 @@ static void info_image(GString *s, BlockNode *n)
 
 /* ---- `info block` ---- */
 
-static void info_limits(GString *s, BlockBackend *drive)
-{
-}
-
 static void info_node(GString *s, BlockNode *n, BlockBackend *drive, bool verbose)
 {
     unsigned flags = block_node_flags(n), depth = 0;
@@ -93,7 +89,7 @@ static void info_node(GString *s, BlockNode *n, BlockBackend *drive, bool verbos
         g_string_append_printf(s, "    Detect zeroes:    %s\n", block_node_detect_zeroes(n));
     }
     if (drive) {
-        info_limits(s, drive);
+        blk_limits_text(s, drive);
     }
     if (verbose) {
         g_string_append(s, "\nImages:\n");

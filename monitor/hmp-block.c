@@ -112,6 +112,28 @@ bool hmp_snapshot_delete_internal(MonCall *c, GError **err)
     return hmp_same(c, "device:B,name:s,id:s?", "blockdev-snapshot-delete-internal-sync", err);
 }
 
+/* ---- Objects ---- */
+
+bool hmp_object_add(MonCall *c, GError **err)
+{
+    g_auto(HmpArgs) a = { 0 };
+    Options o = { 0 };
+    bool ok;
+
+    if (!hmp_args(c, "object:S", &a)) {
+        return true;
+    }
+    ok = options_parse(&o, hmp_str(&a, "object"), "qom-type", err) &&
+         mon_run_options(c->host, "object-add", &o, err);
+    options_deinit(&o);
+    return ok;
+}
+
+bool hmp_object_del(MonCall *c, GError **err)
+{
+    return hmp_same(c, "id:s", "object-del", err);
+}
+
 /* ---- What jobs do ---- */
 
 static bool blk_info_jobs(BlkCall *b, GError **err)

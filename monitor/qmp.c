@@ -145,7 +145,7 @@ static bool qmp_arg(const MonArg *arg, json_t *v, MonValue *out, GError **err)
         out->flag = json_is_true(v);
         break;
     case MON_ANY:
-        ok = json_is_object(v) || json_is_array(v);
+        ok = json_is_object(v) || json_is_array(v) || (arg->schema && !strcmp(arg->schema, "any"));
         out->leaves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         out->kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         qmp_flatten(out, "", v);

@@ -15,7 +15,7 @@ import sys
 # Object: why it may.
 ALLOW = {
     'size.c.o': 'sizes in decimal, of options and messages',
-    'filter_throttle.c.o': "rates, on a thread of disks",
+    'core_throttle.c.o': "rates, on a thread of disks",
     'format_qcow2-check.c.o': 'how far a check is, from 0 to 1',
     'tcg_stats.c.o': 'ratios that the monitor prints',
 }

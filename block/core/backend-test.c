@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "block/block.h"
+#include "block/core/node.h"
 #include "core/event/loop.h"
 #include "core/machine.h"
 #include "tests/unit.h"
@@ -185,5 +186,43 @@ TEST(block_file, errors_hold_requests)
     EXPECT_EQ(file_wait(m, &e), -EIO);
     EXPECT(f.n == 2 && f.action == BLOCK_ERROR_REPORT);
     block_close(b);
+    machine_free(m);
+}
+
+/* 60 reads, 10 of which the first tenth of a second brings along; who drains does not wait. */
+TEST(block_file, limits_of_a_disk)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Options o = { 0 };
+    struct iovec v = { (char[512]){ 0 }, 512 };
+    Ended e = { 0 };
+    BlockBackend *b;
+    int64_t begin;
+
+    options_add(&o, "driver", "null-co");
+    options_add(&o, "throttling.iops-total", "100");
+    b = block_open_options(m, "d0", &o, BLOCK_OPEN_WRITE, &err);
+    EXPECT(b != NULL);
+    begin = g_get_monotonic_time();
+    for (unsigned i = 0; i < 16; i++) {
+        block_read(b, 0, &v, 1, file_ended, &e);
+        EXPECT_EQ(file_wait(m, &e), 0);
+    }
+    EXPECT(g_get_monotonic_time() - begin >= 40000); /* six of ten milliseconds, less some */
+    for (unsigned i = 0; i < 1000; i++) {
+        block_write(b, 0, &v, 1, file_ended, &e);
+    }
+    begin = g_get_monotonic_time();
+    block_drain(b);
+    EXPECT_EQ(e.n, 1000);
+    EXPECT(g_get_monotonic_time() - begin < 5000000);
+    block_close(b);
+    options_deinit(&o);
+    options_add(&o, "driver", "null-co");
+    options_add(&o, "throttling.iops-total-max", "100");
+    EXPECT(!block_open_options(m, "d0", &o, BLOCK_OPEN_WRITE, &err));
+    EXPECT(err && strstr(err->message, "require corresponding bps/iops values"));
+    options_deinit(&o);
     machine_free(m);
 }

@@ -5,6 +5,7 @@
  */
 #include "block/block.h"
 #include "block/core/core-priv.h"
+#include "block/core/throttle.h"
 #include "core/event/loop.h"
 #include "util/bits.h"
 #include "util/lock.h"
@@ -54,7 +55,9 @@ struct BlockBackend {
     BlockErrorFn *error_fn;
     void *error_opaque;
     BlockWantedFn *wanted;
-    BlockStats stats; /* LOOP_THREAD */
+    ThrottleGroup *limits; /* of the graph's loop */
+    unsigned hurry;        /* atomic: who waits for all requests does not wait for limits */
+    BlockStats stats;      /* LOOP_THREAD */
     const char *io_status;
     BlockRequests held; /* LOOP_THREAD: wait for block_retry after an error */
     Mutex lock;
@@ -126,10 +129,22 @@ static int backend_read(BlockRequest *r)
     return block_read_padded(block_holder_node(r->b->hold), r->offset, r->iov, r->n_iov);
 }
 
+static bool backend_hurry(void *opaque)
+{
+    const BlockBackend *b = opaque;
+
+    return __atomic_load_n(&b->hurry, __ATOMIC_ACQUIRE) || !b->limits;
+}
+
 static int backend_do(BlockRequest *r)
 {
-    BlockNode *n = block_holder_node(r->b->hold);
+    BlockNode *n;
 
+    if (r->b->limits && r->op != OP_FLUSH) {
+        throttle_enter(r->b->host->graph, r->b->limits, r->op != OP_READ, r->len, backend_hurry,
+                       r->b);
+    }
+    n = block_holder_node(r->b->hold);
     switch (r->op) {
     case OP_READ:
         return backend_read(r);
@@ -373,11 +388,13 @@ void block_write_zeroes(BlockBackend *b, uint64_t offset, uint64_t len, BlockDon
 
 void block_wait(BlockBackend *b)
 {
+    __atomic_add_fetch(&b->hurry, 1, __ATOMIC_RELEASE);
     mutex_lock(&b->lock);
     while (b->working) {
         cond_wait(&b->idle, &b->lock);
     }
     mutex_unlock(&b->lock);
+    __atomic_sub_fetch(&b->hurry, 1, __ATOMIC_RELEASE);
 }
 
 void block_drain(BlockBackend *b)
@@ -483,11 +500,55 @@ typedef struct BackendOpen {
     unsigned flags;
     BlockNode *node;
     BlockHolder *hold;
+    const char *id;
+    ThrottleGroup *limits;
     GError *err;
 } BackendOpen;
 
+/* The group, which is left where limits are taken off. */
+static bool backend_limits(BlockGraph *g, ThrottleGroup **limits, const char *name,
+                           const ThrottleConfig *c, GError **err)
+{
+    ThrottleGroup *t = NULL, *old = *limits;
+
+    if (!throttle_config_check(c, err)) {
+        return false;
+    }
+    if (throttle_config_any(c)) {
+        t = throttle_join(g, name);
+        if (!throttle_set(t, c, err)) {
+            throttle_leave(g, t);
+            return false;
+        }
+    }
+    *limits = t;
+    if (old) {
+        throttle_leave(g, old);
+    }
+    return true;
+}
+
+/* throttling.*; a group alone has limits from who was there first. */
+static bool backend_open_limits(BackendOpen *o)
+{
+    const char *group = options_get(o->options, "throttling.group");
+    ThrottleGroup *there = group ? throttle_find(o->host->graph, group) : NULL;
+    ThrottleConfig c;
+
+    if (there) {
+        c = *throttle_config(there);
+    } else {
+        throttle_config_init(&c);
+    }
+    return throttle_config_parse(&c, o->options, "throttling.", &o->err) &&
+           backend_limits(o->host->graph, &o->limits, group ? group : o->id, &c, &o->err);
+}
+
 static void backend_open_here(BackendOpen *o)
 {
+    if (o->options && !backend_open_limits(o)) {
+        return;
+    }
     if (!o->node_name && (o->flags & BLOCK_OPEN_SNAPSHOT)) {
         unsigned flags = o->flags & ~(unsigned)(BLOCK_OPEN_SNAPSHOT | BLOCK_OPEN_WRITE);
 
@@ -522,13 +583,20 @@ static void backend_open_fiber(void *arg)
         o->hold = g_new0(BlockHolder, 1);
         block_hold(o->hold, o->node);
         block_node_unref(o->node);
+    } else if (o->limits) {
+        throttle_leave(o->host->graph, o->limits);
     }
 }
 
 static void backend_close_fiber(void *arg)
 {
-    block_let_go(arg);
-    g_free(arg);
+    BlockBackend *b = arg;
+
+    if (b->limits) {
+        throttle_leave(b->host->graph, b->limits);
+    }
+    block_let_go(b->hold);
+    g_free(b->hold);
 }
 
 static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GError **err)
@@ -539,6 +607,7 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
     if (!o->host) {
         return NULL;
     }
+    o->id = id;
     ioloop_run(o->host->loop, backend_open_fiber, o);
     if (!o->node) {
         g_propagate_prefixed_error(err, o->err, "drive '%s': ", id);
@@ -550,6 +619,7 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
     b->host = o->host;
     g_atomic_int_inc(&b->host->refs);
     b->hold = o->hold;
+    b->limits = o->limits;
     b->id = g_strdup(id);
     b->path = g_strdup(block_node_filename(o->node));
     b->size = bits_align_up(block_node_size(o->node), BLOCK_SECTOR);
@@ -632,7 +702,7 @@ void block_close(BlockBackend *b)
         block_drain(b);
     }
     block_end_held(b);
-    ioloop_run(b->host->loop, backend_close_fiber, b->hold);
+    ioloop_run(b->host->loop, backend_close_fiber, b);
     backend_host_unref(b->host);
     backend_unref(b);
 }
@@ -762,6 +832,21 @@ const char *block_io_status(const BlockBackend *b)
                  b->on_write == BLOCK_ERROR_ENOSPC;
 
     return !stops ? NULL : b->io_status ? b->io_status : "ok";
+}
+
+bool block_set_limits(BlockBackend *b, const char *group, const ThrottleConfig *limits,
+                      GError **err)
+{
+    return backend_limits(b->host->graph, &b->limits,
+                          group       ? group
+                          : b->limits ? throttle_name(b->limits)
+                                      : b->id,
+                          limits, err);
+}
+
+ThrottleGroup *block_limits(const BlockBackend *b)
+{
+    return b->limits;
 }
 
 const void *block_owner(const BlockBackend *b)

@@ -112,7 +112,8 @@ struct BlockGraph {
     unsigned names;      /* made for nodes without one */
     GHashTable *objects; /* by KIND:ID, of GraphObject; NULL: none yet */
     GHashTable *secrets; /* secret.c's; NULL: none */
-    GArray *enders;      /* of GraphEnder */
+    struct ThrottleGroup *throttles;
+    GArray *enders; /* of GraphEnder */
     BlockEventFn *on_event;
     void *opaque;
 };

@@ -2,6 +2,7 @@
 /* Graphs and nodes: names, children, memory, lifetimes; what drivers say of their nodes. */
 #include "block/core/node.h"
 #include "block/core/core-priv.h"
+#include "block/core/throttle.h"
 #include "util/bits.h"
 
 #include <stdlib.h>
@@ -71,6 +72,7 @@ void block_graph_free(BlockGraph *g)
     if (g->first) {
         ioloop_run(g->loop, graph_close, g);
     }
+    throttle_free_all(g);
     g_array_unref(g->enders);
     g_clear_pointer(&g->objects, g_hash_table_unref);
     g_clear_pointer(&g->secrets, g_hash_table_destroy);

@@ -77,7 +77,8 @@ static void limits(void *arg)
                         "driver=throttle,limits.bps-total=5,limits.bps-read=1,"
                         "file.driver=null-co",
                         &err));
-    EXPECT_STR(err->message, "limits.bps-total excludes limits of reads and writes apart");
+    EXPECT_STR(err->message, "bps/iops/max total values and read/write values cannot be used at "
+                             "the same time");
     g_clear_error(&err);
 }
 

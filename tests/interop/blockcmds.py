@@ -653,6 +653,83 @@ def scenario_hmp(peer):
     return q
 
 
+LIMITS = '''
+block_set_io_throttle d1 1 2 3 4 5 6
+block_set_io_throttle nope 1 2 3 4 5 6
+block_set_io_throttle d1 100 0 0 4 0 0
+info block d1
+block_set_io_throttle vd1 1 2
+block_set_io_throttle d1 0 0 0 0 0 0
+info block
+object_add throttle-group,id=tg,x-iops-total=100
+{"execute":"qom-get","arguments":{"path":"tg","property":"limits"}}
+{"execute":"qom-get","arguments":{"path":"/objects/tg","property":"x-iops-total"}}
+{"execute":"qom-get","arguments":{"path":"/objects/tg","property":"x-nix"}}
+{"execute":"object-add","arguments":{"qom-type":"throttle-group","id":"tg2","limits":{"iops-total":50,"bps-read":1000}}}
+{"execute":"object-add","arguments":{"qom-type":"throttle-group","id":"tg3","limits":{"iops-total":50,"iops-read":1000}}}
+{"execute":"object-add","arguments":{"qom-type":"throttle-group","id":"tg2"}}
+{"execute":"object-add","arguments":{"qom-type":"throttle-group","id":"tg4","limits":{"nix":3}}}
+{"execute":"object-add","arguments":{"qom-type":"throttle-group","id":"tg5","nix":3}}
+{"execute":"qom-set","arguments":{"path":"tg2","property":"limits","value":{"iops-total":70}}}
+{"execute":"qom-set","arguments":{"path":"tg2","property":"limits","value":{"iops-total":70,"iops-read":3}}}
+{"execute":"qom-set","arguments":{"path":"tg2","property":"x-iops-total","value":71}}
+{"execute":"qom-set","arguments":{"path":"tg2","property":"nix","value":71}}
+{"execute":"qom-set","arguments":{"path":"nix","property":"nix","value":71}}
+{"execute":"qom-get","arguments":{"path":"tg2","property":"limits"}}
+{"execute":"blockdev-add","arguments":{"driver":"throttle","node-name":"th","throttle-group":"tg2","file":"n1"}}
+{"execute":"blockdev-add","arguments":{"driver":"throttle","node-name":"th2","throttle-group":"nope","file":"n1"}}
+{"execute":"object-del","arguments":{"id":"tg2"}}
+{"execute":"object-del","arguments":{"id":"tg"}}
+{"execute":"object-del","arguments":{"id":"tg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d1","bps":0,"bps_rd":1000,"bps_wr":0,"iops":100,"iops_rd":0,"iops_wr":0}}
+info block d1
+{"execute":"block_set_io_throttle","arguments":{"id":"vd1","bps":0,"bps_rd":1000,"bps_wr":0,"iops":100,"iops_rd":0,"iops_wr":0,"iops_max":200,"iops_max_length":5,"group":"gg","iops_size":4096}}
+{"execute":"query-block"}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":0,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"query-block"}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":100,"bps_rd":100,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":-1,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":100,"bps_max":10,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":0,"bps_max":10,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":100,"bps_max_length":10,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":100,"bps_max":200,"bps_max_length":0,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":100,"bps_max":200000000,"bps_max_length":2000000000,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":2000000000000000000,"bps_rd":0,"bps_wr":0,"iops":77,"iops_rd":0,"iops_wr":0,"group":"gg"}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":0,"bps_rd":0,"bps_wr":0,"iops":0,"iops_rd":0,"iops_wr":0,"iops_size":-1}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps":0,"bps_rd":0,"bps_wr":0,"iops":0,"iops_rd":0,"iops_wr":0}}
+{"execute":"block_set_io_throttle","arguments":{"bps":0,"bps_rd":0,"bps_wr":0,"iops":0,"iops_rd":0,"iops_wr":0}}
+{"execute":"block_set_io_throttle","arguments":{"device":"d2","bps_rd":0,"bps_wr":0,"iops":0,"iops_rd":0,"iops_wr":0}}
+{"execute":"query-block"}
+{"execute":"block_set_io_throttle","arguments":{"id":"vd1","bps":0,"bps_rd":0,"bps_wr":0,"iops":7,"iops_rd":0,"iops_wr":0}}
+info block
+'''
+
+
+def scenario_limits(peer):
+    image('b.qcow2')
+    image('a.qcow2', 4 * MIB, 'qcow2', '-b', 'b.qcow2', '-F', 'qcow2')
+    image('x.qcow2')
+    image('r.raw', fmt='raw')
+    q = peer('-drive', 'if=none,id=d1,file=a.qcow2,format=qcow2,iops=10,bps_max=200,bps=100',
+             '-device', 'virtio-blk-device,drive=d1,id=vd1',
+             '-drive', 'if=none,id=d2,file=r.raw,format=raw,throttling.iops-read=5,'
+             'throttling.group=gx',
+             '-blockdev', 'driver=qcow2,node-name=n1,file.driver=file,file.filename=x.qcow2')
+    q.hmp('info block')
+    for line in LIMITS.strip().split('\n'):
+        if line[0] != '{':
+            q.hmp(line)
+            continue
+        call = json.loads(line)
+        if call['execute'] == 'query-block':
+            q.log.append([q.plain(b) for b in q.call('query-block')['return']
+                          if b['device'] in ('d1', 'd2')])
+        else:
+            q(call['execute'], call.get('arguments', {}))
+    q.end()
+    return q
+
+
 def scenario_short(peer):
     """Images of a chain that end before others: what is beyond their ends are zeros."""
     image('base.qcow2', 8 * MIB)
