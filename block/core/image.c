@@ -42,10 +42,21 @@ static bool image_options_used(Options *o, const BlockDriver *format, const Bloc
     return true;
 }
 
+static bool image_takes(const BlockDriver *format, const char *option)
+{
+    for (const BlockOption *b = format->create_options; b && b->name; b++) {
+        if (!strcmp(b->name, option)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool block_image_create(BlockGraph *g, const BlockDriver *format, const char *filename,
                         uint64_t size, Options *options, unsigned flags, GError **err)
 {
     const BlockDriver *proto = block_protocol_of(filename, err);
+    BlockPrealloc prealloc = BLOCK_PREALLOC_OFF;
     BlockNode *file;
     bool ok;
 
@@ -62,6 +73,13 @@ bool block_image_create(BlockGraph *g, const BlockDriver *format, const char *fi
     }
     if (!proto->create) {
         return error_set(err, "%s: protocol %s cannot create files", filename, proto->name);
+    }
+    if (!image_takes(format, "preallocation") && !block_prealloc_option(options, &prealloc, err)) {
+        return false;
+    }
+    if (prealloc == BLOCK_PREALLOC_METADATA) {
+        return error_set(err, "Unsupported preallocation mode: metadata (of a file: off, falloc, "
+                              "full)");
     }
     if (!proto->create(g, filename, NULL, 0, options, err)) {
         return false;

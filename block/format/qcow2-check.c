@@ -62,7 +62,7 @@ static void qcow2_ref(Qcow2Check *k, uint64_t off, uint64_t len)
         return;
     }
     last = (off + len - 1) >> bits;
-    if (last >= k->file_clusters + 1 || off + len < off) {
+    if (last >= k->file_clusters || off + len < off) {
         qcow2_say(k,
                   "ERROR: counting reference for region exceeding the end of the file by one "
                   "cluster or more: offset 0x%" PRIx64 " size 0x%" PRIx64,
@@ -428,6 +428,12 @@ static uint32_t qcow2_check_count(const Qcow2Check *k, uint64_t off)
     return i < k->r.n ? k->disk[i] : 0;
 }
 
+/* Of the file, which the first pass has told. */
+static bool qcow2_is_outside(const Qcow2Check *k, uint64_t off)
+{
+    return off >> k->s->h.cluster_bits >= k->r.n;
+}
+
 /* A flag that does not tell the truth; true: it is to be put right. */
 static bool qcow2_copied_wrong(Qcow2Check *k, const char *what)
 {
@@ -449,7 +455,8 @@ static int qcow2_copied_l2(Qcow2Check *k, uint64_t off, uint8_t *buf)
         char what[96];
         uint32_t count;
 
-        if (entry & QCOW2_PACKED || !data || data & (s->cluster - 1)) {
+        if (entry & QCOW2_PACKED || !data || data & (s->cluster - 1) ||
+            (!s->external && qcow2_is_outside(k, data))) {
             continue;
         }
         count = s->external ? 1 : qcow2_check_count(k, data);
@@ -482,7 +489,7 @@ static int qcow2_check_copied(Qcow2Check *k)
         uint32_t count = qcow2_check_count(k, off);
         char what[96];
 
-        if (!off || off & (s->cluster - 1)) {
+        if (!off || off & (s->cluster - 1) || qcow2_is_outside(k, off)) {
             continue;
         }
         if ((count == 1) != (s->l1[i] >> 63)) {
@@ -590,7 +597,7 @@ bool qcow2_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
     }
     ret = qcow2_flush_everything(s);
     k.file_clusters = qcow2_clusters(s, size);
-    k.r.n = k.file_clusters + 1;
+    k.r.n = MAX(k.file_clusters, 1);
     k.r.refs = block_try_array(n, k.r.n, sizeof(*k.r.refs));
     if (!k.r.refs) {
         return block_error(err, n, "its %" PRIu64 " clusters are too many to check in memory",

@@ -202,7 +202,10 @@ static bool qcow2_create_tables(BlockNode *file, Qcow2Wish *w, Qcow2Exts *x, GEr
     g_autofree uint8_t *head = g_malloc0(cluster), *counts = NULL, *rt = NULL;
     int ret;
 
-    l1 = MAX(l1, 1);
+    if (!l1) { /* a disk of no size has room for some, too */
+        w->h.l1_n = 1;
+        l1 = 1;
+    }
     qcow2_counts_for(1 + l1 + crypto, bits, w->h.refcount_order, &blocks, &table);
     w->h.rt_off = cluster;
     w->h.rt_clusters = table;

@@ -780,6 +780,16 @@ static bool file_create(BlockGraph *g, const char *filename, BlockNode *file, ui
     return ok;
 }
 
+/* Makes no file where the device is not there. */
+static bool file_create_on_device(BlockGraph *g, const char *filename, BlockNode *file,
+                                  uint64_t size, Options *o, GError **err)
+{
+    if (access(file_path(filename), F_OK)) {
+        return error_set(err, "%s: there is no such device: %s", filename, g_strerror(errno));
+    }
+    return file_create(g, filename, file, size, o, err);
+}
+
 static const BlockOption file_options[] = {
     { "filename", BLOCK_OPT_STR, "path of the file" },
     { "aio", BLOCK_OPT_STR, "threads, io_uring, or native (O_DIRECT; io_uring where it is there)",
@@ -844,7 +854,7 @@ const BlockDriver block_host_device_driver = {
     .reopen_commit = file_reopen_commit,
     .reopen_abort = file_reopen_abort,
     .auto_write = file_auto_write,
-    .create = file_create,
+    .create = file_create_on_device,
     .readv = file_readv,
     .writev = file_writev,
     .zero = file_zero,

@@ -163,7 +163,7 @@ static int bitmap_run(ImgTool *t, const ImgArgs *a)
     r.node = img_open(t, a->words[0], &open);
     r.source = r.node;
     if (r.node && img_has(a, 'b')) {
-        ImgOpen source = { .format = img_arg(a, 'F') };
+        ImgOpen source = { .format = img_arg(a, 'F'), .flags = BLOCK_OPEN_NO_BACKING };
 
         r.source = img_open(t, img_arg(a, 'b'), &source);
     }

@@ -500,7 +500,8 @@ static int convert_run(ImgTool *t, const ImgArgs *a)
     c.salvage = img_has(a, CONVERT_SALVAGE);
     c.all = !sparse;
     if (options && img_is_help(options)) {
-        return img_option_help(t, img_arg(a, 'O'), a->n_words ? a->words[a->n_words - 1] : NULL);
+        return img_option_help(t, img_arg(a, 'O'),
+                               a->n_words > 1 ? a->words[a->n_words - 1] : NULL);
     }
     if (!convert_check(&c)) {
         return 1;

@@ -228,8 +228,9 @@ static bool img_create_backing(ImgTool *t, const ImgCreate *c, Options *o, uint6
         *size = block_node_size(n);
     }
     if (!format) {
-        error_set(err, "Backing file specified without backing format\nDetected format of %s.",
-                  block_node_format(n));
+        error_set(err, "Backing file specified without backing format%s%s%s",
+                  c->unsafe ? "" : "\nDetected format of ", c->unsafe ? "" : block_node_format(n),
+                  c->unsafe ? "" : ".");
     }
     block_node_unref(n);
     return !*err;

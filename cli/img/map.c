@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MAP_START = IMG_OPT_OWN, MAP_LENGTH };
+enum { MAP_START = 's', MAP_LENGTH = 'l' };
 
 typedef struct MapPrinter {
     ImgTool *tool;
@@ -126,12 +126,11 @@ static int map_run(ImgTool *t, const ImgArgs *a)
         printf("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
     }
     size = block_node_size(n);
-    start = MIN(start, size);
-    ret = map_ranges(t, n, &p, start, start + MIN(length, size - start));
-    if (!ret && start >= size) {
+    ret = start < size ? map_ranges(t, n, &p, start, start + MIN(length, size - start)) : 0;
+    if (!ret && !p.range.len) {
         p.start = start; /* nothing: one range of nothing says so */
     }
-    if (!ret && (p.range.len || start >= size)) {
+    if (!ret) {
         ret = map_print(&p);
     }
     if (p.json && !ret) {

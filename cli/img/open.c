@@ -90,6 +90,13 @@ BlockNode *img_open(ImgTool *t, const char *filename, const ImgOpen *o)
         img_fail(t, "Invalid cache option: %s", o->cache);
         return NULL;
     }
+    if ((flags & BLOCK_OPEN_SHARE) && (flags & BLOCK_OPEN_WRITE)) {
+        img_fail(t,
+                 "Could not open '%s': force-share=on can only be used with read-only images "
+                 "(leave out -U)",
+                 filename);
+        return NULL;
+    }
     n = img_open_node(t, filename, o, flags, &err);
     if (!n) {
         img_fail(t, "Could not open '%s': %s", filename, err->message);
@@ -103,14 +110,19 @@ BlockNode *img_open_snapshot(ImgTool *t, const char *filename, const ImgOpen *o,
                              const char *snapshot)
 {
     g_autoptr(GError) err = NULL;
-    BlockNode *n = img_open(t, filename, o);
+    BlockNode *n;
 
+    if (snapshot && (g_str_has_prefix(snapshot, "snapshot.name=") ||
+                     g_str_has_prefix(snapshot, "snapshot.id="))) {
+        snapshot = strchr(snapshot, '=') + 1;
+    } else if (snapshot && g_str_has_prefix(snapshot, "snapshot.")) {
+        img_fail(t, "Failed in parsing snapshot param '%s': snapshot.id=ID or snapshot.name=NAME",
+                 snapshot);
+        return NULL;
+    }
+    n = img_open(t, filename, o);
     if (!n || !snapshot) {
         return n;
-    }
-    if (g_str_has_prefix(snapshot, "snapshot.name=") ||
-        g_str_has_prefix(snapshot, "snapshot.id=")) {
-        snapshot = strchr(snapshot, '=') + 1;
     }
     if (!block_snapshot_view(n, snapshot, &err)) {
         img_fail(t, "Failed to load snapshot: %s", err->message);

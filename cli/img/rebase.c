@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { REBASE_CHUNK = 1 << 20, REBASE_FIBERS = 8 };
 
@@ -159,6 +160,27 @@ static int rebase_rename(ImgTool *t, BlockNode *n, const char *backing, const ch
     return 0;
 }
 
+static bool rebase_file(BlockNode *n, struct stat *st)
+{
+    while (block_node_child(n, "file")) {
+        n = block_node_child(n, "file");
+    }
+    return !stat(block_node_filename(n), st);
+}
+
+/* One of the chain of @n is the same file as @image. */
+static bool rebase_stands_on(BlockNode *n, BlockNode *image)
+{
+    struct stat a, b;
+
+    for (; n && rebase_file(image, &a); n = block_node_backing(block_node_skip_filters(n))) {
+        if (rebase_file(n, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Opens both chains, copies. */
 static int rebase_safe(ImgTool *t, const ImgArgs *a, Rebase *r, const char *backing,
                        const char *format)
@@ -173,11 +195,20 @@ static int rebase_safe(ImgTool *t, const ImgArgs *a, Rebase *r, const char *back
         return img_fail(t, "Invalid source cache option: %s", cache);
     }
     r->old = block_node_backing(r->image);
+    r->new = NULL;
     if (*backing) {
         path = img_backing_path_of(block_node_filename(r->image), backing);
         r->new = block_node_open_name(t->graph, path, format, flags | BLOCK_OPEN_SHARE, &err);
         if (!r->new) {
             return img_fail(t, "Could not open new backing file '%s': %s", backing, err->message);
+        }
+        if (rebase_stands_on(r->new, r->image)) {
+            ret = img_fail(t,
+                           "Could not open new backing file '%s': it is the image itself, or "
+                           "stands on it",
+                           backing);
+            block_node_unref(r->new);
+            return ret;
         }
     }
     ret = rebase_copy(t, r);
@@ -223,6 +254,7 @@ static int rebase_run(ImgTool *t, const ImgArgs *a)
     if (!img_has(a, 'u') && !img_has(a, 'b')) {
         return img_usage(t, "Must specify backing file (-b) or use unsafe mode (-u)");
     }
+    open.flags &= ~(unsigned)BLOCK_OPEN_SHARE; /* -U is for the images below */
     if (img_has(a, 'u')) {
         open.flags |= BLOCK_OPEN_NO_BACKING;
     }
