@@ -169,9 +169,14 @@ static bool open_all_used(Options *o, const BlockDriver *drv, GError **err)
 
 static const BlockDriver *open_driver(const char *name, GError **err)
 {
-    static const char *const missing[] = { "blkreplay", "bochs", "cloop",       "dmg",    "gluster",
-                                           "iscsi",     "nfs",   "nvme",        "quorum", "rbd",
-                                           "ssh",       "vvfat", "replication", NULL };
+    /* Of QEMU, and not here. */
+    static const char *const missing[] = {
+        "blkreplay",   "bochs",           "cloop",  "copy-before-write",
+        "dmg",         "gluster",         "iscsi",  "nfs",
+        "nvme",        "preallocate",     "quorum", "rbd",
+        "replication", "snapshot-access", "ssh",    "vvfat",
+        NULL,
+    };
     const BlockDriver *d = block_driver_find(name);
     g_autoptr(GPtrArray) names = NULL;
     g_autofree char *near = NULL;
