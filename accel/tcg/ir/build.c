@@ -18,6 +18,7 @@ typedef struct IrSlot {
 
 struct IrBuildState {
     IrSlot slot[IR_SLOTS];
+    IrSlot none; /* stands for a place that has no slot */
     uint32_t epoch;
     uint16_t slots_used[IR_SLOTS];
     uint32_t n_slots;
@@ -89,7 +90,7 @@ void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
 {
     IrVal v = ir_emit(ir, IR_INSN, IR_VOID, len, delta);
 
-    CHECK(ir->n_guest <= IR_MAX_GUEST_INSNS);
+    CHECK(ir->n_guest < IR_MAX_GUEST_INSNS);
     ir->guest[ir->n_guest++] = (IrGuestInsn){ v.id, delta, restart };
 }
 
@@ -152,7 +153,8 @@ static inline uint32_t ir_slot_bytes(const IrSlot *s)
     return 1u << (s->key & 7);
 }
 
-/* A place whose own slot is taken by another: by one of the same 8 bytes, or far from it. */
+/* A place whose own slot is taken by another: by one of the same 8 bytes, or far from it. Where too
+ * many fall together it has none. */
 static IrSlot *ir_slot_probe(IrBuildState *b, uint64_t key, uint32_t h)
 {
     b->overlaps = true;
@@ -168,21 +170,21 @@ static IrSlot *ir_slot_probe(IrBuildState *b, uint64_t key, uint32_t h)
             return s;
         }
     }
-    return NULL;
+    b->none = (IrSlot){ 0 };
+    return &b->none;
 }
 
 /*
- * The place's slot, which is made if there is none; NULL: too many fall together. Registers are
- * neighbours in guest state and have neighbouring slots of their own; what overlaps a place has the
- * same slot or, of 16 bytes, the one before.
+ * The place's slot, which is made if there is none. Registers are neighbours in guest state and
+ * have neighbouring slots of their own; what overlaps a place has the same slot or, of 16 bytes,
+ * the one before.
  */
-static inline IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size)
+static inline IrSlot *ir_slot(IrBuildState *b, uint32_t offset, unsigned size)
 {
-    IrBuildState *b = ir->build;
     uint64_t key = ir_slot_key(b, offset, size);
     uint32_t h = offset / 8 % IR_SLOTS;
     IrSlot *s = &b->slot[h];
-    const IrSlot *by = &b->slot[(size == 4 ? h + 1 : h - 1) % IR_SLOTS];
+    const IrSlot *by;
 
     if (s->key == key) {
         return s;
@@ -190,6 +192,7 @@ static inline IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size)
     if (s->key >> 32 == b->epoch || offset & ((1u << size) - 1)) {
         return ir_slot_probe(b, key, h);
     }
+    by = &b->slot[(size == 4 ? h + 1 : h - 1) % IR_SLOTS];
     b->overlaps |= (by->key >> 32 == b->epoch) & (size == 4 || (by->key & 7) == 4);
     *s = (IrSlot){ .key = key };
     b->slots_used[b->n_slots++] = (uint16_t)h;
@@ -198,9 +201,8 @@ static inline IrSlot *ir_slot(IrBlock *ir, uint32_t offset, unsigned size)
 
 /* Forget places that overlap [offset, offset + 2^size) other than the one itself. A place whose
  * pending SET is read by other means must keep it. */
-static void ir_overlaps_found(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
+static void ir_overlaps_found(IrBuildState *b, uint32_t offset, unsigned size, bool is_write)
 {
-    IrBuildState *b = ir->build;
     uint64_t key = ir_slot_key(b, offset, size);
 
     for (uint32_t k = 0; k < b->n_slots; k++) {
@@ -216,27 +218,25 @@ static void ir_overlaps_found(IrBlock *ir, uint32_t offset, unsigned size, bool 
     }
 }
 
-static inline void ir_overlaps(IrBlock *ir, uint32_t offset, unsigned size, bool is_write)
+static inline void ir_overlaps(IrBuildState *b, uint32_t offset, unsigned size, bool is_write)
 {
-    if (ir->build->overlaps) {
-        ir_overlaps_found(ir, offset, size, is_write);
+    if (__builtin_expect(b->overlaps, 0)) {
+        ir_overlaps_found(b, offset, size, is_write);
     }
 }
 
 IrVal ir_get(IrBlock *ir, IrType type, uint32_t offset, unsigned size)
 {
-    IrSlot *s = ir_slot(ir, offset, size);
+    IrSlot *s = ir_slot(ir->build, offset, size);
     IrVal v;
 
-    if (s && s->value && ir->insn[s->value].type == type) {
+    if (s->value && ir->insn[s->value].type == type) {
         return (IrVal){ s->value };
     }
-    ir_overlaps(ir, offset, size, false);
+    ir_overlaps(ir->build, offset, size, false);
     v = ir_emit(ir, IR_GET, type, size, offset);
-    if (s) {
-        s->set = 0;
-        s->value = v.id;
-    }
+    s->set = 0;
+    s->value = v.id;
     return v;
 }
 
@@ -257,21 +257,16 @@ static void ir_kill(IrBlock *ir, uint16_t id)
 
 void ir_set(IrBlock *ir, uint32_t offset, unsigned size, IrVal v)
 {
-    IrSlot *s;
+    IrBuildState *b = ir->build;
+    IrSlot *s = ir_slot(b, offset, size);
 
-    s = ir_slot(ir, offset, size);
-    ir_overlaps(ir, offset, size, true);
-    if (s) {
-        if (s->set >= ir->build->observed) {
-            ir_kill(ir, s->set);
-        }
-        /* A narrower store does not read back as the value unless its upper bits are 0. */
-        s->value = ir_type_size(ir_type(ir, v)) == size ? v.id : 0;
+    ir_overlaps(b, offset, size, true);
+    if (s->set >= b->observed) {
+        ir_kill(ir, s->set);
     }
-    v = ir_emit1(ir, IR_SET, IR_VOID, size, offset, v);
-    if (s) {
-        s->set = v.id;
-    }
+    /* A narrower store does not read back as the value unless its upper bits are 0. */
+    s->value = ir_type_size(ir_type(ir, v)) == size ? v.id : 0;
+    s->set = ir_emit1(ir, IR_SET, IR_VOID, size, offset, v).id;
 }
 
 IrVal ir_get_flags(IrBlock *ir)

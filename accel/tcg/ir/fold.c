@@ -169,15 +169,17 @@ IrVal ir_op1(IrBlock *ir, IrOpcode op, IrVal a)
 IrVal ir_op2(IrBlock *ir, IrOpcode op, IrVal a, IrVal b)
 {
     IrType t = fold_result(ir, op, a, b);
-    uint64_t ca = 0, cb = 0, r;
+    uint64_t ca, cb, r;
     bool ka, kb;
 
-    if ((ir->insn[a.id].op != IR_CONST) & (ir->insn[b.id].op != IR_CONST)) {
+    ka = ir->insn[a.id].op == IR_CONST;
+    kb = ir->insn[b.id].op == IR_CONST;
+    if (!(ka | kb)) {
         return ir_emit2(ir, op, t, 0, 0, a, b);
     }
-    ka = ir_is_const(ir, a, &ca);
-    kb = ir_is_const(ir, b, &cb);
-    if ((ka || kb) && (t == IR_I32 || t == IR_I64)) {
+    ca = ka ? ir_const_value(&ir->insn[a.id]) : 0;
+    cb = kb ? ir_const_value(&ir->insn[b.id]) : 0;
+    if (t == IR_I32 || t == IR_I64) {
         IrVal v = IR_NONE;
 
         if (ka && kb && fold_consts(op, t, ca, cb, &r)) {
@@ -224,8 +226,13 @@ IrVal ir_addi(IrBlock *ir, IrVal a, int64_t b)
     if (i->op == IR_ADD && ir_is_const(ir, (IrVal){ i->arg[1] }, &c)) {
         a = (IrVal){ i->arg[0] };
         b = (int64_t)(c + (uint64_t)b);
+        if (((uint64_t)b & fold_mask(t)) == 0) {
+            return a;
+        }
+    } else if (i->op == IR_CONST) {
+        return ir_const(ir, t, (ir_const_value(i) + (uint64_t)b) & fold_mask(t));
     }
-    return ir_op2(ir, IR_ADD, a, ir_const(ir, t, (uint64_t)b & fold_mask(t)));
+    return ir_emit2(ir, IR_ADD, t, 0, 0, a, ir_const(ir, t, (uint64_t)b & fold_mask(t)));
 }
 
 IrVal ir_sub(IrBlock *ir, IrVal a, IrVal b)

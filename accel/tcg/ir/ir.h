@@ -305,11 +305,11 @@ typedef struct IrBlock {
     bool fp_flush;
     const IrHelper *helper[IR_MAX_HELPERS];
     IrV128 vconst[IR_MAX_VCONSTS];
-    IrGuestInsn guest[IR_MAX_GUEST_INSNS + 1];
+    IrGuestInsn guest[IR_MAX_GUEST_INSNS + 2];
     IrInsn insn[IR_MAX_INSNS];
     uint16_t uses[IR_MAX_INSNS]; /* of each value, final after ir_finish */
     /* After ir_finish: what is left, without constants and INSN, in order. Where the guest's
-     * instructions begin, `guest` tells, whose end is UINT16_MAX. */
+     * instructions begin, `guest` tells, with two of UINT16_MAX at its end. */
     const uint16_t *order;
     uint32_t n_order;
     uint16_t order_space[IR_MAX_INSNS];
@@ -339,8 +339,8 @@ void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart);
 /* Whether another guest instruction fits. */
 static inline bool ir_has_room(const IrBlock *ir)
 {
-    return ir->n + IR_ROOM < IR_MAX_INSNS && ir->n_guest < IR_MAX_GUEST_INSNS &&
-           ir->n_helpers + 16 < IR_MAX_HELPERS && ir->n_vconsts + 16 < IR_MAX_VCONSTS;
+    return (ir->n < IR_MAX_INSNS - IR_ROOM) & (ir->n_guest < IR_MAX_GUEST_INSNS) &
+           (ir->n_helpers < IR_MAX_HELPERS - 16) & (ir->n_vconsts < IR_MAX_VCONSTS - 16);
 }
 
 static inline IrType ir_type(const IrBlock *ir, IrVal v)
@@ -351,7 +351,14 @@ static inline IrType ir_type(const IrBlock *ir, IrVal v)
 /* Of a CONST. */
 static inline uint64_t ir_const_value(const IrInsn *insn)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t w; /* the upper half comes first */
+
+    __builtin_memcpy(&w, &insn->arg[2], sizeof(w));
+    return w >> 32 | w << 32;
+#else
     return insn->imm | (uint64_t)insn->arg[2] << 32 | (uint64_t)insn->arg[3] << 48;
+#endif
 }
 
 static inline bool ir_is_const(const IrBlock *ir, IrVal v, uint64_t *value)

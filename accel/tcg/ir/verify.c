@@ -69,9 +69,10 @@ void ir_finish(IrBlock *ir)
 {
     uint16_t *order = ir->order_space + IR_MAX_INSNS;
 
-    for (uint32_t k = ir->n; k-- > 1;) {
-        IrInsn *i = &ir->insn[k];
-        unsigned what = ir_op_finish[i->op];
+    IrInsn *i = &ir->insn[ir->n];
+
+    for (uint32_t k = ir->n; --k != 0;) {
+        unsigned what = ir_op_finish[(--i)->op];
 
         /* Unused and droppable are each hard to predict, both together seldom. */
         if ((ir->uses[k] == 0) & what && ir_drop(ir, i)) {
@@ -80,7 +81,7 @@ void ir_finish(IrBlock *ir)
         order[-1] = (uint16_t)k;
         order -= what / FINISH_LIST;
     }
-    ir->guest[ir->n_guest].ir = UINT16_MAX;
+    ir->guest[ir->n_guest].ir = ir->guest[ir->n_guest + 1].ir = UINT16_MAX;
     ir->order = order;
     ir->n_order = (uint32_t)(ir->order_space + IR_MAX_INSNS - order);
 }

@@ -23,7 +23,7 @@ static void expect_bytes(X64Asm *a, const char *text, const char *hex)
 TEST(x64_asm, integers)
 {
     uint8_t buf[X64_MARGIN + 32];
-    X64Asm asm_ = { .start = buf, .p = buf, .end = buf + sizeof(buf), .avx = false }, *a = &asm_;
+    X64Asm asm_ = x64_asm(buf, sizeof(buf), false), *a = &asm_;
 
     x64_mov_imm(a, RAX, 0x12345678);
     expect_bytes(a, "mov eax, 0x12345678", "b878563412");
@@ -104,7 +104,7 @@ TEST(x64_asm, integers)
 TEST(x64_asm, vex)
 {
     uint8_t buf[X64_MARGIN + 32];
-    X64Asm asm_ = { .start = buf, .p = buf, .end = buf + sizeof(buf), .avx = true }, *a = &asm_;
+    X64Asm asm_ = x64_asm(buf, sizeof(buf), true), *a = &asm_;
 
     x64_vex_rri(a, XO_RORX | X_W, RAX, 0, R12, 8);
     expect_bytes(a, "rorx rax, r12, 8", "c4c3fbf0c408");
@@ -137,7 +137,7 @@ TEST(x64_asm, vex)
 TEST(x64_asm, sse)
 {
     uint8_t buf[X64_MARGIN + 32];
-    X64Asm asm_ = { .start = buf, .p = buf, .end = buf + sizeof(buf), .avx = false }, *a = &asm_;
+    X64Asm asm_ = x64_asm(buf, sizeof(buf), false), *a = &asm_;
 
     x64_rr(a, XO_PSHUFB, 9, 10);
     expect_bytes(a, "pshufb xmm9, xmm10", "66450f3800ca");
@@ -150,7 +150,7 @@ TEST(x64_asm, sse)
 TEST(x64_asm, labels_and_overflow)
 {
     uint8_t buf[16 + X64_MARGIN];
-    X64Asm a = { .start = buf, .p = buf, .end = buf + sizeof(buf) };
+    X64Asm a = x64_asm(buf, sizeof(buf), false);
     X64Label l = X64_LABEL;
 
     x64_jmp(&a, &l);
@@ -162,7 +162,7 @@ TEST(x64_asm, labels_and_overflow)
     for (unsigned n = 0; n < 100; n++) {
         x64_mov_imm(&a, R12, UINT64_MAX - 1 - (1ull << 40));
         x64_u32(&a, 0);
-        EXPECT(a.p <= a.end);
+        EXPECT(a.p <= buf + sizeof(buf));
     }
     EXPECT(a.overflow);
 }

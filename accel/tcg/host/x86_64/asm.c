@@ -139,14 +139,34 @@ void x64_rbp(X64Asm *a, X64Op op, unsigned reg, int32_t disp)
     a->p = x64_put(p, (op & 0xff) | modrm << 8 | (uint64_t)(uint32_t)disp << 16, 6 - is_byte * 3);
 }
 
+static __attribute__((noinline)) void x64_rm_index(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
+{
+    a->p = x64_put_rm(x64_open(a, 1), op & 0xff, 1, x64_rex_w(op), reg, m);
+}
+
+/* x64_put_rm() without an index, short of branches too. */
+static __attribute__((noinline)) void x64_rm_base(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
+{
+    unsigned base = m.base, low = base & 7, has_sib = low == 4;
+    unsigned rex = 0x40 | x64_rex_w(op) | (reg & 8) >> 1 | base >> 3;
+    unsigned is_byte = m.disp == (int8_t)m.disp, some = (m.disp != 0) | (low == 5);
+    unsigned mod = is_byte ? some : 2, modrm = mod << 6 | (reg & 7) << 3 | low;
+    uint8_t *p = x64_open(a, 1);
+
+    *p = (uint8_t)rex;
+    p += rex != 0x40;
+    p = x64_put(p, (op & 0xff) | modrm << 8 | 0x24 << 16, 2 + has_sib);
+    a->p = x64_put(p, (uint32_t)m.disp, 0x410 >> mod * 4 & 7);
+}
+
 void x64_rm(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 {
-    if (m.base == RBP && m.index == X64_NO_REG) {
-        x64_rbp(a, op, reg, m.disp);
-    } else if (op & ASM_SELDOM || m.base > R15) {
+    if (op & ASM_SELDOM || m.base > R15) {
         x64_rm_any(a, op, reg, m);
+    } else if (m.index != X64_NO_REG) {
+        x64_rm_index(a, op, reg, m);
     } else {
-        a->p = x64_put_rm(x64_open(a, 1), op & 0xff, 1, x64_rex_w(op), reg, m);
+        x64_rm_base(a, op, reg, m);
     }
 }
 

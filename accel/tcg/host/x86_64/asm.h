@@ -277,11 +277,16 @@ enum {
 enum { X64_MARGIN = 128 }; /* an instruction, and bytes or words that are put behind it */
 
 typedef struct X64Asm {
-    uint8_t *start, *p, *end;
+    uint8_t *start, *p, *limit; /* up to `limit` X64_MARGIN bytes are left */
     bool overflow;
     bool avx;         /* x64_v* may use VEX */
     uint32_t n_insns; /* instructions written (padding is none) */
 } X64Asm;
+
+static inline X64Asm x64_asm(uint8_t *buf, size_t room, bool avx)
+{
+    return (X64Asm){ .start = buf, .p = buf, .limit = buf + room - X64_MARGIN, .avx = avx };
+}
 
 /* A place to jump to: offset from `start` once bound; before that a list of jumps to it. */
 typedef struct X64Label {
@@ -299,7 +304,7 @@ static inline uint32_t x64_pos(const X64Asm *a)
 /* Look for room for what is no instruction. */
 static inline void x64_room(X64Asm *a)
 {
-    if (__builtin_expect(a->end - a->p < X64_MARGIN, 0)) {
+    if (__builtin_expect(a->p > a->limit, 0)) {
         a->overflow = true;
         a->p = a->start;
     }

@@ -110,12 +110,10 @@ static unsigned x64_prepare_kind(unsigned op)
 static void x64_prepare_values(X64Emit *e, unsigned n)
 {
     static const X64Val fresh = { .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
-    uint64_t word[2];
+    X64Val four[4] = { fresh, fresh, fresh, fresh };
 
-    _Static_assert(sizeof(fresh) == sizeof(word), "");
-    memcpy(word, &fresh, sizeof(word));
-    for (unsigned i = 0; i < n; i++) {
-        memcpy(&e->val[i], word, sizeof(word));
+    for (unsigned i = 0; i < n; i += 4) {
+        memcpy(&e->val[i], four, sizeof(four));
     }
     memset(e->done, 0, n);
     memset(e->folded, 0, n);
@@ -130,16 +128,18 @@ static void x64_prepare(X64Emit *e)
     X64Hints h = { 0 };
 
     x64_prepare_values(e, ir->n);
-    for (unsigned n = 0; n < ir->n_order; n++) {
-        unsigned i = ir->order[n], kind;
+    for (const uint16_t *p = ir->order, *end = p + ir->n_order; p != end; p++) {
+        unsigned i = *p, kind;
         const IrInsn *insn = &ir->insn[i];
+        uint64_t arg;
 
         /* "No value" has a record of its own: that is cheaper than to look. */
-        val[insn->arg[0]].last = (uint16_t)i;
-        val[insn->arg[1]].last = (uint16_t)i;
-        if (insn->arg[2]) {
-            val[insn->arg[2]].last = (uint16_t)i;
-            val[insn->arg[3]].last = (uint16_t)i;
+        memcpy(&arg, insn->arg, sizeof(arg));
+        val[arg & 0xffff].last = (uint16_t)i;
+        val[arg >> 16 & 0xffff].last = (uint16_t)i;
+        if (__builtin_expect(arg >> 32, 0)) {
+            val[arg >> 32 & 0xffff].last = (uint16_t)i;
+            val[arg >> 48].last = (uint16_t)i;
         }
         if (vectors) {
             x64_prepare_vectors(e, insn);
@@ -190,46 +190,47 @@ void x64_emit_free(X64Emit *e)
 
 /* ---- the walk ---- */
 
-/* The guest instructions that begin before operation @i. Where nobody counts and marks they make no
- * code: one begins every few operations, nobody can tell which, so the usual way has no branch. */
-static inline void x64_guest(X64Emit *e, unsigned i)
+/* Count or mark the guest instructions that begin before operation @i. */
+static void x64_watch(X64Emit *e, unsigned i)
 {
     const IrGuestInsn *guest = e->ir->guest;
-    unsigned next = e->next_guest;
 
-    if (!e->watched) {
-        next += guest[next].ir < i;
-        while (__builtin_expect(guest[next].ir < i, 0)) {
-            next++;
-        }
-        e->guest = next - (next != 0);
-    } else {
-        for (; guest[next].ir < i; next++) {
-            e->guest = next;
-            x64_op_INSN(e, i, NULL);
-        }
+    for (; guest[e->next_guest].ir < i; e->next_guest++) {
+        x64_op_INSN(e, e->next_guest, NULL);
     }
-    e->next_guest = next;
 }
 
-static void x64_one(X64Emit *e, unsigned i)
+static inline void x64_one(X64Emit *e, unsigned i)
 {
     const IrInsn *insn = x64_insn(e, i);
 
-    x64_guest(e, i);
     e->i = i;
     e->locked = e->xlocked = 0;
-    if (!e->done[i]) {
+    if (__builtin_expect(!e->done[i], 1)) {
         x64_emit_table[insn->op](e, i, insn);
     }
     if (e->killed != i) {
         x64_kill_args(e);
     }
-    if (e->val[i].last <= i && insn->type != IR_VOID) {
+    if (insn->type != IR_VOID && __builtin_expect(e->val[i].last <= i, 0)) {
         x64_release(e, i);
     }
-    if (e->slots_dying) {
+    if (__builtin_expect(e->slots_dying, 0)) {
         x64_slots_sweep(e);
+    }
+}
+
+static void x64_walk(X64Emit *e)
+{
+    const uint16_t *order = e->ir->order;
+    unsigned end = e->ir->n_order;
+
+    for (unsigned at = 0; at != end && !e->a.overflow && !e->failed; at++) {
+        e->at = at;
+        if (__builtin_expect(e->watched, 0)) {
+            x64_watch(e, order[at]);
+        }
+        x64_one(e, order[at]);
     }
 }
 
@@ -284,10 +285,10 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
         return false;
     }
     e->ir = ir;
-    e->a = (X64Asm){ .start = buf, .p = buf, .end = buf + room, .avx = e->feat->avx };
+    e->a = x64_asm(buf, room, e->feat->avx);
     e->count_at = 0;
     e->base = base;
-    e->guest = e->next_guest = 0;
+    e->i = e->guest = e->next_guest = 0;
     e->watched = e->marks || e->lay->count_on;
     e->killed = 0;
     e->failed = false;
@@ -303,9 +304,7 @@ bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, in
     }
     x64_source_check(e);
     x64_icount_begin(e);
-    for (e->at = 0; e->at < ir->n_order && !e->a.overflow && !e->failed; e->at++) {
-        x64_one(e, ir->order[e->at]);
-    }
+    x64_walk(e);
     for (unsigned n = 0; n < e->n_stubs && !e->a.overflow; n++) {
         x64_mark(e, TCG_MARK_STUB, e->stub[n].guest);
         x64_stub(e, &e->stub[n]);

@@ -202,10 +202,10 @@ static void x64_leave_if(X64Emit *e, X64Cc cc, int32_t delta)
     bool dead = x64_insn(e, e->i)->sub & IR_EXIT_FLAGS_DEAD;
     bool store = e->flags_id && e->flags_pending == e->flags_id && !dead;
 
-    if (!store && x64_in_page(delta) && !x64_icount_behind(e, e->guest)) {
+    if (!store && x64_in_page(delta) && !x64_icount_behind(e, x64_guest(e))) {
         X64Label stay = X64_LABEL;
 
-        if (!x64_is_backward(e, e->guest, delta)) {
+        if (!x64_is_backward(e, x64_guest(e), delta)) {
             x64_chain(e, delta, cc);
             return;
         }
@@ -257,7 +257,7 @@ void x64_exit_tails(X64Emit *e)
 void x64_op_EXIT(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     x64_flags_save(e);
-    x64_leave(e, e->guest, (int32_t)insn->imm);
+    x64_leave(e, x64_guest(e), (int32_t)insn->imm);
 }
 
 void x64_op_EXIT_IF(X64Emit *e, unsigned id, const IrInsn *insn)
@@ -280,7 +280,7 @@ void x64_op_EXIT_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
 
     if (cond >= IR_COND_AL) {
         x64_flags_save(e);
-        x64_leave(e, e->guest, (int32_t)insn->imm);
+        x64_leave(e, x64_guest(e), (int32_t)insn->imm);
         return;
     }
     x64_leave_if(e, x64_flags_cc(e, insn->arg[0], cond), (int32_t)insn->imm);
@@ -329,7 +329,7 @@ void x64_op_EXIT_RAISED(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     x64_flags_save(e);
     x64_thunk_call(e, e->thunk->raise_here);
-    x64_fault_here(e, e->guest);
+    x64_fault_here(e, x64_guest(e));
 }
 
 void x64_op_RAISE_IF(X64Emit *e, unsigned id, const IrInsn *insn)
@@ -363,6 +363,6 @@ void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)
 
 void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    x64_mark(e, TCG_MARK_LINE, e->guest);
+    x64_mark(e, TCG_MARK_LINE, id);
     x64_count_open(e, X64_COUNT_GUEST);
 }

@@ -125,6 +125,14 @@ void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_set_pin(e, insn, pin);
         return;
     }
+    if (type == IR_I64 && insn->sub == 3 && x64_in_reg(e, v)) { /* most are */
+        x64_home_clobber(e, disp, 8);
+        x64_rbp(&e->a, XO_MOV_RM_R | X_W, e->val[v].reg, disp);
+        if (!x64_is_const(e, v)) {
+            x64_home_set(e, v, disp);
+        }
+        return;
+    }
     if (type == IR_V128) {
         unsigned x = x64_xreg(e, v, 1);
 

@@ -91,7 +91,7 @@ void x64_emit_call(X64Emit *e, const X64Call *c)
         }
         x64_arg_load(e, opd[n], c->arg[n].is_imm || x64_wide(x64_insn(e, c->arg[n].id)), reg[n]);
     }
-    x64_call_fn(e, c->fn, c->full, c->raises, e->guest,
+    x64_call_fn(e, c->fn, c->full, c->raises, x64_guest(e),
                 insn->op == IR_CALL ? e->ir->helper[insn->imm]->name : ir_op_info[insn->op].name);
 }
 

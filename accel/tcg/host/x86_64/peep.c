@@ -173,7 +173,7 @@ bool x64_add_index(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned shift = (unsigned)ir_const_value(x64_insn(e, index->arg[1]));
 
     x64_kill_args(e);
-    x64_release_args(e, index);
+    x64_release_args(e, index, e->i);
 
     unsigned d = x64_def(e, id);
 

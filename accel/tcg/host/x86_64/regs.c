@@ -129,9 +129,15 @@ void x64_release(X64Emit *e, unsigned id)
 
 void x64_release_arg(X64Emit *e, unsigned id)
 {
-    x64_release(e, id);
-    if (e->folded[id]) { /* its operands end with it */
-        x64_release_args(e, x64_insn(e, id));
+    X64Val *v = &e->val[id];
+
+    x64_unlink(e, id);
+    if (__builtin_expect(v->slot >= 0, 0)) {
+        x64_slot_free(e, v->slot, x64_is_vec(e, id));
+        v->slot = -1;
+    }
+    if (__builtin_expect(e->folded[id], 0)) { /* its operands end with it */
+        x64_release_args(e, x64_insn(e, id), e->i);
     }
 }
 

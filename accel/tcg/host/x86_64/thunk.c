@@ -209,7 +209,7 @@ static void x64_thunks_none(X64Asm *a, X64Thunks *t)
 
 size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room)
 {
-    X64Asm a = { .start = buf, .p = buf, .end = buf + room };
+    X64Asm a = x64_asm(buf, room, false);
     X64Label leave = X64_LABEL, raised = X64_LABEL, slow_raised = X64_LABEL, go_on = X64_LABEL;
 
     t->enter = x64_thunk_begin(&a);

@@ -440,8 +440,7 @@ bool x64_vec_is_inline(X64Emit *e, const IrInsn *insn)
     for (unsigned n = 0; n < G_N_ELEMENTS(v.t); n++) {
         v.t[n] = 9 + n;
     }
-    e->a.start = e->a.p = aside;
-    e->a.end = aside + sizeof(aside);
+    e->a = x64_asm(aside, sizeof(aside), keep.avx);
     ok = fn && fn(&v);
     e->a = keep;
     g_array_set_size(e->pool, n_pool);

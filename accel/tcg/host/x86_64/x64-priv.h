@@ -216,8 +216,8 @@ typedef struct X64Emit {
     unsigned i;                     /* current instruction */
     unsigned at;                    /* its place in ir->order */
     unsigned killed;                /* the last instruction whose operands were released */
-    unsigned guest;                 /* current guest instruction */
-    unsigned next_guest;            /* of ir->guest, the first that has not begun */
+    unsigned guest;                 /* of operation i, if it is not behind: x64_guest() */
+    unsigned next_guest;            /* of ir->guest, the first that was not watched yet */
     bool watched;                   /* where one begins something is made */
     uint32_t locked;                /* registers of the current operands: not evicted */
     uint32_t xlocked;
@@ -258,7 +258,7 @@ typedef struct X64Emit {
     /* by places in ir->order: the state's flag word, as the operations before set it, may be read
      * there or later */
     bool flags_live[IR_MAX_INSNS + 1];
-    X64Val val[IR_MAX_INSNS];
+    X64Val val[IR_MAX_INSNS + 4]; /* more are cleared at once */
     uint32_t n_homes;
     uint8_t kind[IR_N_OPS];           /* what x64_prepare() does for a row */
     uint16_t homes[2 * IR_MAX_INSNS]; /* values with a home; an operation gives at most two */
@@ -269,6 +269,15 @@ extern const uint8_t x64_pin_reg[X64_MAX_PINS];
 static inline const IrInsn *x64_insn(const X64Emit *e, unsigned id)
 {
     return &e->ir->insn[id];
+}
+
+/* The guest instruction of the current operation. Few ask for it. */
+static inline unsigned x64_guest(X64Emit *e)
+{
+    while (e->ir->guest[e->guest + 1].ir < e->i) {
+        e->guest++;
+    }
+    return e->guest;
 }
 
 static inline X64Mem x64_env(int32_t disp)
@@ -323,11 +332,12 @@ void x64_load(X64Emit *e, unsigned id, unsigned reg);
 void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg);
 void x64_release_arg(X64Emit *e, unsigned id);
 
-static inline void x64_release_last(X64Emit *e, unsigned id)
+/* @id is an operand of operation @i: it ends here if that is its last use. */
+static inline void x64_release_last(X64Emit *e, unsigned id, unsigned i)
 {
     X64Val *v = &e->val[id];
 
-    if (v->last > e->i) {
+    if (v->last > i) {
         return;
     }
     v->homed = false;
@@ -336,23 +346,26 @@ static inline void x64_release_last(X64Emit *e, unsigned id)
     }
 }
 
-/* Release the operands of an operation that was taken into the current one. */
-static inline void x64_release_args(X64Emit *e, const IrInsn *insn)
+/* Release the operands of @insn, which is operation @i, or was taken into it. */
+static inline void x64_release_args(X64Emit *e, const IrInsn *insn, unsigned i)
 {
-    unsigned a = insn->arg[0], b = insn->arg[1];
+    uint64_t arg;
 
-    x64_release_last(e, a);
-    x64_release_last(e, b);
-    for (unsigned n = 2; n < 4 && insn->arg[n]; n++) {
-        x64_release_last(e, insn->arg[n]);
+    __builtin_memcpy(&arg, insn->arg, sizeof(arg));
+    x64_release_last(e, arg & 0xffff, i);
+    x64_release_last(e, arg >> 16 & 0xffff, i);
+    if (__builtin_expect(arg >> 32, 0)) {
+        x64_release_last(e, arg >> 32 & 0xffff, i);
+        x64_release_last(e, (unsigned)(arg >> 48), i);
     }
 }
 
 /* Registers of operands that are not used after the current instruction become free. */
 static inline void x64_kill_args(X64Emit *e)
 {
-    e->killed = e->i;
-    x64_release_args(e, x64_insn(e, e->i));
+    unsigned i = e->killed = e->i;
+
+    x64_release_args(e, x64_insn(e, i), i);
 }
 
 /* A register for the result; its old contents may still be an operand if x64_kill_args was
@@ -541,7 +554,7 @@ static inline X64Stub *x64_stub_add(X64Emit *e, X64StubKind kind)
 
     s->kind = kind;
     s->entry = s->back = s->direct = X64_LABEL;
-    s->guest = (uint16_t)e->guest;
+    s->guest = (uint16_t)x64_guest(e);
     s->type = s->op = s->sub = s->addr = 0;
     s->dst[0] = s->dst[1] = X64_NO_REG;
     s->span = X64_SPAN_NONE;
