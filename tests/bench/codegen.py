@@ -23,6 +23,7 @@ KERNELS = [ # name, rounds
     ('dhry', 40000), ('crc', 150), ('sort', 2), ('fib', 23),
     ('interp', 100000), ('list', 400000), ('regs', 300000), ('vm', 150000),
     ('strings', 400), ('sha256', 800), ('divide', 20000), ('bits', 100000),
+    ('wide', 100000),
     ('copy', 2000), ('atomics', 60000), ('calls', 40000),
     ('matmul', 1), ('saxpy', 80), ('nbody', 20000), ('filter8', 300),
 ]

@@ -119,6 +119,28 @@ static NOINLINE uint64_t divide(unsigned n)
     return sum;
 }
 
+/* Numbers of 256 bits, as ciphers and signatures use them. */
+static NOINLINE uint64_t wide(unsigned n)
+{
+    uint64_t a[4] = { 1, 2, 3, 4 }, b[4] = { 0x9e3779b97f4a7c15, 7, ~0ull, 1ull << 60 }, hi = 0;
+
+    while (n--) {
+        __asm__ volatile("adds %0, %0, %4\n\tadcs %1, %1, %5\n\tadcs %2, %2, %6\n\tadc %3, %3, %7"
+                         : "+&r"(a[0]), "+&r"(a[1]), "+&r"(a[2]), "+&r"(a[3])
+                         : "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3])
+                         : "cc");
+        __asm__ volatile("subs %0, %0, %4\n\tsbcs %1, %1, %5\n\tsbcs %2, %2, %6\n\tsbc %3, %3, %7"
+                         : "+&r"(b[0]), "+&r"(b[1]), "+&r"(b[2]), "+&r"(b[3])
+                         : "r"(a[3]), "r"(a[2]), "r"(a[1]), "r"(a[0])
+                         : "cc");
+        __asm__ volatile("mul x8, %1, %2\n\tumulh x9, %1, %2\n\tadds %0, %0, x8\n\tadc %0, x9, %0"
+                         : "+&r"(hi)
+                         : "r"(a[1]), "r"(b[1])
+                         : "x8", "x9", "cc");
+    }
+    return a[0] ^ b[3] ^ hi;
+}
+
 static NOINLINE uint64_t bits(unsigned n)
 {
     uint64_t x = 88172645463325252ull, sum = 0;

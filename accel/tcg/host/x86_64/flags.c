@@ -334,7 +334,8 @@ unsigned x64_flags_pair(const X64Emit *e, IrOpcode op)
                 return j;
             }
         }
-        if (k->op != IR_SET_FLAGS && k->op != IR_CONST && k->op != IR_ZEXT64 && k->op != IR_SET) {
+        if (k->op != IR_SET_FLAGS && k->op != IR_CONST && k->op != IR_ZEXT64 && k->op != IR_SET &&
+            k->op != IR_NOP) {
             return 0;
         }
         if (k->op == IR_SET && x64_insn(e, k->arg[0])->type != IR_FLAGS &&
@@ -375,7 +376,7 @@ void x64_op_SET_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
     }
 }
 
-static void x64_flags_alu(X64Emit *e, X64Alu alu, bool w, unsigned d, X64Opd b)
+void x64_flags_alu(X64Emit *e, X64Alu alu, bool w, unsigned d, X64Opd b)
 {
     if (b.kind == OPD_IMM) {
         x64_alu_ri(&e->a, alu, w, d, (int32_t)b.imm);
@@ -573,8 +574,32 @@ void x64_op_FLAGS_SELECT(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_flags_def_word(e, id);
 }
 
+/* Call C of bundle @id, of which no more is needed than operations after @until ask for, CF. */
+bool x64_flags_carry_in(X64Emit *e, unsigned id, unsigned until)
+{
+    unsigned i = e->i;
+    bool here = e->flags_id == id && e->flags_inverted != X64_FLAGS_FCMP;
+
+    if (!here) {
+        X64Mem m;
+
+        x64_flags_save(e);
+        m = x64_flags_mem(e, id);
+        x64_rmi(&e->a, 0xba | X_0F, 4, m, e->val[id].cond ? 0 : 8); /* bt */
+        return false;
+    }
+    e->i = until;
+    x64_flags_save(e); /* EFLAGS stay, but for CF, as flags_inverted tells */
+    e->i = i;
+    return e->flags_inverted;
+}
+
 void x64_op_FLAGS_CARRY(X64Emit *e, unsigned id, const IrInsn *insn)
 {
+    if (x64_carry_chain(e, id, insn)) {
+        return;
+    }
+
     X64Cc cc = x64_flags_cc(e, insn->arg[0], IR_COND_CS);
 
     x64_setcc(&e->a, cc, RCX);

@@ -419,6 +419,15 @@ bool x64_flags_wanted(const X64Emit *e);
 void x64_flags_liveness(X64Emit *e);
 /* NZCV in bits 3..0 of eax becomes bundle @id. Uses rcx. */
 void x64_flags_def_nzcv(X64Emit *e, unsigned id);
+/*
+ * CF := C of bundle @id, or not C, which is returned; EFLAGS belong to nobody then. Operations from
+ * @until on still find the bundle. Uses rax.
+ */
+bool x64_flags_carry_in(X64Emit *e, unsigned id, unsigned until);
+/* @d := @d @alu @b, an operand of any kind. */
+void x64_flags_alu(X64Emit *e, X64Alu alu, bool w, unsigned d, X64Opd b);
+/* FLAGS_CARRY @id and the sum with carry that it is for, as one ADC or SBB (carry.c). */
+bool x64_carry_chain(X64Emit *e, unsigned id, const IrInsn *insn);
 /* The flag operation after the current instruction that has the same operands, or 0. */
 unsigned x64_flags_pair(const X64Emit *e, IrOpcode op);
 

@@ -168,6 +168,31 @@ static void rand_integer(Rand *r)
     }
 }
 
+/* A sum or difference with the carry of @f, as translators make them, or a row of such. */
+static IrVal rand_carry(Rand *r, IrType type, bool sub, IrVal f)
+{
+    for (unsigned n = rnd_below(r, 3) + 1; n--;) {
+        IrVal a = rand_pick(r, type),
+              b = rnd_below(r, 8) ? rand_pick(r, type) : ir_const(r->ir, type, 0);
+        IrVal carry = ir_op1(r->ir, IR_FLAGS_CARRY, f);
+        IrVal wide = type == IR_I64 ? ir_zext64(r->ir, carry) : carry;
+        IrVal v = ir_add(r->ir, ir_add(r->ir, a, sub ? ir_not(r->ir, b) : b), wide);
+
+        if (rnd_below(r, 4)) {
+            f = rand_keep(r, ir_op3(r->ir, sub ? IR_FLAGS_SBC : IR_FLAGS_ADC, a, b, carry));
+            if (rnd_below(r, 2)) {
+                ir_set_flags(r->ir, f);
+            }
+        }
+        if (type == IR_I64 && rnd_below(r, 2)) {
+            ir_set(r->ir, rand_x(r), 3, v);
+        }
+        rand_keep(r, rnd_below(r, 8) ? v : carry);
+        sub ^= !rnd_below(r, 4);
+    }
+    return f;
+}
+
 static void rand_flags(Rand *r)
 {
     IrType type = rand_int(r);
@@ -178,7 +203,7 @@ static void rand_flags(Rand *r)
     switch (rnd_below(r, 8)) {
     case 0:
         made = ir_op3(r->ir, sub ? IR_FLAGS_SBC : IR_FLAGS_ADC, a, b,
-                      ir_op1(r->ir, IR_FLAGS_CARRY, f));
+                      ir_op1(r->ir, IR_FLAGS_CARRY, rand_carry(r, type, sub, f)));
         break;
     case 1:
         made = ir_op1(r->ir, IR_FLAGS_LOGIC, ir_and(r->ir, a, b));
