@@ -143,11 +143,19 @@ static void clock_heap_put(GPtrArray *h, unsigned i, Timer *t)
     t->heap_index = i;
 }
 
+/* Timers due at the same time fire in the order in which they were made, whatever was armed when.
+ */
+static bool clock_is_before(const Timer *a, const Timer *b)
+{
+    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns
+                                            : a->number < b->number;
+}
+
 static void clock_heap_up(GPtrArray *h, unsigned i)
 {
     Timer *t = clock_heap_at(h, i);
 
-    while (i > 1 && clock_heap_at(h, i / 2)->deadline_ns > t->deadline_ns) {
+    while (i > 1 && clock_is_before(t, clock_heap_at(h, i / 2))) {
         clock_heap_put(h, i, clock_heap_at(h, i / 2));
         i /= 2;
     }
@@ -162,10 +170,10 @@ static void clock_heap_down(GPtrArray *h, unsigned i)
         unsigned child = 2 * i;
 
         if (child < h->len &&
-            clock_heap_at(h, child + 1)->deadline_ns < clock_heap_at(h, child)->deadline_ns) {
+            clock_is_before(clock_heap_at(h, child + 1), clock_heap_at(h, child))) {
             child++;
         }
-        if (clock_heap_at(h, child)->deadline_ns >= t->deadline_ns) {
+        if (!clock_is_before(clock_heap_at(h, child), t)) {
             break;
         }
         clock_heap_put(h, i, clock_heap_at(h, child));
@@ -238,6 +246,7 @@ static void clock_reschedule(Machine *m) REQUIRES(m->clock.lock)
 void timer_init(Timer *t, Machine *m, MachineClock clock, TimerFn *fn, void *opaque)
 {
     *t = (Timer){ .machine = m, .fn = fn, .opaque = opaque, .clock = (uint8_t)clock };
+    t->number = __atomic_add_fetch(&m->clock.n_timers, 1, __ATOMIC_RELAXED);
 }
 
 void timer_deinit(Timer *t)

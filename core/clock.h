@@ -33,6 +33,7 @@ struct Timer {
     void *opaque;
     int64_t deadline_ns; /* valid while armed; guarded by the machine's clock lock */
     uint32_t heap_index; /* 1 + place in the heap; 0: not armed */
+    uint32_t number;     /* of the machine's, in the order of timer_init */
     uint32_t armings;    /* so that a fire that raced with a cancel is recognised */
     uint8_t clock;       /* MachineClock */
 };

@@ -259,7 +259,8 @@ typedef struct ClockState {
     int64_t rtc_offset;  /* RTC - host wall clock */
     bool rtc_is_machine; /* RTC - machine time, rather; as in CLOCK_MODE_VIRTUAL */
     ClockMode mode;
-    Timer *firing; /* guarded by lock */
+    Timer *firing;     /* guarded by lock */
+    uint32_t n_timers; /* atomic: made so far */
     Cond fired;
     LineState line;
 } ClockState;
@@ -297,6 +298,8 @@ void clock_wake_at(Machine *m, int64_t host_ns);
 int64_t clock_host_now_ns(void);
 
 /* ---- Turns (core/icount.c) ---- */
+
+enum { TURN_INSNS = 20000 }; /* one vCPU's turn where there are several */
 
 typedef struct Turns {
     bool on;

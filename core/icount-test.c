@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/event/loop.h"
 #include "core/icount.h"
+#include "core/state/state.h"
 #include "tests/unit.h"
 
 enum { SHIFT = 2, BLOCK = 7 };
@@ -17,10 +18,13 @@ typedef struct CountCpu {
     GString *log;
 } CountCpu;
 
+static const Field count_fields[] = { STATE_U64(CountCpu, done) };
+
 static const DeviceType device_countcpu = {
     .name = "countcpu",
     .base = &device_cpu,
     .size = sizeof(CountCpu),
+    .fields = TABLE(count_fields),
 };
 
 static bool count_has_work(Cpu *cpu)
@@ -251,5 +255,87 @@ TEST(icount, work_takes_machine_time)
     loop_work(m, count_job_work, count_job_done, &j);
     loop_iterate(m, false);
     EXPECT_EQ(j.done_ns, machine_now_ns(m));
+    machine_free(m);
+}
+
+typedef struct CountSave {
+    Machine *m;
+    Timer timer;
+    GByteArray *state;
+} CountSave;
+
+static void count_save(void *opaque)
+{
+    CountSave *s = opaque;
+    g_autoptr(GError) err = NULL;
+
+    EXPECT(machine_save_bytes(s->m, s->state, &err));
+}
+
+/* In the middle of a turn: @at is where a timer ended the slice. */
+static void count_goes_on(int64_t at)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GByteArray) state = g_byte_array_new();
+    CountCpu *cpu[2][3];
+    Machine *m[2];
+    CountTick t[2];
+    CountSave s;
+
+    m[0] = count_machine(3, cpu[0], &count_jumps);
+    machine_set_seed(m[0], 5);
+    machine_random_u64(m[0]);
+    s = (CountSave){ .m = m[0], .state = state };
+    timer_init(&s.timer, m[0], CLOCK_MACHINE, count_save, &s);
+    timer_arm_at_ns(&s.timer, at);
+    count_tick_init(&t[0], m[0], at + (50001 << SHIFT));
+
+    m[1] = count_machine(3, cpu[1], &count_jumps);
+    machine_set_seed(m[1], 6);
+    machine_pause(m[1], RUN_PAUSED);
+    for (unsigned i = 0; i < 2; i++) {
+        while (!t[i].fired) {
+            loop_iterate(m[i], false);
+        }
+        if (!i) {
+            EXPECT(machine_load_bytes(m[1], state->data, state->len, &err));
+            count_tick_init(&t[1], m[1], t[0].at_ns);
+            EXPECT(machine_resume(m[1], &err));
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        EXPECT_EQ(t[0].at_cpu[i], t[1].at_cpu[i]);
+    }
+    EXPECT_EQ(t[0].at_insns, t[1].at_insns);
+    EXPECT_EQ(machine_random_u64(m[1]), machine_random_u64(m[0]));
+    timer_deinit(&s.timer);
+    for (unsigned i = 0; i < 2; i++) {
+        timer_deinit(&t[i].timer);
+        machine_free(m[i]);
+    }
+}
+
+TEST(icount, a_saved_run_goes_on_as_if_it_had_not_been)
+{
+    for (int64_t at = 1000; at < 100000; at += 7777) {
+        count_goes_on(at << SHIFT);
+    }
+}
+
+TEST(icount, a_turn_of_no_vcpu_is_refused)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GByteArray) state = g_byte_array_new();
+    CountCpu *cpu[2];
+    Machine *m = count_machine(2, cpu, &count_jumps);
+    const unsigned turn = 8 + 4 + 17 + 1; /* magic, version, 'M', 'T' */
+
+    machine_pause(m, RUN_PAUSED);
+    EXPECT(machine_save_bytes(m, state, &err));
+    EXPECT_EQ(state->data[turn - 1], 'T');
+    EXPECT(machine_load_bytes(m, state->data, state->len, &err));
+    state->data[turn] = 2;
+    EXPECT(!machine_load_bytes(m, state->data, state->len, &err));
+    EXPECT(err && strstr(err->message, "turn of CPU 2"));
     machine_free(m);
 }

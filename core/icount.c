@@ -10,7 +10,6 @@
 #include <time.h>
 
 enum {
-    TURN_INSNS = 20000,       /* one vCPU's turn where there are several */
     SLICE_INSNS = 200000,     /* the longest slice: the loop looks at the host meanwhile */
     JOB_NS = 100000,          /* machine time that a disk or another worker takes */
     PACE_NS = 100000000,      /* shift=auto looks at the clocks that often */

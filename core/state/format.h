@@ -29,6 +29,7 @@ enum {
 typedef enum StateTag {
     TAG_END = 0,
     TAG_MACHINE = 'M',
+    TAG_TURNS = 'T', /* where vCPUs take turns (core/icount.h) */
     TAG_DEVICE = 'D',
     TAG_FIELD = 'F',
     TAG_RAM = 'R',

@@ -463,6 +463,32 @@ static bool load_rebuild(Loader *l)
     return true;
 }
 
+static bool load_turns(Loader *l)
+{
+    Machine *m = l->m;
+    uint64_t turn, left, total, random[G_N_ELEMENTS(m->random)];
+
+    if (!load_int(l, 4, &turn) || !load_int(l, 4, &left) || !load_int(l, 8, &total)) {
+        return false;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(random); i++) {
+        if (!load_int(l, 8, &random[i])) {
+            return false;
+        }
+    }
+    if (turn >= machine_n_cpus(m) || left > TURN_INSNS) {
+        return error_set(l->err, "damaged state: a turn of CPU %" PRIu64 ", %" PRIu64 " left", turn,
+                         left);
+    }
+    if (m->turns.on) { /* else the run is not counted any more */
+        m->turns.turn = (unsigned)turn;
+        m->turns.turn_left = (int32_t)left;
+        m->turns.total = total;
+        memcpy(m->random, random, sizeof(random));
+    }
+    return true;
+}
+
 static bool load_sections(Loader *l)
 {
     g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL);
@@ -481,6 +507,11 @@ static bool load_sections(Loader *l)
                 return error_set(l->err, "damaged state: the machine's time is negative");
             }
             clock_load(l->m, (int64_t)now, (int64_t)rtc);
+            break;
+        case TAG_TURNS:
+            if (!load_turns(l)) {
+                return false;
+            }
             break;
         case TAG_DEVICE:
             if (!load_device(l, done)) {

@@ -254,6 +254,20 @@ static void save_ram(Saver *s, const RamBlock *ram)
     save_int(s, TAG_END, 1);
 }
 
+/* What the rest of a counted run follows from, beside the machine itself. */
+static void save_turns(Saver *s, const Machine *m)
+{
+    const Turns *t = &m->turns;
+
+    save_int(s, TAG_TURNS, 1);
+    save_int(s, t->turn, 4);
+    save_int(s, t->turn_left > 0 ? (uint64_t)t->turn_left : 0, 4);
+    save_int(s, t->total, 8);
+    for (unsigned i = 0; i < G_N_ELEMENTS(m->random); i++) {
+        save_int(s, m->random[i], 8);
+    }
+}
+
 bool machine_save_to(Machine *m, StateSink *sink, GError **err)
 {
     Saver s = { .sink = sink, .err = err };
@@ -268,6 +282,9 @@ bool machine_save_to(Machine *m, StateSink *sink, GError **err)
     save_int(&s, TAG_MACHINE, 1);
     save_int(&s, (uint64_t)machine_now_ns(m), 8);
     save_int(&s, (uint64_t)m->clock.rtc_offset, 8);
+    if (m->turns.on) {
+        save_turns(&s, m);
+    }
     for (Device *d = m->root; d; d = device_next(m->root, d)) {
         if (d->realized) {
             save_device(&s, d);

@@ -251,6 +251,7 @@ static const Field cpu_arm_fields[] = {
     STATE_U8(ArmCpu, ss, .no_reset = true, .max = 1),
     STATE_U8(ArmCpu, tco, .no_reset = true, .max = 1),
     STATE_U8(ArmCpu, event, .no_reset = true, .max = 1),
+    STATE_U8(ArmCpu, spins, .no_reset = true),
     STATE_U8(ArmCpu, waiting, .no_reset = true, .max = ARM_WAIT_WFI),
     ARM_SYS_FIELDS(SYS_STATE) STATE_TIMERS(ArmCpu, timer, arm_timer_fired, .no_reset = true),
     PIN_OUT(ArmCpu, timer_irq),

@@ -165,6 +165,33 @@ icount)
             first=$this
         done
     done ;;
+icount-state)
+    # A counted run of four vCPUs that is saved and goes on in another process ends as if it had not.
+    fetch
+    state=$guest/icount.state
+    counted=("$tinamou" system aarch64 -M virt -cpu max -smp 4 "${linux[@]}"
+        -icount shift=1,sleep=off -rtc base=2020-01-01 -state-hash end
+        -append 'console=ttyAMA0 tinamou.poweroff')
+    for part in whole first second; do
+        echo "== $part"
+        case $part in
+        whole) steps=(--expect 'guest is up') more=() ;;
+        first)
+            rm -f "$state"
+            steps=(--expect 'smp: Brought up' --raw '\x01c' --expect '(qemu) '
+                --send "migrate file:$state" --expect '(qemu) ' --send quit)
+            more=() ;;
+        second) steps=(--expect 'guest is up') more=(-incoming "file:$state") ;;
+        esac
+        expect --show --timeout 100 "${panic[@]}" "${steps[@]}" --wait -- \
+            "${counted[@]}" "${more[@]}" > "$guest/icount.$part" 2>&1
+        grep -a state-hash "$guest/icount.$part" | grep -v '^tinamou' | tail -1
+    done
+    end() {
+        tr -d '\r' < "$guest/icount.$1" | grep -a -o 'state-hash .* instructions'
+    }
+    [ -n "$(end whole)" ]
+    diff <(end whole) <(end second) ;;
 uboot)
     bin=/usr/lib/u-boot/qemu_arm64/u-boot.bin
     [ -f $bin ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
