@@ -61,3 +61,87 @@ uint64_t cut_compare(const CutSector *s, const uint8_t *buf, uint64_t n)
     }
     return n;
 }
+
+/* ---- Many fibers ---- */
+
+static uint32_t below(CutMany *m, uint64_t n)
+{
+    return n ? (uint32_t)(g_rand_int(m->rand) % n) : 0;
+}
+
+static void many_write(CutMany *m, bool zero)
+{
+    uint64_t off = below(m, m->sectors), n = 1 + below(m, below(m, 4) ? 40 : 400), end;
+    g_autofree uint8_t *buf = NULL;
+    int ret;
+
+    n = MIN(n, m->sectors - off);
+    for (end = off; end < off + n && !m->busy[end]; end++) {
+    }
+    n = end - off;
+    buf = cut_bytes(m->tag + 1, n);
+    m->writes++;
+    for (uint64_t i = off; i < end; i++) {
+        cut_set(&m->s[i], zero ? 0 : ++m->tag);
+        m->busy[i] = true;
+        m->started[i] = m->writes;
+    }
+    ret = zero ? block_node_write_zeroes(m->n, off * CUT_SECTOR, n * CUT_SECTOR,
+                                         below(m, 2) ? BLOCK_REQ_UNMAP : 0)
+               : block_node_write(m->n, off * CUT_SECTOR, buf, n * CUT_SECTOR, 0);
+    m->cut |= ret != 0;
+    for (uint64_t i = off; i < end; i++) {
+        m->busy[i] = false;
+    }
+}
+
+static void many_flush(CutMany *m)
+{
+    g_autofree bool *busy = g_memdup2(m->busy, m->sectors * sizeof(*busy));
+    uint64_t writes = m->writes;
+
+    if (block_node_flush(m->n)) {
+        m->cut = true;
+        return;
+    }
+    for (uint64_t i = 0; i < m->sectors; i++) {
+        if (!busy[i] && m->started[i] <= writes) {
+            cut_flushed(&m->s[i], 1);
+        }
+    }
+}
+
+static void many_run(void *arg)
+{
+    CutMany *m = arg;
+
+    for (unsigned i = 1 + below(m, 8); i && !m->cut; i--) {
+        unsigned what = below(m, 8);
+
+        if (what < 2) {
+            many_flush(m);
+        } else {
+            many_write(m, what == 2);
+        }
+    }
+    if (!--m->running) {
+        fiber_queue_wake_all(&m->done);
+    }
+}
+
+void cut_many(CutMany *m)
+{
+    unsigned n = 2 + below(m, 5);
+
+    m->busy = g_new0(bool, m->sectors);
+    m->started = g_new0(uint64_t, m->sectors);
+    m->running = n;
+    while (n--) {
+        fiber_start(many_run, m);
+    }
+    while (m->running) {
+        fiber_queue_wait(&m->done);
+    }
+    g_free(m->busy);
+    g_free(m->started);
+}

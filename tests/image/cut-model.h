@@ -3,6 +3,8 @@
 #ifndef TESTS_IMAGE_CUT_MODEL_H
 #define TESTS_IMAGE_CUT_MODEL_H
 
+#include "block/core/driver.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +27,24 @@ bool cut_tag(const uint8_t *p, uint64_t *tag);
 uint8_t *cut_bytes(uint64_t first, uint64_t n);
 /* The first of @n sectors in @buf that is not as it may be; @n: all are. */
 uint64_t cut_compare(const CutSector *s, const uint8_t *buf, uint64_t n);
+
+/* Work of many fibers at once: what the caller gives, and what it takes back. */
+typedef struct CutMany {
+    BlockNode *n;
+    GRand *rand;
+    CutSector *s;
+    uint64_t sectors, tag;
+    bool cut;
+    /* for cut_many alone */
+    bool *busy;        /* sectors of which a write is under way */
+    uint64_t *started; /* numbers of their last writes */
+    uint64_t writes;
+    unsigned running;
+    FiberQueue done;
+} CutMany;
+
+/* Writes of sectors that nobody else writes meanwhile, and flushes: what had been written when one
+ * began is sure when it ends. FIBER */
+void cut_many(CutMany *m);
 
 #endif

@@ -134,10 +134,20 @@ static void work_discard(Cuts *c)
     }
 }
 
+/* Requests of several fibers. */
+static void work_many(Cuts *c)
+{
+    CutMany m = { .n = c->n, .rand = c->rand, .s = c->s, .sectors = c->sectors, .tag = c->tag };
+
+    cut_many(&m);
+    c->tag = m.tag;
+    c->cut = m.cut;
+}
+
 static void work_one(Cuts *c)
 {
     bool packs = c->f->packs && strstr(c->create, c->f->packs);
-    unsigned what = below(c, 30);
+    unsigned what = below(c, 34);
 
     if (what < 14) {
         work_write(c, 0);
@@ -147,6 +157,8 @@ static void work_one(Cuts *c)
         work_zero(c);
     } else if (what < 24) {
         work_discard(c);
+    } else if (what >= 30) {
+        work_many(c);
     } else {
         c->cut = block_node_flush(c->n) != 0;
         if (!c->cut) {
@@ -299,10 +311,10 @@ static bool power_is_off(BlockNode *file)
 static bool session(Cuts *c, bool last)
 {
     unsigned at = last ? 1 + below(c, below(c, 2) ? 20 : 150) : 0;
-    g_autofree char *file =
-        g_strdup_printf("discard=unmap,file.driver=x-powercut,file.at=%u,file.seed=%u,"
-                        "file.torn=%s,file.file.driver=x-memory,file.file.filename=" IMAGE,
-                        at, c->seed, below(c, 2) ? "on" : "off");
+    g_autofree char *file = g_strdup_printf(
+        "discard=unmap,file.driver=x-powercut,file.at=%u,file.seed=%u,"
+        "file.torn=%s,file.pause=on,file.file.driver=x-memory,file.file.filename=" IMAGE,
+        at, c->seed, below(c, 2) ? "on" : "off");
     g_autoptr(GError) err = NULL;
     BlockNode *below_it;
     bool off;

@@ -59,11 +59,6 @@ typedef struct Cuts {
     uint64_t tag, changes, sectors;
     uint64_t other_size; /* sectors a cut may leave instead */
     CutSector s[MAX_SECTORS];
-    bool busy[MAX_SECTORS];        /* a write of it is under way */
-    uint64_t started[MAX_SECTORS]; /* number of its last write */
-    uint64_t writes;
-    unsigned running; /* fibers of work_many */
-    FiberQueue done;
     Saved saved[SNAPSHOTS];
     bool cut, failed;
     uint64_t by_kind[G_N_ELEMENTS(kinds)];
@@ -283,85 +278,15 @@ static void work_bitmap(Cuts *c, GError **err)
     }
 }
 
-/* ---- Work of many fibers at once ---- */
-
-/* Sectors that no other fiber writes meanwhile. */
-static void worker_write(Cuts *c, bool zero)
-{
-    uint64_t off = below(c, c->sectors), n = 1 + below(c, below(c, 4) ? 40 : 400), free = 0;
-    g_autofree uint8_t *buf = NULL;
-    int ret;
-
-    n = MIN(n, c->sectors - off);
-    while (free < n && !c->busy[off + free]) {
-        free++;
-    }
-    n = free;
-    buf = cut_bytes(c->tag + 1, n);
-    c->writes++;
-    for (uint64_t i = 0; i < n; i++) {
-        cut_set(&c->s[off + i], zero ? 0 : ++c->tag);
-        c->busy[off + i] = true;
-        c->started[off + i] = c->writes;
-    }
-    ret = zero ? block_node_write_zeroes(c->n, off * SECTOR, n * SECTOR,
-                                         below(c, 2) ? BLOCK_REQ_UNMAP : 0)
-               : block_node_write(c->n, off * SECTOR, buf, n * SECTOR, 0);
-    c->cut |= ret != 0;
-    for (uint64_t i = 0; i < n; i++) {
-        c->busy[off + i] = false;
-    }
-}
-
-/* What had been written when the flush began is sure when it ends. */
-static void worker_flush(Cuts *c)
-{
-    g_autofree bool *busy = g_memdup2(c->busy, sizeof(c->busy));
-    uint64_t writes = c->writes;
-
-    if (block_node_flush(c->n)) {
-        c->cut = true;
-        return;
-    }
-    for (unsigned i = 0; i < MAX_SECTORS; i++) {
-        if (!busy[i] && c->started[i] <= writes) {
-            cut_flushed(&c->s[i], 1);
-        }
-    }
-}
-
-static void worker_run(void *arg)
-{
-    Cuts *c = arg;
-
-    for (unsigned i = 1 + below(c, 8); i && !c->cut; i--) {
-        unsigned what = below(c, 8);
-
-        if (what < 2) {
-            worker_flush(c);
-        } else {
-            worker_write(c, what == 2);
-        }
-    }
-    if (!--c->running) {
-        fiber_queue_wake_all(&c->done);
-    }
-}
-
+/* Requests of several fibers. */
 static void work_many(Cuts *c)
 {
-    unsigned n = 2 + below(c, 5);
+    CutMany m = { .n = c->n, .rand = c->rand, .s = c->s, .sectors = c->sectors, .tag = c->tag };
 
-    c->running = n;
-    while (n--) {
-        fiber_start(worker_run, c);
-    }
-    while (c->running) {
-        fiber_queue_wait(&c->done);
-    }
+    cut_many(&m);
+    c->tag = m.tag;
+    c->cut = m.cut;
 }
-
-/* ---- One thing after the other ---- */
 
 static void work_one(Cuts *c)
 {
