@@ -64,6 +64,11 @@ uint64_t block_size(const BlockBackend *b);
 void block_size_changed(BlockBackend *b);
 bool block_is_read_only(const BlockBackend *b);
 
+/* What is in a drive that no device has; the limits go with it. FIBER of the graph's loop. */
+void block_eject(BlockBackend *b);
+/* An empty one takes @n. */
+void block_insert(BlockBackend *b, struct BlockNode *n);
+
 /* Errors: another device has it. */
 NODISCARD bool block_claim(BlockBackend *b, const void *owner, GError **err);
 void block_release(BlockBackend *b, const void *owner);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/build.h"
+#include "cli/img/img.h"
 
 #include "accel/accel.h"
 #include "core/clock.h"
@@ -53,6 +54,7 @@ void build_deinit(Build *b)
         chardev_close(g_ptr_array_index(b->chardevs, i));
     }
     build_close_nets(b);
+    build_drives_end(b);
     if (b->m) {
         machine_free(b->m);
     }
@@ -348,6 +350,8 @@ bool build_run(Build *b, GError **err)
         .device_types = device_types,
         .nets = b->nets,
         .gdbserver = build_gdbserver,
+        .drive_add = build_drive_add,
+        .io_command = io_line_on,
         .opaque = b,
     };
 

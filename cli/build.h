@@ -21,6 +21,7 @@ typedef struct Build {
     GArray *serials;     /* of Chardev *; NULL: none */
     GArray *drives;      /* of BoardDrive */
     GPtrArray *nets;     /* of NetBackend, owned */
+    GPtrArray *added;    /* of BlockBackend: drive_add's; NULL: none */
     GPtrArray *parsed;   /* of Options: strings that drives and the board point to */
     Options machine_options;
     GArray *mon_boards;    /* of MonBoard, with a NULL row at the end */
@@ -42,6 +43,9 @@ void build_deinit(Build *b);
 
 /* drives.c */
 NODISCARD bool build_drives(Build *b, GError **err);
+/* drive_add: one more by -drive's options. */
+bool build_drive_add(void *build, const char *text, GError **err);
+void build_drives_end(Build *b);
 /* nets.c */
 NODISCARD bool build_nets(Build *b, GError **err);
 /* CPUs are stopped; the backends are freed after the machine. */

@@ -477,3 +477,50 @@ bool build_drives(Build *b, GError **err)
     return drives_add(b, b->config->drives, "-drive", drive_parse, NULL, err) &&
            drives_add(b, b->config->blockdevs, "-blockdev", blockdev_parse, NULL, err);
 }
+
+/* ---- drive_add ---- */
+
+static bool drive_open(Build *b, const BoardDrive *d, GError **err)
+{
+    BlockBackend *disk;
+
+    if (d->interface != DRIVE_NONE) {
+        return error_set(err, "Can't hot-add drive to type %d: if=none alone", (int)d->interface);
+    }
+    if (!d->id) {
+        return error_set(err, "drive_add: id= is missing");
+    }
+    if (machine_find_backend(b->m, "drive", d->id)) {
+        return error_set(err, "Duplicate ID '%s' for drive", d->id);
+    }
+    disk = block_open_options(b->m, d->id, d->node, d->open_flags, err);
+    if (!disk) {
+        return false;
+    }
+    if (!machine_add_backend(b->m, "drive", d->id, disk, err)) {
+        block_close(disk);
+        return false;
+    }
+    b->added = b->added ? b->added : g_ptr_array_new();
+    g_ptr_array_add(b->added, disk);
+    return true;
+}
+
+bool build_drive_add(void *build, const char *text, GError **err)
+{
+    Build *b = build;
+    Options *o = g_new0(Options, 1);
+    BoardDrive d;
+
+    g_ptr_array_add(b->parsed, o);
+    return options_parse(o, text, NULL, err) && drive_parse(b, &d, o, err) &&
+           drive_open(b, &d, err);
+}
+
+void build_drives_end(Build *b)
+{
+    for (unsigned i = 0; b->added && i < b->added->len; i++) {
+        block_close(b->added->pdata[i]);
+    }
+    g_clear_pointer(&b->added, g_ptr_array_unref);
+}

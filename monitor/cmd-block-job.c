@@ -2,6 +2,7 @@
 /* Jobs on disks over QMP. */
 #include "monitor/block-call.h"
 
+#include <errno.h>
 #include <string.h>
 
 bool blk_policy(BlkCall *b, const char *key, JobOnError *out, GError **err)
@@ -287,7 +288,10 @@ static bool blk_query_jobs(BlkCall *b, GError **err)
         json_out_begin(out, NULL, '{');
         if (block) {
             json_out_bool(out, "auto-finalize", i.auto_finalize);
-            json_out_str(out, "io-status", i.io_error ? "failed" : "ok");
+            json_out_str(out, "io-status",
+                         !i.io_error    ? "ok"
+                         : i.io_nospace ? "nospace"
+                                        : "failed");
             json_out_str(out, "device", i.id);
             json_out_bool(out, "auto-dismiss", i.auto_dismiss);
             json_out_bool(out, "busy", i.busy);
@@ -304,8 +308,8 @@ static bool blk_query_jobs(BlkCall *b, GError **err)
             json_out_str(out, "id", i.id);
         }
         json_out_str(out, "type", i.type);
-        if (i.error) {
-            json_out_str(out, "error", i.error);
+        if (i.error || i.cancelled) {
+            json_out_str(out, "error", i.error ? i.error : g_strerror(ECANCELED));
         }
         json_out_end(out, '}');
     }

@@ -17,8 +17,7 @@ GPtrArray *blk_drives(MonCall *c)
     for (const char **id = ids; id && *id; id++) {
         BlockBackend *drive = machine_find_backend(c->m, "drive", *id);
 
-        if (block_is_nameless(drive) ? block_owner(drive) && block_backend_node(drive)
-                                     : block_owner(drive) || block_backend_node(drive)) {
+        if (!block_is_nameless(drive) || (block_owner(drive) && block_backend_node(drive))) {
             g_ptr_array_add(all, drive);
         }
     }
@@ -261,7 +260,9 @@ static bool blk_query_block(BlkCall *b, GError **err)
         json_out_str(j, "device", block_is_nameless(drive) ? "" : block_id(drive));
         json_out_bool(j, "locked", false);
         json_out_bool(j, "removable", !block_owner(drive));
-        blk_node_json(j, "inserted", block_backend_node(drive), drive);
+        if (block_backend_node(drive)) {
+            blk_node_json(j, "inserted", block_backend_node(drive), drive);
+        }
         if (qdev) {
             json_out_str(j, "qdev", qdev);
         }
@@ -320,7 +321,7 @@ static void query_stats(JsonOut *j, BlockNode *n, BlockBackend *drive)
         json_out_uint(j, invalid, s->of[i].invalid);
         query_histogram(j, histogram, &s->of[i].histogram);
     }
-    json_out_uint(j, "wr_highest_offset", block_node_highest(n));
+    json_out_uint(j, "wr_highest_offset", n ? block_node_highest(n) : 0);
     if (s->last_ns) {
         json_out_uint(j, "idle_time_ns", (uint64_t)g_get_monotonic_time() * 1000 - s->last_ns);
     }
@@ -335,7 +336,7 @@ static void query_stats_of(JsonOut *j, const char *key, BlockNode *n, BlockBacke
                            bool alone, unsigned depth)
 {
     g_autofree char *qdev = drive ? blk_qdev(drive) : NULL;
-    BlockNode *file = block_node_child(n, "file");
+    BlockNode *file = n ? block_node_child(n, "file") : NULL;
 
     json_out_begin(j, key, '{');
     if (drive) {
@@ -345,10 +346,12 @@ static void query_stats_of(JsonOut *j, const char *key, BlockNode *n, BlockBacke
         query_stats_of(j, "parent", file, NULL, alone, depth + 1);
     }
     query_stats(j, n, drive);
-    if (block_node_backing(n) && !alone && depth < 20) {
+    if (n && block_node_backing(n) && !alone && depth < 20) {
         query_stats_of(j, "backing", block_node_backing(n), NULL, alone, depth + 1);
     }
-    json_out_str(j, "node-name", block_node_name(n));
+    if (n) {
+        json_out_str(j, "node-name", block_node_name(n));
+    }
     if (qdev) {
         json_out_str(j, "qdev", qdev);
     }

@@ -199,7 +199,9 @@ BlockNode *blk_node_named(BlkCall *b, const char *name, GError **err)
     BlockBackend *drive = blk_drive(b, name);
     BlockNode *n = drive ? block_backend_node(drive) : name ? block_graph_find(b->g, name) : NULL;
 
-    if (name && !n) {
+    if (drive && !n) {
+        error_set(err, "Device '%s' has no medium", name);
+    } else if (name && !n) {
         error_set(err, "Cannot find device='%s' nor node-name='%s'", name, name);
     }
     return n;

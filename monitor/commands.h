@@ -45,6 +45,9 @@ extern MonFn hmp_info_jobs, hmp_info_block, hmp_info_stats;
 extern MonFn cmd_set_limits, hmp_set_limits, blk_qom_get, blk_qom_set;
 /* Is the object at the argument "path" a group of limits? */
 bool blk_is_group(MonCall *c);
+/* cmd-block-medium.c */
+extern MonFn cmd_tray, cmd_eject, cmd_insert_medium, cmd_change_medium, hmp_eject, hmp_change;
+extern MonFn hmp_drive_add, hmp_drive_del, hmp_qemu_io;
 /* cmd-block-query.c */
 extern MonFn cmd_query_blockstats, cmd_set_histogram, cmd_set_threshold, cmd_change_backing;
 /* cmd-block-txn.c */

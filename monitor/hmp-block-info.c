@@ -151,7 +151,8 @@ static void info_drives(BlkCall *b, const char *device, bool verbose, unsigned *
 
     for (unsigned i = 0; i < all->len; i++) {
         if (info_wanted(device, all->pdata[i])) {
-            g_string_append(b->c->text, (*shown)++ ? "\n" : "");
+            g_string_append(b->c->text, i ? "\n" : "");
+            ++*shown;
             info_drive(b->c->text, all->pdata[i], verbose);
         }
     }

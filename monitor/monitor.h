@@ -11,6 +11,7 @@
 #include "util/error.h"
 #include "util/options.h"
 
+struct BlockNode;
 typedef struct Monitor Monitor;
 typedef struct MonHost MonHost;
 
@@ -30,6 +31,11 @@ typedef struct MonHostConfig {
     GPtrArray *nets; /* of NetBackend: -netdev's, and netdev_add's from then on; NULL: none */
     /* Start a debugger's server, as -gdb does; NULL: not possible here. */
     bool (*gdbserver)(void *opaque, const char *where, GError **err);
+    /* A drive by -drive's options; NULL: not possible here. */
+    bool (*drive_add)(void *opaque, const char *options, GError **err);
+    /* A line of `tinamou io` on a node, which prints to standard output; NULL: not there. FIBER of
+     * the node's graph. */
+    void (*io_command)(struct BlockNode *n, const char *line);
     void *opaque;
 } MonHostConfig;
 

@@ -754,6 +754,25 @@ BlockNode *block_backend_node(const BlockBackend *b)
     return b->hold->node;
 }
 
+void block_eject(BlockBackend *b)
+{
+    if (b->limits) {
+        throttle_leave(b->host->graph, b->limits);
+        b->limits = NULL;
+    }
+    block_let_go(b->hold);
+    b->size = 0;
+}
+
+void block_insert(BlockBackend *b, BlockNode *n)
+{
+    block_hold(b->hold, n);
+    g_free(b->path);
+    b->path = g_strdup(block_node_filename(n));
+    b->size = bits_align_up(block_node_size(n), BLOCK_SECTOR);
+    b->read_only = block_node_is_read_only(n);
+}
+
 typedef struct BackendWant {
     BlockNode *node;
     GError *err;

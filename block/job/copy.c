@@ -111,6 +111,8 @@ static void copy_end(JobChunk *k, int ret, bool write)
         if (!c->error) {
             c->error = ret;
             c->error_write = write;
+            c->error_off = k->off;
+            c->error_len = k->len;
         }
     } else if (c->counted) {
         job_done(c->job, k->len);
@@ -177,10 +179,9 @@ static int copy_judge(JobCopy *c)
     }
     c->at = 0;
     if (!again) { /* ignored: the piece stays as it is in the target */
-        uint64_t start, len;
-
-        if (dirty_bits_next(c->bits, 0, UINT64_MAX, COPY_CHUNK, &start, &len)) {
-            dirty_bits_clear(c->bits, start, len);
+        dirty_bits_clear(c->bits, c->error_off, c->error_len);
+        if (c->counted) {
+            job_done(c->job, c->error_len);
         }
     }
     return 0;

@@ -22,6 +22,7 @@ typedef struct JobCopy {
     FiberQueue ended;
     int error;
     bool error_write;
+    uint64_t error_off, error_len; /* the piece */
 } JobCopy;
 
 /* One pass over the bits, until none is left that is not under way; then waits for those. 0, or

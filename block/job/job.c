@@ -28,8 +28,8 @@ struct BlockJob {
     int64_t slice_bytes;
     uint64_t slice_end_ns;
     int result;
-    bool started, ran, user_paused, cancelled, forced, is_ready, io_error, finalize_asked,
-        stopped_in;
+    bool started, ran, user_paused, cancelled, forced, is_ready, io_error, io_nospace,
+        finalize_asked, stopped_in;
     bool error_write;
     const char *error_action;
     bool sleeping;
@@ -615,6 +615,8 @@ JobInfo block_job_info(const BlockJob *j)
         .auto_finalize = !(j->flags & JOB_MANUAL_FINALIZE),
         .auto_dismiss = !(j->flags & JOB_MANUAL_DISMISS),
         .io_error = j->io_error,
+        .io_nospace = j->io_nospace,
+        .cancelled = j->ran && j->result == -ECANCELED,
         .flags = j->flags,
         .node = j->node,
     };
@@ -787,7 +789,7 @@ bool job_error(BlockJob *j, bool write, int error, bool *again)
     JobOnError on = write ? j->on_target : j->on_source;
 
     if (on == JOB_ERROR_ENOSPC) {
-        on = error == -ENOSPC ? JOB_ERROR_STOP : JOB_ERROR_REPORT;
+        on = error == ENOSPC ? JOB_ERROR_STOP : JOB_ERROR_REPORT;
     }
     j->error_write = write;
     j->error_action = on == JOB_ERROR_IGNORE ? "ignore" : on == JOB_ERROR_STOP ? "stop" : "report";
@@ -795,6 +797,7 @@ bool job_error(BlockJob *j, bool write, int error, bool *again)
     *again = on == JOB_ERROR_STOP;
     if (on == JOB_ERROR_STOP) {
         j->io_error = true;
+        j->io_nospace = error == ENOSPC;
         j->user_paused = true;
         return job_point(j, 0);
     }

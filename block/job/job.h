@@ -122,7 +122,7 @@ typedef struct JobInfo {
     const char *id, *type, *error; /* error: NULL while there is none */
     JobStatus status;
     uint64_t offset, len, speed; /* bytes done and in all, so far as is known */
-    bool busy, paused, ready, auto_finalize, auto_dismiss, io_error;
+    bool busy, paused, ready, auto_finalize, auto_dismiss, io_error, io_nospace, cancelled;
     unsigned flags;
     BlockNode *node;
 } JobInfo;
@@ -150,7 +150,8 @@ void job_sleep(BlockJob *j, uint64_t ns);
 void job_wake(BlockJob *j);
 /* ready: the user may complete it. */
 void job_ready(BlockJob *j);
-/* What a request's error means: true: go on (again after a stop, or past it). False: fail. */
+/* What a request's @error, a positive errno, means: true: go on (again after a stop, or past it).
+ * False: fail. */
 bool job_error(BlockJob *j, bool write, int error, bool *again);
 /* The message, kept; returns @ret. */
 int job_fail(BlockJob *j, int ret, const char *fmt, ...) G_GNUC_PRINTF(3, 4);

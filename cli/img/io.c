@@ -427,6 +427,17 @@ static void io_main_run(IoMain *m)
     ioloop_free(t->loop);
 }
 
+void io_line_on(BlockNode *n, const char *line)
+{
+    IoTool t = { .tool = { .prog = "io", .graph = block_node_graph(n) },
+                 .node = block_node_ref(n) };
+
+    t.tool.loop = block_graph_loop(t.tool.graph);
+    io_command(&t, line);
+    io_close(&t);
+    fflush(stdout);
+}
+
 int io_main(const char *prog, int argc, char **argv)
 {
     static const struct option longs[] = {

@@ -730,6 +730,155 @@ def scenario_limits(peer):
     return q
 
 
+def scenario_joberror(peer):
+    """What on-source-error and on-target-error say, and what events tell of it."""
+    for n in 'abc':
+        image(f'{n}.raw', fmt='raw')
+        run('qemu-io', '-f', 'raw', '-c', 'write -P 1 0 4M', f'{n}.raw')
+    q = peer()
+    # How far a job was when it ended is chance: pieces run side by side.
+    plain = q.plain
+    q.plain = lambda v: plain({k: x for k, x in v.items()
+                               if 'error' not in v or k not in ('offset', 'current-progress')}
+                              if isinstance(v, dict) else v)
+
+    def bad(node, name, event, **more):
+        rule = {'event': event, 'errno': 5, 'once': True, **more}
+        q('blockdev-add', {'driver': 'raw', 'node-name': node, 'file': {
+            'driver': 'blkdebug', 'image': file(name), 'inject-error': [rule]}})
+
+    def now():
+        info = q.call('query-block-jobs')['return']
+        q.log.append([(j['status'], j['io-status'], j['paused']) for j in info])
+
+    def resume(verb, **args):
+        q.until('BLOCK_JOB_ERROR', device='j')
+        end = time.time() + 10
+        while q.call('query-block-jobs')['return'][0]['status'] != 'paused' and time.time() < end:
+            time.sleep(0.02)
+        now()
+        q(verb, **args)
+
+    def ended(*nodes):
+        q.wait('j')
+        jobs = q.call('query-jobs')['return']
+        q.log.append([q.plain(j) for j in jobs])
+        q('job-dismiss', id='j')
+        for node in nodes:
+            q('blockdev-del', node_name=node)
+        q.take('j')
+
+    q('blockdev-add', driver='raw', node_name='t', file=file('b.raw'))
+    for kind in ('blockdev-mirror', 'blockdev-backup'):
+        for policy in ('report', 'ignore', 'stop', 'enospc'):
+            bad('s', 'a.raw', 'read_aio', sector=4096)
+            q(kind, {'job-id': 'j', 'device': 's', 'target': 't', 'sync': 'full',
+                     'on-source-error': policy, 'auto-dismiss': False})
+            if policy == 'stop':
+                resume('block-job-resume', device='j')
+            if kind == 'blockdev-mirror' and policy in ('ignore', 'stop'):
+                q.until('BLOCK_JOB_READY', device='j')
+                now()
+                q('job-cancel', id='j')
+            ended('s')
+    q('blockdev-del', node_name='t')
+    q('blockdev-add', driver='raw', node_name='s', file=file('a.raw'))
+    for policy, errno in ('report', 5), ('stop', 5), ('enospc', 28), ('enospc', 5):
+        bad('t', 'c.raw', 'write_aio', errno=errno)
+        q('blockdev-backup', {'job-id': 'j', 'device': 's', 'target': 't', 'sync': 'full',
+                              'on-target-error': policy, 'auto-dismiss': False})
+        if policy == 'stop' or errno == 28:
+            resume('job-resume', id='j')
+        ended('t')
+    q.end()
+    return q
+
+
+MEDIUM = [
+    'drive_add 0 if=none,id=d3,file=c.iso,format=raw',
+    'drive_add 0 if=none,id=d3,file=c.iso,format=raw',
+    'drive_add -n 0 driver=raw,node-name=nn,file.driver=file,file.filename=e.iso',
+    'drive_add -n 0 driver=raw,file.driver=file,file.filename=c.iso',
+    'drive_add',
+    'info block d3',
+    'drive_del d3',
+    'drive_del d3',
+    'drive_del nn',
+    'info block',
+    'change d2',
+    'change d2 nix',
+    'change d2 c.iso raw',
+    'info block d2',
+    'change nope c.iso',
+    'change vd1 c.iso',
+    'eject d2',
+    'eject -f d2',
+    'eject nope',
+    'eject vd1',
+    'info block',
+    'eject',
+    'block_set_io_throttle d2 1 0 0 4 0 0',
+    'nbd_server_start unix:n.sock',
+    'nbd_server_add d2',
+    'nbd_server_stop',
+    'qemu-io nope "read 0 1k"',
+    'qemu-io n1 "write -P 3 0 1k"',
+    'qemu-io -d vd1 "read 0 1k"',
+    'qemu-io d1 "length"',
+    'qemu-io d1',
+    'info snapshots',
+    'info blockstats',
+    ('block-stream', {'device': 'd2', 'job-id': 'a'}),
+    'change d2 r.raw raw',
+    'info block d2',
+    ('blockdev-open-tray', {'id': 'vd1'}),
+    ('blockdev-open-tray', {'id': 'vd1', 'force': True}),
+    ('blockdev-open-tray', {'device': 'd2'}),
+    ('blockdev-open-tray', {'device': 'nope'}),
+    ('blockdev-open-tray', {'id': 'nope'}),
+    ('blockdev-open-tray', {}),
+    ('blockdev-close-tray', {'id': 'vd1'}),
+    ('blockdev-close-tray', {'device': 'd2'}),
+    ('blockdev-remove-medium', {'id': 'vd1'}),
+    ('blockdev-remove-medium', {'id': 'nope'}),
+    ('blockdev-insert-medium', {'id': 'vd1', 'node-name': 'n1'}),
+    ('blockdev-insert-medium', {'id': 'vd1', 'node-name': 'nope'}),
+    ('blockdev-change-medium', {'id': 'vd1', 'filename': 'nope'}),
+    ('blockdev-change-medium', {'device': 'd2', 'filename': 'nope'}),
+    ('blockdev-change-medium', {'device': 'd2', 'filename': 'nope', 'format': 'nix'}),
+    ('blockdev-change-medium', {'device': 'd2', 'filename': 'c.iso', 'format': 'raw'}),
+    ('blockdev-change-medium', {'device': 'd2', 'filename': 'c.iso', 'read-only-mode': 'nix'}),
+    ('blockdev-change-medium',
+     {'device': 'd2', 'filename': 'r.raw', 'format': 'raw', 'read-only-mode': 'read-only'}),
+    ('blockdev-change-medium', {'filename': 'c.iso'}),
+    ('eject', {'id': 'vd1'}),
+    ('eject', {'device': 'd2'}),
+    ('eject', {'device': 'd1', 'force': True}),
+]
+
+
+def scenario_medium(peer):
+    """Drives that no device has: what is in them changes, and they come and go."""
+    image('b.qcow2')
+    image('a.qcow2', 4 * MIB, 'qcow2', '-b', 'b.qcow2', '-F', 'qcow2')
+    image('x.qcow2')
+    for name in ('r.raw', 'c.iso', 'e.iso'):
+        image(name, fmt='raw')
+    q = peer('-drive', 'if=none,id=d1,file=a.qcow2,format=qcow2',
+             '-device', 'virtio-blk-device,drive=d1,id=vd1',
+             '-drive', 'if=none,id=d2,file=r.raw,format=raw',
+             '-blockdev', 'driver=qcow2,node-name=n1,file.driver=file,file.filename=x.qcow2')
+    for line in MEDIUM:
+        if isinstance(line, str):
+            q.hmp(line)
+        else:
+            q(*line)
+        q.log.append([q.plain(b) for b in q.call('query-block')['return']
+                      if b['device'] in ('d1', 'd2', 'd3')])
+    q.end()
+    return q
+
+
 def scenario_short(peer):
     """Images of a chain that end before others: what is beyond their ends are zeros."""
     image('base.qcow2', 8 * MIB)
