@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 const char *img_arg(const ImgArgs *a, int key)
 {
@@ -116,12 +119,25 @@ int img_fail_err(ImgTool *t, GError *take_err)
 
 void img_progress_start(ImgProgress *p, bool on)
 {
-    *p = (ImgProgress){ on, 0 };
+    sigset_t set;
+
+    *p = (ImgProgress){ .on = on };
+    if (!on) {
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1);
+        p->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC); /* blocked since the start */
+        p->listens = p->fd >= 0;
+    }
     img_progress(p, 0);
 }
 
 void img_progress(ImgProgress *p, double percent)
 {
+    struct signalfd_siginfo info;
+
+    if (p->listens && read(p->fd, &info, sizeof(info)) == sizeof(info)) {
+        fprintf(stderr, "    (%3.2f/100%%)\n", percent);
+    }
     /* Each hundredth of what a terminal can show is enough. */
     if (!p->on || (percent > 0 && percent < 100 && percent < p->last + 0.5)) {
         return;
@@ -137,7 +153,10 @@ void img_progress_end(ImgProgress *p)
         putchar('\n');
         fflush(stdout);
     }
-    p->on = false;
+    if (p->listens) {
+        close(p->fd);
+    }
+    p->on = p->listens = false;
 }
 
 /* ---- Numbers ---- */

@@ -130,9 +130,11 @@ int img_usage(ImgTool *t, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* "PROG: " and @take_err's message, freed. */
 int img_fail_err(ImgTool *t, GError *take_err);
 
+/* A bar, or, without one, a line whenever SIGUSR1 comes. */
 typedef struct ImgProgress {
-    bool on;
+    bool on, listens;
     double last;
+    int fd; /* of the signal, if .listens */
 } ImgProgress;
 
 void img_progress_start(ImgProgress *p, bool on);

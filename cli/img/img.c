@@ -7,6 +7,7 @@
 #include "util/suggest.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <string.h>
 
 static const ImgCommand *const img_commands[] = {
@@ -266,7 +267,11 @@ int img_main(const char *prog, int argc, char **argv)
 {
     ImgTool tool = { .prog = prog };
     const char *word = argc > 1 ? argv[1] : NULL;
+    sigset_t set;
 
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1); /* asks for the progress; before there are threads */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (!word) {
         return img_usage(&tool, "Not enough arguments");
     }

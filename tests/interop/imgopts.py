@@ -6,9 +6,13 @@ A line is a command; after @ the images that must read the same, and be without 
 E: what goes wrong is said in our own words (the exit status and the rest are the same).
 """
 import os
+import re
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
+import time
 
 import img
 
@@ -375,7 +379,29 @@ def images(where):
         f.write(short)
 
 
+def asked():
+    """SIGUSR1 asks for the progress where there is no -p."""
+    where = os.path.join(img.WORK, 'asked')
+    os.mkdir(where)
+    img.run(img.THEIRS, ['create', '-q', '-f', 'raw', 'a.raw', '6M'], where)
+    img.run(img.IO, ['-f', 'raw', '-c', 'write -q 0 6M', 'a.raw'], where)
+    for tool in (img.THEIRS, img.OURS):
+        out = os.path.join(where, os.path.basename(os.path.dirname(tool)) + '.raw')
+        p = subprocess.Popen([tool, 'convert', '-r', '4M', 'a.raw', out], cwd=where,
+                             stderr=subprocess.PIPE, text=True)
+        for _ in range(500):
+            if os.path.exists(out):
+                break
+            time.sleep(0.02)
+        time.sleep(0.1)
+        p.send_signal(signal.SIGUSR1)
+        told = p.communicate(timeout=60)[1]
+        img.check(f'{tool}: SIGUSR1', not p.returncode and
+                  re.fullmatch(r'(    \(\d+\.\d\d/100%\)\n)+', told), p.returncode, told)
+
+
 def main():
+    asked()
     where = os.path.join(img.WORK, 'set-options')
     images(where)
     for line in LINES.strip().replace(' \\\n', ' ').split('\n'):
