@@ -94,13 +94,16 @@ TEST(ioloop, files_by_uring_on_a_thread)
 
 typedef struct Sleep {
     unsigned *order, n, ms;
+    gint64 from_us; /* one for all: the host may stop between the starts of two */
 } Sleep;
 
 static void sleeper(void *arg)
 {
     Sleep *s = arg;
 
-    io_sleep_ns(s->ms * 1000000ull);
+    gint64 left_us = s->from_us + s->ms * 1000 - g_get_monotonic_time();
+
+    io_sleep_ns(left_us > 0 ? (uint64_t)left_us * 1000 : 0);
     *s->order = *s->order * 10 + s->n;
 }
 
@@ -108,7 +111,7 @@ static void pipe_and_time(void *arg)
 {
     int p[2];
     unsigned order = 0;
-    Sleep s[4] = { { &order, 1, 8 }, { &order, 2, 2 }, { &order, 3, 6 }, { &order, 4, 4 } };
+    Sleep s[4] = { { &order, 1, 40 }, { &order, 2, 10 }, { &order, 3, 30 }, { &order, 4, 20 } };
 
     EXPECT(!pipe(p));
     EXPECT_EQ(io_wait_fd(p[0], POLLIN, 1000000), 0);
@@ -118,9 +121,12 @@ static void pipe_and_time(void *arg)
     close(p[0]);
     close(p[1]);
     for (int i = 0; i < 4; i++) {
+        s[i].from_us = s[0].from_us ? s[0].from_us : g_get_monotonic_time();
         fiber_start(sleeper, &s[i]);
     }
-    io_sleep_ns(20000000);
+    for (int i = 0; i < 200 && order < 1000; i++) {
+        io_sleep_ns(10000000);
+    }
     EXPECT_EQ(order, 2431);
     io_pause();
 }
