@@ -167,6 +167,7 @@ icount)
     done ;;
 icount-state)
     # A counted run of four vCPUs that is saved and goes on in another process ends as if it had not.
+    # Not part of `meson test`: it depends on where the run is saved (docs/spec/state.md).
     fetch
     state=$guest/icount.state
     counted=("$tinamou" system aarch64 -M virt -cpu max -smp 4 "${linux[@]}"
