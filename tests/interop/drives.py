@@ -25,7 +25,7 @@ REFUSED = [
     ('-drive file=a.qcow2,if=none,id=d0,bus=1', 'bus=1'),
     ('-drive file=a.qcow2,if=none,id=d0,throttling.iops-totl=1', 'throttling.iops-total'),
     ('-drive file=a.qcow2,if=none,id=d0,throttling.iops-total=9,throttling.iops-read=9',
-     'iops-total'),
+     'cannot be used at the same time'),
     ('-drive file=a.qcow2,if=none,id=d0,bogus=1', "'bogus'"),
     ('-drive file=a.qcow2,if=bogus', 'if=bogus'),
     ('-drive file=a.qcow2,if=none,id=d0,rerror=enospc', 'rerror=enospc'),
