@@ -107,9 +107,8 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs user_source_funcs = {
-    user_prepare, user_check, user_dispatch, NULL, NULL, NULL
-};
+static const GSourceFuncs user_source_funcs = { user_prepare, user_check, user_dispatch,
+                                                NULL,         NULL,       NULL };
 
 /* ---- What libslirp asks for ---- */
 
@@ -295,7 +294,8 @@ static bool user_open(NetBackend *b, Options *o, GError **err)
     if (!u->slirp) {
         return error_set(err, "user-mode networking does not start");
     }
-    u->source = (UserSource *)(void *)g_source_new(&user_source_funcs, sizeof(UserSource));
+    u->source =
+        (UserSource *)(void *)g_source_new((GSourceFuncs *)&user_source_funcs, sizeof(UserSource));
     u->source->user = u;
     u->source->fds = g_ptr_array_new_with_free_func(g_free);
     g_source_attach(&u->source->source, loop_context(b->machine));

@@ -128,7 +128,8 @@ static void nvme_complete(NvmeRequest *r, uint16_t status)
     if (r->lifetime == s->lifetime) {
         if (!status && r->cmd.opcode == 0x02 && r->buf) {
             status = nvme_copy_out(s, &r->cmd, r->buf, r->len);
-        } else if (!status && r->cmd.opcode == 0x05 && memcmp(r->buf, r->buf + r->len, r->len)) {
+        } else if (!status && r->cmd.opcode == 0x05 && r->buf &&
+                   memcmp(r->buf, r->buf + r->len, r->len)) {
             status = NVME_COMPARE_FAILED;
         }
         s->cq[r->cq].reserved--;
@@ -137,7 +138,7 @@ static void nvme_complete(NvmeRequest *r, uint16_t status)
     nvme_free(r);
 }
 
-void nvme_end(NvmeRequest *r, uint16_t status)
+NO_LOCK_ANALYSIS void nvme_end(NvmeRequest *r, uint16_t status)
 {
     Nvme *s = r->ctrl;
     bool draining = s->draining;
@@ -458,7 +459,7 @@ static bool nvme_enable(Nvme *s)
     return true;
 }
 
-static void shutdown_done(void *opaque, int result)
+NO_LOCK_ANALYSIS static void shutdown_done(void *opaque, int result)
 {
     NvmeRequest *r = opaque;
     Nvme *s = r->ctrl;
