@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Networks at run time: their list, what is added and removed, forwarded ports, cables. */
+#include "core/event/loop.h"
 #include "monitor/commands.h"
 #include "net/net.h"
 #include "util/options.h"
@@ -232,15 +233,87 @@ bool hmp_usernet(MonCall *c, GError **err)
     return true;
 }
 
+/* ---- announce-self ---- */
+
+enum { ANNOUNCE_MS_MAX = 100000, ANNOUNCE_ROUNDS_MAX = 1000 };
+
+static void announce_round(void *arg)
+{
+    MonHost *h = arg;
+    MonAnnounce *a = &h->announce;
+
+    a->watch = 0;
+    for (guint i = 0; i < h->config.nets->len; i++) {
+        NetBackend *b = g_ptr_array_index(h->config.nets, i);
+        g_autoptr(GString) card = g_string_new("");
+        g_autoptr(GString) text = g_string_new("");
+
+        if (net_describe_card(b, card, text) &&
+            (!a->only || g_hash_table_contains(a->only, card->str))) {
+            net_announce(b);
+        }
+    }
+    if (--a->left) {
+        a->watch = loop_timeout_ms(h->machine, MIN(a->ms, a->max_ms), announce_round, h);
+        a->ms += a->step_ms;
+    }
+}
+
+void mon_announce_end(MonHost *h)
+{
+    if (h->announce.watch) {
+        loop_unwatch(h->machine, h->announce.watch);
+    }
+    g_clear_pointer(&h->announce.only, g_hash_table_unref);
+    h->announce = (MonAnnounce){ 0 };
+}
+
+/* At once, then after @initial ms, and @step more each time up to @max. */
+static void announce_begin(MonHost *h, unsigned initial, unsigned max, unsigned rounds,
+                           unsigned step, GHashTable *take_only)
+{
+    mon_announce_end(h);
+    h->announce = (MonAnnounce){
+        .ms = initial, .max_ms = max, .step_ms = step, .left = rounds, .only = take_only
+    };
+    if (h->config.nets) {
+        announce_round(h);
+    }
+}
+
 bool cmd_announce(MonCall *c, GError **err)
 {
-    for (guint i = 0; net_nth(c, i); i++) {
-        net_announce(net_nth(c, i));
+    static const struct {
+        const char *name;
+        int64_t max;
+    } limit[4] = { { "initial", ANNOUNCE_MS_MAX },
+                   { "max", ANNOUNCE_MS_MAX },
+                   { "rounds", ANNOUNCE_ROUNDS_MAX },
+                   { "step", ANNOUNCE_MS_MAX } };
+    GHashTable *only = NULL;
+    GHashTableIter at;
+    gpointer value;
+
+    for (unsigned i = 0; i < 4; i++) {
+        if (c->args[i].num < 1 || c->args[i].num > limit[i].max) {
+            return error_set(err, "Parameter '%s' must be 1 to %d", limit[i].name,
+                             (int)limit[i].max);
+        }
     }
+    if (c->args[4].present) {
+        only = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_hash_table_iter_init(&at, c->args[4].leaves);
+        while (g_hash_table_iter_next(&at, NULL, &value)) {
+            g_hash_table_add(only, g_strdup(value));
+        }
+    }
+    announce_begin(c->host, (unsigned)c->args[0].num, (unsigned)c->args[1].num,
+                   (unsigned)c->args[2].num, (unsigned)c->args[3].num, only);
     return true;
 }
 
 bool hmp_announce(MonCall *c, GError **err)
 {
-    return cmd_announce(c, err);
+    announce_begin(c->host, 50, 550, 5, 100, NULL);
+    return true;
 }

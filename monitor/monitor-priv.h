@@ -97,7 +97,14 @@ typedef enum MigrateStatus {
     MIGRATE_CANCELLED,
 } MigrateStatus;
 
+/* announce-self under way. */
+typedef struct MonAnnounce {
+    unsigned watch, ms, max_ms, step_ms, left;
+    GHashTable *only; /* names of cards; NULL: all */
+} MonAnnounce;
+
 struct MonHost {
+    MonAnnounce announce;
     Machine *machine;
     MonHostConfig config;
     GPtrArray *monitors;       /* of Monitor */
@@ -149,6 +156,8 @@ void hmp_execute(MonHost *h, Monitor *mon, const char *line, int *cpu_index, GSt
 
 /* An event to every QMP monitor; @data_json without braces problems: a JSON object, or NULL. */
 void mon_emit(MonHost *h, const char *name, const char *data_json);
+/* No announcement any more. */
+void mon_announce_end(MonHost *h);
 
 /* expr.c: numbers, + - * / % & | ^ ~ ( ), $registers. */
 bool mon_expr_parse(MonCall *c, const char **text, int64_t *value, GError **err);

@@ -25,6 +25,7 @@ MonHost *mon_host_new(Machine *m, const MonHostConfig *config)
 void mon_host_free(MonHost *h)
 {
     machine_unlisten(h->machine, mon_machine_event, h);
+    mon_announce_end(h);
     blk_host_end(h);
     while (h->monitors->len) {
         monitor_free(g_ptr_array_index(h->monitors, 0));

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <limits.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
@@ -283,6 +284,20 @@ static bool tap_of_fd(Tap *t, const char *text, GError **err)
     return true;
 }
 
+/* Bytes that may lie in the device, not read by the host's network yet; 0 and none: no limit. */
+static bool tap_limit(Tap *t, Options *o, GError **err)
+{
+    uint64_t bytes;
+    int size;
+
+    if (!options_get_size(o, "sndbuf", 0, &bytes, err)) {
+        return false;
+    }
+    size = bytes && bytes < INT_MAX ? (int)bytes : INT_MAX;
+    return !ioctl(t->fd, TUNSETSNDBUF, &size) || !bytes ||
+           error_set(err, "sndbuf=%llu: %s", (unsigned long long)bytes, g_strerror(errno));
+}
+
 static bool tap_open(NetBackend *b, Options *o, GError **err)
 {
     Tap *t = (Tap *)(void *)b;
@@ -293,7 +308,6 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
     bool vnet_hdr;
 
     t->fd = -1;
-    options_get(o, "sndbuf");
     if (!options_get_bool(o, "vnet_hdr", true, &vnet_hdr, err) || !tap_no_vhost(o, err) ||
         !options_get_number(o, "queues", 1, &queues, err)) {
         return false;
@@ -304,11 +318,15 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
     if (!!fd + !!helper + !!ifname > 1) {
         return error_set(err, "fd=, helper= and ifname= exclude each other");
     }
+    if (br && !helper) {
+        return error_set(err, "br=: is for helper=; a device goes on a bridge by its script=");
+    }
     if (fd) {
-        return tap_of_fd(t, fd, err) && tap_begin(t, err);
+        return tap_of_fd(t, fd, err) && tap_limit(t, o, err) && tap_begin(t, err);
     }
     if (helper) {
-        return tap_help(t, helper, br ? br : "br0", err) && tap_begin(t, err);
+        return tap_help(t, helper, br ? br : "br0", err) && tap_limit(t, o, err) &&
+               tap_begin(t, err);
     }
     script = tap_script(o, "script", TAP_SCRIPT);
     t->downscript = g_strdup(tap_script(o, "downscript", TAP_DOWNSCRIPT));
@@ -322,7 +340,7 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
             return false;
         }
     }
-    return tap_begin(t, err);
+    return tap_limit(t, o, err) && tap_begin(t, err);
 }
 
 static bool tap_open_bridge(NetBackend *b, Options *o, GError **err)

@@ -34,30 +34,6 @@ typedef struct Diff {
     uint16_t index[BATCH][CASE_INSNS];
 } Diff;
 
-static bool diff_oracle(Diff *d, char **argv)
-{
-    int in[2], out[2];
-    pid_t pid;
-
-    if (pipe(in) || pipe(out)) {
-        return false;
-    }
-    pid = fork();
-    if (pid == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        close(in[1]);
-        close(out[0]);
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    d->to = fdopen(in[1], "w");
-    d->from = fdopen(out[0], "r");
-    return pid > 0;
-}
-
 static void diff_state(const A64State *a, const A64State *b)
 {
     for (unsigned i = 0; i < 31; i++) {
@@ -270,7 +246,7 @@ int main(int argc, char **argv)
         }
     }
     if (!d->n_patterns || optind >= argc || !a64_run_init(backend, more) ||
-        !diff_oracle(d, argv + optind)) {
+        !a64_start_oracle(argv + optind, &d->to, &d->from)) {
         return 2;
     }
     while (d->executed < want) {

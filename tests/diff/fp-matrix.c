@@ -143,30 +143,6 @@ static void matrix_fill(Matrix *m, Kind k, unsigned n, uint64_t v[2])
 
 /* ---- one batch ---- */
 
-static bool matrix_oracle(Matrix *m, char **argv)
-{
-    int in[2], out[2];
-    pid_t pid;
-
-    if (pipe(in) || pipe(out)) {
-        return false;
-    }
-    pid = fork();
-    if (pid == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        close(in[1]);
-        close(out[0]);
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    m->to = fdopen(in[1], "w");
-    m->from = fdopen(out[0], "r");
-    return pid > 0;
-}
-
 static void matrix_ours(Matrix *m, unsigned k, FmResult *r)
 {
     A64Case c = { .seed = 1 };
@@ -489,7 +465,7 @@ int main(int argc, char **argv)
         return 77;
     }
     matrix_machines(m);
-    if (!m->n_runners || !matrix_oracle(m, argv + optind)) {
+    if (!m->n_runners || !a64_start_oracle(argv + optind, &m->to, &m->from)) {
         return 2;
     }
     memcpy(m->ask.code, fm_loop, sizeof(fm_loop));

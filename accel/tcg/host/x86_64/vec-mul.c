@@ -120,19 +120,6 @@ static void x64_vec_dot_vnni(X64Vec *v, unsigned b, unsigned c)
     }
 }
 
-/* The even or odd bytes of @a as 16-bit lanes. */
-static void x64_vec_half(X64Vec *v, unsigned d, unsigned a, bool odd, bool is_signed)
-{
-    if (odd) {
-        xv_shift(v, 1, is_signed ? XV_ARITH : XV_RIGHT, d, a, 8);
-    } else if (is_signed) {
-        xv_shift(v, 1, XV_LEFT, d, a, 8);
-        xv_shift(v, 1, XV_ARITH, d, d, 8);
-    } else {
-        xv_with2(v, XO_PAND, d, a, xv_lanes(1, 0xff));
-    }
-}
-
 /* d += the sums of four products; uses t[0] and t[1]. */
 static void x64_vec_dot_add(X64Vec *v, unsigned b, unsigned c)
 {
@@ -141,8 +128,8 @@ static void x64_vec_dot_add(X64Vec *v, unsigned b, unsigned c)
         return;
     }
     for (unsigned odd = 0; odd < 2; odd++) {
-        x64_vec_half(v, v->t[0], b, odd, v->variant == 1);
-        x64_vec_half(v, v->t[1], c, odd, v->variant != 0);
+        xv_wide_bytes(v, v->t[0], b, odd, v->variant == 1);
+        xv_wide_bytes(v, v->t[1], c, odd, v->variant != 0);
         xv3(v, XV_PMADDWD, v->t[0], v->t[0], v->t[1]);
         xv3(v, XO_PADDD, v->d, v->d, v->t[0]);
     }

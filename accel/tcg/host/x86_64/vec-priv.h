@@ -188,6 +188,8 @@ static inline void xv_with2(X64Vec *v, X64Op op, unsigned d, unsigned a, uint64_
 
 /* Shift whole lanes of 16, 32 or 64 bits; group 2: right, 4: arithmetic, 6: left. */
 void xv_shift(X64Vec *v, unsigned esize, unsigned group, unsigned d, unsigned a, unsigned n);
+/* The even or odd bytes of @a as lanes of 16 bits. */
+void xv_wide_bytes(X64Vec *v, unsigned d, unsigned a, bool odd, bool is_signed);
 enum { XV_RIGHT = 2, XV_ARITH = 4, XV_LEFT = 6 };
 /* Shift the whole register by bytes. */
 void xv_bytes(X64Vec *v, bool left, unsigned d, unsigned a, unsigned bytes);

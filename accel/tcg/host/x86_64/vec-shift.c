@@ -166,19 +166,6 @@ void xv_counts(X64Vec *v, unsigned esize, unsigned d, unsigned b)
     }
 }
 
-/* The even or odd bytes of @a as lanes of 16 bits. */
-static void x64_vec_bytes(X64Vec *v, unsigned d, unsigned a, bool odd, bool is_signed)
-{
-    if (odd) {
-        xv_shift(v, 1, is_signed ? XV_ARITH : XV_RIGHT, d, a, 8);
-    } else if (is_signed) {
-        xv_shift(v, 1, XV_LEFT, d, a, 8);
-        xv_shift(v, 1, XV_ARITH, d, d, 8);
-    } else {
-        xv_with2(v, XO_PAND, d, a, xv_lanes(1, 0xff));
-    }
-}
-
 /*
  * Bytes, by products: to the left with 2^n, to the right with 2^(8 - n), of which the upper byte
  * is wanted. Powers come from a table; the greatest index stands for all counts beyond.
@@ -202,8 +189,8 @@ static void x64_vec_shlv_bytes(X64Vec *v)
     xv_signmask(v, 0, u, b);
     xv3(v, XO_PAND, r, r, u); /* 0 where the count is not negative */
     for (unsigned odd = 0; odd < 2; odd++) {
-        x64_vec_bytes(v, t, a, odd, is_signed);
-        x64_vec_bytes(v, u, r, odd, false);
+        xv_wide_bytes(v, t, a, odd, is_signed);
+        xv_wide_bytes(v, u, r, odd, false);
         xv3(v, XO_PMULLW, t, t, u);
         if (round) {
             xv_with2(v, XO_PADDW, t, t, xv_lanes(1, 0x80));
@@ -214,8 +201,8 @@ static void x64_vec_shlv_bytes(X64Vec *v)
         } else {
             xv_shift(v, 1, XV_RIGHT, d, t, 8);
         }
-        x64_vec_bytes(v, t, a, odd, false);
-        x64_vec_bytes(v, u, l, odd, false);
+        xv_wide_bytes(v, t, a, odd, false);
+        xv_wide_bytes(v, u, l, odd, false);
         xv3(v, XO_PMULLW, t, t, u);
         if (odd) {
             xv_shift(v, 1, XV_LEFT, t, t, 8);

@@ -122,6 +122,18 @@ void xv_shift(X64Vec *v, unsigned esize, unsigned group, unsigned d, unsigned a,
     x64_vshift(v->a, op[esize], group, d, a, (uint8_t)n);
 }
 
+void xv_wide_bytes(X64Vec *v, unsigned d, unsigned a, bool odd, bool is_signed)
+{
+    if (odd) {
+        xv_shift(v, 1, is_signed ? XV_ARITH : XV_RIGHT, d, a, 8);
+    } else if (is_signed) {
+        xv_shift(v, 1, XV_LEFT, d, a, 8);
+        xv_shift(v, 1, XV_ARITH, d, d, 8);
+    } else {
+        xv_with2(v, XO_PAND, d, a, xv_lanes(1, 0xff));
+    }
+}
+
 void xv_bytes(X64Vec *v, bool left, unsigned d, unsigned a, unsigned bytes)
 {
     x64_vshift(v->a, XO_PSHIFTQ_I, left ? 7 : 3, d, a, (uint8_t)bytes);
