@@ -330,8 +330,8 @@ bool build_machine(Build *b, GError **err)
         clock_set_rtc_ns(b->m, g_get_real_time() * 1000);
     }
     if (!build_log(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
-        !build_nets(b, err) || !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err) ||
-        !build_state_hash_every(b, err)) {
+        !build_nets(b, err) || !build_filters(b, err) || !build_cpu(b, err) ||
+        !build_board(b, err) || !build_accel(b, err) || !build_state_hash_every(b, err)) {
         return false;
     }
     return machine_start(b->m, err);

@@ -48,6 +48,9 @@ bool build_drive_add(void *build, const char *text, GError **err);
 void build_drives_end(Build *b);
 /* nets.c */
 NODISCARD bool build_nets(Build *b, GError **err);
+bool build_filters(Build *b, GError **err);
+/* Is this -object one of build_filters? */
+bool nets_is_filter(const char *text);
 /* CPUs are stopped; the backends are freed after the machine. */
 void build_close_nets(Build *b);
 /* consoles.c */

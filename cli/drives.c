@@ -456,6 +456,9 @@ static bool build_objects(Build *b, GError **err)
             }
             continue;
         }
+        if (nets_is_filter(c.text)) {
+            continue;
+        }
         c.g = block_machine_graph(b->m, err);
         if (!c.g) {
             return false;

@@ -438,7 +438,7 @@ static const CliOption options[] = {
       FLAG(snapshot) },
     { "object", NULL, "TYPE,id=ID[,...]", SECTION_BLOCK,
       "iothread (disks share one thread of their own, whichever is named), secret, tls-creds-x509, "
-      "tls-creds-psk, tls-creds-anon",
+      "tls-creds-psk, tls-creds-anon, filter-dump (netdev=ID,file=PCAP[,maxlen=BYTES])",
       LIST(objects) },
     { "drive", NULL,
       "file=FILE[,format=FORMAT][,if=virtio|pflash|none][,id=ID][,readonly=on][,snapshot=on]"

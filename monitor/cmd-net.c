@@ -62,9 +62,112 @@ bool hmp_info_network(MonCall *c, GError **err)
                                    net_link_is_up(b) ? "" : ",link=down");
         }
         g_string_append_printf(c->text, "%s: index=0,%s\n", net_id(b), text);
+        g_string_truncate(what, 0);
+        net_filter_text(b, what);
+        g_string_append_printf(c->text, "%s%s", what->len ? "filters:\n" : "", what->str);
     }
     return true;
 }
+
+/* ---- Filters, which are objects ---- */
+
+static NetBackend *filter_owner(const MonCall *c, const char *id)
+{
+    NetBackend *b;
+
+    for (guint i = 0; (b = net_nth(c, i)) != NULL && !net_has_filter(b, id); i++) {
+    }
+    return b;
+}
+
+static bool filter_add(MonCall *c, GError **err)
+{
+    Options o = { 0 };
+    GHashTableIter at;
+    gpointer key, value;
+    const char *id, *netdev;
+    NetBackend *b;
+    bool ok;
+
+    g_hash_table_iter_init(&at, c->args[0].leaves);
+    while (g_hash_table_iter_next(&at, &key, &value)) {
+        options_add(&o, key, value);
+    }
+    id = options_get(&o, "id");
+    netdev = options_get(&o, "netdev");
+    if (!id || !netdev) {
+        ok = error_set(err, "Parameter '%s' is missing", id ? "netdev" : "id");
+    } else if (filter_owner(c, id)) {
+        ok = error_set(err, "attempt to add duplicate property '%s' to object (type 'container')",
+                       id);
+    } else {
+        b = net_find(c, netdev, err);
+        ok = b && net_add_filter(b, &o, err);
+    }
+    options_deinit(&o);
+    return ok;
+}
+
+bool cmd_object_add(MonCall *c, GError **err)
+{
+    const char *type = g_hash_table_lookup(c->args[0].leaves, "qom-type");
+
+    return net_is_filter(type) ? filter_add(c, err) : blk_add_object(c, err);
+}
+
+bool cmd_object_del(MonCall *c, GError **err)
+{
+    NetBackend *b = filter_owner(c, c->args[0].str);
+
+    return b ? net_remove_filter(b, c->args[0].str) : blk_del_object(c, err);
+}
+
+static const char *filter_path(const MonCall *c)
+{
+    const char *path = c->args[0].str;
+
+    return g_str_has_prefix(path, "/objects/") ? path + strlen("/objects/") : path;
+}
+
+bool net_qom_is_filter(const MonCall *c)
+{
+    return filter_owner(c, filter_path(c)) != NULL;
+}
+
+bool net_qom_get(MonCall *c, GError **err)
+{
+    const char *id = filter_path(c), *name = c->args[1].str;
+    g_autofree char *value = net_filter_property(filter_owner(c, id), id, name);
+
+    if (!value) {
+        return error_set(err, "Property 'filter-dump.%s' not found", name);
+    }
+    if (!strcmp(name, "maxlen")) {
+        json_out_uint(c->out, NULL, g_ascii_strtoull(value, NULL, 10));
+    } else {
+        json_out_str(c->out, NULL, value);
+    }
+    return true;
+}
+
+bool net_qom_set(MonCall *c, GError **err)
+{
+    const char *id = filter_path(c), *name = c->args[1].str;
+    NetBackend *b = filter_owner(c, id);
+    g_autofree char *value = net_filter_property(b, id, name);
+    const char *status;
+
+    if (!value) {
+        return error_set(err, "Property 'filter-dump.%s' not found", name);
+    }
+    if (strcmp(name, "status")) {
+        return error_set(err, "Property 'filter-dump.%s' is set when the filter is made", name);
+    }
+    status = g_hash_table_lookup(c->args[2].leaves, "");
+    return net_filter_set_status(b, id, status ? status : "", err);
+}
+
+/* ---- Networks ---- */
 
 static bool net_add(MonCall *c, Options *o, GError **err)
 {

@@ -99,6 +99,9 @@ bool cmd_qom_get(MonCall *c, GError **err)
     const Field *f;
     Device *dev;
 
+    if (net_qom_is_filter(c)) {
+        return net_qom_get(c, err);
+    }
     if (blk_is_group(c)) {
         return blk_qom_get(c, err);
     }
@@ -135,6 +138,9 @@ bool cmd_qom_set(MonCall *c, GError **err)
     Device *dev;
     const Field *f;
 
+    if (net_qom_is_filter(c)) {
+        return net_qom_set(c, err);
+    }
     if (blk_is_group(c)) {
         return blk_qom_set(c, err);
     }

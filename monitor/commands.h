@@ -27,6 +27,10 @@ extern MonFn cmd_chardev_add, cmd_chardev_remove, hmp_chardev_add, hmp_chardev_r
 extern MonFn hmp_info_network, cmd_netdev_add, hmp_netdev_add, cmd_netdev_del, hmp_netdev_del;
 extern MonFn cmd_set_link, hmp_set_link, hmp_hostfwd_add, hmp_hostfwd_remove, hmp_usernet;
 extern MonFn cmd_announce, hmp_announce;
+/* Filters of networks are objects; the rest is the disks'. */
+extern MonFn cmd_object_add, cmd_object_del, net_qom_get, net_qom_set;
+/* Is the object at the argument "path" a filter? */
+bool net_qom_is_filter(const MonCall *c);
 /* cmd-migrate.c */
 extern MonFn cmd_migrate, cmd_query_migrate, cmd_migrate_incoming, cmd_migrate_cancel;
 extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;
@@ -58,7 +62,7 @@ extern MonFn cmd_bitmap_hash, cmd_snapshot_delete_internal, cmd_drive_mirror, cm
 extern MonFn cmd_blockdev_mirror, cmd_block_commit, cmd_block_stream, cmd_job_verb, cmd_query_jobs;
 /* cmd-block-export.c */
 extern MonFn cmd_nbd_start, cmd_nbd_stop, cmd_nbd_add, cmd_export_add, cmd_export_del;
-extern MonFn cmd_query_exports, cmd_object_add, cmd_object_del;
+extern MonFn cmd_query_exports, blk_add_object, blk_del_object;
 extern MonFn hmp_nbd_start, hmp_nbd_add, hmp_nbd_remove, hmp_nbd_stop;
 /* cmd-snapshot.c */
 extern MonFn hmp_savevm, hmp_loadvm, hmp_delvm, hmp_info_snapshots;

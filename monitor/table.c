@@ -420,7 +420,7 @@ const MonCommand mon_commands[] = {
       .returns = "[BlockExportInfo]" },
     { .name = "object-add",
       .anywhere = true,
-      .doc = "make an object that options name: tls-creds-x509, authz-list, secret, ...",
+      .doc = "make an object: tls-creds-x509, authz-list, secret, filter-dump, ...",
       .qmp = cmd_object_add,
       .open_args = true,
       .args = { { "arguments", MON_ANY, false, "ObjectOptions" } },
@@ -683,7 +683,8 @@ const MonCommand mon_commands[] = {
       .args = { ARG("path", MON_STR), ARG("property", MON_STR) },
       .returns = "any" },
     { .name = "qom-set",
-      .doc = "a new value of a property: the limits of a throttle-group",
+      .doc =
+          "a new value of a property: the limits of a throttle-group, the status of a filter-dump",
       .qmp = cmd_qom_set,
       .args = { ARG("path", MON_STR),
                 ARG("property", MON_STR),

@@ -12,12 +12,11 @@
 enum { PCAP_VERSION_MAJOR = 2, PCAP_VERSION_MINOR = 4, PCAP_ETHERNET = 1 };
 
 struct NetDump {
-    char *id;
     FILE *f;
     uint32_t maxlen;
 };
 
-NetDump *net_dump_open(const char *id, const char *path, uint32_t maxlen, GError **err)
+NetDump *net_dump_open(const char *path, uint32_t maxlen, GError **err)
 {
     struct {
         uint32_t magic;
@@ -36,15 +35,9 @@ NetDump *net_dump_open(const char *id, const char *path, uint32_t maxlen, GError
         return NULL;
     }
     d = g_new0(NetDump, 1);
-    d->id = g_strdup(id);
     d->f = f;
     d->maxlen = maxlen;
     return d;
-}
-
-const char *net_dump_id(const NetDump *d)
-{
-    return d->id;
 }
 
 void net_dump_frame(NetDump *d, const uint8_t *frame, size_t len)
@@ -70,6 +63,5 @@ void net_dump_close(NetDump *d)
     if (d->f) {
         fclose(d->f);
     }
-    g_free(d->id);
     g_free(d);
 }

@@ -20,6 +20,7 @@ typedef struct Card {
     NetOffload last;
     uint8_t last_frame[NET_FRAME_MAX];
     bool full;
+    unsigned filters;
 } Card;
 
 enum { FRAME = 1514, LIMIT_MS = 3000 };
@@ -189,11 +190,64 @@ TEST(net, options_of_sockets)
     g_free(c);
 }
 
+/* filter-dump f1, f2, ... with the keys of @keys, where @path stands for %s. */
+static bool lt_filter(Card *c, const char *keys, const char *path, GError **err)
+{
+    g_auto(GStrv) part = g_strsplit(keys, "%s", 2);
+    g_autofree char *text = g_strdup_printf("filter-dump,id=f%u,netdev=n,%s%s%s", ++c->filters,
+                                            part[0], part[1] ? path : "", part[1] ? part[1] : "");
+    Options o;
+    bool ok = options_parse(&o, text, "qom-type", err);
+
+    if (ok) {
+        ok = net_add_filter(c->net, &o, err);
+        options_deinit(&o);
+    }
+    return ok;
+}
+
+TEST(net, a_filter_that_does_not_hold_together_is_refused)
+{
+    static const char *const bad[][2] = {
+        { "maxlen=64", "file= is missing" },     { "file=/tmp/x,queue=up", "queue=up" },
+        { "file=/tmp/x,position=id=f7", "f7" },  { "file=/tmp/x,insert=above", "before or behind" },
+        { "file=/tmp/x,maxlen=0", "maxlen=0" },  { "file=/tmp/x,status=maybe", "on or off" },
+        { "file=/tmp/x,position=mid", "head" },  { "file=/tmp/x,size=1", "size" },
+        { "file=/nowhere/x,id=f9", "/nowhere" },
+    };
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Card *c = g_new0(Card, 1);
+    g_autofree char *dir = g_dir_make_tmp("tinamou-net-XXXXXX", NULL);
+    g_autofree char *text = g_strdup_printf("dgram,local.type=unix,local.path=%s/1,"
+                                            "remote.type=unix,remote.path=%s/1",
+                                            dir, dir);
+    Options o;
+
+    EXPECT(lt_open(m, c, text, &err));
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        EXPECT(!lt_filter(c, bad[i][0], "", &err));
+        EXPECT(err && strstr(err->message, bad[i][1]));
+        g_clear_error(&err);
+    }
+    EXPECT(options_parse(&o, "filter-mirror,id=m,netdev=n,outdev=c", "qom-type", &err));
+    EXPECT(!net_add_filter(c->net, &o, &err));
+    EXPECT(err && strstr(err->message, "filter-mirror: is not supported"));
+    options_deinit(&o);
+    lt_close(c);
+    machine_free(m);
+    g_rmdir(dir);
+    g_free(c);
+}
+
 TEST(net, what_passes_is_dumped)
 {
     g_autoptr(GError) err = NULL;
     g_autofree char *dir = g_dir_make_tmp("tinamou-net-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(dir, "f.pcap", NULL);
+    g_autofree char *rx_path = g_build_filename(dir, "rx.pcap", NULL);
+    g_autofree char *off_path = g_build_filename(dir, "off.pcap", NULL);
+    g_autofree char *rest = NULL;
     g_autofree char *text = g_strdup_printf("dgram,local.type=unix,local.path=%s/1,"
                                             "remote.type=unix,remote.path=%s/1",
                                             dir, dir);
@@ -202,22 +256,37 @@ TEST(net, what_passes_is_dumped)
     Machine *m = machine_new(&err);
     Card *c = g_new0(Card, 1);
 
-    EXPECT(lt_open(m, c, text, &err) && net_dump(c->net, "d", path, 64, &err));
+    EXPECT(lt_open(m, c, text, &err));
+    EXPECT(lt_filter(c, "file=%s,maxlen=64", path, &err));
+    EXPECT(lt_filter(c, "file=%s,queue=rx,position=head", rx_path, &err));
+    EXPECT(lt_filter(c, "file=%s,status=off,position=id=f2", off_path, &err));
     lt_send(c, 0); /* to itself */
     lt_wait(m, &c->got, 1);
-    EXPECT(net_undump(c->net, "d") && !net_undump(c->net, "d"));
+    EXPECT(net_filter_set_status(c->net, "f3", "on", &err));
+    lt_send(c, 1);
+    lt_wait(m, &c->got, 2);
+    EXPECT(net_remove_filter(c->net, "f2") && !net_remove_filter(c->net, "f2"));
+    EXPECT(g_file_get_contents(rx_path, &rest, &len, NULL));
+    EXPECT_EQ(len, 24 + 2 * (16 + FRAME));
+    g_clear_pointer(&rest, g_free);
+    EXPECT(net_remove_filter(c->net, "f3"));
+    EXPECT(g_file_get_contents(off_path, &rest, &len, NULL));
+    EXPECT_EQ(len, 24 + 2 * (16 + FRAME));
+    EXPECT(net_remove_filter(c->net, "f1"));
     EXPECT(g_file_get_contents(path, &bytes, &len, NULL));
-    EXPECT_EQ(len, 24 + 2 * (16 + 64));
-    if (len == 24 + 2 * (16 + 64)) {
+    EXPECT_EQ(len, 24 + 4 * (16 + 64));
+    if (len == 24 + 4 * (16 + 64)) {
         EXPECT_EQ(get_le32((uint8_t *)bytes), 0xa1b2c3d4);
         EXPECT_EQ(get_le32((uint8_t *)bytes + 24 + 8), 64);
         EXPECT_EQ(get_le32((uint8_t *)bytes + 24 + 12), FRAME);
     }
-    EXPECT(!net_dump(c->net, "d", "/nowhere/f.pcap", 64, &err));
+    EXPECT(!lt_filter(c, "file=%s", "/nowhere/f.pcap", &err));
     EXPECT(err && strstr(err->message, "/nowhere/f.pcap"));
     lt_close(c);
     machine_free(m);
     g_unlink(path);
+    g_unlink(rx_path);
+    g_unlink(off_path);
     g_rmdir(dir);
     g_free(c);
 }

@@ -32,6 +32,10 @@ typedef struct NetFrame {
 } NetFrame;
 
 typedef struct NetDump NetDump;
+typedef struct NetFilter NetFilter;
+
+/* Which way a frame goes: from the card to the network, or to the card. */
+enum { NET_TO_NET = 1, NET_TO_CARD = 2 };
 
 struct NetBackend {
     const NetType *type;
@@ -47,7 +51,7 @@ struct NetBackend {
     bool posted;
     GQueue *kept; /* of NetFrame: for a card without room; loop alone */
     NetMerge merge;
-    GPtrArray *dumps; /* of NetDump */
+    GPtrArray *filters; /* of NetFilter */
 };
 
 extern const NetType net_type_user;
@@ -66,8 +70,10 @@ void net_flush(NetBackend *b);
 /* Is the card so far behind that what comes next would be dropped? For types that can wait. */
 bool net_is_full(const NetBackend *b);
 
-NetDump *net_dump_open(const char *id, const char *path, uint32_t maxlen, GError **err);
-const char *net_dump_id(const NetDump *d);
+void net_filter_frame(const NetBackend *b, unsigned way, const uint8_t *frame, size_t len);
+void net_filter_free(NetFilter *f);
+
+NetDump *net_dump_open(const char *path, uint32_t maxlen, GError **err);
 void net_dump_frame(NetDump *d, const uint8_t *frame, size_t len);
 void net_dump_close(NetDump *d);
 

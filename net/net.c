@@ -52,7 +52,7 @@ NetBackend *net_open(Machine *m, const char *id, Options *o, GError **err)
     mutex_init(&b->lock);
     b->sent = g_queue_new();
     b->kept = g_queue_new();
-    b->dumps = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))net_dump_close);
+    b->filters = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))net_filter_free);
     if (!type->open(b, o, err)) {
         net_close(b);
         net_free(b);
@@ -76,7 +76,7 @@ void net_free(NetBackend *b)
 {
     g_queue_free_full(b->sent, g_free);
     g_queue_free_full(b->kept, g_free);
-    g_ptr_array_free(b->dumps, TRUE);
+    g_ptr_array_free(b->filters, TRUE);
     g_free(b->merge.frame);
     mutex_deinit(&b->lock);
     g_free(b->who);
@@ -180,34 +180,6 @@ static NetFrame *net_frame(size_t len, const NetOffload *o)
     return f;
 }
 
-static void net_dump_all(const NetBackend *b, const uint8_t *frame, size_t len)
-{
-    for (guint i = 0; i < b->dumps->len; i++) {
-        net_dump_frame(g_ptr_array_index(b->dumps, i), frame, len);
-    }
-}
-
-bool net_dump(NetBackend *b, const char *id, const char *path, uint32_t maxlen, GError **err)
-{
-    NetDump *d = net_dump_open(id, path, maxlen, err);
-
-    if (d) {
-        g_ptr_array_add(b->dumps, d);
-    }
-    return d != NULL;
-}
-
-bool net_undump(NetBackend *b, const char *id)
-{
-    for (guint i = 0; i < b->dumps->len; i++) {
-        if (!strcmp(net_dump_id(g_ptr_array_index(b->dumps, i)), id)) {
-            g_ptr_array_remove_index(b->dumps, i);
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- Frames of the guest ---- */
 
 static void net_emit(void *opaque, const uint8_t *frame, size_t len)
@@ -232,7 +204,7 @@ static void net_run_sent(void *arg)
         if (!f) {
             break;
         }
-        net_dump_all(b, f->bytes, f->len);
+        net_filter_frame(b, NET_TO_NET, f->bytes, f->len);
         if (b->takes_offload) {
             b->type->send(b, f->bytes, f->len, &f->o);
         } else {
@@ -313,7 +285,7 @@ static void net_offer(NetBackend *b, const uint8_t *frame, size_t len, const Net
     if (!b->client) {
         return;
     }
-    net_dump_all(b, frame, len);
+    net_filter_frame(b, NET_TO_CARD, frame, len);
     net_run_kept(b);
     if (!g_queue_get_length(b->kept) && b->client->receive(b->opaque, frame, len, o)) {
         return;

@@ -73,12 +73,20 @@ char *net_connections(NetBackend *b);
 void net_announce(NetBackend *b);
 
 /*
- * filter-dump: copy what passes, both ways, to @path as a pcap file, @maxlen bytes of a frame at
- * most. The file is closed with the backend or by net_undump. LOOP_THREAD.
+ * -object filter-*: @o is "qom-type", "id", "netdev" and the filter's own keys (filter-dump: file,
+ * maxlen, queue, status, position, insert). It goes with the backend. LOOP_THREAD, as all of these.
  */
-NODISCARD bool net_dump(NetBackend *b, const char *id, const char *path, uint32_t maxlen,
-                        GError **err);
-bool net_undump(NetBackend *b, const char *id);
+bool net_is_filter(const char *type);
+NODISCARD bool net_add_filter(NetBackend *b, Options *o, GError **err);
+bool net_remove_filter(NetBackend *b, const char *id);
+bool net_has_filter(const NetBackend *b, const char *id);
+/* "on" or "off". */
+NODISCARD bool net_filter_set_status(NetBackend *b, const char *id, const char *status,
+                                     GError **err);
+/* A line for each. */
+void net_filter_text(const NetBackend *b, GString *text);
+/* NULL: no such filter or property. The caller frees. */
+char *net_filter_property(const NetBackend *b, const char *id, const char *name);
 
 /* hostfwd_add and hostfwd_remove: "tcp:127.0.0.1:2222-:22". Errors: not user mode, bad text. */
 NODISCARD bool net_add_forward(NetBackend *b, const char *text, GError **err);
