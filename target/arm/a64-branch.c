@@ -33,10 +33,21 @@ static const IrHelper a64_helper_wfe =
 static const IrHelper a64_helper_yield = A64_HELPER(yield, IR_VOID, 0, 0);
 static const IrHelper a64_helper_sev = A64_HELPER(sev, IR_VOID, 0, IR_HELPER_WRITES);
 static const IrHelper a64_helper_dsb = A64_HELPER(dsb, IR_VOID, 0, 0);
-static const IrHelper a64_helper_pac = A64_HELPER(pac, IR_I64, 3, IR_HELPER_READS);
-static const IrHelper a64_helper_aut = A64_HELPER(aut, IR_I64, 3, IR_HELPER_READS);
-static const IrHelper a64_helper_xpac = A64_HELPER(xpac, IR_I64, 2, IR_HELPER_READS);
-static const IrHelper a64_helper_pacga = A64_HELPER(pacga, IR_I64, 2, IR_HELPER_READS);
+/* They read system registers, which no pinned register holds. */
+static const IrHelper a64_helper_pac[] = {
+    [A64_KEY_IA] = A64_HELPER(pacia, IR_I64, 2, IR_KEEPS_FLAG),
+    [A64_KEY_IB] = A64_HELPER(pacib, IR_I64, 2, IR_KEEPS_FLAG),
+    [A64_KEY_DA] = A64_HELPER(pacda, IR_I64, 2, IR_KEEPS_FLAG),
+    [A64_KEY_DB] = A64_HELPER(pacdb, IR_I64, 2, IR_KEEPS_FLAG),
+};
+static const IrHelper a64_helper_aut[] = {
+    [A64_KEY_IA] = A64_HELPER(autia, IR_I64, 2, IR_KEEPS_FLAG),
+    [A64_KEY_IB] = A64_HELPER(autib, IR_I64, 2, IR_KEEPS_FLAG),
+    [A64_KEY_DA] = A64_HELPER(autda, IR_I64, 2, IR_KEEPS_FLAG),
+    [A64_KEY_DB] = A64_HELPER(autdb, IR_I64, 2, IR_KEEPS_FLAG),
+};
+static const IrHelper a64_helper_xpac = A64_HELPER(xpac, IR_I64, 2, IR_KEEPS_FLAG);
+static const IrHelper a64_helper_pacga = A64_HELPER(pacga, IR_I64, 2, IR_KEEPS_FLAG);
 
 static IrVal a64_call(Trans *t, const IrHelper *h, IrVal a)
 {
@@ -64,7 +75,7 @@ IrVal a64_pac(Trans *t, unsigned key, IrVal ptr, IrVal modifier)
     if (!a64_key_on(t, key)) {
         return ptr;
     }
-    return ir_call(t->ir, &a64_helper_pac, ptr, modifier, ir_i64(t->ir, key), IR_NONE);
+    return ir_call(t->ir, &a64_helper_pac[key], ptr, modifier, IR_NONE, IR_NONE);
 }
 
 IrVal a64_aut(Trans *t, unsigned key, IrVal ptr, IrVal modifier)
@@ -72,7 +83,7 @@ IrVal a64_aut(Trans *t, unsigned key, IrVal ptr, IrVal modifier)
     if (!a64_key_on(t, key)) {
         return ptr;
     }
-    return ir_call(t->ir, &a64_helper_aut, ptr, modifier, ir_i64(t->ir, key), IR_NONE);
+    return ir_call(t->ir, &a64_helper_aut[key], ptr, modifier, IR_NONE, IR_NONE);
 }
 
 static bool a64_do_pac(Trans *t, unsigned key, unsigned rd, IrVal modifier)

@@ -77,6 +77,14 @@ typedef struct ArmPauthLayout {
     uint8_t el; /* 0: not made yet */
 } ArmPauthLayout;
 
+enum { ARM_PAC_BITS = 9 };
+
+/* A code of QARMA and what it was computed of. */
+typedef struct ArmPacEntry {
+    uint64_t data, modifier, hi, lo, pac;
+    uint64_t used;
+} ArmPacEntry;
+
 typedef struct ArmCpu {
     Cpu cpu; /* first */
 
@@ -106,6 +114,7 @@ typedef struct ArmCpu {
     uint8_t spins;   /* YIELD instructions, modulo 256 */
     uint32_t fpsr;   /* while saved; else in fp */
     ArmPauthLayout pauth;
+    ArmPacEntry pac[1 << ARM_PAC_BITS];
 
     Timer timer[ARM_N_TIMERS];
     Irq timer_irq[ARM_N_TIMERS];

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "accel/tcg/ir/keeps.h"
+
 typedef struct Cpu Cpu;
 
 /* Record a synchronous exception of the current instruction (translate.c). */
@@ -32,9 +34,16 @@ uint64_t arm_helper_sev(Cpu *cpu);
 uint64_t arm_helper_dsb(Cpu *cpu);
 
 /* Pointer authentication; @key is an A64_KEY_*. */
-uint64_t arm_helper_pac(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key);
-uint64_t arm_helper_aut(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key);
-uint64_t arm_helper_xpac(Cpu *cpu, uint64_t ptr, uint64_t is_data);
-uint64_t arm_helper_pacga(Cpu *cpu, uint64_t x, uint64_t y);
+/* pauth.c: by key; IR_HELPER_KEEPS. */
+IR_KEEPS uint64_t arm_helper_pacia(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_pacib(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_pacda(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_pacdb(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_autia(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_autib(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_autda(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_autdb(Cpu *cpu, uint64_t ptr, uint64_t modifier);
+IR_KEEPS uint64_t arm_helper_xpac(Cpu *cpu, uint64_t ptr, uint64_t is_data);
+IR_KEEPS uint64_t arm_helper_pacga(Cpu *cpu, uint64_t x, uint64_t y);
 
 #endif

@@ -64,32 +64,18 @@ static uint8_t mmu_pa_bits(unsigned ps)
     return bits[ps & 7];
 }
 
-/* The sizes' limits; a TxSZ beyond the least address size faults, one before the greatest counts
- * as it. */
-static unsigned mmu_clamp_tsz(const ArmCpu *c, unsigned tsz, unsigned page_bits, bool *bad)
-{
-    unsigned max = !arm_has(c, ARM_FEAT_TTST) ? 39 : page_bits == 16 ? 47 : 48;
-
-    if (tsz > max) {
-        *bad = true;
-        return max;
-    }
-    return tsz < 16 ? 16 : tsz;
-}
-
 static ArmWalkParams mmu_params_el1(const ArmCpu *c, bool upper, unsigned mode, bool is_fetch)
 {
-    static const uint8_t tg0[4] = { 12, 16, 14, 12 }, tg1[4] = { 12, 14, 12, 16 };
     uint64_t tcr = c->sys.tcr[1];
     ArmWalkParams p = { .ttbr = upper ? c->sys.ttbr1[1] : c->sys.ttbr0[1] };
     bool hafdbs = arm_has(c, ARM_FEAT_HAFDBS);
 
-    p.page_bits = upper ? tg1[tcr >> 30 & 3] : tg0[tcr >> 14 & 3];
+    p.page_bits = arm_page_bits(tcr, upper);
     p.disabled = tcr >> (upper ? 23 : 7) & 1;
     if (mode == ARM_MODE_E10_0 && c->id.aa64mmfr2 >> 60 && tcr >> (upper ? 56 : 55) & 1) {
         p.disabled = true; /* E0PD */
     }
-    p.va_bits = 64 - mmu_clamp_tsz(c, tcr >> (upper ? 16 : 0) & 63, p.page_bits, &p.disabled);
+    p.va_bits = 64 - arm_clamp_tsz(c, tcr >> (upper ? 16 : 0) & 63, p.page_bits, &p.disabled);
     p.pa_bits = mmu_pa_bits(tcr >> 32 & 7);
     p.tbi = tcr >> (upper ? 38 : 37) & 1;
     if (is_fetch && arm_has(c, ARM_FEAT_PAUTH) && tcr >> (upper ? 52 : 51) & 1) {
@@ -103,7 +89,6 @@ static ArmWalkParams mmu_params_el1(const ArmCpu *c, bool upper, unsigned mode, 
 
 static ArmWalkParams mmu_params(const ArmCpu *c, bool upper, unsigned mode, bool is_fetch)
 {
-    static const uint8_t tg0[4] = { 12, 16, 14, 12 };
     unsigned el = arm_mode_el(mode);
 
     if (el == 1) {
@@ -111,9 +96,9 @@ static ArmWalkParams mmu_params(const ArmCpu *c, bool upper, unsigned mode, bool
     }
 
     uint64_t tcr = c->sys.tcr[el];
-    ArmWalkParams p = { .ttbr = c->sys.ttbr0[el], .page_bits = tg0[tcr >> 14 & 3] };
+    ArmWalkParams p = { .ttbr = c->sys.ttbr0[el], .page_bits = arm_page_bits(tcr, false) };
 
-    p.va_bits = 64 - mmu_clamp_tsz(c, tcr & 63, p.page_bits, &p.disabled);
+    p.va_bits = 64 - arm_clamp_tsz(c, tcr & 63, p.page_bits, &p.disabled);
     p.pa_bits = mmu_pa_bits(tcr >> 16 & 7);
     p.tbi = tcr >> 20 & 1 && !(is_fetch && arm_has(c, ARM_FEAT_PAUTH) && tcr >> 29 & 1);
     p.ha = arm_has(c, ARM_FEAT_HAFDBS) && tcr >> 21 & 1;

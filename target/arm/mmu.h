@@ -43,6 +43,26 @@ bool arm_tbi(const ArmCpu *c, GuestVirt va, bool is_fetch);
 /* Lowest bit of the part of @va that does not address anything (64 - TxSZ, in its limits). */
 unsigned arm_va_bits(const ArmCpu *c, bool upper);
 
+/* log2 of the granule of a range: TCR_ELx.TG0, or TG1 of TCR_EL1. */
+static inline uint8_t arm_page_bits(uint64_t tcr, bool upper)
+{
+    /* a byte for each value: 12, 16, 14, 12 and 12, 14, 12, 16 */
+    return (uint8_t)(upper ? 0x100c0e0c >> (tcr >> 30 & 3) * 8 : 0x0c0e100c >> (tcr >> 14 & 3) * 8);
+}
+
+/* The sizes' limits; a TxSZ beyond the least address size faults, one before the greatest counts
+ * as it. */
+static inline unsigned arm_clamp_tsz(const ArmCpu *c, unsigned tsz, unsigned page_bits, bool *bad)
+{
+    unsigned max = !arm_has(c, ARM_FEAT_TTST) ? 39 : page_bits == 16 ? 47 : 48;
+
+    if (tsz > max) {
+        *bad = true;
+        return max;
+    }
+    return tsz < 16 ? 16 : tsz;
+}
+
 /* Of Target. */
 bool arm_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
                   bool probe, TlbResult *out);

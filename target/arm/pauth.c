@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pointer authentication.
+ * Pointer authentication. Generated code calls this with its own values in registers
+ * (IR_HELPER_KEEPS, helper.h), so it calls nothing else: it is compiled for general registers only.
  * Spec: Arm ARM DDI 0487, D8.10 and J1 (AddPAC, Auth, Strip, ComputePAC); R. Avanzi, "The QARMA
  * Block Cipher Family", IACR ToSC 2017(1).
  */
@@ -101,13 +102,14 @@ static uint64_t qarma_backward(uint64_t s, uint64_t key, bool full)
     return s ^ key;
 }
 
-uint64_t arm_qarma64(uint64_t data, uint64_t tweak, uint64_t hi, uint64_t lo, unsigned rounds)
+IR_KEEPS uint64_t arm_qarma64(uint64_t data, uint64_t tweak, uint64_t hi, uint64_t lo,
+                              unsigned rounds)
 {
     uint64_t w0 = hi, k0 = lo, tweaks[QARMA_ROUNDS_MAX];
     uint64_t w1 = (w0 >> 1 | w0 << 63) ^ w0 >> 63;
     uint64_t s = data ^ w0;
 
-    DCHECK(rounds <= QARMA_ROUNDS_MAX);
+    rounds = rounds < QARMA_ROUNDS_MAX ? rounds : QARMA_ROUNDS_MAX;
     for (unsigned i = 0; i < rounds; i++) {
         tweaks[i] = tweak;
         s = qarma_forward(s, k0 ^ tweak ^ qarma_constant[i], i != 0);
@@ -145,13 +147,27 @@ uint64_t arm_pac_mix(uint64_t data, uint64_t modifier, uint64_t hi, uint64_t lo)
     return pauth_mix(data, modifier, hi, lo);
 }
 
-static inline uint64_t pauth_compute(const ArmCpu *c, uint64_t data, uint64_t modifier,
-                                     unsigned key)
+/* What is signed is authenticated soon: codes are remembered with all that they follow from. */
+static inline uint64_t pauth_qarma(ArmCpu *c, uint64_t data, uint64_t modifier, uint64_t hi,
+                                   uint64_t lo)
+{
+    uint64_t h = (data ^ (modifier << 29 | modifier >> 35)) * 0x9e3779b97f4a7c15ull;
+    ArmPacEntry *e = &c->pac[h >> (64 - ARM_PAC_BITS)];
+
+    if (__builtin_expect(e->data != data || e->modifier != modifier || e->lo != lo || e->hi != hi ||
+                             !e->used,
+                         0)) {
+        *e = (ArmPacEntry){ data, modifier, hi, lo, arm_qarma64(data, modifier, hi, lo, 5), 1 };
+    }
+    return e->pac;
+}
+
+static inline uint64_t pauth_compute(ArmCpu *c, uint64_t data, uint64_t modifier, unsigned key)
 {
     uint64_t lo = c->sys.apkey[key * 2], hi = c->sys.apkey[key * 2 + 1];
 
     return c->prop_pauth_impdef ? pauth_mix(data, modifier, hi, lo)
-                                : arm_qarma64(data, modifier, hi, lo, 5);
+                                : pauth_qarma(c, data, modifier, hi, lo);
 }
 
 /* ---- pointers ---- */
@@ -163,19 +179,36 @@ static uint64_t pauth_mask(unsigned hi, unsigned lo) /* bits hi..lo */
     return hi < lo ? 0 : (~0ull >> (63 - hi)) & (~0ull << lo);
 }
 
+/* What TCR_ELx says of the tag and of the size of addresses (D8.2, D8.10.1). */
+static bool pauth_tbi(uint64_t tcr, unsigned el, bool upper, bool fetch)
+{
+    if (el != 1) {
+        return tcr >> 20 & 1 && !(fetch && tcr >> 29 & 1);
+    }
+    return tcr >> (upper ? 38 : 37) & 1 && !(fetch && tcr >> (upper ? 52 : 51) & 1);
+}
+
+static unsigned pauth_va_bits(const ArmCpu *c, unsigned el, bool upper)
+{
+    uint64_t tcr = c->sys.tcr[el];
+    bool high = upper && el == 1, bad;
+
+    return 64 - arm_clamp_tsz(c, tcr >> (high ? 16 : 0) & 63, arm_page_bits(tcr, high), &bad);
+}
+
 /* The bits above the range (bits 63..56 left out where they are a tag); those of them that hold the
  * code are all but bit 55. */
-static void pauth_layout_make(ArmCpu *c, unsigned el)
+static IR_KEEPS __attribute__((noinline)) void pauth_layout_make(ArmCpu *c, unsigned el)
 {
     ArmPauthLayout *l = &c->pauth;
 
     for (unsigned fetch = 0; fetch < 2; fetch++) {
         l->any_tbi[fetch] = false;
         for (unsigned upper = 0; upper < 2; upper++) {
-            bool tbi = arm_tbi(c, (uint64_t)upper << 55, fetch);
+            bool tbi = pauth_tbi(c->sys.tcr[el], el, upper, fetch);
 
             l->any_tbi[fetch] |= tbi;
-            l->upper[fetch][upper] = pauth_mask(tbi ? 55 : 63, arm_va_bits(c, upper));
+            l->upper[fetch][upper] = pauth_mask(tbi ? 55 : 63, pauth_va_bits(c, el, upper));
         }
     }
     l->tcr = c->sys.tcr[el];
@@ -199,16 +232,16 @@ static inline uint64_t pauth_extend(uint64_t ptr, bool sel, uint64_t upper)
     return sel ? ptr | upper : ptr & ~upper;
 }
 
-static bool pauth_is_data(uint64_t key)
+static bool pauth_is_data(unsigned key)
 {
     return key == A64_KEY_DA || key == A64_KEY_DB;
 }
 
 #define PAUTH_SEL (1ull << 55)
 
-uint64_t arm_helper_pac(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
+static inline __attribute__((always_inline)) uint64_t pauth_add(ArmCpu *c, uint64_t ptr,
+                                                                uint64_t modifier, unsigned key)
 {
-    ArmCpu *c = arm_cpu(cpu);
     const ArmPauthLayout *l = pauth_layout(c);
     bool fetch = !pauth_is_data(key);
     /* Where either range ignores tags bit 55 chooses the range, else bit 63. */
@@ -218,7 +251,7 @@ uint64_t arm_helper_pac(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
     uint64_t upper =
         tbi ? l->upper[fetch][sel] & pauth_mask(55, 0) : l->upper[fetch][sel] | pauth_mask(63, 56);
     uint64_t ext = pauth_extend(ptr, sel, upper);
-    uint64_t pac = pauth_compute(c, ext, modifier, (unsigned)key);
+    uint64_t pac = pauth_compute(c, ext, modifier, key);
     uint64_t field = upper & ~PAUTH_SEL;
 
     /* A pointer that is no canonical address gets a code that does not authenticate. */
@@ -229,13 +262,13 @@ uint64_t arm_helper_pac(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
     return (ext & ~field) | (pac & field);
 }
 
-uint64_t arm_helper_aut(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
+static inline __attribute__((always_inline)) uint64_t pauth_auth(ArmCpu *c, uint64_t ptr,
+                                                                 uint64_t modifier, unsigned key)
 {
-    ArmCpu *c = arm_cpu(cpu);
     bool sel = ptr >> 55 & 1;
     uint64_t upper = pauth_layout(c)->upper[!pauth_is_data(key)][sel];
     uint64_t original = pauth_extend(ptr, sel, upper);
-    uint64_t pac = pauth_compute(c, original, modifier, (unsigned)key);
+    uint64_t pac = pauth_compute(c, original, modifier, key);
     unsigned shift = upper >> 63 ? 61 : 53;
     uint64_t error = key == A64_KEY_IB || key == A64_KEY_DB ? 2 : 1;
 
@@ -245,14 +278,30 @@ uint64_t arm_helper_aut(Cpu *cpu, uint64_t ptr, uint64_t modifier, uint64_t key)
     return (original & ~(3ull << shift)) | error << shift;
 }
 
-uint64_t arm_helper_xpac(Cpu *cpu, uint64_t ptr, uint64_t is_data)
+/* One function for each key: generated code passes two operands. */
+#define PAUTH_OF_KEY(name, key)                                                       \
+    IR_KEEPS uint64_t arm_helper_pac##name(Cpu *cpu, uint64_t ptr, uint64_t modifier) \
+    {                                                                                 \
+        return pauth_add(arm_cpu(cpu), ptr, modifier, key);                           \
+    }                                                                                 \
+    IR_KEEPS uint64_t arm_helper_aut##name(Cpu *cpu, uint64_t ptr, uint64_t modifier) \
+    {                                                                                 \
+        return pauth_auth(arm_cpu(cpu), ptr, modifier, key);                          \
+    }
+
+PAUTH_OF_KEY(ia, A64_KEY_IA)
+PAUTH_OF_KEY(ib, A64_KEY_IB)
+PAUTH_OF_KEY(da, A64_KEY_DA)
+PAUTH_OF_KEY(db, A64_KEY_DB)
+
+IR_KEEPS uint64_t arm_helper_xpac(Cpu *cpu, uint64_t ptr, uint64_t is_data)
 {
     bool sel = ptr >> 55 & 1;
 
     return pauth_extend(ptr, sel, pauth_layout(arm_cpu(cpu))->upper[!is_data][sel]);
 }
 
-uint64_t arm_helper_pacga(Cpu *cpu, uint64_t x, uint64_t y)
+IR_KEEPS uint64_t arm_helper_pacga(Cpu *cpu, uint64_t x, uint64_t y)
 {
     return pauth_compute(arm_cpu(cpu), x, y, PAUTH_KEY_GENERIC) & 0xffffffff00000000ull;
 }

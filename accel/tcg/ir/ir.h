@@ -256,6 +256,9 @@ enum {
     IR_HELPER_WRITES = 1 << 2, /* writes guest state: it is read again afterwards; implies READS */
     IR_HELPER_LEAF = 1 << 3,   /* from a leaf object: uses general registers only */
     IR_HELPER_PURE = 1 << 4,   /* the value depends on the operands alone */
+    /* Has two operands and keeps all registers but that of the result; what it reads of the state
+     * is no pinned register. Looks at no time, memory of the guest or request. */
+    IR_HELPER_KEEPS = 1 << 5,
 };
 
 typedef struct IrHelper {

@@ -112,6 +112,18 @@ static void x64_def_from(X64Emit *e, unsigned id, unsigned r)
     x64_mov_rr(&e->a, x64_wide(x64_insn(e, id)), x64_def(e, id), r);
 }
 
+/* No register moves, none is spilled: only rax, rdx and rcx are used. */
+static void x64_call_keep(X64Emit *e, unsigned id, const IrInsn *insn, const IrHelper *h)
+{
+    x64_flags_save(e);
+    x64_count_event(e, "calls", h->name);
+    x64_load(e, insn->arg[0], RAX);
+    x64_load(e, insn->arg[1], RDX);
+    x64_mov_imm(&e->a, RCX, (uintptr_t)h->fn);
+    x64_thunk_call(e, e->thunk->keep);
+    x64_def_from(e, id, RAX);
+}
+
 void x64_op_CALL(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     const IrHelper *h = e->ir->helper[insn->imm];
@@ -121,6 +133,10 @@ void x64_op_CALL(X64Emit *e, unsigned id, const IrInsn *insn)
                   .full = !(h->flags & (IR_HELPER_PURE | IR_HELPER_LEAF)),
                   .writes = h->flags & IR_HELPER_WRITES };
 
+    if (h->flags & IR_HELPER_KEEPS) {
+        x64_call_keep(e, id, insn, h);
+        return;
+    }
     for (unsigned n = 0; n < c.n_args; n++) {
         c.arg[n].id = insn->arg[n];
     }

@@ -117,7 +117,7 @@ void x64_span_note(X64Emit *e, unsigned i, const IrInsn *insn)
         span_access(e, i, ir_memop_bytes(insn->imm) * 2, true);
         break;
     case IR_CALL:
-        if (!(e->ir->helper[insn->imm]->flags & IR_HELPER_PURE)) {
+        if (!(e->ir->helper[insn->imm]->flags & (IR_HELPER_PURE | IR_HELPER_KEEPS))) {
             e->spans_closed = e->n_spans;
         }
         break;

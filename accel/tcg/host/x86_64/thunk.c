@@ -111,6 +111,18 @@ static void x64_thunk_call_c(X64Asm *a, const X64Layout *lay, bool full, X64Labe
     x64_ret(a);
 }
 
+static void x64_thunk_keep(X64Asm *a, const X64Layout *lay)
+{
+    x64_push(a, RDI);
+    x64_push(a, RSI);
+    x64_rbp(a, XO_LEA | X_W, RDI, lay->cpu);
+    x64_mov_rr(a, true, RSI, RAX);
+    x64_rr(a, 0xff, 2, RCX); /* call rcx */
+    x64_pop(a, RSI);
+    x64_pop(a, RDI);
+    x64_ret(a);
+}
+
 static void x64_thunk_regs(X64Asm *a, bool store, bool xmm, int32_t frame)
 {
     for (unsigned r = RAX; r <= R15; r++) {
@@ -225,6 +237,8 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_thunk_call_c(&a, lay, true, NULL);
     t->full_raises = x64_thunk_begin(&a);
     x64_thunk_call_c(&a, lay, true, &raised);
+    t->keep = x64_thunk_begin(&a);
+    x64_thunk_keep(&a, lay);
     t->slow = x64_thunk_begin(&a);
     x64_thunk_slow(&a, lay, false, &slow_raised);
     t->slow_xmm = x64_thunk_begin(&a);

@@ -75,6 +75,7 @@ typedef struct X64Thunks {
     uint32_t call_raises;     /* the same; leaves the block when cpu->raised is set */
     uint32_t full;            /* call and call_raises for C code that may use floating point or */
     uint32_t full_raises;     /* look at the guest's: the host's MXCSR is loaded meanwhile */
+    uint32_t keep;            /* rcx(cpu, rax, rdx), which keeps registers (IR_HELPER_KEEPS) */
     uint32_t slow;            /* x64_slow_run() of the record behind the jump at the return address;
                                  every register is kept or a result */
     uint32_t slow_xmm;        /* the same with xmm4-15 */

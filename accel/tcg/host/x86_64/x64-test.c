@@ -4,6 +4,7 @@
  * out and the pc must agree.
  */
 #include "accel/tcg/host.h"
+#include "accel/tcg/ir/keeps.h"
 #include "accel/tcg/ir/ir-ref.h"
 #include "accel/tcg/tcg-priv.h"
 #include "core/machine.h"
@@ -412,6 +413,37 @@ static uint64_t rand_help_raise(Cpu *cpu, uint64_t a)
     return a + 1;
 }
 
+#ifdef IR_INSTRUMENTED
+#define RAND_KEEPS
+#else
+#define RAND_KEEPS IR_KEEPS __attribute__((target("general-regs-only")))
+#endif
+
+/* As many values as there are registers. */
+static RAND_KEEPS uint64_t rand_help_keep(Cpu *cpu, uint64_t a, uint64_t b)
+{
+    const RandCpu *c = (const RandCpu *)cpu;
+    uint64_t v[12];
+
+    for (unsigned i = 0; i < 12; i++) {
+        v[i] = a * (i + 3) + (b >> i);
+    }
+    for (unsigned i = 0; i < 12; i++) {
+        v[i] ^= v[(i + 5) % 12] * v[(i + 7) % 12] + c->x[N_X - 1];
+    }
+    return v[0] ^ v[1] ^ v[2] ^ v[3] ^ v[4] ^ v[5] ^ v[6] ^ v[7] ^ v[8] ^ v[9] ^ v[10] ^ v[11];
+}
+
+static void rand_call_keep(Rand *r)
+{
+    static const IrHelper keeps = { "keep", (void (*)(void))rand_help_keep, IR_I64, 2,
+                                    IR_KEEPS_FLAG };
+
+    rand_insn(r);
+    rand_keep(r,
+              ir_call(r->ir, &keeps, rand_pick(r, IR_I64), rand_pick(r, IR_I64), IR_NONE, IR_NONE));
+}
+
 static void rand_call(Rand *r)
 {
     static const IrHelper writes = { "write", (void (*)(void))rand_help_write, IR_I64, 1,
@@ -427,8 +459,9 @@ static void rand_call(Rand *r)
 static void rand_program(Rand *r, unsigned length)
 {
     static void (*const part[])(Rand *) = {
-        rand_integer, rand_integer, rand_integer, rand_integer, rand_flags,  rand_flags, rand_state,
-        rand_state,   rand_vector,  rand_vector,  rand_memory,  rand_memory, rand_exit,  rand_call,
+        rand_integer, rand_integer, rand_integer, rand_integer, rand_flags,
+        rand_flags,   rand_state,   rand_state,   rand_vector,  rand_vector,
+        rand_memory,  rand_memory,  rand_exit,    rand_call,    rand_call_keep,
     };
 
     ir_begin(r->ir, 0);
