@@ -7,7 +7,8 @@
 #                                             instructions, one instruction a block, slow paths,
 #                                             eviction, vCPUs, deterministic mode, CPU, GIC
 #
-# Prints "N of N"; the logs lie in BUILD/boots, and begin with the command.
+# Prints "N of N"; the logs lie in BUILD/boots, and begin with the command. Those of failures are
+# kept there under names that no later run uses.
 set -u
 random=false
 if [ "${1:-}" = --random ]; then
@@ -22,7 +23,7 @@ mkdir -p "$build/boots"
 
 # boot LOG SECONDS ARGUMENTS: to a shell, some work there, power off.
 boot() {
-    local log=$1 seconds=$2 start
+    local log=$1 seconds=$2 start kept
     shift 2
     start=$(date +%s.%N)
     echo "tinamou $*" >"$log"
@@ -37,7 +38,12 @@ boot() {
         -initrd "$build/guest/initrd.gz" -append console=ttyAMA0 "$@" >>"$log" 2>&1 </dev/null
     local status=$?
     echo "seconds $(echo "$(date +%s.%N) - $start" | bc 2>/dev/null)" >>"$log"
-    [ $status -eq 0 ] || echo "failed: $log: $(head -n 1 "$log")"
+    if [ $status -ne 0 ]; then
+        echo "load $(cut -d ' ' -f 1-3 /proc/loadavg), CPU seconds so far: $(times | tail -n 1)" >>"$log"
+        kept=${log%.log}-failed-$(date +%Y%m%d-%H%M%S).log
+        mv "$log" "$kept"
+        echo "failed: $kept: $(head -n 1 "$kept")"
+    fi
     return $status
 }
 
