@@ -271,7 +271,7 @@ bool hmp_ramblock(MonCall *c, GError **err)
 }
 
 /* The machine's RAM is the largest block that is no ROM. */
-static uint64_t info_ram_bytes(Machine *m)
+uint64_t mon_ram_bytes(Machine *m)
 {
     uint64_t most = 0;
 
@@ -284,14 +284,14 @@ static uint64_t info_ram_bytes(Machine *m)
 bool cmd_query_memory_size(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '{');
-    json_out_uint(c->out, "base-memory", info_ram_bytes(c->m));
+    json_out_uint(c->out, "base-memory", mon_ram_bytes(c->m));
     json_out_end(c->out, '}');
     return true;
 }
 
 bool hmp_memory_size(MonCall *c, GError **err)
 {
-    g_string_append_printf(c->text, "base memory: %" PRIu64 "\n", info_ram_bytes(c->m));
+    g_string_append_printf(c->text, "base memory: %" PRIu64 "\n", mon_ram_bytes(c->m));
     return true;
 }
 

@@ -13,6 +13,10 @@ static Device *qom_find(MonCall *c, const char *path, GError **err)
     if (g_str_has_prefix(path, "/machine")) {
         path += strlen("/machine");
     }
+    /* Devices with an id: clients know them as children of this. */
+    if (g_str_has_prefix(path, "/peripheral/") && !strchr(path + strlen("/peripheral/"), '/')) {
+        path += strlen("/peripheral/");
+    }
     dev = !*path || !strcmp(path, "/") ? machine_root(c->m) : device_find(c->m, path);
     if (!dev) {
         c->error_class = "DeviceNotFound";
@@ -113,6 +117,9 @@ bool cmd_qom_get(MonCall *c, GError **err)
         json_out_str(c->out, NULL, dev->type->name);
         return true;
     }
+    if (balloon_is_property(dev, c->args[1].str)) {
+        return balloon_get_property(c, c->args[1].str, err);
+    }
     f = qom_field(dev, c->args[1].str);
     if (!f) {
         return error_set(err, "Property '%s.%s' not found", dev->type->name, c->args[1].str);
@@ -147,6 +154,9 @@ bool cmd_qom_set(MonCall *c, GError **err)
     dev = qom_find(c, c->args[0].str, err);
     if (!dev) {
         return false;
+    }
+    if (balloon_is_property(dev, c->args[1].str)) {
+        return balloon_set_property(c, c->args[1].str, &c->args[2], err);
     }
     f = qom_field(dev, c->args[1].str);
     return f ? error_set(err,

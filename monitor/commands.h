@@ -23,6 +23,14 @@ extern MonFn cmd_memsave, cmd_pmemsave, hmp_memsave, hmp_pmemsave, hmp_x, hmp_xp
 /* cmd-chardev.c */
 extern MonFn cmd_ringbuf_read, cmd_ringbuf_write, hmp_ringbuf_read, hmp_ringbuf_write;
 extern MonFn cmd_chardev_add, cmd_chardev_remove, hmp_chardev_add, hmp_chardev_remove;
+/* Of the board's memory. */
+uint64_t mon_ram_bytes(Machine *m);
+/* cmd-balloon.c */
+extern MonFn cmd_balloon, hmp_balloon, cmd_query_balloon, hmp_info_balloon;
+/* The properties of the balloon that are none of its table: the guest's statistics. */
+bool balloon_is_property(Device *dev, const char *name);
+bool balloon_get_property(MonCall *c, const char *name, GError **err);
+bool balloon_set_property(MonCall *c, const char *name, const MonValue *value, GError **err);
 /* cmd-net.c */
 extern MonFn hmp_info_network, cmd_netdev_add, hmp_netdev_add, cmd_netdev_del, hmp_netdev_del;
 extern MonFn cmd_set_link, hmp_set_link, hmp_hostfwd_add, hmp_hostfwd_remove, hmp_usernet;

@@ -117,7 +117,9 @@ struct MonHost {
     char *migrate_error;
     uint64_t migrate_bytes;
     int64_t migrate_ms;
-    bool has_migrate; /* some migration was asked for */
+    bool has_migrate;       /* some migration was asked for */
+    unsigned balloon_watch; /* 0: the next BALLOON_CHANGE is sent at once */
+    bool balloon_changed;   /* and once more when the watch ends */
 };
 
 typedef struct Qmp Qmp;
@@ -158,6 +160,8 @@ void hmp_execute(MonHost *h, Monitor *mon, const char *line, int *cpu_index, GSt
 void mon_emit(MonHost *h, const char *name, const char *data_json);
 /* No announcement any more. */
 void mon_announce_end(MonHost *h);
+/* EVENT_DEVICE @name as QMP has it. */
+void mon_device_event(MonHost *h, const char *name);
 
 /* expr.c: numbers, + - * / % & | ^ ~ ( ), $registers. */
 bool mon_expr_parse(MonCall *c, const char **text, int64_t *value, GError **err);

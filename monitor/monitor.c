@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host of monitors: sessions, events, look-up of commands. */
+#include "core/event/loop.h"
 #include "monitor/monitor-priv.h"
 
 #include <inttypes.h>
@@ -26,6 +27,9 @@ void mon_host_free(MonHost *h)
 {
     machine_unlisten(h->machine, mon_machine_event, h);
     mon_announce_end(h);
+    if (h->balloon_watch) {
+        loop_unwatch(h->machine, h->balloon_watch);
+    }
     blk_host_end(h);
     while (h->monitors->len) {
         monitor_free(g_ptr_array_index(h->monitors, 0));
@@ -117,6 +121,9 @@ static void mon_machine_event(void *opaque, const MachineEvent *e)
         break;
     case EVENT_BLOCK_IO_ERROR:
         mon_emit(h, "BLOCK_IO_ERROR", e->text);
+        break;
+    case EVENT_DEVICE:
+        mon_device_event(h, e->text);
         break;
     case EVENT_WAKEUP:
         mon_emit(h, "WAKEUP", NULL);

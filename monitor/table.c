@@ -700,6 +700,21 @@ const MonCommand mon_commands[] = {
       .args = { ARG("typename", MON_STR) },
       .returns = "[ObjectPropertyInfo]" },
 
+    /* ---- memory that the guest gives back ---- */
+    { .name = "balloon",
+      .doc = "ask the guest to keep so much memory (MiB for people, bytes in QMP)",
+      .qmp = cmd_balloon,
+      .args = { ARG("value", MON_INT) },
+      .hmp = "balloon",
+      .hmp_args = "MIB",
+      .hmp_fn = hmp_balloon },
+    { .name = "query-balloon",
+      .doc = "show how much memory the guest has",
+      .qmp = cmd_query_balloon,
+      .returns = "BalloonInfo",
+      .hmp = "info balloon",
+      .hmp_fn = hmp_info_balloon },
+
     /* ---- networks ---- */
     { .doc = "show the networks and their cards",
       .hmp = "info network",
@@ -893,6 +908,7 @@ const MonEventType mon_events[] = {
     { "POWERDOWN", NULL, "the guest was asked to power down" },
     { "SUSPEND", NULL, "the guest has suspended" },
     { "WAKEUP", NULL, "the guest has woken up" },
+    { "BALLOON_CHANGE", "BalloonInfo", "the guest has another amount of memory" },
     { "GUEST_PANICKED", "PanicData", "the guest has crashed" },
     { "JOB_STATUS_CHANGE", "JobStatusChangeData", "a job's status has changed" },
     { "BLOCK_JOB_READY", "BlockJobEventData", "a job can be completed" },

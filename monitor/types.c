@@ -96,6 +96,7 @@ const MonType mon_types[] = {
     { "BlockdevOptions",
       MEMBERS{
           { "driver", "str" }, { "node-name", "str", true }, { "read-only", "bool", true }, END } },
+    { "BalloonInfo", MEMBERS{ { "actual", "int" }, END } },
     { "Netdev", MEMBERS{ { "type", "str" }, { "id", "str" }, END } },
     { "BlockdevCreateOptions", MEMBERS{ { "driver", "str" }, END } },
     { "ImageInfo", MEMBERS{ { "filename", "str" },

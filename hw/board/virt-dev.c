@@ -50,9 +50,8 @@ static bool virt_no_such_device(Machine *m, const char *name, GError **err)
 static const char *virt_alias(const char *name)
 {
     static const char *const old[][2] = {
-        { "virtio-blk", "virtio-blk-pci" },
-        { "virtio-net", "virtio-net-pci" },
-        { "virtio-rng", "virtio-rng-pci" },
+        { "virtio-balloon", "virtio-balloon-pci" }, { "virtio-blk", "virtio-blk-pci" },
+        { "virtio-net", "virtio-net-pci" },         { "virtio-rng", "virtio-rng-pci" },
         { "virtio-serial", "virtio-serial-pci" },
     };
 
