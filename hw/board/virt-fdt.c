@@ -15,7 +15,7 @@ enum {
     FDT_BYTES = 1 << 20,
     PHANDLE_GIC = 1,
     PHANDLE_CLOCK = 2,
-    PHANDLE_V2M = 3,
+    PHANDLE_MSI = 3,
     PHANDLE_GPIO = 4,
     PHANDLE_CPU = 16, /* and following */
     IRQ_SPI = 0,
@@ -189,7 +189,22 @@ static void fdt_v2m(Tree *t, const VirtBoard *b, const char *gic)
         tree_str(t, path, "compatible", "arm,gic-v2m-frame");
         tree_bytes(t, path, "msi-controller", NULL, 0);
         tree_reg(t, path, map->base, map->size);
-        tree_cells(t, path, "phandle", 1, PHANDLE_V2M);
+        tree_cells(t, path, "phandle", 1, PHANDLE_MSI);
+    }
+}
+
+static void fdt_its(Tree *t, const VirtBoard *b, const char *gic)
+{
+    const VirtMap *map = &virt_map[VIRT_GIC_ITS];
+    g_autofree char *path = g_strdup_printf("%s/its@%" PRIx64, gic, map->base);
+
+    if (b->has_its) {
+        tree_node(t, path);
+        tree_str(t, path, "compatible", "arm,gic-v3-its");
+        tree_bytes(t, path, "msi-controller", NULL, 0);
+        tree_cells(t, path, "#msi-cells", 1, 1);
+        tree_reg(t, path, map->base, map->size);
+        tree_cells(t, path, "phandle", 1, PHANDLE_MSI);
     }
 }
 
@@ -216,6 +231,7 @@ static void fdt_gic(Tree *t, const VirtBoard *b)
     }
     tree_cells(t, path, "phandle", 1, PHANDLE_GIC);
     fdt_v2m(t, b, path);
+    fdt_its(t, b, path);
     tree_cells(t, "/", "interrupt-parent", 1, PHANDLE_GIC);
 }
 
@@ -325,8 +341,8 @@ static void fdt_pci(Tree *t, const VirtBoard *b)
     tree_cells(t, path, "linux,pci-domain", 1, 0);
     tree_cells(t, path, "bus-range", 2, 0, (uint32_t)(ecam->size >> 20) - 1);
     tree_bytes(t, path, "dma-coherent", NULL, 0);
-    if (b->has_v2m) {
-        tree_cells(t, path, "msi-map", 4, 0, PHANDLE_V2M, 0, 0x10000);
+    if (b->has_v2m || b->has_its) {
+        tree_cells(t, path, "msi-map", 4, 0, PHANDLE_MSI, 0, 0x10000);
     }
     tree_reg(t, path, ecam->base, ecam->size);
     fdt_pci_range(a, SPACE_IO, 0, pio->base, pio->size);

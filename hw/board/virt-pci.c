@@ -54,7 +54,8 @@ bool virt_make_pci(VirtBoard *b, GError **err)
         return false;
     }
     device_set_u64(b->pci, "buses", ecam->size >> 20);
-    if (!device_realize(b->pci, err) || !gpex_populate(b->pci, err) || !virt_make_v2m(b, err)) {
+    if (!device_realize(b->pci, err) || !gpex_populate(b->pci, err) ||
+        (b->gic_version == 2 && !virt_make_v2m(b, err))) {
         return false;
     }
     device_map(b->pci, GPEX_ECAM, machine_memory_root(b->machine), ecam->base);

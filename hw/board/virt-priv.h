@@ -67,7 +67,8 @@ typedef struct VirtBoard {
     uint64_t ram_bytes;
     bool virtualization; /* CPUs have EL2 */
     bool highmem, highmem_ecam, highmem_mmio;
-    bool has_v2m;
+    bool has_v2m, has_its;
+    bool acpi;
     bool dtb_randomness;
     bool has_pmu;
     bool has_firmware;

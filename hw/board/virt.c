@@ -74,7 +74,7 @@ static bool virt_gic_option(VirtBoard *b, const char *text, GError **err)
 static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
 {
     Options none = { 0 }, *o = cfg->machine ? cfg->machine : &none;
-    bool secure = false, mte = false, its = true, acpi;
+    bool secure = false, mte = false;
 
     if (!virt_gic_option(b, options_get(o, "gic-version"), err) ||
         !options_get_bool(o, "virtualization", false, &b->virtualization, err) ||
@@ -83,8 +83,8 @@ static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
         !options_get_bool(o, "highmem", true, &b->highmem, err) ||
         !options_get_bool(o, "highmem-ecam", true, &b->highmem_ecam, err) ||
         !options_get_bool(o, "highmem-mmio", true, &b->highmem_mmio, err) ||
-        !options_get_bool(o, "its", true, &its, err) ||
-        !options_get_bool(o, "acpi", true, &acpi, err) ||
+        !options_get_bool(o, "its", true, &b->has_its, err) ||
+        !options_get_bool(o, "acpi", true, &b->acpi, err) ||
         !options_get_bool(o, "dtb-randomness", true, &b->dtb_randomness, err)) {
         return false;
     }
@@ -92,6 +92,7 @@ static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
         !options_get_bool(o, "dtb-kaslr-seed", true, &b->dtb_randomness, err)) {
         return false;
     }
+    b->has_its &= b->gic_version == 3;
     if (secure) {
         return error_set(err, "-M virt,secure=on: EL3 is not modelled yet; use secure=off");
     }
@@ -207,8 +208,14 @@ static bool virt_make_gic(VirtBoard *b, GError **err)
     }
     device_set_u64(b->gic, "num-cpu", b->n_cpus);
     device_set_u64(b->gic, "num-irq", VIRT_N_IRQS);
+    if (b->gic_version == 3) {
+        device_set_bool(b->gic, "has-lpi", b->has_its);
+    }
     if (!device_realize(b->gic, err)) {
         return false;
+    }
+    if (b->has_its) {
+        virt_map_device(b, b->gic, 2, VIRT_GIC_ITS, 0);
     }
     virt_map_device(b, b->gic, 0, VIRT_GIC_DIST, 0);
     virt_map_device(b, b->gic, 1, b->gic_version == 2 ? VIRT_GIC_CPU : VIRT_GIC_REDIST, 0);
@@ -320,7 +327,7 @@ static const BoardProp virt_props[] = {
     { "highmem", "bool", "on", "room for more than 3 GiB of RAM" },
     { "highmem-ecam", "bool", "on", "configuration space of 256 PCI buses, above the RAM" },
     { "highmem-mmio", "bool", "on", "window of 512 GiB for PCI above the RAM" },
-    { "its", "bool", "on", "accepted; no ITS is modelled" },
+    { "its", "bool", "on", "GICv3 has an ITS: interrupts of PCI by message" },
     { "acpi", "string", "auto", "accepted; guests get a device tree" },
     { "dtb-randomness", "bool", "on", "random seeds in the device tree" },
     { "dtb-kaslr-seed", "bool", "on", "older name of dtb-randomness" },

@@ -40,6 +40,10 @@ static unsigned icc_acknowledge(Gicv3 *s, unsigned cpu, unsigned group)
     }
     level = 1u << ((b.prio & gicv3_group_mask(s, cpu, group)) >> 3);
     *(group ? &s->ap1r[cpu] : &s->ap0r[cpu]) |= level;
+    if (b.id >= LPI_FIRST) { /* has no active state */
+        gicv3_lpi_put(s, cpu, b.id, false);
+        return b.id;
+    }
     gicv3_bit_put(s->active, cpu, b.id, true);
     gicv3_bit_put(s->pending, cpu, b.id, false);
     return b.id;
@@ -49,7 +53,7 @@ static unsigned icc_highest(Gicv3 *s, unsigned cpu, unsigned group)
 {
     GicBest b = gicv3_best(s, cpu);
 
-    return b.id < ID_SPECIAL && b.group == group ? b.id : ID_SPURIOUS;
+    return b.id != ID_SPURIOUS && b.group == group ? b.id : ID_SPURIOUS;
 }
 
 static void icc_deactivate(Gicv3 *s, unsigned cpu, uint64_t val)
@@ -66,7 +70,9 @@ static void icc_end(Gicv3 *s, unsigned cpu, unsigned group, uint64_t val)
     uint32_t *mine = group ? &s->ap1r[cpu] : &s->ap0r[cpu];
     uint32_t other = group ? s->ap0r[cpu] : s->ap1r[cpu];
 
-    if ((val & 0xffffff) >= s->num_irq) {
+    unsigned id = val & 0xffffff;
+
+    if (id >= s->num_irq && !(s->has_lpi && id >= LPI_FIRST && id < LPI_END)) {
         return;
     }
     if (*mine && (!other || __builtin_ctz(*mine) <= __builtin_ctz(other))) {

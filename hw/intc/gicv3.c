@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * GICv3 with affinity routing and one security state: distributor, redistributors, and the CPU
- * interfaces as system registers. No LPIs, no virtualization extensions.
+ * interfaces as system registers; LPIs and the ITS in files of their own. No virtualization
+ * extensions.
  * Spec: Arm Generic Interrupt Controller Architecture Specification v3 and v4, IHI 0069, ch. 12.
  */
 #include "hw/intc/gicv3-priv.h"
@@ -77,6 +78,9 @@ GicBest gicv3_best(Gicv3 *s, unsigned cpu)
             }
         }
     }
+    if (s->has_lpi && s->ctlr & CTLR_GRP1) {
+        gicv3_lpi_consider(s, cpu, &best);
+    }
     return best;
 }
 
@@ -100,7 +104,7 @@ unsigned gicv3_running(const Gicv3 *s, unsigned cpu)
 
 bool gicv3_can_signal(const Gicv3 *s, unsigned cpu, const GicBest *b)
 {
-    return b->id < ID_SPECIAL && b->prio < s->pmr[cpu] &&
+    return b->id != ID_SPURIOUS && b->prio < s->pmr[cpu] &&
            (b->group ? s->igrpen1[cpu] : s->igrpen0[cpu]) &&
            (b->prio & gicv3_group_mask(s, cpu, b->group)) < gicv3_running(s, cpu);
 }
@@ -274,6 +278,9 @@ static MemResult gicv3_dist_read(Device *dev, uint64_t off, unsigned size, MemAt
         *val = s->ctlr | CTLR_ARE | CTLR_DS;
     } else if (off == GICD_TYPER) { /* 10-bit ids, no range of CPU 0 */
         *val = (s->num_irq / 32 - 1) | 9 << 19;
+        if (s->has_lpi) { /* 16-bit ids */
+            *val = (s->num_irq / 32 - 1) | GICD_TYPER_LPIS | 15 << 19;
+        }
     } else if (off == GICD_IIDR) {
         *val = 0x43b;
     } else if (off < 0x1000) {
@@ -316,7 +323,8 @@ static MemResult gicv3_redist_read(Device *dev, uint64_t off, unsigned size, Mem
     if (cpu >= s->num_cpu) {
         return MEM_OK;
     }
-    typer = (uint64_t)gicv3_affinity(cpu) << 32 | cpu << 8 | (cpu == s->num_cpu - 1 ? 1 << 4 : 0);
+    typer = (uint64_t)gicv3_affinity(cpu) << 32 | cpu << 8 | (cpu == s->num_cpu - 1 ? 1 << 4 : 0) |
+            (s->has_lpi ? GICR_TYPER_PLPIS : 0);
     if (off >= SGI_FRAME) {
         for (unsigned i = 0; i < size; i++) {
             *val |= (uint64_t)gicv3_byte_read(s, cpu, off - SGI_FRAME + i, false) << (8 * i);
@@ -329,6 +337,8 @@ static MemResult gicv3_redist_read(Device *dev, uint64_t off, unsigned size, Mem
         *val = typer >> (off % 8 * 8);
     } else if (off == GICR_WAKER) {
         *val = s->waker[cpu] | (s->waker[cpu] & WAKER_SLEEP ? WAKER_ASLEEP : 0);
+    } else if (s->has_lpi) {
+        *val = gicv3_lpi_read(s, cpu, off, size);
     }
     return MEM_OK;
 }
@@ -349,6 +359,8 @@ static MemResult gicv3_redist_write(Device *dev, uint64_t off, unsigned size, Me
         }
     } else if (off == GICR_WAKER) {
         s->waker[cpu] = val & WAKER_SLEEP;
+    } else if (s->has_lpi) {
+        gicv3_lpi_write(s, cpu, off, size, val);
     }
     return MEM_OK;
 }
@@ -359,6 +371,9 @@ static bool gicv3_start(Device *dev, GError **err)
 
     if (s->num_irq % 32) {
         return error_set(err, "gicv3: num-irq=%u is no multiple of 32", s->num_irq);
+    }
+    if (s->has_lpi) {
+        gicv3_lpi_init(s);
     }
     s->intc = (CpuIntc){ &gicv3_intc_ops, dev };
     for (unsigned i = 0; i < s->num_cpu && i < machine_n_cpus(dev->machine); i++) {
@@ -377,6 +392,19 @@ static void gicv3_reset(Device *dev, ResetType type)
         s->bpr0[cpu] = BPR0_MIN;
         s->bpr1[cpu] = BPR1_MIN;
     }
+    if (s->has_lpi) {
+        gicv3_lpi_reset(s);
+    }
+}
+
+static bool gicv3_loaded(Device *dev, GError **err)
+{
+    Gicv3 *s = device_as(dev, Gicv3);
+
+    if (s->has_lpi) {
+        gicv3_lpi_rebuild(s);
+    }
+    return true;
 }
 
 static const Field gicv3_fields[] = {
@@ -384,6 +412,8 @@ static const Field gicv3_fields[] = {
       .doc = "CPUs" },
     { "num-irq", FIELD_PROP, TYPE_U32, FIELD_AT(Gicv3, num_irq, 4), .def = 288, .min = 32,
       .max = 992, .doc = "interrupts, SGIs and PPIs included; a multiple of 32" },
+    { "has-lpi", FIELD_PROP, TYPE_BOOL, FIELD_AT(Gicv3, has_lpi, 1), .def = 0,
+      .doc = "interrupts by message: LPIs and the translation service (ITS)" },
     STATE_U32(Gicv3, ctlr, .max = 3),
     STATE_ARRAY(Gicv3, enabled),
     STATE_ARRAY(Gicv3, pending),
@@ -402,6 +432,17 @@ static const Field gicv3_fields[] = {
     STATE_ARRAY(Gicv3, igrpen1),
     STATE_ARRAY(Gicv3, ap0r),
     STATE_ARRAY(Gicv3, ap1r),
+    STATE_ARRAY(Gicv3, redist_ctlr, .optional = true, .max = GICR_CTLR_LPIS),
+    STATE_ARRAY(Gicv3, propbaser, .optional = true),
+    STATE_ARRAY(Gicv3, pendbaser, .optional = true),
+    SCRATCH(Gicv3, n_lpi_words),
+    STATE_ARRAY_DYN(Gicv3, lpi_pending, n_lpi_words, .optional = true),
+    SCRATCH(Gicv3, lpis),
+    STATE_U32(Gicv3, its_ctlr, .optional = true, .max = 1),
+    STATE_U32(Gicv3, its_cwriter, .optional = true, .max = 0xfffff),
+    STATE_U32(Gicv3, its_creadr, .optional = true, .max = 0xfffff),
+    STATE_U64(Gicv3, its_cbaser, .optional = true),
+    STATE_ARRAY(Gicv3, its_baser, .optional = true),
     SCRATCH(Gicv3, intc),
     PIN_IN("spi", gicv3_spi, .count = MAX_IRQS - 32, .doc = "shared interrupts, from id 32"),
     PIN_IN("ppi", gicv3_ppi, .count = MAX_CPUS * 16, .doc = "16 a CPU, from id 16"),
@@ -415,6 +456,7 @@ static const RegionType gicv3_regions[] = {
       .size = 123 * REDIST_BYTES,
       .read = gicv3_redist_read,
       .write = gicv3_redist_write },
+    { .name = "its", .size = ITS_BYTES, .read = gicv3_its_read, .write = gicv3_its_write },
 };
 
 const DeviceType device_arm_gicv3 = {
@@ -426,5 +468,6 @@ const DeviceType device_arm_gicv3 = {
     .fields = TABLE(gicv3_fields),
     .start = gicv3_start,
     .reset = gicv3_reset,
+    .loaded = gicv3_loaded,
     .settle = gicv3_settle,
 };
