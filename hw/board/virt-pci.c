@@ -4,7 +4,7 @@
 
 #include "hw/pci/host.h"
 
-enum { VIRT_PCI_FIRST_INTX = 3, VIRT_V2M_SPIS = 64 };
+enum { VIRT_PCI_FIRST_INTX = 3 };
 
 const VirtMap *virt_ecam(const VirtBoard *b)
 {

@@ -12,6 +12,7 @@ enum {
     VIRT_MAX_CPUS_V3 = 123,
     VIRT_N_VIRTIO = 32,
     VIRT_N_IRQS = 288,
+    VIRT_V2M_SPIS = 64,
 };
 
 /* Places of the memory map: indices of virt_map. */
@@ -69,6 +70,7 @@ typedef struct VirtBoard {
     bool highmem, highmem_ecam, highmem_mmio;
     bool has_v2m, has_its;
     bool acpi;
+    char oem_id[7], oem_table_id[9]; /* of ACPI's tables */
     bool dtb_randomness;
     bool has_pmu;
     bool has_firmware;
@@ -92,6 +94,9 @@ NODISCARD bool virt_fw_kernel(VirtBoard *b, GError **err);
 NODISCARD bool virt_add_device(Machine *m, const char *text, GError **err);
 /* Apply -global to a device of the board's own. */
 NODISCARD bool virt_globals(VirtBoard *b, Device *dev, GError **err);
+
+/* ACPI's tables, for firmware. */
+NODISCARD bool virt_acpi(VirtBoard *b, GError **err);
 
 /* The device tree; *len bytes, g_free. */
 void *virt_fdt(VirtBoard *b, uint64_t *len, GError **err);

@@ -71,6 +71,23 @@ static bool virt_gic_option(VirtBoard *b, const char *text, GError **err)
     return true;
 }
 
+static bool virt_acpi_options(VirtBoard *b, Options *o, GError **err)
+{
+    const char *acpi = options_get(o, "acpi"), *id = options_get(o, "x-oem-id");
+    const char *table = options_get(o, "x-oem-table-id");
+
+    if (id && strlen(id) > 6) {
+        return error_set(err, "-M virt,x-oem-id=%s: at most 6 characters", id);
+    }
+    if (table && strlen(table) > 8) {
+        return error_set(err, "-M virt,x-oem-table-id=%s: at most 8 characters", table);
+    }
+    g_strlcpy(b->oem_id, id ? id : "BOCHS", sizeof(b->oem_id));
+    g_strlcpy(b->oem_table_id, table ? table : "BXPC", sizeof(b->oem_table_id));
+    b->acpi = true;
+    return (acpi && !strcmp(acpi, "auto")) || options_get_bool(o, "acpi", true, &b->acpi, err);
+}
+
 static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
 {
     Options none = { 0 }, *o = cfg->machine ? cfg->machine : &none;
@@ -83,8 +100,7 @@ static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
         !options_get_bool(o, "highmem", true, &b->highmem, err) ||
         !options_get_bool(o, "highmem-ecam", true, &b->highmem_ecam, err) ||
         !options_get_bool(o, "highmem-mmio", true, &b->highmem_mmio, err) ||
-        !options_get_bool(o, "its", true, &b->has_its, err) ||
-        !options_get_bool(o, "acpi", true, &b->acpi, err) ||
+        !options_get_bool(o, "its", true, &b->has_its, err) || !virt_acpi_options(b, o, err) ||
         !options_get_bool(o, "dtb-randomness", true, &b->dtb_randomness, err)) {
         return false;
     }
@@ -309,7 +325,8 @@ static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
     return virt_options(b, cfg, err) && virt_sizes(b, cfg, err) && virt_make_ram(b, err) &&
            virt_make_cpus(b, cfg, err) && virt_make_gic(b, err) && virt_make_uart(b, cfg, err) &&
            virt_make_simple(b, err) && virt_make_pci(b, err) && virt_make_fw_cfg(b, err) &&
-           virt_make_plugged(b, err) && virt_make_firmware(b, err) && virt_boot(b, err);
+           virt_make_plugged(b, err) && virt_make_firmware(b, err) && virt_acpi(b, err) &&
+           virt_boot(b, err);
 }
 
 static const char *const virt_aliases[] = {
@@ -328,7 +345,9 @@ static const BoardProp virt_props[] = {
     { "highmem-ecam", "bool", "on", "configuration space of 256 PCI buses, above the RAM" },
     { "highmem-mmio", "bool", "on", "window of 512 GiB for PCI above the RAM" },
     { "its", "bool", "on", "GICv3 has an ITS: interrupts of PCI by message" },
-    { "acpi", "string", "auto", "accepted; guests get a device tree" },
+    { "acpi", "OnOffAuto", "auto", "ACPI tables for firmware, beside the device tree" },
+    { "x-oem-id", "string", "BOCHS", "ACPI tables: who made them, 6 characters at most" },
+    { "x-oem-table-id", "string", "BXPC", "ACPI tables: for what, 8 characters at most" },
     { "dtb-randomness", "bool", "on", "random seeds in the device tree" },
     { "dtb-kaslr-seed", "bool", "on", "older name of dtb-randomness" },
 };

@@ -92,6 +92,20 @@ bool fw_cfg_add_file(Device *dev, const char *name, const void *data, size_t len
     return true;
 }
 
+const uint8_t *fw_cfg_find_file(Device *dev, const char *name, size_t *len)
+{
+    const FwCfg *s = device_as(dev, FwCfg);
+    const uint8_t *entry = s->items[FW_CFG_FILE_DIR].data + 4;
+
+    for (uint32_t i = 0; i < s->n_files; i++, entry += DIR_ENTRY) {
+        if (!strcmp((const char *)entry + 8, name)) {
+            *len = s->items[FW_CFG_FILE_FIRST + i].len;
+            return s->items[FW_CFG_FILE_FIRST + i].data;
+        }
+    }
+    return NULL;
+}
+
 static const FwCfgItem *fw_cfg_item(const FwCfg *s)
 {
     return &s->items[s->key];

@@ -33,5 +33,7 @@ void fw_cfg_set_le(Device *dev, uint16_t key, unsigned size, uint64_t val);
 /* Errors: name empty, too long or taken; no key left. */
 NODISCARD bool fw_cfg_add_file(Device *dev, const char *name, const void *data, size_t len,
                                GError **err);
+/* NULL: none of that name. Valid until the file is added again. */
+const uint8_t *fw_cfg_find_file(Device *dev, const char *name, size_t *len);
 
 #endif

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# ACPI's own compiler takes our tables: decompiled and compiled again without an error or a warning
+# and the same again. iasl.sh (BUILD: the build folder)
+set -euo pipefail
+build=${BUILD:-build}
+command -v iasl >/dev/null || { echo "skipped: no iasl (package acpica-tools)"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+n=0
+
+check() {
+    local d=$work/$((++n)) t
+    mkdir "$d"
+    "$build/tests/acpi/acpi-dump" "$d" -display none -cpu cortex-a57 "$@" 2>"$d/err" || { cat "$d/err"; exit 1; }
+    for t in DSDT FACP APIC PPTT GTDT MCFG SPCR DBG2 XSDT; do
+        [ -s "$d/$t.aml" ] || { echo "$*: no $t"; exit 1; }
+    done
+    for t in "$d"/*.aml; do
+        iasl -d "$t" >"$d/log" 2>&1 || { cat "$d/log"; exit 1; }
+        if grep -iE 'error|invalid|unknown|\*\*\*' "${t%.aml}.dsl" "$d/log"; then
+            echo "$*: ${t##*/} is no proper table"
+            exit 1
+        fi
+    done
+    iasl -oa -p "$d/again" "$d/DSDT.dsl" >"$d/log" 2>&1 || { cat "$d/log"; exit 1; }
+    if grep -E '^(Error|Warning)' "$d/log"; then
+        exit 1
+    fi
+    iasl -d "$d/again.aml" >"$d/log" 2>&1 || { cat "$d/log"; exit 1; }
+    # what it writes is the same, but for the head's file name, length and sum
+    diff <(sed '1,/^DefinitionBlock/d' "$d/DSDT.dsl") <(sed '1,/^DefinitionBlock/d' "$d/again.dsl") ||
+        { echo "$*: the DSDT differs when compiled again"; exit 1; }
+    echo "ok: $*"
+}
+
+check -M virt -smp 1
+check -M virt -smp 8,sockets=2,clusters=2,cores=1,threads=2
+check -M virt,gic-version=3 -smp 8
+check -M virt,gic-version=3,its=off,highmem=off -smp 2
+check -M virt,x-oem-id=TINA,x-oem-table-id=MOU -m 4096
