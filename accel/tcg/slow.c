@@ -685,7 +685,7 @@ static void slow_llsc_end(Cpu *cpu, bool stored, uint64_t lo, uint64_t hi)
     TcgCpu *tc = tcg_cpu(cpu);
 
     if (stored) {
-        tc->excl_addr = UINT64_MAX;
+        tc->excl_size = 0;
     } else {
         tc->excl_val[0] = lo;
         tc->excl_val[1] = hi;
@@ -804,9 +804,9 @@ uint64_t tcg_ll_slow(Cpu *cpu, uint64_t va, uint32_t memop)
     TcgCpu *tc = tcg_cpu(cpu);
     uint64_t v = tcg_ld_slow(cpu, va, memop & ~(uint32_t)IR_MO_SIGN);
 
-    tc->excl_addr = cpu->raised ? UINT64_MAX : va;
+    tc->excl_addr = va;
     tc->excl_val[0] = v;
-    tc->excl_size = ir_memop_bytes(memop);
+    tc->excl_size = cpu->raised ? 0 : ir_memop_bytes(memop);
     return slow_extend(v, memop);
 }
 
@@ -817,7 +817,7 @@ void tcg_llv_slow(Cpu *cpu, uint64_t va, uint32_t memop, IrV128 *out)
     SlowAccess a;
 
     *out = (IrV128){ 0 };
-    tc->excl_addr = UINT64_MAX;
+    tc->excl_size = 0;
     tcg_ldv_slow(cpu, va, memop, out);
     if (cpu->raised) {
         return;
@@ -846,7 +846,7 @@ uint64_t tcg_sc_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint64_t value)
     bool armed = tc->excl_addr == va && tc->excl_size == ir_memop_bytes(memop);
     uint64_t expected = tc->excl_val[0], old;
 
-    tc->excl_addr = UINT64_MAX;
+    tc->excl_size = 0;
     if (!armed) {
         return 1;
     }
@@ -860,7 +860,7 @@ uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value
     bool armed = tc->excl_addr == va && tc->excl_size == 16;
     IrV128 old = { .u64 = { tc->excl_val[0], tc->excl_val[1] } }, expected = old;
 
-    tc->excl_addr = UINT64_MAX;
+    tc->excl_size = 0;
     if (!armed) {
         return 1;
     }
@@ -870,7 +870,7 @@ uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value
 
 void tcg_clrex(Cpu *cpu)
 {
-    tcg_cpu(cpu)->excl_addr = UINT64_MAX;
+    tcg_cpu(cpu)->excl_size = 0;
 }
 
 void tcg_zero_slow(Cpu *cpu, uint64_t va, uint32_t memop, uint32_t log2_bytes)

@@ -300,9 +300,9 @@ typedef struct TcgCpu {
     TcgCodeFast *fast;                    /* of the current view: TCG_FAST_SIZE pages,
                                              index (pc >> 12) & (TCG_FAST_SIZE - 1) */
     uint64_t pc_page;                     /* virtual address of the page of the block that runs */
-    uint64_t excl_addr;                   /* virtual; UINT64_MAX: monitor open */
+    uint64_t excl_addr;                   /* virtual */
     uint64_t excl_val[2];
-    uint64_t excl_size;       /* bytes */
+    uint64_t excl_size;       /* bytes; 0: monitor open */
     uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */
     uint64_t host_stack;      /* the host back end's own */
     uint64_t host_data[4];

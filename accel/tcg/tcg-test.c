@@ -3,6 +3,7 @@
 #include "accel/accel.h"
 #include "accel/tcg/tcg-priv.h"
 
+#include "core/state/state.h"
 #include "target/arm/cpu.h"
 #include "tests/unit.h"
 
@@ -309,4 +310,48 @@ TEST(tcg, exceptions_and_returns_stay_in_generated_code)
 #if defined(__x86_64__)
     tcg_test_svc(NULL, true);
 #endif
+}
+
+/* Load-exclusive, wait, store-exclusive, wait. */
+static const uint32_t code_exclusive[] = {
+    0x885f7c41, 0xd503207f, 0x88037c44, 0xd503207f, 0x17ffffff,
+};
+
+/* A state has no exclusive monitors: a load opens them, whatever was loaded from where before. */
+static void tcg_test_exclusive(const char *options, bool load)
+{
+    enum { WORD = 0x800 };
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GError) err = NULL;
+    Bench b;
+
+    if (tcg_bench_new(&b, options)) {
+        uint32_t *word = (uint32_t *)(void *)((uint8_t *)ram_first(b.m)->host + WORD);
+
+        tcg_bench_load(&b, code_exclusive, sizeof(code_exclusive));
+        *word = 5;
+        b.c->x[2] = BASE + WORD;
+        b.c->x[3] = 7;
+        b.c->x[4] = 6;
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.c->x[1], 5);
+        if (load && (!machine_save_bytes(b.m, bytes, &err) ||
+                     !machine_load_bytes(b.m, bytes->data, bytes->len, &err))) {
+            test_fail(__FILE__, __LINE__, "%s", err->message);
+        }
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.c->x[3], load);
+        EXPECT_EQ(*word, load ? 5 : 6);
+    }
+    tcg_bench_free(&b);
+}
+
+TEST(tcg, a_load_opens_exclusive_monitors)
+{
+    static const char *const options[] = { NULL, "backend=interp", "x-slow=100" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        tcg_test_exclusive(options[i], false);
+        tcg_test_exclusive(options[i], true);
+    }
 }

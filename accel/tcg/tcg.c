@@ -695,7 +695,7 @@ static AccelExit tcg_run(Cpu *cpu)
     AccelExit why;
 
     if (tc->tcg->strict_llsc) { /* others had their turn, and may have stored */
-        tc->excl_addr = UINT64_MAX;
+        tc->excl_size = 0;
     }
     if (!tc->chunk) {
         tcg_chunk_new(cpu); /* a CPU may run others' blocks before it makes one: hosts look here */
@@ -712,7 +712,7 @@ static AccelExit tcg_run(Cpu *cpu)
 static void tcg_state_changed(Cpu *cpu)
 {
     tcg_cpu(cpu)->halted = false;
-    tcg_cpu(cpu)->excl_addr = UINT64_MAX;
+    tcg_cpu(cpu)->excl_size = 0;
     cpu->raised = 0;
     tcg_tlb_flush_all(cpu);
     tcg_space_init(tcg_cpu(cpu));

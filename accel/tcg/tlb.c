@@ -166,7 +166,6 @@ void tcg_tlb_init(Cpu *cpu)
     mutex_init(&tc->lock);
     tc->revoked = g_array_new(FALSE, FALSE, sizeof(TcgRevoke));
     tc->page_flushes = g_array_new(FALSE, FALSE, sizeof(TcgFlush));
-    tc->excl_addr = UINT64_MAX;
     tc->skip_breakpoint = UINT64_MAX;
     tlb_kept_init(tc);
     tcg_space_init(tc);

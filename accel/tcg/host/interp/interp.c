@@ -401,7 +401,7 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
             interp_atomic(r, i, insn, val, d);
             goto check;
         case IR_CLREX:
-            r->tc->excl_addr = UINT64_MAX;
+            r->tc->excl_size = 0;
             break;
         case IR_FENCE:
             __atomic_thread_fence(__ATOMIC_SEQ_CST);

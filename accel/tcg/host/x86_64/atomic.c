@@ -142,7 +142,7 @@ void x64_op_ATOMIC_RMW(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_alu_rr(&e->a, ALU_ADD, true, RCX, addr); /* frees rdx */
         x64_rmw_inline(e, (IrRmw)insn->sub, size, v);
         if (mo & IR_MO_LLSC) {
-            x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+            x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), 0);
         }
         x64_mov_rr(&e->a, x64_wide(insn), d, RAX);
     }
@@ -188,7 +188,7 @@ static void x64_cas_monitor(X64Emit *e, IrMemOp mo, unsigned stub)
 
     f->memop = mo;
     x64_jcc(&e->a, CC_NE, &f->entry);
-    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), 0);
     x64_bind(&e->a, &f->back);
 }
 

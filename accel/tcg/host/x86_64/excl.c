@@ -117,7 +117,7 @@ void x64_op_SC(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_tlb(e, addr, mo, bytes, true, bytes - 1, &s->entry);
         x64_sc_exchange(e, addr, mo & IR_MO_SIZE, v);
         x64_setcc(&e->a, CC_NE, RAX);
-        x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+        x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), 0);
         x64_rr(&e->a, XO_MOVZX8, d, RAX);
     }
     x64_bind(&e->a, &s->back);
@@ -128,12 +128,12 @@ void x64_sc_fail_stub(X64Emit *e, X64Stub *s)
 {
     x64_bind(&e->a, &s->entry);
     x64_count_open(e, X64_COUNT_LINE);
-    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), 0);
     x64_mov_imm(&e->a, s->dst[0], 1);
     x64_jmp(&e->a, &s->back);
 }
 
 void x64_op_CLREX(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_addr), -1);
+    x64_mov_mi(&e->a, true, x64_env(e->lay->excl_size), 0);
 }
