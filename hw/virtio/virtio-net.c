@@ -270,6 +270,7 @@ static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len, const Ne
     VirtElem *e[NET_RX_CHAINS_MAX];
     uint8_t header[NET_HEADER] = { 0 };
     unsigned header_len = vnet_header(v), n = vnet_take_buffers(v, header_len + len, e);
+    unsigned filled = 0;
     size_t at = 0;
 
     if (!n) {
@@ -287,8 +288,10 @@ static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len, const Ne
         size_t part = virtq_write(e[i], done, frame + at, len - at);
 
         at += part;
-        virtq_push(v, e[i], (uint32_t)(done + part));
+        filled += virtq_fill(v, e[i], filled, (uint32_t)(done + part));
     }
+    /* A driver that polls takes a frame whose num_buffers are not all there for a broken one. */
+    virtq_flush(v, NET_RX, filled);
     virtq_notify(v, NET_RX);
     return true;
 }

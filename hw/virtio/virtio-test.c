@@ -5,7 +5,7 @@
 #include "core/bench.h"
 #include "core/device.h"
 #include "core/event/loop.h"
-#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtqueue.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -251,6 +251,34 @@ TEST(virtio, rng_legacy)
 TEST(virtio, rng_modern)
 {
     vt_rng(true);
+}
+
+/* Several buffers of one frame: the driver sees none of them before all are there. */
+TEST(virtio, elements_are_seen_at_once)
+{
+    Host host = { .modern = true, .disk = -1 };
+    Bench *b = vt_bench(&device_virtio_rng, NULL, &host);
+    VirtioDevice *v = virtio_of(bench_dev(b));
+    VirtElem *e[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        vt_desc(b, 5 - i, DATA + 64 * i, 64, WRITE, 0);
+        vt_poke(b, AVAIL + 4 + 2 * i, 2, 5 - i);
+    }
+    vt_poke(b, AVAIL + 2, 2, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        e[i] = virtq_pop(v, 0);
+        CHECK(e[i]);
+    }
+    EXPECT(virtq_fill(v, e[0], 0, 10) && virtq_fill(v, e[1], 1, 20));
+    EXPECT_EQ(vt_peek(b, USED + 2, 2), 0);
+    virtq_flush(v, 0, 2);
+    EXPECT_EQ(vt_peek(b, USED + 2, 2), 2);
+    for (unsigned i = 0; i < 2; i++) {
+        EXPECT_EQ(vt_peek(b, USED + 4 + 8 * i, 4), 5 - i);
+        EXPECT_EQ(vt_peek(b, USED + 8 + 8 * i, 4), 10 * (i + 1));
+    }
+    vt_end(b, &host);
 }
 
 /* Nothing of these may be served, or harm. */

@@ -226,7 +226,7 @@ void virtq_drop(VirtElem *take_e)
     g_free(take_e);
 }
 
-void virtq_push(VirtioDevice *v, VirtElem *take_e, uint32_t written)
+bool virtq_fill(VirtioDevice *v, VirtElem *take_e, unsigned ahead, uint32_t written)
 {
     g_autofree VirtElem *e = take_e;
     VirtQueue *vq = &v->vq[e->queue];
@@ -234,18 +234,36 @@ void virtq_push(VirtioDevice *v, VirtElem *take_e, uint32_t written)
     uint8_t b[8];
 
     if (e->lifetime != v->lifetime || !virtq_usable(v, e->queue)) {
-        return;
+        return false;
     }
-    slot = vq->used + 4 + 8ull * (vq->used_idx % vq->num);
+    slot = vq->used + 4 + 8ull * ((uint16_t)(vq->used_idx + ahead) % vq->num);
     put_le32(b, e->head);
     put_le32(b + 4, written);
     if (device_dma_write(&v->dev, slot, b, sizeof(b)) != MEM_OK) {
         virtio_error(v, "no ring at 0x%" PRIx64, slot);
-        return;
+        return false;
     }
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    vq->used_idx++;
-    virtq_store(v, vq->used + 2, 2, vq->used_idx);
+    return true;
+}
+
+void virtq_flush(VirtioDevice *v, unsigned q, unsigned n)
+{
+    VirtQueue *vq = &v->vq[q];
+
+    if (n && virtq_usable(v, q)) {
+        __atomic_thread_fence(__ATOMIC_RELEASE);
+        vq->used_idx += (uint16_t)n;
+        virtq_store(v, vq->used + 2, 2, vq->used_idx);
+    }
+}
+
+void virtq_push(VirtioDevice *v, VirtElem *take_e, uint32_t written)
+{
+    unsigned q = take_e->queue;
+
+    if (virtq_fill(v, take_e, 0, written)) {
+        virtq_flush(v, q, 1);
+    }
 }
 
 static bool virtq_wants_interrupt(VirtioDevice *v, VirtQueue *vq)

@@ -33,6 +33,12 @@ VirtElem *virtq_pop(VirtioDevice *v, unsigned q);
 bool virtq_is_empty(VirtioDevice *v, unsigned q);
 /* The device is done with @take_e and has written its first @written bytes. */
 void virtq_push(VirtioDevice *v, VirtElem *take_e, uint32_t written);
+/*
+ * The same for several that the driver must see at once: the element @ahead of the next (0, 1,
+ * ...), then virtq_flush of all @n. False: the device is not what it was, nothing is to be flushed.
+ */
+bool virtq_fill(VirtioDevice *v, VirtElem *take_e, unsigned ahead, uint32_t written);
+void virtq_flush(VirtioDevice *v, unsigned q, unsigned n);
 void virtq_drop(VirtElem *take_e);
 /* Undo the last pop. */
 void virtq_unpop(VirtioDevice *v, VirtElem *take_e);

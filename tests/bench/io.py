@@ -78,8 +78,8 @@ class Side:
         args = ['-initrd', d + '/initrd.gz', '-device', 'virtio-rng-pci',
                 '-netdev', 'user,id=n0', '-device', 'virtio-net-pci,netdev=n0,romfile=']
         if taps:
-            self.tap = f'tinbench{number}'
-            self.net = f'10.213.{number}'
+            k = 2 * (os.getpid() % 120) + number
+            self.tap, self.net = f'tinbench{k}', f'10.213.{k}'
             args += ['-netdev', f'tap,id=n1,ifname={self.tap},script=no,downscript=no',
                      '-device', 'virtio-net-pci,netdev=n1,romfile=']
         for i, (bus, fmt) in enumerate(DISKS):
