@@ -212,6 +212,8 @@ static bool build_board(Build *b, GError **err)
         .n_globals = c->globals->len,
         .fw_cfg = (const char *const *)c->fw_cfgs->pdata,
         .n_fw_cfg = c->fw_cfgs->len,
+        .smbios = (const char *const *)c->smbios->pdata,
+        .n_smbios = c->smbios->len,
         .boot_menu = c->boot_menu,
         .uuid = c->uuid,
         .nodefaults = c->nodefaults,

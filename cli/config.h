@@ -36,7 +36,7 @@ typedef struct SystemConfig {
     char *kernel, *initrd, *append, *dtb, *bios;
     char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display;
 
-    GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs;
+    GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs, *smbios;
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces;
     GPtrArray *nets; /* -netdev, and what -nic and -net mean by it; their cards are devices */
     unsigned n_nics; /* the first of `devices`: cards of -nic and -net */

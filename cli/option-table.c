@@ -5,6 +5,7 @@
  */
 #include "cli/config.h"
 
+#include "hw/acpi/smbios.h"
 #include "util/log.h"
 #include "util/options.h"
 #include "util/size.h"
@@ -295,6 +296,15 @@ static bool option_name(SystemConfig *c, const char *arg, GError **err)
     return ok;
 }
 
+static bool option_smbios(SystemConfig *c, const char *arg, GError **err)
+{
+    if (!smbios_check(arg, err)) {
+        return false;
+    }
+    g_ptr_array_add(c->smbios, g_strdup(arg));
+    return true;
+}
+
 static bool option_uuid(SystemConfig *c, const char *arg, GError **err)
 {
     uint8_t bytes[16];
@@ -403,6 +413,10 @@ static const CliOption options[] = {
       option_boot },
     { "fw_cfg", NULL, "[name=]NAME,file=FILE|string=TEXT", SECTION_STANDARD,
       "give firmware a file by fw_cfg; names of your own begin with opt/", LIST(fw_cfgs) },
+    { "smbios", NULL, "file=FILE|type=N[,KEY=VALUE...]", SECTION_STANDARD,
+      "what the SMBIOS tables say: of firmware (type 0), system (1), board (2), chassis (3), CPUs "
+      "(4), memory (17), strings (11: value=, path=); or a structure of one's own",
+      option_smbios },
     { "name", NULL, "NAME", SECTION_STANDARD, "name of the guest, for monitors", option_name },
     { "uuid", NULL, "UUID", SECTION_STANDARD, "the machine's UUID", option_uuid },
     { "nodefaults", NULL, NULL, SECTION_STANDARD,
@@ -569,7 +583,6 @@ static const char *const options_later[] = {
     "semihosting-config",
     "set",
     "singlestep",
-    "smbios",
     "spice",
     "tb-size",
     "tpmdev",

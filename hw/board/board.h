@@ -60,6 +60,8 @@ typedef struct BoardConfig {
     unsigned n_globals;
     const char *const *fw_cfg; /* -fw_cfg [name=]NAME,file=|string= , as given */
     unsigned n_fw_cfg;
+    const char *const *smbios; /* -smbios, as given */
+    unsigned n_smbios;
     const char *uuid; /* NULL: none */
     bool nodefaults;
     bool no_graphic;

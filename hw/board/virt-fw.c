@@ -2,6 +2,7 @@
 /* What the `virt` board tells its firmware through fw_cfg. */
 #include "hw/board/virt-priv.h"
 
+#include "hw/acpi/smbios.h"
 #include "hw/misc/fw_cfg.h"
 
 enum { FW_CFG_FILE_MAX = 64 << 20 };
@@ -81,6 +82,28 @@ bool virt_fw_kernel(VirtBoard *b, GError **err)
     return true;
 }
 
+static bool virt_smbios(VirtBoard *b, GError **err)
+{
+    const BoardConfig *cfg = b->cfg;
+    unsigned sockets = MAX(cfg->sockets, 1), threads = MAX(cfg->threads, 1);
+    SmbiosMachine m = {
+        .product = "QEMU Virtual Machine",
+        .version = "virt-7.2",
+        .uuid = cfg->uuid,
+        .sockets = sockets,
+        .threads = threads,
+        .cores = MAX(b->n_cpus / (sockets * threads), 1),
+        .ram_bytes = b->ram_bytes,
+        .options = cfg->smbios,
+        .n_options = cfg->n_smbios,
+    };
+    g_autoptr(GByteArray) tables = g_byte_array_new(), anchor = g_byte_array_new();
+
+    return smbios_build(&m, tables, anchor, err) &&
+           fw_cfg_add_file(b->fw_cfg, "etc/smbios/smbios-tables", tables->data, tables->len, err) &&
+           fw_cfg_add_file(b->fw_cfg, "etc/smbios/smbios-anchor", anchor->data, anchor->len, err);
+}
+
 bool virt_make_fw_cfg(VirtBoard *b, GError **err)
 {
     const BoardConfig *cfg = b->cfg;
@@ -96,5 +119,5 @@ bool virt_make_fw_cfg(VirtBoard *b, GError **err)
     fw_cfg_set_le(fw, FW_CFG_NB_CPUS, 2, b->n_cpus);
     fw_cfg_set_le(fw, FW_CFG_MAX_CPUS, 2, max_u64(cfg->max_cpus, b->n_cpus));
     fw_cfg_set_le(fw, FW_CFG_BOOT_MENU, 2, cfg->boot_menu);
-    return fw_user_files(b, err);
+    return virt_smbios(b, err) && fw_user_files(b, err);
 }
