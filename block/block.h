@@ -69,6 +69,24 @@ void block_eject(BlockBackend *b);
 /* An empty one takes @n. */
 void block_insert(BlockBackend *b, struct BlockNode *n);
 
+/* Nothing is in it yet. */
+BlockBackend *block_open_empty(Machine *m, const char *id, GError **err);
+
+/* A device whose medium can be taken out while it has the drive. LOOP_THREAD, no lock. */
+typedef struct BlockTray {
+    bool (*is_open)(void *opaque);
+    bool (*is_locked)(void *opaque);
+    /* Somebody wants it out; @force: the lock goes. */
+    void (*request)(void *opaque, bool force);
+    /* Open: nothing reaches the drive any more. Shut: what is in it now is the medium. */
+    void (*move)(void *opaque, bool open);
+} BlockTray;
+void block_set_tray(BlockBackend *b, const BlockTray *tray, void *opaque);
+/* NULL: it keeps its medium. */
+const BlockTray *block_tray(const BlockBackend *b, void **opaque);
+/* block_claim of a drive that may be empty. */
+NODISCARD bool block_claim_tray(BlockBackend *b, const void *owner, GError **err);
+
 /* Errors: another device has it. */
 NODISCARD bool block_claim(BlockBackend *b, const void *owner, GError **err);
 void block_release(BlockBackend *b, const void *owner);

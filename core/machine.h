@@ -140,6 +140,7 @@ typedef enum MachineEventKind {
     EVENT_WAKEUP,
     EVENT_DEBUG,          /* cpu stopped for the debugger: see cpu->debug_reason */
     EVENT_BLOCK_IO_ERROR, /* text: what QMP says of it, in JSON */
+    EVENT_TRAY_MOVED,     /* text: likewise */
     EVENT_DEVICE,         /* a device's own event: text is its name, data as it documents */
 } MachineEventKind;
 

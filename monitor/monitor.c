@@ -125,6 +125,9 @@ static void mon_machine_event(void *opaque, const MachineEvent *e)
     case EVENT_DEVICE:
         mon_device_event(h, e->text);
         break;
+    case EVENT_TRAY_MOVED:
+        mon_emit(h, "DEVICE_TRAY_MOVED", e->text);
+        break;
     case EVENT_WAKEUP:
         mon_emit(h, "WAKEUP", NULL);
         break;

@@ -920,6 +920,7 @@ const MonEventType mon_events[] = {
     { "BLOCK_IMAGE_CORRUPTED", "BlockCorruptedData", "an image is damaged" },
     { "BLOCK_WRITE_THRESHOLD", "BlockThresholdData", "a node was written beyond its mark" },
     { "BLOCK_IO_ERROR", "BlockIoErrorData", "a disk's request has failed" },
+    { "DEVICE_TRAY_MOVED", "DeviceTrayMovedData", "a tray was opened or shut" },
     { "MIGRATION", "MigrationData", "the status of a migration has changed" },
 };
 

@@ -251,6 +251,8 @@ const MonType mon_types[] = {
                                    { "nospace", "bool" },
                                    { "reason", "str" },
                                    END } },
+    { "DeviceTrayMovedData",
+      MEMBERS{ { "device", "str" }, { "id", "str" }, { "tray-open", "bool" }, END } },
     { "SocketAddressType", NULL, VALUES{ "inet", "unix", "vsock", "fd", NULL } },
     { "SocketAddressLegacy", MEMBERS{ { "type", "SocketAddressType" }, { "data", "any" }, END } },
     { "BlockExportType", NULL, VALUES{ "nbd", NULL } },

@@ -51,6 +51,8 @@ struct BlockBackend {
     bool read_only, nameless, guessed;
     const void *owner; /* LOOP_THREAD */
     bool shared;       /* its owner is not alone */
+    const BlockTray *tray; /* LOOP_THREAD */
+    void *tray_opaque;
     BlockErrorAction on_read, on_write;
     BlockErrorFn *error_fn;
     void *error_opaque;
@@ -599,6 +601,33 @@ static void backend_close_fiber(void *arg)
     g_free(b->hold);
 }
 
+static BlockBackend *backend_alloc(Machine *m, const char *id, const BackendOpen *o)
+{
+    BlockBackend *b = g_new0(BlockBackend, 1);
+
+    b->refs = 1;
+    b->machine = m;
+    b->host = o->host;
+    g_atomic_int_inc(&b->host->refs);
+    b->hold = o->hold;
+    b->limits = o->limits;
+    b->id = g_strdup(id);
+    mutex_init(&b->lock);
+    cond_init(&b->idle);
+    return b;
+}
+
+BlockBackend *block_open_empty(Machine *m, const char *id, GError **err)
+{
+    BackendOpen o = { .host = backend_host(m, err) };
+
+    if (!o.host) {
+        return NULL;
+    }
+    o.hold = g_new0(BlockHolder, 1);
+    return backend_alloc(m, id, &o);
+}
+
 static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GError **err)
 {
     BlockBackend *b;
@@ -613,14 +642,7 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
         g_propagate_prefixed_error(err, o->err, "drive '%s': ", id);
         return NULL;
     }
-    b = g_new0(BlockBackend, 1);
-    b->refs = 1;
-    b->machine = m;
-    b->host = o->host;
-    g_atomic_int_inc(&b->host->refs);
-    b->hold = o->hold;
-    b->limits = o->limits;
-    b->id = g_strdup(id);
+    b = backend_alloc(m, id, o);
     b->path = g_strdup(block_node_filename(o->node));
     b->size = bits_align_up(block_node_size(o->node), BLOCK_SECTOR);
     b->read_only = block_node_is_read_only(o->node);
@@ -631,8 +653,6 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
     if (b->size > block_node_size(o->node) && !block_maps(o->node)) {
         o->node->grows = true; /* writes fill the last sector */
     }
-    mutex_init(&b->lock);
-    cond_init(&b->idle);
     return b;
 }
 
@@ -783,6 +803,27 @@ static void backend_want_fiber(void *arg)
     BackendWant *w = arg;
 
     (void)!block_node_want_write(w->node, &w->err);
+}
+
+void block_set_tray(BlockBackend *b, const BlockTray *tray, void *opaque)
+{
+    b->tray = tray;
+    b->tray_opaque = opaque;
+}
+
+const BlockTray *block_tray(const BlockBackend *b, void **opaque)
+{
+    *opaque = b->tray_opaque;
+    return b->tray;
+}
+
+bool block_claim_tray(BlockBackend *b, const void *owner, GError **err)
+{
+    if (b->hold->node || b->owner) {
+        return block_claim(b, owner, err);
+    }
+    b->owner = owner;
+    return true;
 }
 
 bool block_claim(BlockBackend *b, const void *owner, GError **err)

@@ -52,6 +52,7 @@ static const char *virt_alias(const char *name)
     static const char *const old[][2] = {
         { "virtio-balloon", "virtio-balloon-pci" }, { "virtio-blk", "virtio-blk-pci" },
         { "virtio-net", "virtio-net-pci" },         { "virtio-rng", "virtio-rng-pci" },
+        { "virtio-scsi", "virtio-scsi-pci" },
         { "virtio-serial", "virtio-serial-pci" },
     };
 
