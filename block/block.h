@@ -69,13 +69,11 @@ void block_eject(BlockBackend *b);
 /* An empty one takes @n. */
 void block_insert(BlockBackend *b, struct BlockNode *n);
 
-/* Nothing is in it yet. */
+/* Nothing is in it yet; without an id it is known by its device alone. */
 BlockBackend *block_open_empty(Machine *m, const char *id, GError **err);
 
 /* A device whose medium can be taken out while it has the drive. LOOP_THREAD, no lock. */
 typedef struct BlockTray {
-    bool (*is_open)(void *opaque);
-    bool (*is_locked)(void *opaque);
     /* Somebody wants it out; @force: the lock goes. */
     void (*request)(void *opaque, bool force);
     /* Open: nothing reaches the drive any more. Shut: what is in it now is the medium. */
@@ -84,7 +82,11 @@ typedef struct BlockTray {
 void block_set_tray(BlockBackend *b, const BlockTray *tray, void *opaque);
 /* NULL: it keeps its medium. */
 const BlockTray *block_tray(const BlockBackend *b, void **opaque);
-/* block_claim of a drive that may be empty. */
+/* The device tells how its tray is. ANY_THREAD */
+void block_tray_is(BlockBackend *b, bool open, bool locked);
+bool block_tray_is_open(const BlockBackend *b);
+bool block_tray_is_locked(const BlockBackend *b);
+/* block_claim of a drive that may be empty: what comes into it is for reading alone. */
 NODISCARD bool block_claim_tray(BlockBackend *b, const void *owner, GError **err);
 
 /* Errors: another device has it. */

@@ -32,6 +32,10 @@ static bool drive_interface(const char *text, DriveInterface *out, GError **err)
             return true;
         }
     }
+    if (!strcmp(text, "scsi")) {
+        return error_set(err, "if=scsi is not supported; valid: if=none,id=ID with -device "
+                              "virtio-scsi-pci -device scsi-hd,drive=ID (or scsi-cd)");
+    }
     near = suggest_or_list(text, names, G_N_ELEMENTS(names), 8);
     return error_set(err, "if=%s is not supported%s", text, near);
 }
@@ -349,6 +353,9 @@ static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
     d->file = drive_node_file(d->node);
     if (d->file && strcmp(d->file, "(node)")) {
         d->file = drive_node_file(o); /* which lives as long as the machine */
+    }
+    if (!d->file && d->interface == DRIVE_NONE && d->id && !d->node->n) {
+        return true; /* an empty one, for a device that takes media */
     }
     return d->file ? drive_filters(b, d, d->node, err) : error_set(err, "file= is missing");
 }

@@ -23,13 +23,17 @@ struct BlkCall {
     BlockGraph *g;
     Options o;
     BlkFn *fn;
-    JobTxn *txn; /* jobs join it; NULL: none */
-    bool held;   /* jobs do not begin: whoever made them starts them later */
+    void *opaque; /* of blk_call_with */
+    JobTxn *txn;  /* jobs join it; NULL: none */
+    bool held;    /* jobs do not begin: whoever made them starts them later */
     GError *err;
 };
 
 /* Run @fn in a fiber of the graph's loop. LOOP_THREAD */
 bool blk_call(MonCall *c, BlkFn *fn, GError **err);
+
+/* The same for a command of several steps, which share @opaque. */
+bool blk_call_with(MonCall *c, BlkFn *fn, void *opaque, GError **err);
 
 #define BLK_COMMAND(name, fn)           \
     bool name(MonCall *c, GError **err) \

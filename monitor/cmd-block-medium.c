@@ -1,61 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stands in a drive: eject, change, drive_add and drive_del. No device here has a medium that
- * is taken out, so these are for drives that no device has.
+ * What stands in a drive: eject, change, drive_add and drive_del. A device whose medium can be
+ * taken out has a tray, which is moved on the main loop, between the steps that run in the graph.
  */
 #include "monitor/block-call.h"
 #include "monitor/hmp-args.h"
 
 #include <string.h>
 
-/* By "device" or "id", without a device that keeps its medium. */
-static BlockBackend *medium_drive(BlkCall *b, GError **err)
+typedef struct Medium {
+    BlockBackend *drive;
+    const BlockTray *tray; /* NULL: a drive that no device has */
+    void *device;
+    BlockNode *node; /* what is to come in, with a reference */
+    bool force;
+    char *name; /* as the command calls it */
+} Medium;
+
+/* ---- Steps in the graph ---- */
+
+/* By "device" or "id"; not with a device that keeps its medium. */
+static bool medium_find(BlkCall *b, GError **err)
 {
     const char *device = blk_str(b, "device"), *id = blk_str(b, "id");
-    BlockBackend *drive = blk_drive_or_device(b, device, id, err);
+    Medium *m = b->opaque;
 
-    if (drive && block_owner(drive)) {
-        error_set(err, "Device '%s' is not removable", device ? device : id);
-        return NULL;
-    }
-    return drive;
-}
-
-/* A drive without a device has no tray that would have to move. */
-static bool blk_tray(BlkCall *b, GError **err)
-{
-    return medium_drive(b, err);
-}
-
-static bool blk_eject(BlkCall *b, GError **err)
-{
-    BlockBackend *drive = medium_drive(b, err);
-
-    if (drive) {
-        block_eject(drive);
-    }
-    return drive;
-}
-
-static bool blk_insert(BlkCall *b, GError **err)
-{
-    const char *id = blk_str(b, "id"), *name = blk_str(b, "node-name");
-    BlockBackend *drive = blk_drive_or_device(b, NULL, id, err);
-    BlockNode *n = drive ? block_graph_find(b->g, name) : NULL;
-
-    if (!drive) {
+    m->drive = blk_drive_or_device(b, device, id, err);
+    if (!m->drive) {
         return false;
     }
+    m->force = blk_flag(b, "force", false);
+    g_free(m->name);
+    m->name = g_strdup(device ? device : id);
+    m->tray = block_tray(m->drive, &m->device);
+    return !block_owner(m->drive) || m->tray ||
+           error_set(err, "Device '%s' is not removable", m->name);
+}
+
+static bool medium_find_node(BlkCall *b, GError **err)
+{
+    const char *name = blk_str(b, "node-name");
+    Medium *m = b->opaque;
+    BlockNode *n;
+
+    m->drive = blk_drive_or_device(b, NULL, blk_str(b, "id"), err);
+    if (!m->drive) {
+        return false;
+    }
+    n = block_graph_find(b->g, name);
     if (!n) {
         return error_set(err, "Node '%s' not found", name);
     }
-    if (block_owner(drive)) {
+    m->tray = block_tray(m->drive, &m->device);
+    if (block_owner(m->drive) && !m->tray) {
         return error_set(err, "Device is not removable");
     }
-    if (block_backend_node(drive)) {
+    if (m->tray && !block_tray_is_open(m->drive)) {
+        return error_set(err, "Tray of the device is not open");
+    }
+    if (block_backend_node(m->drive)) {
         return error_set(err, "There already is a medium in the device");
     }
-    block_insert(drive, n);
+    m->node = block_node_ref(n);
     return true;
 }
 
@@ -79,16 +85,16 @@ static bool medium_flags(BlkCall *b, BlockBackend *drive, unsigned *flags, GErro
 }
 
 /* The new image is open before the old one goes. */
-static bool blk_change(BlkCall *b, GError **err)
+static bool medium_open_image(BlkCall *b, GError **err)
 {
     const char *device = blk_str(b, "device"), *id = blk_str(b, "id");
     const char *file = blk_str(b, "filename"), *format = blk_str(b, "format");
-    BlockBackend *drive = blk_drive_or_device(b, device, id, err);
+    Medium *m = b->opaque;
     Options o = { 0 };
     unsigned flags;
-    BlockNode *n;
 
-    if (!drive || !medium_flags(b, drive, &flags, err)) {
+    m->drive = blk_drive_or_device(b, device, id, err);
+    if (!m->drive || !medium_flags(b, m->drive, &flags, err)) {
         return false;
     }
     if (format && !block_driver_find(format)) {
@@ -98,25 +104,145 @@ static bool blk_change(BlkCall *b, GError **err)
         options_add(&o, "driver", format);
     }
     options_add(&o, format ? "file.filename" : "filename", file);
-    n = blk_open_image(b->g, &o, file, flags, err);
+    m->node = blk_open_image(b->g, &o, file, flags, err);
     options_deinit(&o);
-    if (!n) {
-        return false;
+    return m->node && medium_find(b, err);
+}
+
+/* What is there goes; what was opened comes. */
+static bool medium_swap(BlkCall *b, GError **err)
+{
+    Medium *m = b->opaque;
+
+    block_eject(m->drive);
+    if (m->node) {
+        block_insert(m->drive, m->node);
     }
-    if (block_owner(drive)) {
-        block_node_unref(n);
-        return error_set(err, "Device '%s' is not removable", device ? device : id);
-    }
-    block_eject(drive);
-    block_insert(drive, n);
-    block_node_unref(n);
     return true;
 }
 
-BLK_COMMAND(cmd_tray, blk_tray)
-BLK_COMMAND(cmd_eject, blk_eject)
-BLK_COMMAND(cmd_insert_medium, blk_insert)
-BLK_COMMAND(cmd_change_medium, blk_change)
+static bool medium_forget(BlkCall *b, GError **err)
+{
+    Medium *m = b->opaque;
+
+    block_node_unref(m->node);
+    m->node = NULL;
+    return true;
+}
+
+/* ---- Steps on the main loop ---- */
+
+/* False with *err: the guest has locked it, and was asked. */
+static bool medium_open_tray(Medium *m, GError **err)
+{
+    bool locked;
+
+    if (!m->tray || block_tray_is_open(m->drive)) {
+        return true;
+    }
+    locked = block_tray_is_locked(m->drive);
+    if (locked) {
+        m->tray->request(m->device, m->force);
+    }
+    if (locked && !m->force) {
+        return error_set(err,
+                         "Device '%s' is locked and force was not specified, wait for tray to "
+                         "open and try again",
+                         m->name);
+    }
+    m->tray->move(m->device, true);
+    return true;
+}
+
+static void medium_shut_tray(Medium *m)
+{
+    if (m->tray && block_tray_is_open(m->drive)) {
+        m->tray->move(m->device, false);
+    }
+}
+
+static bool medium_end(Medium *m, MonCall *c, bool ok)
+{
+    g_autoptr(GError) ignored = NULL;
+
+    if (m->node) {
+        (void)!blk_call_with(c, medium_forget, m, &ignored);
+    }
+    g_free(m->name);
+    return ok;
+}
+
+/* Nothing reaches the drive any more: its tray is open, or it is nobody's. */
+static bool medium_change(Medium *m, MonCall *c, GError **err)
+{
+    block_drain(m->drive);
+    return blk_call_with(c, medium_swap, m, err);
+}
+
+/* ---- Commands ---- */
+
+bool cmd_open_tray(MonCall *c, GError **err)
+{
+    g_autoptr(GError) locked = NULL;
+    Medium m = { 0 };
+
+    if (!blk_call_with(c, medium_find, &m, err)) {
+        return medium_end(&m, c, false);
+    }
+    (void)!medium_open_tray(&m, &locked); /* the guest was asked: that is all it takes */
+    return medium_end(&m, c, true);
+}
+
+bool cmd_close_tray(MonCall *c, GError **err)
+{
+    Medium m = { 0 };
+    bool ok = blk_call_with(c, medium_find, &m, err);
+
+    if (ok) {
+        medium_shut_tray(&m);
+    }
+    return medium_end(&m, c, ok);
+}
+
+bool cmd_eject(MonCall *c, GError **err)
+{
+    Medium m = { 0 };
+
+    return medium_end(&m, c,
+                      blk_call_with(c, medium_find, &m, err) && medium_open_tray(&m, err) &&
+                          medium_change(&m, c, err));
+}
+
+bool cmd_remove_medium(MonCall *c, GError **err)
+{
+    Medium m = { 0 };
+    bool ok = blk_call_with(c, medium_find, &m, err);
+
+    if (ok && m.tray && !block_tray_is_open(m.drive)) {
+        ok = error_set(err, "Tray of device '%s' is not open", m.name);
+    }
+    return medium_end(&m, c, ok && medium_change(&m, c, err));
+}
+
+bool cmd_insert_medium(MonCall *c, GError **err)
+{
+    Medium m = { 0 };
+
+    return medium_end(&m, c,
+                      blk_call_with(c, medium_find_node, &m, err) && medium_change(&m, c, err));
+}
+
+bool cmd_change_medium(MonCall *c, GError **err)
+{
+    Medium m = { 0 };
+    bool ok = blk_call_with(c, medium_open_image, &m, err) && medium_open_tray(&m, err) &&
+              medium_change(&m, c, err);
+
+    if (ok) {
+        medium_shut_tray(&m);
+    }
+    return medium_end(&m, c, ok);
+}
 
 /* ---- For people ---- */
 

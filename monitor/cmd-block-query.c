@@ -13,11 +13,13 @@ GPtrArray *blk_drives(MonCall *c)
 {
     const char **ids = machine_backend_ids(c->m, "drive");
     GPtrArray *all = g_ptr_array_new();
+    void *opaque;
 
     for (const char **id = ids; id && *id; id++) {
         BlockBackend *drive = machine_find_backend(c->m, "drive", *id);
 
-        if (!block_is_nameless(drive) || (block_owner(drive) && block_backend_node(drive))) {
+        if (!block_is_nameless(drive) ||
+            (block_owner(drive) && (block_backend_node(drive) || block_tray(drive, &opaque)))) {
             g_ptr_array_add(all, drive);
         }
     }
@@ -252,14 +254,18 @@ static bool blk_query_block(BlkCall *b, GError **err)
     for (unsigned i = 0; i < all->len; i++) {
         BlockBackend *drive = all->pdata[i];
         g_autofree char *qdev = blk_qdev(drive);
+        void *opaque;
 
         json_out_begin(j, NULL, '{');
         if (block_owner(drive) && block_io_status(drive)) {
             json_out_str(j, "io-status", block_io_status(drive));
         }
         json_out_str(j, "device", block_is_nameless(drive) ? "" : block_id(drive));
-        json_out_bool(j, "locked", false);
-        json_out_bool(j, "removable", !block_owner(drive));
+        json_out_bool(j, "locked", block_tray_is_locked(drive));
+        json_out_bool(j, "removable", !block_owner(drive) || block_tray(drive, &opaque));
+        if (block_tray(drive, &opaque)) {
+            json_out_bool(j, "tray_open", block_tray_is_open(drive));
+        }
         if (block_backend_node(drive)) {
             blk_node_json(j, "inserted", block_backend_node(drive), drive);
         }

@@ -137,8 +137,14 @@ static void blk_in_fiber(void *arg)
 
 bool blk_call(MonCall *c, BlkFn *fn, GError **err)
 {
-    BlkCall b = { .c = c, .name = c->cmd->name, .fn = fn, .g = block_machine_graph(c->m, err) };
+    return blk_call_with(c, fn, NULL, err);
+}
 
+bool blk_call_with(MonCall *c, BlkFn *fn, void *opaque, GError **err)
+{
+    BlkCall b = { .c = c, .name = c->cmd->name, .fn = fn, .opaque = opaque };
+
+    b.g = block_machine_graph(c->m, err);
     if (!b.g) {
         return false;
     }

@@ -58,7 +58,8 @@ extern MonFn cmd_set_limits, hmp_set_limits, blk_qom_get, blk_qom_set;
 /* Is the object at the argument "path" a group of limits? */
 bool blk_is_group(MonCall *c);
 /* cmd-block-medium.c */
-extern MonFn cmd_tray, cmd_eject, cmd_insert_medium, cmd_change_medium, hmp_eject, hmp_change;
+extern MonFn cmd_open_tray, cmd_close_tray, cmd_eject, cmd_remove_medium, cmd_insert_medium,
+    cmd_change_medium, hmp_eject, hmp_change;
 extern MonFn hmp_drive_add, hmp_drive_del, hmp_qemu_io;
 /* cmd-block-query.c */
 extern MonFn cmd_query_blockstats, cmd_set_histogram, cmd_set_threshold, cmd_change_backing;

@@ -110,6 +110,7 @@ static void info_drive(GString *s, BlockBackend *drive, bool verbose)
 {
     BlockNode *n = block_backend_node(drive);
     g_autofree char *qdev = blk_qdev(drive);
+    void *opaque;
 
     if (!block_is_nameless(drive)) {
         g_string_append(s, block_id(drive));
@@ -127,8 +128,11 @@ static void info_drive(GString *s, BlockBackend *drive, bool verbose)
     }
     if (qdev) {
         g_string_append_printf(s, "    Attached to:      %s\n", qdev);
-    } else {
-        g_string_append(s, "    Removable device: not locked, tray closed\n");
+    }
+    if (!qdev || block_tray(drive, &opaque)) {
+        g_string_append_printf(s, "    Removable device: %slocked, tray %s\n",
+                               block_tray_is_locked(drive) ? "" : "not ",
+                               block_tray_is_open(drive) ? "open" : "closed");
     }
     if (n) {
         info_node(s, n, drive, verbose);

@@ -138,6 +138,7 @@ const MonType mon_types[] = {
                             { "type", "str" },
                             { "removable", "bool" },
                             { "locked", "bool" },
+                            { "tray_open", "bool", true },
                             { "inserted", "BlockDeviceInfo", true },
                             END } },
     { "ActionCompletionMode", NULL, VALUES{ "individual", "grouped", NULL } },

@@ -49,10 +49,11 @@ struct BlockBackend {
     char *id, *path;
     uint64_t size;
     bool read_only, nameless, guessed;
-    const void *owner; /* LOOP_THREAD */
-    bool shared;       /* its owner is not alone */
+    const void *owner;     /* LOOP_THREAD */
+    bool shared;           /* its owner is not alone */
     const BlockTray *tray; /* LOOP_THREAD */
     void *tray_opaque;
+    bool tray_open, tray_locked; /* atomic */
     BlockErrorAction on_read, on_write;
     BlockErrorFn *error_fn;
     void *error_opaque;
@@ -620,12 +621,18 @@ static BlockBackend *backend_alloc(Machine *m, const char *id, const BackendOpen
 BlockBackend *block_open_empty(Machine *m, const char *id, GError **err)
 {
     BackendOpen o = { .host = backend_host(m, err) };
+    BlockBackend *b;
 
     if (!o.host) {
         return NULL;
     }
     o.hold = g_new0(BlockHolder, 1);
-    return backend_alloc(m, id, &o);
+    b = backend_alloc(m, id, &o);
+    if (!id) {
+        b->id = g_strdup_printf("#empty%p", (void *)b);
+        b->nameless = true;
+    }
+    return b;
 }
 
 static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GError **err)
@@ -791,6 +798,9 @@ void block_insert(BlockBackend *b, BlockNode *n)
     b->path = g_strdup(block_node_filename(n));
     b->size = bits_align_up(block_node_size(n), BLOCK_SECTOR);
     b->read_only = block_node_is_read_only(n);
+    if (b->owner) {
+        __atomic_store_n(&b->hold->sole_writer, b->read_only ? NULL : b->id, __ATOMIC_RELEASE);
+    }
 }
 
 typedef struct BackendWant {
@@ -817,12 +827,29 @@ const BlockTray *block_tray(const BlockBackend *b, void **opaque)
     return b->tray;
 }
 
+void block_tray_is(BlockBackend *b, bool open, bool locked)
+{
+    __atomic_store_n(&b->tray_open, open, __ATOMIC_RELEASE);
+    __atomic_store_n(&b->tray_locked, locked, __ATOMIC_RELEASE);
+}
+
+bool block_tray_is_open(const BlockBackend *b)
+{
+    return __atomic_load_n(&b->tray_open, __ATOMIC_ACQUIRE);
+}
+
+bool block_tray_is_locked(const BlockBackend *b)
+{
+    return __atomic_load_n(&b->tray_locked, __ATOMIC_ACQUIRE);
+}
+
 bool block_claim_tray(BlockBackend *b, const void *owner, GError **err)
 {
     if (b->hold->node || b->owner) {
         return block_claim(b, owner, err);
     }
     b->owner = owner;
+    b->read_only = true;
     return true;
 }
 

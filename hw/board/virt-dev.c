@@ -52,8 +52,7 @@ static const char *virt_alias(const char *name)
     static const char *const old[][2] = {
         { "virtio-balloon", "virtio-balloon-pci" }, { "virtio-blk", "virtio-blk-pci" },
         { "virtio-net", "virtio-net-pci" },         { "virtio-rng", "virtio-rng-pci" },
-        { "virtio-scsi", "virtio-scsi-pci" },
-        { "virtio-serial", "virtio-serial-pci" },
+        { "virtio-scsi", "virtio-scsi-pci" },       { "virtio-serial", "virtio-serial-pci" },
     };
 
     for (size_t i = 0; name && i < G_N_ELEMENTS(old); i++) {
@@ -74,6 +73,12 @@ static bool virt_plug(Machine *m, Options *o, GError **err)
         return error_set(err, "-device %s: names no driver", o->text);
     }
     type = machine_find_type(m, name);
+    if (!strcmp(name, "scsi-block") || !strcmp(name, "scsi-generic")) {
+        return error_set(err,
+                         "-device %s: devices of the host are not passed through; scsi-hd with "
+                         "-drive file=/dev/... uses such a disk",
+                         name);
+    }
     if (!type || !type->user_creatable) {
         return virt_no_such_device(m, name, err);
     }
@@ -196,7 +201,8 @@ static void virt_disks_event(void *opaque, const MachineEvent *e)
 /* Opens the image and makes it a backend that devices can claim by @id. */
 static bool virt_open_drive(VirtBoard *b, const BoardDrive *d, const char *id, GError **err)
 {
-    BlockBackend *disk = block_open_options(b->machine, id, d->node, d->open_flags, err);
+    BlockBackend *disk = d->file ? block_open_options(b->machine, id, d->node, d->open_flags, err)
+                                 : block_open_empty(b->machine, id, err);
 
     if (!disk) {
         return false;
@@ -231,7 +237,7 @@ static bool virt_make_drives(VirtBoard *b, GError **err)
         const BoardDrive *d = &b->cfg->drives[i];
         g_autofree char *id = virt_drive_id(d, i);
 
-        if (d->file && !virt_open_drive(b, d, id, err)) {
+        if ((d->file || d->interface == DRIVE_NONE) && !virt_open_drive(b, d, id, err)) {
             return false;
         }
         switch (d->interface) {

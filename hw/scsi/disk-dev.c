@@ -20,6 +20,13 @@ void sd_refresh(ScsiDisk *s)
     s->read_only = sd_is_cd(s) || !s->has_blocks || block_is_read_only(s->disk);
 }
 
+void sd_publish(ScsiDisk *s)
+{
+    if (s->disk) {
+        block_tray_is(s->disk, s->tray_open, s->tray_locked);
+    }
+}
+
 static void sd_tray_event(ScsiDisk *s)
 {
     const char *id = s->drive && !block_is_nameless(s->drive) ? block_id(s->drive) : "";
@@ -37,6 +44,7 @@ static void sd_set_tray(ScsiDisk *s, bool open, uint8_t media_event)
         return;
     }
     s->tray_open = open;
+    sd_publish(s);
     s->eject_request = 0;
     s->media_event = media_event;
     if (!open && s->has_blocks) {
@@ -52,28 +60,6 @@ void sd_move_tray(ScsiDisk *s, bool open)
     sd_set_tray(s, open, open || !s->has_blocks ? MEDIA_REMOVED : MEDIA_NEW);
 }
 
-static bool sd_tray_is_open(void *opaque)
-{
-    ScsiDisk *s = opaque;
-    bool open;
-
-    scsi_enter(s->s.bus);
-    open = s->tray_open;
-    scsi_leave(s->s.bus);
-    return open;
-}
-
-static bool sd_tray_is_locked(void *opaque)
-{
-    ScsiDisk *s = opaque;
-    bool locked;
-
-    scsi_enter(s->s.bus);
-    locked = s->tray_locked;
-    scsi_leave(s->s.bus);
-    return locked;
-}
-
 /* The guest is asked for it; @force: it is not asked. */
 static void sd_tray_request(void *opaque, bool force)
 {
@@ -83,6 +69,7 @@ static void sd_tray_request(void *opaque, bool force)
     s->eject_request = 1;
     if (force) {
         s->tray_locked = 0;
+        sd_publish(s);
     }
     scsi_attention(&s->s, SCSI_UA_EJECT);
     scsi_changed(&s->s, SCSI_MEDIUM_CHANGED);
@@ -100,8 +87,7 @@ static void sd_tray_move(void *opaque, bool open)
     scsi_leave(s->s.bus);
 }
 
-static const BlockTray sd_tray = { sd_tray_is_open, sd_tray_is_locked, sd_tray_request,
-                                   sd_tray_move };
+static const BlockTray sd_tray = { sd_tray_request, sd_tray_move };
 
 /* ---- Life ---- */
 
@@ -128,6 +114,7 @@ static void sd_reset(ScsiDevice *d)
 
     s->write_cache = s->write_cache_on;
     s->tray_locked = 0;
+    sd_publish(s);
     s->eject_request = s->media_event = 0;
 }
 
@@ -180,6 +167,17 @@ static bool sd_check(ScsiDisk *s, GError **err)
            sd_check_text("device_id", s->device_id, 240, err);
 }
 
+static void sd_close(ScsiDisk *s)
+{
+    if (s->own) {
+        machine_remove_backend(s->s.dev.machine, "drive", block_id(s->own));
+    }
+    if (s->disk != s->drive) {
+        block_close(s->disk);
+    }
+    s->disk = s->own = NULL;
+}
+
 static void sd_let_go(ScsiDisk *s)
 {
     if (!s->disk) {
@@ -188,28 +186,31 @@ static void sd_let_go(ScsiDisk *s)
     block_set_tray(s->disk, NULL, NULL);
     block_set_wanted(s->disk, NULL);
     block_release(s->disk, &s->s.dev);
-    if (s->disk != s->drive) {
-        block_close(s->disk);
-    }
-    s->disk = NULL;
+    sd_close(s);
 }
 
 static bool sd_take_drive(ScsiDisk *s, GError **err)
 {
     Device *dev = &s->s.dev;
 
-    if (!s->drive) {
-        return sd_is_cd(s) || error_set(err, "drive= is missing");
+    if (!s->drive && !sd_is_cd(s)) {
+        return error_set(err, "drive= is missing");
     }
-    s->disk = s->share_rw && block_is_shared(s->drive) ? block_share(s->drive, err) : s->drive;
+    if (!s->drive) { /* an empty one, which is known by the device's id alone */
+        s->own = block_open_empty(dev->machine, NULL, err);
+        if (!s->own || !machine_add_backend(dev->machine, "drive", block_id(s->own), s->own, err)) {
+            g_clear_pointer(&s->own, block_close);
+            return false;
+        }
+    }
+    s->disk = s->own                                     ? s->own
+              : s->share_rw && block_is_shared(s->drive) ? block_share(s->drive, err)
+                                                         : s->drive;
     if (!s->disk) {
         return false;
     }
     if (!(sd_is_cd(s) ? block_claim_tray(s->disk, dev, err) : block_claim(s->disk, dev, err))) {
-        if (s->disk != s->drive) {
-            block_close(s->disk);
-        }
-        s->disk = NULL;
+        sd_close(s);
         return false;
     }
     block_set_shared(s->disk, s->share_rw);
@@ -246,6 +247,7 @@ static bool sd_loaded(Device *dev, GError **err)
     ScsiDisk *s = disk_of(dev);
 
     sd_refresh(s);
+    sd_publish(s);
     return !(s->s.attention >> SCSI_UAS) ||
            error_set(err, "%s: attention 0x%x is not known", device_path(dev), s->s.attention);
 }
@@ -279,6 +281,7 @@ static const Field sd_fields[] = {
     STATE_U8(ScsiDisk, media_event, .max = 4, .no_reset = true),
     STATE_U8(ScsiDisk, eject_request, .max = 1, .no_reset = true),
     SCRATCH(ScsiDisk, disk),
+    SCRATCH(ScsiDisk, own),
     SCRATCH(ScsiDisk, has_blocks),
     SCRATCH(ScsiDisk, read_only),
     SCRATCH(ScsiDisk, blocks),

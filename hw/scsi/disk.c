@@ -442,6 +442,7 @@ static void sd_start_stop(ScsiRequest *r, ScsiDisk *s)
 static void sd_prevent_allow(ScsiRequest *r, ScsiDisk *s)
 {
     s->tray_locked = sd_is_removable(s) && r->cdb[4] & 1;
+    sd_publish(s);
     scsi_end(r, SCSI_GOOD);
 }
 

@@ -17,6 +17,7 @@ enum {
 typedef struct ScsiDisk {
     ScsiDevice s;
     BlockBackend *drive, *disk; /* the drive; it or one of our own of the same node, or NULL */
+    BlockBackend *own;          /* a drive of a device that has no other */
     bool share_rw, removable, dpofua, write_cache_on;
     char *serial, *vendor, *product, *ver, *device_id;
     uint64_t wwn, port_wwn, max_unmap_size, max_io_size;
@@ -50,6 +51,8 @@ static inline uint32_t sd_block(const ScsiDisk *s)
 /* What is there for commands: SENSE_NONE, or why not. */
 ScsiSense sd_medium(const ScsiDisk *s);
 void sd_start(ScsiRequest *r);
+/* The monitor sees the tray by the drive. */
+void sd_publish(ScsiDisk *s);
 /* The guest opens or shuts the tray: what is in it stays. Lock held. */
 void sd_move_tray(ScsiDisk *s, bool open);
 
