@@ -45,6 +45,7 @@ struct NetBackend {
     void *opaque;
     char *who;
     bool link_up;       /* atomic */
+    unsigned n_queues;  /* pairs, set by open; 0: one */
     bool takes_offload; /* set by open: the type's send takes frames as cards leave them */
     Mutex lock;         /* of what cards have sent */
     GQueue *sent;       /* of NetFrame */

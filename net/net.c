@@ -146,6 +146,11 @@ bool net_is_type(const NetBackend *b, const char *name)
     return !strcmp(b->type->name, name);
 }
 
+unsigned net_queues(const NetBackend *b)
+{
+    return b->n_queues ? b->n_queues : 1;
+}
+
 char *net_connections(NetBackend *b)
 {
     return b->type->connections ? b->type->connections(b) : NULL;

@@ -67,6 +67,8 @@ const char *net_card(const NetBackend *b);
 /* The card's name for the monitor and its text; false: there is none. LOOP_THREAD. */
 bool net_describe_card(const NetBackend *b, GString *name, GString *text);
 bool net_is_type(const NetBackend *b, const char *name);
+/* How many pairs of queues the network's end has. */
+unsigned net_queues(const NetBackend *b);
 /* The connections of type user, a line each; NULL: of another type. The caller frees. */
 char *net_connections(NetBackend *b);
 /* announce-self: the card tells the network where it is. LOOP_THREAD. */

@@ -163,3 +163,30 @@ TEST(net, merging_ends_where_the_flow_does)
     EXPECT_EQ(m.n, 2);
     g_free(m.frame);
 }
+
+TEST(net, a_flow_is_the_same_in_both_directions)
+{
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        uint8_t f[2048], back[2048];
+        NetOffload o;
+        size_t len = ot_frame(f, v6, 100, &o), ip = ETHER + (v6 ? 8 : 12), n = v6 ? 16 : 4,
+               l4 = ETHER + (v6 ? IP6 : IP4);
+        uint32_t hash;
+
+        f[ip] = 0x99; /* another source */
+        put_be16(f + l4, 40000);
+        put_be16(f + l4 + 2, 80);
+        hash = net_flow_hash(f, 128);
+        memcpy(back, f, len);
+        memcpy(back + ip, f + ip + n, n);
+        memcpy(back + ip + n, f + ip, n);
+        put_be16(back + l4, 80);
+        put_be16(back + l4 + 2, 40000);
+        EXPECT(hash != 0);
+        EXPECT_EQ(net_flow_hash(back, len), hash);
+        put_be16(back + l4, 81);
+        EXPECT(net_flow_hash(back, len) != hash);
+        put_be16(f + 12, 0x88b5);
+        EXPECT_EQ(net_flow_hash(f, len), 0);
+    }
+}

@@ -185,6 +185,26 @@ static void headers_checksum(uint8_t *f, size_t len, const Headers *h)
     put_be16(f + at, sum ? sum : 0xffff);
 }
 
+/* ---- Flows ---- */
+
+uint32_t net_flow_hash(const uint8_t *frame, size_t len)
+{
+    Headers h;
+    uint32_t hash;
+    unsigned words, at;
+
+    if (!headers_parse(frame, len, &h)) {
+        return 0;
+    }
+    words = h.v6 ? 8 : 2; /* both addresses */
+    at = h.ip + (h.v6 ? IP6_ADDRS : IP4_ADDRS);
+    hash = h.proto ^ get_be16(frame + h.l4) ^ get_be16(frame + h.l4 + 2);
+    for (unsigned i = 0; i < words; i++) {
+        hash ^= get_be32(frame + at + 4 * i);
+    }
+    return hash * 0x9e3779b1u ^ hash >> 16;
+}
+
 /* ---- Cutting ---- */
 
 static void cut_tcp(uint8_t *frame, size_t len, const Headers *h, unsigned size, NetFrameFn *emit,

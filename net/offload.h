@@ -25,11 +25,15 @@ typedef struct NetOffload {
     uint16_t hdr_len; /* a hint: not trusted */
     uint16_t gso_size;
     uint16_t csum_start, csum_offset;
+    uint16_t queue; /* the pair of queues of the card that it comes from */
 } NetOffload;
 
 /* The Internet checksum's sum (RFC 1071) of @len bytes, on top of @sum; fold before use. */
 uint32_t net_sum(const uint8_t *bytes, size_t len, uint32_t sum);
 uint16_t net_sum_fold(uint32_t sum);
+
+/* The same for both directions of a TCP or UDP flow; 0 for anything else. */
+uint32_t net_flow_hash(const uint8_t *frame, size_t len);
 
 /* Put the checksum that @o leaves open into @frame. False: @o does not fit the frame. */
 bool net_fill_checksum(uint8_t *frame, size_t len, const NetOffload *o);

@@ -28,18 +28,33 @@
 #define TAP_DOWNSCRIPT "/etc/qemu-ifdown"
 #define TAP_HELPER     "/usr/lib/qemu/qemu-bridge-helper"
 
-enum { TAP_BURST = 64, TAP_HEADER = sizeof(struct virtio_net_hdr) };
+enum { TAP_BURST = 64, TAP_HEADER = sizeof(struct virtio_net_hdr), TAP_QUEUES_MAX = 32 };
 
-typedef struct Tap {
-    NetBackend b;
+typedef struct Tap Tap;
+
+/* One of the device's queues, which the kernel spreads flows over. */
+typedef struct TapQueue {
+    Tap *tap;
     int fd;
+    unsigned watch;
+} TapQueue;
+
+struct Tap {
+    NetBackend b;
+    TapQueue queue[TAP_QUEUES_MAX];
+    unsigned n;
     char ifname[IFNAMSIZ];
     char *downscript;
     char *bridge;
-    unsigned watch;
     bool vnet_hdr;
     uint8_t buf[NET_FRAME_MAX + TAP_HEADER];
-} Tap;
+};
+
+static void tap_take_fd(Tap *t, int take_fd)
+{
+    t->queue[t->n++] = (TapQueue){ .tap = t, .fd = take_fd };
+    t->b.n_queues = t->n;
+}
 
 /* ---- Frames ---- */
 
@@ -53,17 +68,19 @@ static void tap_send(NetBackend *b, uint8_t *frame, size_t len, const NetOffload
                                 .csum_start = o->csum_start,
                                 .csum_offset = o->csum_offset };
     struct iovec iov[2] = { { &h, TAP_HEADER }, { frame, len } };
+    int fd = t->queue[o->queue % t->n].fd;
     ssize_t n;
 
     do {
-        n = t->vnet_hdr ? writev(t->fd, iov, 2) : write(t->fd, frame, len);
+        n = t->vnet_hdr ? writev(fd, iov, 2) : write(fd, frame, len);
     } while (n < 0 && errno == EINTR);
     /* A queue that is full drops, as a cable would. */
 }
 
 static bool tap_readable(int fd, unsigned events, void *arg)
 {
-    Tap *t = arg;
+    TapQueue *q = arg;
+    Tap *t = q->tap;
     unsigned header = t->vnet_hdr ? TAP_HEADER : 0;
 
     for (unsigned i = 0; i < TAP_BURST; i++) {
@@ -72,7 +89,7 @@ static bool tap_readable(int fd, unsigned events, void *arg)
         ssize_t n;
 
         if (net_is_full(&t->b)) {
-            t->watch = 0; /* the kernel keeps the rest until tap_more */
+            q->watch = 0; /* the kernel keeps the rest until tap_more */
             return false;
         }
         n = read(fd, t->buf, sizeof(t->buf));
@@ -82,7 +99,7 @@ static bool tap_readable(int fd, unsigned events, void *arg)
         if (n < 0) {
             log_message(loop_log(t->b.machine), LOG_LEVEL_ERROR, t->b.id, "%s: reading fails: %s",
                         t->ifname, g_strerror(errno));
-            t->watch = 0;
+            q->watch = 0;
             return false;
         }
         if ((size_t)n < header) {
@@ -90,8 +107,12 @@ static bool tap_readable(int fd, unsigned events, void *arg)
         }
         if (header) {
             memcpy(&h, t->buf, TAP_HEADER);
-            o = (NetOffload){ h.flags,    h.gso_type,   h.hdr_len,
-                              h.gso_size, h.csum_start, h.csum_offset };
+            o = (NetOffload){ .flags = h.flags,
+                              .gso_type = h.gso_type,
+                              .hdr_len = h.hdr_len,
+                              .gso_size = h.gso_size,
+                              .csum_start = h.csum_start,
+                              .csum_offset = h.csum_offset };
         }
         net_deliver_offload(&t->b, t->buf + header, (size_t)n - header, &o);
     }
@@ -102,8 +123,10 @@ static void tap_more(NetBackend *b)
 {
     Tap *t = (Tap *)(void *)b;
 
-    if (!t->watch && t->fd >= 0) {
-        t->watch = loop_watch_fd(b->machine, t->fd, LOOP_IN, tap_readable, t);
+    for (TapQueue *q = t->queue; q < t->queue + t->n; q++) {
+        if (!q->watch) {
+            q->watch = loop_watch_fd(b->machine, q->fd, LOOP_IN, tap_readable, q);
+        }
     }
 }
 
@@ -116,9 +139,12 @@ static const char *tap_user(void)
     return p ? p->pw_name : "USER";
 }
 
-static bool tap_make(Tap *t, const char *ifname, bool vnet_hdr, bool vnet_needed, GError **err)
+/* The next queue of the device: the first makes it. */
+static bool tap_make(Tap *t, const char *ifname, bool several, bool vnet_hdr, bool vnet_needed,
+                     GError **err)
 {
-    struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+    struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | (several ? IFF_MULTI_QUEUE : 0) };
+    int fd;
     unsigned features = 0;
     const char *name = ifname && *ifname ? ifname : "tap%d";
 
@@ -126,23 +152,25 @@ static bool tap_make(Tap *t, const char *ifname, bool vnet_hdr, bool vnet_needed
         return error_set(err, "ifname=%s: is longer than the %d bytes of a network device's name",
                          name, IFNAMSIZ - 1);
     }
-    t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    if (t->fd < 0) {
+    fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
         return error_set(err, "/dev/net/tun: %s%s", g_strerror(errno),
                          errno == ENOENT || errno == ENODEV
                              ? " (the kernel's module is missing: modprobe tun)"
                              : "");
     }
-    if (!ioctl(t->fd, TUNGETFEATURES, &features) && features & IFF_VNET_HDR && vnet_hdr) {
+    tap_take_fd(t, fd);
+    if (!ioctl(fd, TUNGETFEATURES, &features) && features & IFF_VNET_HDR && vnet_hdr) {
         ifr.ifr_flags |= IFF_VNET_HDR;
     } else if (vnet_needed) {
         return error_set(err, "vnet_hdr=on: the kernel's tap has no such header; leave it out");
     }
     strcpy(ifr.ifr_name, name);
-    if (ioctl(t->fd, TUNSETIFF, &ifr)) {
+    if (ioctl(fd, TUNSETIFF, &ifr)) {
         bool forbidden = errno == EPERM || errno == EACCES;
 
-        return error_set(err, "tap device '%s': %s%s%s%s%s%s", name, g_strerror(errno),
+        return error_set(err, "tap device '%s': %s%s%s%s%s%s%s", name, g_strerror(errno),
+                         errno == EINVAL && several ? " (it was made without multi_queue)" : "",
                          forbidden ? "; a device for this user is made by root with: "
                                      "ip tuntap add dev "
                                    : "",
@@ -154,20 +182,20 @@ static bool tap_make(Tap *t, const char *ifname, bool vnet_hdr, bool vnet_needed
     return true;
 }
 
-/* The header and offloads of a device that is open. */
-static void tap_probe(Tap *t)
+/* The header and offloads of a device that is open, by its queue @fd. */
+static void tap_probe(Tap *t, int fd)
 {
     struct ifreq ifr = { 0 };
     int size = TAP_HEADER;
 
-    if (!ioctl(t->fd, TUNGETIFF, &ifr)) {
+    if (!ioctl(fd, TUNGETIFF, &ifr)) {
         g_strlcpy(t->ifname, ifr.ifr_name, sizeof(t->ifname));
         t->vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
     }
     if (t->vnet_hdr) {
-        ioctl(t->fd, TUNSETVNETHDRSZ, &size);
+        ioctl(fd, TUNSETVNETHDRSZ, &size);
         /* What a card does not take is finished here, natively. */
-        ioctl(t->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
+        ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
     }
     t->b.takes_offload = t->vnet_hdr;
 }
@@ -237,7 +265,10 @@ static bool tap_help(Tap *t, const char *helper, const char *bridge, GError **er
         ok = c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
              c->cmsg_len == CMSG_LEN(sizeof(int));
         if (ok) {
-            memcpy(&t->fd, CMSG_DATA(c), sizeof(int));
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(c), sizeof(int));
+            tap_take_fd(t, fd);
         } else {
             error_set(err, "helper=%s: has sent no device", helper);
         }
@@ -248,12 +279,14 @@ static bool tap_help(Tap *t, const char *helper, const char *bridge, GError **er
 
 static bool tap_begin(Tap *t, GError **err)
 {
-    int flags = fcntl(t->fd, F_GETFL);
+    for (unsigned i = 0; i < t->n; i++) {
+        int fd = t->queue[i].fd, flags = fcntl(fd, F_GETFL);
 
-    if (flags < 0 || fcntl(t->fd, F_SETFL, flags | O_NONBLOCK)) {
-        return error_set(err, "fd %d: %s", t->fd, g_strerror(errno));
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK)) {
+            return error_set(err, "fd %d: %s", fd, g_strerror(errno));
+        }
+        tap_probe(t, fd);
     }
-    tap_probe(t);
     tap_more(&t->b);
     return true;
 }
@@ -279,9 +312,24 @@ static bool tap_of_fd(Tap *t, const char *text, GError **err)
     if (!g_ascii_isdigit(*text) || *end || fd > INT32_MAX || fcntl((int)fd, F_GETFD) < 0) {
         return error_set(err, "fd=%s: is no open file descriptor", text);
     }
-    t->fd = (int)fd;
-    fcntl(t->fd, F_SETFD, FD_CLOEXEC);
+    tap_take_fd(t, (int)fd);
+    fcntl((int)fd, F_SETFD, FD_CLOEXEC);
     return true;
+}
+
+/* "4:5:6": a queue each. */
+static bool tap_of_fds(Tap *t, const char *text, GError **err)
+{
+    g_auto(GStrv) list = g_strsplit(text, ":", -1);
+    bool ok = true;
+
+    if (g_strv_length(list) > TAP_QUEUES_MAX) {
+        return error_set(err, "fds=: %d queues at most are possible", TAP_QUEUES_MAX);
+    }
+    for (char **fd = list; ok && *fd; fd++) {
+        ok = tap_of_fd(t, *fd, err);
+    }
+    return ok;
 }
 
 /* Bytes that may lie in the device, not read by the host's network yet; 0 and none: no limit. */
@@ -294,8 +342,12 @@ static bool tap_limit(Tap *t, Options *o, GError **err)
         return false;
     }
     size = bytes && bytes < INT_MAX ? (int)bytes : INT_MAX;
-    return !ioctl(t->fd, TUNSETSNDBUF, &size) || !bytes ||
-           error_set(err, "sndbuf=%llu: %s", (unsigned long long)bytes, g_strerror(errno));
+    for (unsigned i = 0; i < t->n; i++) {
+        if (ioctl(t->queue[i].fd, TUNSETSNDBUF, &size) && bytes) {
+            return error_set(err, "sndbuf=%llu: %s", (unsigned long long)bytes, g_strerror(errno));
+        }
+    }
+    return true;
 }
 
 static bool tap_open(NetBackend *b, Options *o, GError **err)
@@ -303,20 +355,27 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
     Tap *t = (Tap *)(void *)b;
     const char *fd = options_get(o, "fd"), *helper = options_get(o, "helper");
     const char *ifname = options_get(o, "ifname"), *hdr = options_get(o, "vnet_hdr");
-    const char *br = options_get(o, "br"), *script;
+    const char *br = options_get(o, "br"), *fds = options_get(o, "fds"), *script;
     uint64_t queues;
     bool vnet_hdr;
 
-    t->fd = -1;
     if (!options_get_bool(o, "vnet_hdr", true, &vnet_hdr, err) || !tap_no_vhost(o, err) ||
         !options_get_number(o, "queues", 1, &queues, err)) {
         return false;
     }
-    if (queues != 1 || options_get(o, "fds")) {
-        return error_set(err, "queues=, fds=: several queues are not supported yet");
+    if (!queues || queues > TAP_QUEUES_MAX) {
+        return error_set(err, "queues=%llu: must be 1 to %d", (unsigned long long)queues,
+                         TAP_QUEUES_MAX);
     }
-    if (!!fd + !!helper + !!ifname > 1) {
-        return error_set(err, "fd=, helper= and ifname= exclude each other");
+    if (!!fd + !!fds + !!helper + !!ifname > 1) {
+        return error_set(err, "fd=, fds=, helper= and ifname= exclude each other");
+    }
+    if (queues > 1 && (fd || fds || helper)) {
+        return error_set(err, "queues=: is for a device that is opened by its name; fds= has a "
+                              "queue each");
+    }
+    if (fds) {
+        return tap_of_fds(t, fds, err) && tap_limit(t, o, err) && tap_begin(t, err);
     }
     if (br && !helper) {
         return error_set(err, "br=: is for helper=; a device goes on a bridge by its script=");
@@ -330,8 +389,10 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
     }
     script = tap_script(o, "script", TAP_SCRIPT);
     t->downscript = g_strdup(tap_script(o, "downscript", TAP_DOWNSCRIPT));
-    if (!tap_make(t, ifname, vnet_hdr, hdr && vnet_hdr, err)) {
-        return false;
+    for (unsigned i = 0; i < queues; i++) {
+        if (!tap_make(t, i ? t->ifname : ifname, queues > 1, vnet_hdr, hdr && vnet_hdr, err)) {
+            return false;
+        }
     }
     if (script) {
         const char *argv[] = { script, t->ifname, NULL };
@@ -348,7 +409,6 @@ static bool tap_open_bridge(NetBackend *b, Options *o, GError **err)
     Tap *t = (Tap *)(void *)b;
     const char *br = options_get(o, "br"), *helper = options_get(o, "helper");
 
-    t->fd = -1;
     t->bridge = g_strdup(br ? br : "br0");
     helper = helper ? helper : TAP_HELPER;
     if (!strpbrk(helper, " \t") && access(helper, X_OK)) {
@@ -364,10 +424,7 @@ static void tap_close(NetBackend *b)
 {
     Tap *t = (Tap *)(void *)b;
 
-    if (t->watch) {
-        loop_unwatch(b->machine, t->watch);
-    }
-    if (t->fd >= 0 && t->downscript && *t->ifname) {
+    if (t->n && t->downscript && *t->ifname) {
         const char *argv[] = { t->downscript, t->ifname, NULL };
         g_autoptr(GError) err = NULL;
 
@@ -375,10 +432,13 @@ static void tap_close(NetBackend *b)
             log_message(loop_log(b->machine), LOG_LEVEL_WARN, b->id, "%s", err->message);
         }
     }
-    if (t->fd >= 0) {
-        close(t->fd);
+    for (TapQueue *q = t->queue; q < t->queue + t->n; q++) {
+        if (q->watch) {
+            loop_unwatch(b->machine, q->watch);
+        }
+        close(q->fd);
     }
-    t->fd = -1;
+    t->n = 0;
     g_clear_pointer(&t->downscript, g_free);
     g_clear_pointer(&t->bridge, g_free);
 }
@@ -387,13 +447,15 @@ static char *tap_text(NetBackend *b)
 {
     Tap *t = (Tap *)(void *)b;
 
+    g_autofree char *queues = t->n > 1 ? g_strdup_printf(",queues=%u", t->n) : g_strdup("");
+
     return t->bridge ? g_strdup_printf("br=%s,ifname=%s", t->bridge, t->ifname)
-                     : g_strdup_printf("ifname=%s", t->ifname);
+                     : g_strdup_printf("ifname=%s%s", t->ifname, queues);
 }
 
 const NetType net_type_tap = {
     .name = "tap",
-    .doc = "a network device of the host (fd=, ifname=, script=, helper=)",
+    .doc = "a network device of the host (fd=, ifname=, script=, helper=, queues=)",
     .size = sizeof(Tap),
     .open = tap_open,
     .close = tap_close,

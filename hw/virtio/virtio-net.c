@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio-net: a network card with one pair of queues and a control queue. Checksums and the cutting
+ * virtio-net: a network card with as many pairs of queues as its network has, and a control queue.
+ * Checksums and the cutting
  * of large segments are left to the network's end (net/offload.h): what they cost there is native
  * code's price.
  * Spec: VIRTIO 1.2, "5.1 Network Device".
@@ -32,11 +33,12 @@ enum {
     NET_F_CTRL_VLAN = 19,
     NET_F_CTRL_RX_EXTRA = 20,
     NET_F_GUEST_ANNOUNCE = 21,
+    NET_F_MQ = 22,
     NET_F_CTRL_MAC_ADDR = 23,
     NET_F_SPEED_DUPLEX = 63,
-    NET_RX = 0,
-    NET_TX = 1,
-    NET_CTRL = 2,
+    NET_PAIRS_MAX = (VIRTIO_QUEUES_MAX - 1) / 2,
+    NET_FLOWS = 256,
+    NET_FLOW_HEAD = 128, /* what a flow is known by lies in these first bytes */
     NET_CTRL_SIZE = 64,
     NET_HEADER = 12, /* with num_buffers */
     NET_HEADER_OLD = 10,
@@ -44,6 +46,7 @@ enum {
     NET_STATUS_LINK_UP = 1,
     NET_STATUS_ANNOUNCE = 2,
     NET_CONFIG_BYTES = 17, /* mac, status, max_virtqueue_pairs, mtu, speed, duplex */
+    NET_CONFIG_PAIRS = 8,
     NET_CONFIG_MTU = 10,
     NET_CONFIG_SPEED = 12,
     NET_CONFIG_DUPLEX = 16,
@@ -62,6 +65,7 @@ enum {
     CTRL_MAC,
     CTRL_VLAN,
     CTRL_ANNOUNCE,
+    CTRL_MQ,
     CTRL_GUEST_OFFLOADS = 5,
     CTRL_RX_MODES = 6,
     CTRL_MAC_TABLE = 0,
@@ -69,6 +73,7 @@ enum {
     CTRL_VLAN_ADD = 0,
     CTRL_VLAN_DEL = 1,
     CTRL_ANNOUNCE_ACK = 0,
+    CTRL_MQ_PAIRS_SET = 0,
     CTRL_GUEST_OFFLOADS_SET = 0,
     CTRL_OK = 0,
     CTRL_ERR = 1,
@@ -84,6 +89,7 @@ typedef struct VirtioNet {
     uint16_t rx_queue_size, tx_queue_size, host_mtu;
     uint32_t speed, bootindex;
     char *duplex;
+    unsigned pairs;   /* as many as the network has */
     bool offered[64]; /* properties: by number of the feature */
     uint8_t first_mac[MAC_BYTES];
     /* state */
@@ -96,7 +102,9 @@ typedef struct VirtioNet {
     uint32_t vlans[VLANS / 32];
     uint8_t announce; /* the driver is asked to say where the card is now */
     uint8_t started;
-    uint64_t offloads; /* GUEST_* features in force; atomic: the loop reads it */
+    uint16_t pairs_on;       /* the driver uses them */
+    uint8_t flow[NET_FLOWS]; /* where a flow was sent from last: it is received there */
+    uint64_t offloads;       /* GUEST_* features in force; atomic: the loop reads it */
 } VirtioNet;
 
 #define NET_GUEST_OFFLOADS                                                   \
@@ -114,14 +122,39 @@ static VirtioNet *vnet_of(VirtioDevice *v)
 static const struct {
     uint8_t feature, needs;
 } vnet_needs[] = {
-    { NET_F_GUEST_TSO4, NET_F_GUEST_CSUM },  { NET_F_GUEST_TSO6, NET_F_GUEST_CSUM },
-    { NET_F_GUEST_ECN, NET_F_GUEST_TSO4 },   { NET_F_GUEST_UFO, NET_F_GUEST_CSUM },
-    { NET_F_HOST_TSO4, NET_F_CSUM },         { NET_F_HOST_TSO6, NET_F_CSUM },
-    { NET_F_HOST_ECN, NET_F_HOST_TSO4 },     { NET_F_HOST_UFO, NET_F_CSUM },
-    { NET_F_CTRL_RX, NET_F_CTRL_VQ },        { NET_F_CTRL_VLAN, NET_F_CTRL_VQ },
-    { NET_F_CTRL_RX_EXTRA, NET_F_CTRL_VQ },  { NET_F_CTRL_MAC_ADDR, NET_F_CTRL_VQ },
-    { NET_F_GUEST_ANNOUNCE, NET_F_CTRL_VQ }, { NET_F_CTRL_GUEST_OFFLOADS, NET_F_CTRL_VQ },
+    { NET_F_GUEST_TSO4, NET_F_GUEST_CSUM },
+    { NET_F_GUEST_TSO6, NET_F_GUEST_CSUM },
+    { NET_F_GUEST_ECN, NET_F_GUEST_TSO4 },
+    { NET_F_GUEST_UFO, NET_F_GUEST_CSUM },
+    { NET_F_HOST_TSO4, NET_F_CSUM },
+    { NET_F_HOST_TSO6, NET_F_CSUM },
+    { NET_F_HOST_ECN, NET_F_HOST_TSO4 },
+    { NET_F_HOST_UFO, NET_F_CSUM },
+    { NET_F_CTRL_RX, NET_F_CTRL_VQ },
+    { NET_F_CTRL_VLAN, NET_F_CTRL_VQ },
+    { NET_F_CTRL_RX_EXTRA, NET_F_CTRL_VQ },
+    { NET_F_CTRL_MAC_ADDR, NET_F_CTRL_VQ },
+    { NET_F_GUEST_ANNOUNCE, NET_F_CTRL_VQ },
+    { NET_F_CTRL_GUEST_OFFLOADS, NET_F_CTRL_VQ },
+    { NET_F_MQ, NET_F_CTRL_VQ },
 };
+
+/* "5.1.2 Virtqueues": receiving and transmitting in turn, then control; without
+ * VIRTIO_NET_F_MQ the control queue is behind the first pair. */
+static unsigned vnet_rx(unsigned pair)
+{
+    return 2 * pair;
+}
+
+static unsigned vnet_tx(unsigned pair)
+{
+    return 2 * pair + 1;
+}
+
+static unsigned vnet_ctrl_queue(const VirtioNet *s)
+{
+    return virtio_has(&s->v, BIT(NET_F_MQ)) ? 2 * s->pairs : 2;
+}
 
 static uint64_t vnet_features(VirtioDevice *v)
 {
@@ -147,7 +180,7 @@ static void vnet_config_read(VirtioDevice *v, uint8_t *config)
     memcpy(config, s->mac, MAC_BYTES);
     put_le16(config + MAC_BYTES, (uint16_t)((s->link_up ? NET_STATUS_LINK_UP : 0) |
                                             (s->announce ? NET_STATUS_ANNOUNCE : 0)));
-    put_le16(config + 8, 1);
+    put_le16(config + NET_CONFIG_PAIRS, (uint16_t)s->pairs);
     put_le16(config + NET_CONFIG_MTU, s->host_mtu);
     put_le32(config + NET_CONFIG_SPEED, s->speed);
     config[NET_CONFIG_DUPLEX] = !s->duplex ? 0xff : !strcmp(s->duplex, "full");
@@ -177,15 +210,33 @@ static void vnet_offload(const uint8_t *h, NetOffload *o)
                        get_le16(h + 6),           get_le16(h + 8) };
 }
 
-static void vnet_transmit(VirtioDevice *v)
+/* "5.1.6.5.6.1": a flow is received on the pair that it was sent from last. */
+static void vnet_learn_flow(VirtioNet *s, const struct iovec *iov, unsigned n, unsigned pair)
 {
+    uint8_t head[NET_FLOW_HEAD];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < n && len < sizeof(head); i++) {
+        size_t part = min_u64(iov[i].iov_len, sizeof(head) - len);
+
+        memcpy(head + len, iov[i].iov_base, part);
+        len += part;
+    }
+    s->flow[net_flow_hash(head, len) % NET_FLOWS] = (uint8_t)pair;
+}
+
+static void vnet_transmit(VirtioDevice *v, unsigned pair)
+{
+    VirtioNet *s = vnet_of(v);
     struct iovec iov[VIRTQ_SEGMENTS_MAX];
     uint8_t h[NET_HEADER];
     NetOffload o;
     unsigned header = vnet_header(v);
     VirtElem *e;
 
-    while ((e = virtq_pop(v, NET_TX)) != NULL) {
+    while ((e = virtq_pop(v, vnet_tx(pair))) != NULL) {
+        unsigned n;
+
         if (e->out_bytes < header) {
             virtio_error(v, "a frame of %u bytes is shorter than its header",
                          (unsigned)e->out_bytes);
@@ -194,11 +245,15 @@ static void vnet_transmit(VirtioDevice *v)
         }
         virtq_read(e, 0, h, header);
         vnet_offload(h, &o);
-        net_send(vnet_of(v)->netdev, iov, virtq_iov(e, false, header, e->out_bytes - header, iov),
-                 &o);
+        o.queue = (uint16_t)pair;
+        n = virtq_iov(e, false, header, e->out_bytes - header, iov);
+        if (s->pairs_on > 1) {
+            vnet_learn_flow(s, iov, n, pair);
+        }
+        net_send(s->netdev, iov, n, &o);
         virtq_push(v, e, 0);
     }
-    virtq_notify(v, NET_TX);
+    virtq_notify(v, vnet_tx(pair));
 }
 
 /* ---- Receiving ---- */
@@ -242,14 +297,14 @@ static bool vnet_wants(const VirtioNet *s, const uint8_t *frame, size_t len)
 }
 
 /* The buffers for @len bytes with their headers; 0: not enough, none is taken. */
-static unsigned vnet_take_buffers(VirtioDevice *v, size_t len, VirtElem **e)
+static unsigned vnet_take_buffers(VirtioDevice *v, unsigned q, size_t len, VirtElem **e)
 {
     bool merge = virtio_has(v, BIT(NET_F_MRG_RXBUF));
     uint64_t room = 0;
     unsigned n = 0;
 
     while (room < len && n < (merge ? NET_RX_CHAINS_MAX : 1)) {
-        e[n] = virtq_pop(v, NET_RX);
+        e[n] = virtq_pop(v, q);
         if (!e[n]) {
             break;
         }
@@ -265,11 +320,12 @@ static unsigned vnet_take_buffers(VirtioDevice *v, size_t len, VirtElem **e)
 }
 
 /* Under the lock. False: no room. */
-static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len, const NetOffload *o)
+static bool vnet_put(VirtioDevice *v, unsigned q, const uint8_t *frame, size_t len,
+                     const NetOffload *o)
 {
     VirtElem *e[NET_RX_CHAINS_MAX];
     uint8_t header[NET_HEADER] = { 0 };
-    unsigned header_len = vnet_header(v), n = vnet_take_buffers(v, header_len + len, e);
+    unsigned header_len = vnet_header(v), n = vnet_take_buffers(v, q, header_len + len, e);
     unsigned filled = 0;
     size_t at = 0;
 
@@ -291,8 +347,8 @@ static bool vnet_put(VirtioDevice *v, const uint8_t *frame, size_t len, const Ne
         filled += virtq_fill(v, e[i], filled, (uint32_t)(done + part));
     }
     /* A driver that polls takes a frame whose num_buffers are not all there for a broken one. */
-    virtq_flush(v, NET_RX, filled);
-    virtq_notify(v, NET_RX);
+    virtq_flush(v, q, filled);
+    virtq_notify(v, q);
     return true;
 }
 
@@ -305,15 +361,28 @@ static unsigned vnet_takes(void *opaque)
            (f & BIT(NET_F_GUEST_TSO6) ? NET_TAKES_TSO6 : 0);
 }
 
+static unsigned vnet_choose_pair(const VirtioNet *s, const uint8_t *frame, size_t len)
+{
+    unsigned pair;
+
+    if (s->pairs_on < 2) {
+        return 0;
+    }
+    pair = s->flow[net_flow_hash(frame, len) % NET_FLOWS];
+    return pair < s->pairs_on ? pair : 0;
+}
+
 static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len, const NetOffload *o)
 {
     VirtioNet *s = opaque;
     VirtioDevice *v = &s->v;
     bool taken = true;
+    unsigned q;
 
     virtio_enter(v);
-    if (virtio_is_running(v) && v->vq[NET_RX].ready && s->link_up && vnet_wants(s, frame, len)) {
-        taken = vnet_put(v, frame, len, o) || v->broken;
+    q = vnet_rx(vnet_choose_pair(s, frame, len));
+    if (virtio_is_running(v) && v->vq[q].ready && s->link_up && vnet_wants(s, frame, len)) {
+        taken = vnet_put(v, q, frame, len, o) || v->broken;
         s->rx_wanted |= !taken;
     }
     virtio_leave(v);
@@ -369,6 +438,17 @@ static unsigned vnet_ctrl_offloads(VirtioNet *s, const VirtElem *e)
     return CTRL_OK;
 }
 
+static unsigned vnet_ctrl_pairs(VirtioNet *s, const uint8_t *b, size_t len)
+{
+    unsigned pairs = len >= 4 ? get_le16(b + 2) : 0;
+
+    if (!virtio_has(&s->v, BIT(NET_F_MQ)) || !pairs || pairs > s->pairs) {
+        return CTRL_ERR;
+    }
+    s->pairs_on = (uint16_t)pairs;
+    return CTRL_OK;
+}
+
 static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
 {
     uint8_t b[2 + MAC_BYTES];
@@ -396,6 +476,9 @@ static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
     if (b[0] == CTRL_GUEST_OFFLOADS && b[1] == CTRL_GUEST_OFFLOADS_SET) {
         return vnet_ctrl_offloads(s, e);
     }
+    if (b[0] == CTRL_MQ && b[1] == CTRL_MQ_PAIRS_SET) {
+        return vnet_ctrl_pairs(s, b, len);
+    }
     if (b[0] == CTRL_VLAN && b[1] <= CTRL_VLAN_DEL && len >= 4) {
         vlan = get_le16(b + 2) & (VLANS - 1);
         s->vlans[vlan / 32] &= ~(1u << (vlan % 32));
@@ -405,26 +488,26 @@ static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
     return CTRL_ERR;
 }
 
-static void vnet_control(VirtioDevice *v)
+static void vnet_control(VirtioDevice *v, unsigned q)
 {
     VirtElem *e;
 
-    while ((e = virtq_pop(v, NET_CTRL)) != NULL) {
+    while ((e = virtq_pop(v, q)) != NULL) {
         uint8_t ack = (uint8_t)vnet_ctrl(vnet_of(v), e);
 
         virtq_push(v, e, (uint32_t)virtq_write(e, 0, &ack, 1));
     }
-    virtq_notify(v, NET_CTRL);
+    virtq_notify(v, q);
 }
 
 static void vnet_notify(VirtioDevice *v, unsigned q)
 {
     VirtioNet *s = vnet_of(v);
 
-    if (q == NET_TX) {
-        vnet_transmit(v);
-    } else if (q == NET_CTRL) {
-        vnet_control(v);
+    if (q == vnet_ctrl_queue(s)) {
+        vnet_control(v, q);
+    } else if (q % 2) {
+        vnet_transmit(v, q / 2);
     } else if (s->rx_wanted) {
         s->rx_wanted = 0;
         net_more(s->netdev);
@@ -445,6 +528,8 @@ static void vnet_forget(VirtioDevice *v)
     memset(s->vlans, 0, sizeof(s->vlans));
     s->announce = 0;
     s->started = 0;
+    s->pairs_on = 1;
+    memset(s->flow, 0, sizeof(s->flow));
     __atomic_store_n(&s->offloads, 0, __ATOMIC_RELAXED);
     if (s->rx_wanted) {
         s->rx_wanted = 0;
@@ -471,6 +556,10 @@ static bool vnet_loaded(Device *dev, GError **err)
     VirtioNet *s = vnet_of(virtio_of(dev));
 
     s->offloads &= NET_GUEST_OFFLOADS;
+    if (!s->pairs_on || s->pairs_on > s->pairs) {
+        return error_set(err, "%s: %u pairs of queues are in use, netdev= has %u", device_path(dev),
+                         s->pairs_on, s->pairs);
+    }
     if (s->n_macs > NET_MACS_MAX || s->n_unicast > s->n_macs) {
         return error_set(err, "%s: %u addresses, %u of them unicast: at most %d are possible",
                          device_path(dev), s->n_macs, s->n_unicast, NET_MACS_MAX);
@@ -557,6 +646,12 @@ static bool vnet_start(Device *dev, GError **err)
     if (s->duplex && strcmp(s->duplex, "half") && strcmp(s->duplex, "full")) {
         return error_set(err, "duplex=%s: must be half or full", s->duplex);
     }
+    s->pairs = net_queues(s->netdev);
+    if (s->pairs > NET_PAIRS_MAX) {
+        return error_set(err, "netdev= has %u pairs of queues: the card takes %d at most", s->pairs,
+                         NET_PAIRS_MAX);
+    }
+    s->pairs_on = 1;
     vnet_default_mac(dev, s->first_mac);
     if (s->mac_text && !vnet_parse_mac(s->mac_text, s->first_mac, err)) {
         return false;
@@ -564,8 +659,10 @@ static bool vnet_start(Device *dev, GError **err)
     if (!net_claim(s->netdev, &vnet_client, s, device_path(dev), err)) {
         return false;
     }
-    virtio_add_queue(&s->v, s->rx_queue_size);
-    virtio_add_queue(&s->v, s->tx_queue_size);
+    for (unsigned i = 0; i < s->pairs; i++) {
+        virtio_add_queue(&s->v, s->rx_queue_size);
+        virtio_add_queue(&s->v, s->tx_queue_size);
+    }
     virtio_add_queue(&s->v, NET_CTRL_SIZE);
     if (!virtio_plug(&s->v, err)) {
         net_release(s->netdev);
@@ -631,7 +728,11 @@ static const Field vnet_fields[] = {
     OFFER(CTRL_MAC_ADDR, "ctrl_mac_addr", "set the hardware address"),
     OFFER(CTRL_GUEST_OFFLOADS, "ctrl_guest_offloads", "switch what is given large"),
     OFFER(GUEST_ANNOUNCE, "guest_announce", "ask the driver to announce itself"),
+    { "mq", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioNet, offered[NET_F_MQ], 1),
+      .doc = "several pairs of queues, where the network has them (tap,queues=N)" },
     SCRATCH(VirtioNet, first_mac),
+    SCRATCH(VirtioNet, pairs),
+    SCRATCH(VirtioNet, flow),
     { "address", FIELD_STATE, TYPE_U8, .at = offsetof(VirtioNet, mac), .size = 1,
       .count = MAC_BYTES, .no_reset = true },
     STATE_U8(VirtioNet, link_up, .def = 1, .max = 1),
@@ -644,6 +745,8 @@ static const Field vnet_fields[] = {
     STATE_ARRAY(VirtioNet, vlans, .no_reset = true),
     STATE_U8(VirtioNet, announce, .max = 1, .no_reset = true, .optional = true),
     STATE_U8(VirtioNet, started, .max = 1, .no_reset = true, .optional = true),
+    STATE_U16(VirtioNet, pairs_on, .def = 1, .min = 1, .max = NET_PAIRS_MAX, .no_reset = true,
+              .optional = true),
     STATE_U64(VirtioNet, offloads, .no_reset = true, .optional = true),
 };
 

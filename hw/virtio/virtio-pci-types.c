@@ -34,7 +34,7 @@
                     device_virtio_##foo, VIRTIO_PCI_MODERN, class_code, id, vectors)
 
 VIRTIO_PCI_TYPES(blk, "virtio-blk", "virtio disk on PCI", 0x010000, 0x1001, 0);
-VIRTIO_PCI_TYPES(net, "virtio-net", "virtio network card on PCI", 0x020000, 0x1000, 3);
+VIRTIO_PCI_TYPES(net, "virtio-net", "virtio network card on PCI", 0x020000, 0x1000, 0);
 VIRTIO_PCI_TYPES(rng, "virtio-rng", "virtio source of randomness on PCI", 0x00ff00, 0x1005, 2);
 VIRTIO_PCI_TYPES(balloon, "virtio-balloon", "virtio memory balloon on PCI", 0x00ff00, 0x1002, 0);
 VIRTIO_PCI_TYPES(scsi, "virtio-scsi", "virtio SCSI adapter on PCI", 0x010000, 0x1004, 0);
