@@ -181,6 +181,35 @@ static bool option_device(SystemConfig *c, const char *arg, GError **err)
     return true;
 }
 
+/* A controller, in front of what sits on it; once. */
+static bool option_usb(SystemConfig *c, const char *arg, GError **err)
+{
+    static const char controller[] = "qemu-xhci,id=usb";
+
+    for (unsigned i = 0; i < c->devices->len; i++) {
+        if (!strcmp(g_ptr_array_index(c->devices, i), controller)) {
+            return true;
+        }
+    }
+    g_ptr_array_insert(c->devices, (gint)c->n_nics, g_strdup(controller));
+    return true;
+}
+
+static bool option_usbdevice(SystemConfig *c, const char *arg, GError **err)
+{
+    static const char *const old[][2] = { { "keyboard", "usb-kbd" },
+                                          { "mouse", "usb-mouse" },
+                                          { "tablet", "usb-tablet" } };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(old); i++) {
+        if (!strcmp(arg, old[i][0])) {
+            g_ptr_array_add(c->devices, g_strdup(old[i][1]));
+            return option_usb(c, arg, err);
+        }
+    }
+    return error_set(err, "it must be keyboard, mouse or tablet; -device usb-... has the others");
+}
+
 static bool option_global(SystemConfig *c, const char *arg, GError **err)
 {
     if (!strchr(arg, '.') || !strchr(arg, '=')) {
@@ -406,6 +435,11 @@ static const CliOption options[] = {
     { "device", NULL, "TYPE[,id=ID][,PROPERTY=VALUE...]", SECTION_STANDARD,
       "add a device; `-device help` lists types, `-device TYPE,help` a type's properties",
       option_device },
+    { "usb", NULL, NULL, SECTION_STANDARD, "add a USB controller, as -device qemu-xhci,id=usb",
+      option_usb },
+    { "usbdevice", NULL, "keyboard|mouse|tablet", SECTION_STANDARD,
+      "add a USB device, and a controller: the old form of -device usb-kbd, usb-mouse, usb-tablet",
+      option_usbdevice },
     { "global", NULL, "TYPE.PROPERTY=VALUE", SECTION_STANDARD,
       "set a property of every device of that type", option_global },
     { "boot", NULL, "[order=DRIVES][,once=DRIVES][,menu=on|off][,strict=on|off]", SECTION_STANDARD,
@@ -586,8 +620,6 @@ static const char *const options_later[] = {
     "spice",
     "tb-size",
     "tpmdev",
-    "usb",
-    "usbdevice",
     "virtfs",
     "vnc",
     "watchdog-action",

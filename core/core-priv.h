@@ -75,6 +75,11 @@ void thread_post_work(const Work *w);
 void work_run(const Work *w);
 void thread_drain(void);
 
+/* ---- Input (core/input.c) ---- */
+
+typedef struct Input Input;
+void input_free(Machine *m);
+
 /* ---- Pins (core/pin.c) ---- */
 
 struct InputPin {
@@ -375,6 +380,7 @@ typedef struct Backend {
 
 struct Machine {
     char *name;
+    struct Input *input; /* NULL: nobody has asked */
     LogSink *log;
     MachineDisasFn *disas;
     MachineHostDisasFn *host_disas;

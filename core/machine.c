@@ -86,6 +86,7 @@ void machine_free(Machine *m)
     machine_stop_devices(m->root);
     cpu_free_accel(m);
     device_free_tree(m->root);
+    input_free(m);
     machine_free_memory(m);
     loop_deinit(m);
     clock_deinit(m);

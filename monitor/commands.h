@@ -39,6 +39,9 @@ extern MonFn cmd_announce, hmp_announce;
 extern MonFn cmd_object_add, cmd_object_del, net_qom_get, net_qom_set;
 /* Is the object at the argument "path" a filter? */
 bool net_qom_is_filter(const MonCall *c);
+/* cmd-input.c */
+extern MonFn cmd_send_key, hmp_sendkey, cmd_send_event, hmp_mouse_move, hmp_mouse_button;
+extern MonFn hmp_mouse_set, cmd_query_mice, hmp_mice, hmp_usb;
 /* cmd-migrate.c */
 extern MonFn cmd_migrate, cmd_query_migrate, cmd_migrate_incoming, cmd_migrate_cancel;
 extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;

@@ -97,6 +97,13 @@ const MonType mon_types[] = {
       MEMBERS{
           { "driver", "str" }, { "node-name", "str", true }, { "read-only", "bool", true }, END } },
     { "BalloonInfo", MEMBERS{ { "actual", "int" }, END } },
+    { "KeyValue", MEMBERS{ { "type", "str" }, { "data", "any" }, END } },
+    { "InputEvent", MEMBERS{ { "type", "str" }, { "data", "any" }, END } },
+    { "MouseInfo", MEMBERS{ { "name", "str" },
+                            { "index", "int" },
+                            { "current", "bool" },
+                            { "absolute", "bool" },
+                            END } },
     { "Netdev", MEMBERS{ { "type", "str" }, { "id", "str" }, END } },
     { "BlockdevCreateOptions", MEMBERS{ { "driver", "str" }, END } },
     { "ImageInfo", MEMBERS{ { "filename", "str" },

@@ -40,7 +40,6 @@ typedef struct VirtioBlk {
     BlockBackend *drive;
     BlockBackend *disk; /* the drive, or one of our own of the same node */
     void *iothread;
-    uint32_t bootindex;
     bool share_rw;
     char *serial;
     uint16_t queue_size;
@@ -419,16 +418,9 @@ static void vblk_stop(Device *dev)
     }
 }
 
-static char *vblk_boot_node(Device *dev, Device **on)
-{
-    *on = virtio_of(dev)->bus->dev;
-    return g_strdup("disk@0,0");
-}
-
 static const Field vblk_fields[] = {
     PROP_BACKEND(VirtioBlk, drive, "drive", .required = true, .doc = "the disk"),
     PROP_BACKEND(VirtioBlk, iothread, "iothread", .doc = "an -object iothread"),
-    PROP_BOOTINDEX(VirtioBlk),
     { "share-rw", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBlk, share_rw, 1), .def = false,
       .doc = "other devices that say so may have the same drive" },
     PROP_STR(VirtioBlk, serial, NULL, .doc = "20 characters at most"),
@@ -454,6 +446,5 @@ const DeviceType device_virtio_blk = {
     .stop = vblk_stop,
     .saving = vblk_saving,
     .loaded = vblk_loaded,
-    .boot_node = vblk_boot_node,
     .extra = &vblk_type,
 };
