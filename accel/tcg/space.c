@@ -10,9 +10,14 @@
  */
 #define SPACE_UNKNOWN UINT64_MAX
 
+static unsigned space_index(uint64_t name)
+{
+    return (name ^ name >> 6 ^ name >> 12 ^ name >> 32) % TCG_SPACES;
+}
+
 static TcgSpace *space_slot(TcgCpu *tc, uint64_t name)
 {
-    return &tc->space[(name ^ name >> 6 ^ name >> 12 ^ name >> 32) % TCG_SPACES];
+    return &tc->space[space_index(name)];
 }
 
 /* The modes of @modes whose space is @name, or may be. */
@@ -88,6 +93,19 @@ bool tcg_space_renew(TcgCpu *tc, uint32_t modes, uint64_t space)
         }
     }
     return in != 0;
+}
+
+bool tcg_space_may_be(const TcgCpu *tc, unsigned mode, uint64_t space, uint64_t id)
+{
+    const TcgSpace *s = &tc->space[space_index(space)];
+    uint64_t name = tc->space_name[mode];
+
+    if (space == TCG_ANY_SPACE || name == SPACE_UNKNOWN) {
+        return true;
+    }
+    /* A space whose number is remembered nowhere gets a new one when it comes back. */
+    return (id == tc->space_id[mode] && name == space) ||
+           (id == s->id && s->name == space && (s->modes >> mode & 1));
 }
 
 void tcg_space_renew_modes(TcgCpu *tc, uint32_t modes)

@@ -195,6 +195,7 @@ typedef struct TcgStats {
     uint64_t left[8]; /* by TcgLeave */
     uint64_t tlb_kept_hits, tlb_large_hits, tlb_settles, tlb_unparks, tlb_resizes;
     uint64_t tlb_scans, walk_reads;
+    uint64_t walks_small, walks_large, walks_giant; /* answers of tlb_fill by size of mapping */
     uint64_t cycles[TCG_N_PHASES];
     uint64_t slow_why[TCG_N_SLOW_WHY];
 } TcgStats;

@@ -33,11 +33,11 @@ enum { TCG_MODE_ATTR_SHIFT = 48 };
 /* The target's part of a block's mode word. */
 #define TCG_MODE_TARGET (((uint64_t)1 << TCG_MODE_ATTR_SHIFT) - 1)
 
-/* What to drop: addresses, or with @bytes 0 the pages of @space that are not global. */
+/* What to drop: addresses in @space, or with @bytes 0 its pages that are not global. */
 typedef struct TcgFlush {
     GuestVirt va;
     uint64_t bytes;
-    uint64_t space;
+    uint64_t space; /* or TCG_ANY_SPACE */
     uint32_t modes;
     uint32_t how; /* TCG_FLUSH_* */
 } TcgFlush;
@@ -190,6 +190,8 @@ void tcg_space_init(TcgCpu *tc);
 bool tcg_space_select(TcgCpu *tc, uint32_t modes, uint64_t space);
 /* Nothing that was kept of @space counts any more; true: it is the current one of some mode. */
 bool tcg_space_renew(TcgCpu *tc, uint32_t modes, uint64_t space);
+/* May what was kept of @mode with the number @id, and is not global, be of @space? */
+bool tcg_space_may_be(const TcgCpu *tc, unsigned mode, uint64_t space, uint64_t id);
 /* Nothing of these modes counts any more, global or not, in any space. */
 void tcg_space_renew_modes(TcgCpu *tc, uint32_t modes);
 

@@ -34,6 +34,8 @@ void tcg_tlb_flush_modes(Cpu *cpu, uint32_t modes);
 /* The pages of one space that are not global; @modes and @space as they were switched to. */
 void tcg_tlb_flush_space(Cpu *cpu, uint32_t modes, uint64_t space);
 
+#define TCG_ANY_SPACE UINT64_MAX
+
 enum {
     TCG_FLUSH_ANY_TAG = 1, /* whatever bits 63..56 of the address were at the access */
     TCG_FLUSH_LEAF = 2,    /* tables on the way have not changed: tcg_walk_epoch stays */
@@ -42,6 +44,10 @@ enum {
 /* Addresses in every space, with any size of mapping that holds one of them. */
 void tcg_tlb_flush_page(Cpu *cpu, GuestVirt va, uint32_t modes, unsigned how);
 void tcg_tlb_flush_range(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes, unsigned how);
+/* Pages of @space (as it was switched to) and global ones; others with the same addresses may stay.
+ * TCG_ANY_SPACE: as above. */
+void tcg_tlb_flush_range_of(Cpu *cpu, uint64_t space, GuestVirt va, uint64_t bytes, uint32_t modes,
+                            unsigned how);
 /* The same on every vCPU of the machine; complete when each has passed a poll: waited for by
  * tcg_tlb_sync (a DSB). */
 void tcg_tlb_flush_modes_all_cpus(Cpu *cpu, uint32_t modes);
@@ -49,6 +55,8 @@ void tcg_tlb_flush_space_all_cpus(Cpu *cpu, uint32_t modes, uint64_t space);
 void tcg_tlb_flush_page_all_cpus(Cpu *cpu, GuestVirt va, uint32_t modes, unsigned how);
 void tcg_tlb_flush_range_all_cpus(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes,
                                   unsigned how);
+void tcg_tlb_flush_range_of_all_cpus(Cpu *cpu, uint64_t space, GuestVirt va, uint64_t bytes,
+                                     uint32_t modes, unsigned how);
 void tcg_tlb_sync(Cpu *cpu);
 /* What a target remembers of tables of translations is stale when this number has changed. */
 uint64_t tcg_walk_epoch(Cpu *cpu);

@@ -57,13 +57,20 @@ typedef struct FlushVisit {
     bool only_large;
 } FlushVisit;
 
+/* The pages of a mode's fast table that are not global are all of one space. */
+static bool flush_hits_slot(const TcgCpu *tc, const TcgFlush *f, unsigned mode, const TcgTlbFull *t)
+{
+    return tcg_flush_hits(f, t->page, 1ull << t->span_bits) &&
+           (t->global || tcg_space_may_be(tc, mode, f->space, tc->local_id[mode]));
+}
+
 static bool flush_visit(TcgCpu *tc, unsigned mode, unsigned i, void *opaque)
 {
     const FlushVisit *v = opaque;
     const TcgTlbFull *f = &tc->full[mode][i];
 
     if ((v->only_large && f->span_bits <= TLB_SMALL_SPAN_BITS) ||
-        !tcg_flush_hits(v->flush, f->page, 1ull << f->span_bits)) {
+        !flush_hits_slot(tc, v->flush, mode, f)) {
         return false;
     }
     tlb_drop(tc, mode, i);
@@ -104,8 +111,7 @@ static void tlb_flush_probe(Cpu *cpu, const TcgFlush *f)
             unsigned i = tlb_index(tc, m, va);
             const TcgTlbFull *t = &tc->full[m][i];
 
-            if ((f->modes >> m & 1) && t->page != TCG_NO_TAG &&
-                tcg_flush_hits(f, t->page, 1ull << t->span_bits)) {
+            if ((f->modes >> m & 1) && t->page != TCG_NO_TAG && flush_hits_slot(tc, f, m, t)) {
                 tlb_drop(tc, m, i);
             }
         }
@@ -134,13 +140,14 @@ static void tlb_flush_some(Cpu *cpu, const TcgFlush *f)
 }
 
 /* Whole pages. */
-static TcgFlush tlb_range(GuestVirt va, uint64_t bytes, uint32_t modes, unsigned how)
+static TcgFlush tlb_range(uint64_t space, GuestVirt va, uint64_t bytes, uint32_t modes,
+                          unsigned how)
 {
     uint64_t low = va & TLB_LOW;
 
     bytes = MIN(MAX(bytes, 1u), UINT64_MAX - 2 * GUEST_PAGE_SIZE);
     bytes = (bytes + low + TLB_LOW) & ~(uint64_t)TLB_LOW;
-    return (TcgFlush){ .va = va - low, .bytes = bytes, .modes = modes, .how = how };
+    return (TcgFlush){ .space = space, .va = va - low, .bytes = bytes, .modes = modes, .how = how };
 }
 
 void tcg_tlb_flush_space(Cpu *cpu, uint32_t modes, uint64_t space)
@@ -148,11 +155,17 @@ void tcg_tlb_flush_space(Cpu *cpu, uint32_t modes, uint64_t space)
     tlb_flush_space(cpu, modes, space);
 }
 
-void tcg_tlb_flush_range(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes, unsigned how)
+void tcg_tlb_flush_range_of(Cpu *cpu, uint64_t space, GuestVirt va, uint64_t bytes, uint32_t modes,
+                            unsigned how)
 {
-    TcgFlush f = tlb_range(va, bytes, modes, how);
+    TcgFlush f = tlb_range(space, va, bytes, modes, how);
 
     tlb_flush_some(cpu, &f);
+}
+
+void tcg_tlb_flush_range(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes, unsigned how)
+{
+    tcg_tlb_flush_range_of(cpu, TCG_ANY_SPACE, va, bytes, modes, how);
 }
 
 void tcg_tlb_flush_page(Cpu *cpu, GuestVirt va, uint32_t modes, unsigned how)
@@ -244,7 +257,8 @@ static bool flush_joins(GArray *list, const TcgFlush *f)
     TcgFlush *last = list->len ? &g_array_index(list, TcgFlush, list->len - 1) : NULL;
 
     if (!last || !f->bytes || !last->bytes || last->va + last->bytes != f->va ||
-        last->modes != f->modes || last->how != f->how || last->bytes + f->bytes < f->bytes) {
+        last->space != f->space || last->modes != f->modes || last->how != f->how ||
+        last->bytes + f->bytes < f->bytes) {
         return false;
     }
     last->bytes += f->bytes;
@@ -287,13 +301,19 @@ void tcg_tlb_flush_modes_all_cpus(Cpu *cpu, uint32_t modes)
     tlb_flush_modes(cpu, modes);
 }
 
-void tcg_tlb_flush_range_all_cpus(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes,
-                                  unsigned how)
+void tcg_tlb_flush_range_of_all_cpus(Cpu *cpu, uint64_t space, GuestVirt va, uint64_t bytes,
+                                     uint32_t modes, unsigned how)
 {
-    TcgFlush f = tlb_range(va, bytes, modes, how);
+    TcgFlush f = tlb_range(space, va, bytes, modes, how);
 
     tlb_post_others(cpu, 0, &f);
     tlb_flush_some(cpu, &f);
+}
+
+void tcg_tlb_flush_range_all_cpus(Cpu *cpu, GuestVirt va, uint64_t bytes, uint32_t modes,
+                                  unsigned how)
+{
+    tcg_tlb_flush_range_of_all_cpus(cpu, TCG_ANY_SPACE, va, bytes, modes, how);
 }
 
 void tcg_tlb_flush_page_all_cpus(Cpu *cpu, GuestVirt va, uint32_t modes, unsigned how)

@@ -123,6 +123,7 @@ unsigned tlb_large_flush(TcgCpu *tc, const TcgFlush *f)
         TcgTlbLarge *l = &tc->large[0][0] + i;
 
         if (l->id && (f->modes >> (l->mode & 15) & 1) &&
+            (l->global || tcg_space_may_be(tc, l->mode & 15, f->space, l->id)) &&
             tcg_flush_hits(f, l->base, 1ull << l->span_bits)) {
             l->id = 0;
             n++;
@@ -203,7 +204,9 @@ static void kept_flush_set(TcgCpu *tc, const TcgFlush *f, unsigned s)
 
         if (key != TCG_NO_TAG && (f->modes >> (key & 15) & 1) &&
             tcg_flush_hits(f, key & ~(uint64_t)TLB_LOW, 1ull << tc->small_span_bits) &&
-            tcg_flush_hits(f, key & ~(uint64_t)TLB_LOW, 1ull << tc->kept[s][w].span_bits)) {
+            tcg_flush_hits(f, key & ~(uint64_t)TLB_LOW, 1ull << tc->kept[s][w].span_bits) &&
+            (tc->kept[s][w].global ||
+             tcg_space_may_be(tc, key & 15, f->space, tc->kept_id[s][w]))) {
             tc->kept_key[s][w] = TCG_NO_TAG;
         }
     }

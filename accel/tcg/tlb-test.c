@@ -216,6 +216,74 @@ TEST(tlb, addresses_of_all_spaces)
     bench(addresses_of_all_spaces);
 }
 
+/* One space's and the global ones; current, parked, or neither. */
+static void addresses_of_one_space(Bench *b)
+{
+    static const uint64_t bytes[] = { 1, 0x10000, 1ull << 40 };
+    Cpu *cpu = b->cpu[0];
+
+    for (unsigned k = 0; k < 2 * G_N_ELEMENTS(bytes); k++) {
+        uint64_t n = bytes[k / 2], span = k & 1 ? 1 << 21 : GUEST_PAGE_SIZE;
+
+        bench_answers(cpu)->span = span;
+        for (unsigned of = 1; of < 4; of++) {
+            tcg_tlb_flush_modes(cpu, MODES);
+            bench_answers(cpu)->global = true;
+            go(cpu, 0);
+            touch(cpu, MAPPED, 2);
+            bench_answers(cpu)->global = false;
+            for (unsigned s = 1; s < 4; s++) {
+                go(cpu, s);
+                touch(cpu, MAPPED, 0);
+            }
+            go(cpu, 2);
+            touch(cpu, MAPPED, 0);
+            go(cpu, 3); /* the fast table is space 2's, parked */
+            tcg_tlb_flush_range_of(cpu, of, MAPPED, n, MODES, 0);
+            EXPECT(!is_fast(cpu, MAPPED, 0));
+            for (unsigned s = 1; s < 4; s++) {
+                go(cpu, s);
+                EXPECT_EQ(touch(cpu, MAPPED, 0), s == of);
+            }
+            EXPECT_EQ(touch(cpu, MAPPED, 2), 1);
+        }
+    }
+}
+
+TEST(tlb, addresses_of_one_space)
+{
+    bench(addresses_of_one_space);
+}
+
+/* After a load nobody knows which space it is; spaces whose numbers are remembered no longer. */
+static void addresses_of_spaces_not_known(Bench *b)
+{
+    enum { MANY = 400 };
+    Cpu *cpu = b->cpu[0];
+
+    tcg_space_init(tcg_cpu(cpu));
+    bench_answers(cpu)->space = 1;
+    touch(cpu, MAPPED, 0);
+    tcg_tlb_flush_range_of(cpu, 1, MAPPED, 1, MODES, 0);
+    EXPECT_EQ(touch(cpu, MAPPED, 0), 1);
+    for (unsigned s = 0; s < MANY; s++) {
+        bench_answers(cpu)->space = s % SPACES;
+        tcg_space_switch(cpu, MODES, s);
+        touch(cpu, MAPPED, 0);
+    }
+    for (unsigned s = 0; s < MANY; s++) {
+        tcg_tlb_flush_range_of(cpu, s, MAPPED, 1, MODES, 0);
+        bench_answers(cpu)->space = s % SPACES;
+        tcg_space_switch(cpu, MODES, s);
+        EXPECT_EQ(touch(cpu, MAPPED, 0), 1);
+    }
+}
+
+TEST(tlb, addresses_of_spaces_not_known)
+{
+    bench(addresses_of_spaces_not_known);
+}
+
 static void ranges(Bench *b)
 {
     static const uint64_t bytes[] = { 0x1000, 0x8000, 0x20000, 0x100000, 1ull << 40 };

@@ -281,6 +281,14 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
     return f;
 }
 
+static void tlb_count_walk(TcgStats *s, uint64_t bytes)
+{
+    s->tlb_fills++;
+    s->walks_small += bytes <= 1ull << TLB_SMALL_SPAN_BITS;
+    s->walks_large += bytes > 1ull << TLB_SMALL_SPAN_BITS && bytes < 1ull << 30;
+    s->walks_giant += bytes >= 1ull << 30;
+}
+
 /*
  * The page of @va from a large mapping or the target, and keep it; false: cpu->raised. @old: what
  * is kept of it, which is not enough for @access.
@@ -302,7 +310,7 @@ static bool tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, ui
         if (!cpu->target->tlb_fill(cpu, va, access, mode, memop, false, &r)) {
             return false;
         }
-        tc->stats.tlb_fills++;
+        tlb_count_walk(&tc->stats, r.page_bytes);
     }
     *f = tlb_describe(cpu, va, &r);
     if (f->span_bits > GUEST_PAGE_BITS) {

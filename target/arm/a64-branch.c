@@ -489,7 +489,8 @@ bool trans_dmb(Trans *t, const ArgsBarrier *a)
 bool trans_dsb(Trans *t, const ArgsBarrier *a)
 {
     ir_fence(t->ir, IR_FENCE_ALL);
-    if (t->el) {
+    /* Alone, there is nobody whose answer is waited for. */
+    if (t->el && machine_n_cpus(t->cpu->cpu.dev.machine) > 1) {
         a64_call(t, &a64_helper_dsb, IR_NONE);
     }
     return true;

@@ -34,10 +34,7 @@ static void sysreg_at(ArmCpu *c, const ArmSysReg *r, uint64_t va)
     }
 }
 
-/*
- * ---- TLBI ----
- * By address goes to every ASID, which may always be dropped with the one that is named.
- */
+/* ---- TLBI ---- */
 
 /* op2 is 5 or 7: only the last level of the walk has changed. */
 static unsigned sysreg_tlbi_how(const ArmSysReg *r)
@@ -76,14 +73,22 @@ static void sysreg_tlbi_asid_is(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     tcg_tlb_flush_space_all_cpus(&c->cpu, OPS_E10_MODES, sysreg_tlbi_asid(c, val));
 }
 
+/* By address: op2 is 3 or 7: of all ASIDs. */
+static uint64_t sysreg_tlbi_space(const ArmCpu *c, const ArmSysReg *r, uint64_t val)
+{
+    return r->id & 2 ? TCG_ANY_SPACE : sysreg_tlbi_asid(c, val);
+}
+
 static void sysreg_tlbi_va_local(ArmCpu *c, const ArmSysReg *r, uint64_t val)
 {
-    tcg_tlb_flush_page(&c->cpu, sysreg_tlbi_va(val), OPS_E10_MODES, sysreg_tlbi_how(r));
+    tcg_tlb_flush_range_of(&c->cpu, sysreg_tlbi_space(c, r, val), sysreg_tlbi_va(val), 1,
+                           OPS_E10_MODES, sysreg_tlbi_how(r));
 }
 
 static void sysreg_tlbi_va_is(ArmCpu *c, const ArmSysReg *r, uint64_t val)
 {
-    tcg_tlb_flush_page_all_cpus(&c->cpu, sysreg_tlbi_va(val), OPS_E10_MODES, sysreg_tlbi_how(r));
+    tcg_tlb_flush_range_of_all_cpus(&c->cpu, sysreg_tlbi_space(c, r, val), sysreg_tlbi_va(val), 1,
+                                    OPS_E10_MODES, sysreg_tlbi_how(r));
 }
 
 /* BaseADDR in granules, SCALE, NUM, TG (D8.14.5). False: no granule, reserved. */
@@ -104,7 +109,8 @@ static void sysreg_tlbi_range_local(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     uint64_t bytes;
 
     if (sysreg_tlbi_range(val, &va, &bytes)) {
-        tcg_tlb_flush_range(&c->cpu, va, bytes, OPS_E10_MODES, sysreg_tlbi_how(r));
+        tcg_tlb_flush_range_of(&c->cpu, sysreg_tlbi_space(c, r, val), va, bytes, OPS_E10_MODES,
+                               sysreg_tlbi_how(r));
     }
 }
 
@@ -114,7 +120,8 @@ static void sysreg_tlbi_range_is(ArmCpu *c, const ArmSysReg *r, uint64_t val)
     uint64_t bytes;
 
     if (sysreg_tlbi_range(val, &va, &bytes)) {
-        tcg_tlb_flush_range_all_cpus(&c->cpu, va, bytes, OPS_E10_MODES, sysreg_tlbi_how(r));
+        tcg_tlb_flush_range_of_all_cpus(&c->cpu, sysreg_tlbi_space(c, r, val), va, bytes,
+                                        OPS_E10_MODES, sysreg_tlbi_how(r));
     }
 }
 
