@@ -56,6 +56,7 @@ typedef struct Accel {
 bool accel_attach(Machine *m, const Accel *accel, const char *options, GError **err);
 
 extern const Accel accel_tcg;
+extern const Accel accel_kvm; /* on Linux */
 
 /* Every accelerator built in, NULL-terminated, in order of preference. */
 extern const Accel *const accel_types[];

@@ -11,6 +11,7 @@
 #include "debug/disas.h"
 #include "net/net.h"
 #include "target/arm/cpu.h"
+#include "target/i386/cpu.h"
 #include "util/suggest.h"
 
 #include <inttypes.h>
@@ -314,6 +315,7 @@ bool build_machine(Build *b, GError **err)
     machine_set_actions(b->m, c->actions);
     machine_add_types(b->m, device_types);
     machine_add_types(b->m, arm_cpu_types);
+    machine_add_types(b->m, x86_cpu_types);
     if (c->has_icount) {
         icount_set(b->m, &c->icount);
     }

@@ -395,6 +395,7 @@ struct Machine {
     const Accel *accel;
     void *accel_state;
     void (*accel_free)(void *state);
+    const MachineIrqchip *irqchip;
 
     /* Memory. */
     Epochs epochs;

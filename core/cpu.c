@@ -198,7 +198,7 @@ void cpu_quiescent(Cpu *cpu)
                      __ATOMIC_SEQ_CST);
 }
 
-static void cpu_offline(Cpu *cpu)
+void cpu_offline(Cpu *cpu)
 {
     __atomic_store_n(&cpu->reader_epoch, 0, __ATOMIC_SEQ_CST);
 }

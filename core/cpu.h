@@ -197,6 +197,9 @@ void cpu_set_line(Cpu *cpu, unsigned line, bool level);
 
 /* This vCPU holds no FlatRange or other published pointer any more. Context: VCPU_THREAD. */
 void cpu_quiescent(Cpu *cpu);
+/* The same, and it takes none until the next cpu_quiescent: it is about to wait, or to run where
+ * it cannot poll (KVM_RUN). Context: VCPU_THREAD. */
+void cpu_offline(Cpu *cpu);
 
 /* Run @fn(cpu, arg) on the vCPU's thread between two guest instructions; in order. */
 void cpu_run_on(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg);

@@ -273,6 +273,16 @@ void machine_set_accel(Machine *m, const Accel *accel, void *state, void (*free_
     m->accel_free = free_state;
 }
 
+void machine_set_irqchip(Machine *m, const MachineIrqchip *chip)
+{
+    m->irqchip = chip;
+}
+
+const MachineIrqchip *machine_irqchip(const Machine *m)
+{
+    return m->irqchip;
+}
+
 const Accel *machine_accel(const Machine *m)
 {
     return m->accel;

@@ -74,6 +74,20 @@ void machine_set_accel(Machine *m, const Accel *accel, void *state,
 const Accel *machine_accel(const Machine *m);
 void *machine_accel_state(const Machine *m);
 
+/*
+ * Interrupt controllers outside the machine's devices (the host kernel's), by the accelerator.
+ * Context: ANY_THREAD, device locks allowed: they only post.
+ */
+typedef struct MachineIrqchip {
+    /* Input @gsi of the controllers. */
+    void (*set_gsi)(Machine *m, unsigned gsi, bool level);
+    /* A message as a device would write it. False: no CPU takes it. */
+    bool (*send_msi)(Machine *m, uint64_t addr, uint32_t data);
+} MachineIrqchip;
+
+void machine_set_irqchip(Machine *m, const MachineIrqchip *chip);
+const MachineIrqchip *machine_irqchip(const Machine *m);
+
 /* ---- Time and chance ---- */
 
 /* CLOCK_MACHINE. Context: ANY_THREAD, no lock. */

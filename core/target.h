@@ -49,6 +49,9 @@ typedef struct CpuReg {
 typedef enum DisasIsa {
     DISAS_NONE,
     DISAS_A64,
+    DISAS_X86_16,
+    DISAS_X86_32,
+    DISAS_X86_64,
 } DisasIsa;
 
 typedef struct Target {
@@ -114,6 +117,7 @@ typedef struct Target {
     /* text for `info registers` and -d cpu */
     void (*dump)(Cpu *cpu, GString *out);
     bool big_endian;
+    const KvmTarget *kvm; /* accel/kvm/kvm.h; NULL: KVM cannot run it here */
 } Target;
 
 #endif

@@ -28,6 +28,7 @@ typedef struct CpuIntc CpuIntc;
 typedef struct Device Device;
 typedef struct DeviceType DeviceType;
 typedef struct FlatRange FlatRange;
+typedef struct KvmTarget KvmTarget;
 typedef struct Machine Machine;
 typedef struct MemRegion MemRegion;
 typedef struct RamBlock RamBlock;

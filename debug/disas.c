@@ -30,24 +30,35 @@ static size_t disas_raw(uint64_t addr, const uint8_t *bytes, size_t len, GString
 
 size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t len, GString *out)
 {
+    static const struct {
+        cs_arch arch;
+        cs_mode mode;
+        bool words; /* of 4 bytes */
+    } isas[] = {
+        [DISAS_A64] = { CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, true },
+        [DISAS_X86_16] = { CS_ARCH_X86, CS_MODE_16, false },
+        [DISAS_X86_32] = { CS_ARCH_X86, CS_MODE_32, false },
+        [DISAS_X86_64] = { CS_ARCH_X86, CS_MODE_64, false },
+    };
     DisasIsa isa = cpu->target && cpu->target->disas_isa ? cpu->target->disas_isa(cpu) : DISAS_NONE;
     cs_insn *insn = NULL;
     size_t size;
     csh handle;
 
-    if (isa != DISAS_A64 || cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &handle) != CS_ERR_OK) {
+    if (isa == DISAS_NONE || cs_open(isas[isa].arch, isas[isa].mode, &handle) != CS_ERR_OK) {
         return disas_raw(addr, bytes, len, out);
     }
     if (!cs_disasm(handle, bytes, len, addr, 1, &insn)) {
         cs_close(&handle);
-        return disas_raw(addr, bytes, len, out);
+        return disas_raw(addr, bytes, isas[isa].words ? len : 1, out);
     }
     size = insn->size;
     g_string_append_printf(out, "0x%08" PRIx64 ":  ", addr);
-    for (size_t i = size; i-- > 0;) { /* little-endian words read as numbers */
-        g_string_append_printf(out, "%02x", bytes[i]);
+    for (size_t i = 0; i < size; i++) { /* little-endian words read as numbers */
+        g_string_append_printf(out, "%02x", bytes[isas[isa].words ? size - 1 - i : i]);
     }
-    g_string_append_printf(out, "  %-8s %s\n", insn->mnemonic, insn->op_str);
+    g_string_append_printf(out, "  %*s%-8s %s\n", isas[isa].words ? 0 : (int)(20 - 2 * size), "",
+                           insn->mnemonic, insn->op_str);
     cs_free(insn, 1);
     cs_close(&handle);
     return size;

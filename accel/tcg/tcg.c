@@ -758,5 +758,3 @@ const Accel accel_tcg = {
     .info = tcg_info,
     .counters = tcg_stats,
 };
-
-const Accel *const accel_types[] = { &accel_tcg, NULL };

@@ -180,6 +180,8 @@ MemResult aspace_load(AddressSpace *as, GuestPhys gpa, unsigned size, uint64_t *
 MemResult aspace_store(AddressSpace *as, GuestPhys gpa, unsigned size, uint64_t val, MemAttrs at);
 /* Write into RAM and ROM alike, no attributes: loaders and debuggers. */
 MemResult aspace_write_rom(AddressSpace *as, GuestPhys gpa, const void *buf, uint64_t len);
+/* Each range of the present map, in order of addresses. Short: the map is kept meanwhile. */
+void aspace_each(AddressSpace *as, void (*fn)(const FlatRange *f, void *arg), void *arg);
 /* What lies where, for `info mtree`; the caller frees. */
 char *aspace_text(AddressSpace *as);
 

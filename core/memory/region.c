@@ -332,6 +332,17 @@ const FlatRange *aspace_lookup(AddressSpace *as, GuestPhys gpa)
 
 /* ---- Publishing ---- */
 
+void aspace_each(AddressSpace *as, void (*fn)(const FlatRange *f, void *arg), void *arg)
+{
+    AspaceReader reader = aspace_enter(as);
+    const FlatMap *map = aspace_map(as);
+
+    for (unsigned i = 0; i < map->n; i++) {
+        fn(&map->ranges[i], arg);
+    }
+    aspace_leave(reader);
+}
+
 static bool flat_same(const FlatRange *a, const FlatRange *b)
 {
     return a->start == b->start && a->len == b->len && a->offset == b->offset && a->ram == b->ram &&

@@ -96,6 +96,7 @@ typedef struct Board {
 } Board;
 
 extern const Board board_virt;
+extern const Board board_pc;
 
 /* Every board, NULL-terminated. */
 extern const Board *const board_types[];

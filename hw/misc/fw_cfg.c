@@ -210,6 +210,33 @@ static MemResult fw_cfg_write(Device *dev, uint64_t off, unsigned size, MemAttrs
     return MEM_OK;
 }
 
+/* ---- In ports: selector (word) at 0, data (bytes) at 1, DMA address at 4 ---- */
+
+enum { IO_DATA = 1, IO_DMA_HIGH = 4, IO_DMA_LOW = 8 };
+
+static MemResult fw_cfg_io_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                uint64_t *val)
+{
+    *val = 0;
+    if (off == IO_DATA && size == 1) {
+        *val = fw_cfg_next(device_as(dev, FwCfg));
+    } else if (off >= IO_DMA_HIGH) {
+        return fw_cfg_read(dev, off - IO_DMA_HIGH + REG_DMA_HIGH, size, attrs, val);
+    }
+    return MEM_OK;
+}
+
+static MemResult fw_cfg_io_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                 uint64_t val)
+{
+    if (off == 0 && size == 2) {
+        fw_cfg_select(device_as(dev, FwCfg), val & 0xffff);
+    } else if (off >= IO_DMA_HIGH) {
+        return fw_cfg_write(dev, off - IO_DMA_HIGH + REG_DMA_HIGH, size, attrs, val);
+    }
+    return MEM_OK;
+}
+
 static bool fw_cfg_start(Device *dev, GError **err)
 {
     static const uint8_t empty_dir[4];
@@ -235,6 +262,17 @@ const DeviceType device_fw_cfg = {
     .mmio_size = 0x18,
     .read = fw_cfg_read,
     .write = fw_cfg_write,
+    .fields = TABLE(fw_cfg_fields),
+    .start = fw_cfg_start,
+};
+
+const DeviceType device_fw_cfg_io = {
+    .name = "fw_cfg_io",
+    .doc = "configuration and files for firmware, in ports",
+    .size = sizeof(FwCfg),
+    .mmio_size = 12,
+    .read = fw_cfg_io_read,
+    .write = fw_cfg_io_write,
     .fields = TABLE(fw_cfg_fields),
     .start = fw_cfg_start,
 };

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The accelerator that lets the host's KVM run the guest, for the part that knows the guest's
+ * registers (target/<isa>/kvm.c).
+ *
+ * While a vCPU runs, KVM owns its registers. They are fetched into the Cpu when its thread leaves
+ * the run loop (a pause, work for the thread, a debugger's stop), and given back before it runs
+ * again if anybody changed them (cpu_state_changed). Spec: the kernel's Documentation/virt/kvm.
+ */
+#ifndef ACCEL_KVM_KVM_H
+#define ACCEL_KVM_KVM_H
+
+#include "core/cpu.h"
+#include "core/machine.h"
+
+struct kvm_run;
+
+/* What a target's part says of an exit that it was asked about. */
+typedef enum KvmHandled {
+    KVM_UNKNOWN,   /* not of the target: the accelerator reports it and stops the machine */
+    KVM_GO_ON,     /* run again */
+    KVM_HALT,      /* the guest waits for an interrupt */
+    KVM_SHUT_DOWN, /* a request was posted; leave the loop */
+} KvmHandled;
+
+/* Where interrupt controllers are: in the kernel, only the CPUs' local part of them, or here. */
+typedef enum KvmIrqchip { KVM_IRQCHIP_OFF, KVM_IRQCHIP_SPLIT, KVM_IRQCHIP_ON } KvmIrqchip;
+
+/* What accel/kvm must know of an architecture. `Target.kvm` points to it. */
+struct KvmTarget {
+    const char *name;
+    /* After KVM_CREATE_VM, before vCPUs. Errors: says which capability is missing. */
+    bool (*vm_init)(Machine *m, GError **err);
+    /* After KVM_CREATE_VCPU: features, identification registers. */
+    bool (*vcpu_init)(Cpu *cpu, GError **err);
+    void (*vcpu_free)(Cpu *cpu);
+    /* All registers to and from KVM. Context: VCPU_THREAD. Errors: names the group of registers. */
+    bool (*put)(Cpu *cpu, GError **err);
+    bool (*get)(Cpu *cpu, GError **err);
+    /* Just before KVM_RUN: offer an interrupt where the controllers are here. */
+    void (*before_run)(Cpu *cpu, struct kvm_run *run);
+    /* Just after it. */
+    void (*after_run)(Cpu *cpu, struct kvm_run *run);
+    /* An exit that the accelerator does not know. */
+    KvmHandled (*exit)(Cpu *cpu, struct kvm_run *run);
+    /* Break- and watchpoints, stepping: to KVM. */
+    bool (*put_debug)(Cpu *cpu, GError **err);
+    /* Does the exit belong to a debugger? Fills debug_reason and debug_addr. */
+    bool (*is_debug)(Cpu *cpu, struct kvm_run *run);
+    /* A line on what a failed entry's reason means on this host; NULL. */
+    const char *(*entry_failure)(uint64_t reason);
+};
+
+/* 0 or more, or -errno. */
+int kvm_vm_ioctl(Machine *m, unsigned long request, void *arg);
+int kvm_vcpu_ioctl(Cpu *cpu, unsigned long request, void *arg);
+int kvm_dev_ioctl(Machine *m, unsigned long request, void *arg);
+/* KVM_CHECK_EXTENSION of the VM: 0 where the host lacks it. */
+int kvm_check(Machine *m, unsigned cap);
+struct kvm_run *kvm_run_of(Cpu *cpu);
+KvmIrqchip kvm_irqchip(Machine *m);
+/* The target's data of the VM and of a vCPU; freed by g_free. */
+void **kvm_vm_data(Machine *m);
+void **kvm_vcpu_data(Cpu *cpu);
+/* Is @m under KVM? */
+bool kvm_is_on(const Machine *m);
+
+#endif
