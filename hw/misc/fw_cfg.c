@@ -13,6 +13,7 @@ enum {
     REG_DMA_HIGH = 16,
     REG_DMA_LOW = 20,
     KEY_MASK = 0x3fff, /* bits 15 and 14: architecture, write */
+    KEY_ARCH = 1 << 15,
     DIR_ENTRY = 64,
     DMA_ERROR = 1 << 0,
     DMA_READ = 1 << 1,
@@ -113,7 +114,8 @@ static const FwCfgItem *fw_cfg_item(const FwCfg *s)
 
 static void fw_cfg_select(FwCfg *s, uint16_t key)
 {
-    key &= KEY_MASK;
+    /* Bit 15 is a space of the architecture's own keys, of which there are none. */
+    key = key & KEY_ARCH ? FW_CFG_KEYS : key & KEY_MASK;
     s->key = key < FW_CFG_KEYS ? key : FW_CFG_KEYS - 1; /* the last one is never filled */
     s->offset = 0;
 }
