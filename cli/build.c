@@ -121,45 +121,87 @@ static bool build_log(Build *b, GError **err)
     return true;
 }
 
-/* One of -accel (or -M accel=): the first that exists and works. */
+static const Accel *build_find_accel(const char *name)
+{
+    for (const Accel *const *a = accel_types; *a; a++) {
+        if (!strcmp((*a)->name, name)) {
+            return *a;
+        }
+    }
+    return NULL;
+}
+
+static bool build_no_accel(const char *text, GError **err)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *name = g_strndup(text, strcspn(text, ","));
+    g_autofree char *near = NULL;
+
+    for (const Accel *const *a = accel_types; *a; a++) {
+        g_ptr_array_add(names, (void *)(*a)->name);
+    }
+    near = suggest_or_list(name, (const char *const *)names->pdata, names->len, 8);
+    return error_set(err, "-accel %s: there is no such accelerator%s", name, near);
+}
+
+/* Try one, as "name,option=value"; false: it cannot be had here, or its options are wrong. */
+static bool build_try_accel(Build *b, const char *text, GError **err)
+{
+    const SystemConfig *c = b->config;
+    size_t len = strcspn(text, ",");
+    g_autofree char *name = g_strndup(text, len);
+    g_autoptr(GString) options = g_string_new(text[len] ? text + len + 1 : "");
+    const Accel *a = build_find_accel(name);
+
+    if (!a) {
+        return build_no_accel(text, err);
+    }
+    if (!strcmp(name, "tcg")) {
+        g_string_append(options, c->perfmap ? ",perfmap=on" : "");
+        g_string_append(options, c->jitdump ? ",jitdump=on" : "");
+    } else if (!strcmp(name, "kvm") && c->kernel_irqchip) {
+        g_string_append_printf(options, ",kernel-irqchip=%s", c->kernel_irqchip);
+    }
+    if (!accel_attach(b->m, a, options->str + (options->str[0] == ','), err)) {
+        g_prefix_error(err, "-accel %s: ", text);
+        return false;
+    }
+    b->accel = a;
+    return true;
+}
+
+/* One of -accel (or -M accel=): the first that works here. */
 static bool build_accel(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
-    const char *wanted = c->accels->len ? g_ptr_array_index(c->accels, 0) : NULL;
-    size_t len = wanted ? strcspn(wanted, ",") : 0;
-    g_autofree char *name = g_strndup(wanted ? wanted : "", len);
-    g_autoptr(GString) options = NULL;
-    const char *names[8];
-    size_t n = 0;
+    bool translated = !strcmp(b->board->target, "aarch64");
 
-    for (const Accel *const *a = accel_types; *a && n < G_N_ELEMENTS(names); a++) {
-        names[n++] = (*a)->name;
-        if (!wanted || !strcmp(name, (*a)->name)) {
-            b->accel = *a;
-            break;
-        }
-    }
-    if (!b->accel && !strcmp(name, "kvm") && c->accels->len > 1) {
-        b->accel = accel_types[0];
-        wanted = NULL;
-        g_ptr_array_add(c->notes, g_strdup("KVM is not supported yet: the guest is translated "
-                                           "(tcg)"));
-    }
-    if (!b->accel) {
-        g_autofree char *near = suggest_or_list(name, names, n, 8);
-
-        return error_set(err, "-accel %s: there is no such accelerator%s", wanted, near);
-    }
     machine_set_disas(b->m, disas_is_available() ? disas_one : NULL);
     machine_set_host_disas(b->m, disas_is_available() ? disas_host : NULL);
-    options = g_string_new(wanted && wanted[len] ? wanted + len + 1 : "");
-    g_string_append(options, c->perfmap ? ",perfmap=on" : "");
-    g_string_append(options, c->jitdump ? ",jitdump=on" : "");
-    if (!accel_attach(b->m, b->accel, options->str + (options->str[0] == ','), err)) {
-        g_prefix_error(err, "-accel %s: ", wanted ? wanted : b->accel->name);
-        return false;
+    if (!c->accels->len && !translated) {
+        g_ptr_array_add(c->notes, g_strdup_printf("guests of %s are not translated yet: the host's "
+                                                  "CPU runs this one (-accel kvm)",
+                                                  b->board->target));
+        return build_try_accel(b, "kvm", err);
     }
-    return true;
+    if (!c->accels->len) {
+        return build_try_accel(b, "tcg", err);
+    }
+    for (unsigned i = 0; i < c->accels->len; i++) {
+        const char *text = g_ptr_array_index(c->accels, i);
+        g_autoptr(GError) why = NULL;
+
+        if (build_try_accel(b, text, &why)) {
+            return true;
+        }
+        if (i + 1 == c->accels->len || machine_accel(b->m)) {
+            g_propagate_error(err, g_steal_pointer(&why));
+            return false;
+        }
+        g_ptr_array_add(c->notes, g_strdup_printf("%s; taking -accel %s", why->message,
+                                                  (char *)g_ptr_array_index(c->accels, i + 1)));
+    }
+    return false;
 }
 
 /* The CPU's name as the list has it, whatever its case; features stay as they are. */

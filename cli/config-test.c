@@ -68,7 +68,6 @@ TEST(cli, messages)
 {
     expect_message("-kernal Image", "did you mean -kernel");
     expect_message("-nograpic", "did you mean -nographic?");
-    expect_message("-enable-kvm", "not supported yet");
     expect_message("-nic model=virtio", "the type of network is missing");
     expect_message("-kernel", "an argument is missing");
     expect_message("disk.img", "-drive file=disk.img");

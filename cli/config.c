@@ -38,7 +38,7 @@ static const size_t config_strings[] = {
     offsetof(SystemConfig, incoming), offsetof(SystemConfig, pidfile),
     offsetof(SystemConfig, log_file), offsetof(SystemConfig, log_items),
     offsetof(SystemConfig, display),  offsetof(SystemConfig, show_name),
-    offsetof(SystemConfig, loadvm),
+    offsetof(SystemConfig, loadvm),   offsetof(SystemConfig, kernel_irqchip),
 };
 
 void config_init(SystemConfig *c, const char *arch)

@@ -27,6 +27,7 @@ typedef struct SystemConfig {
 
     /* -machine: its type, then properties as "key=value" in order */
     char *machine;
+    char *kernel_irqchip; /* of -machine; NULL: not said */
     GPtrArray *machine_props;
     char *cpu;
     GPtrArray *accels; /* in order of preference */

@@ -127,6 +127,9 @@ static bool option_machine(SystemConfig *c, const char *arg, GError **err)
             for (char **n = names; *n; n++) {
                 g_ptr_array_add(c->accels, g_strdup(*n));
             }
+        } else if (!strcmp(key, "kernel_irqchip") || !strcmp(key, "kernel-irqchip")) {
+            g_free(c->kernel_irqchip);
+            c->kernel_irqchip = g_strdup(o.list[i].value);
         } else {
             g_ptr_array_add(c->machine_props, g_strdup_printf("%s=%s", key, o.list[i].value));
         }
@@ -153,6 +156,11 @@ static bool option_accel(SystemConfig *c, const char *arg, GError **err)
     g_ptr_array_add(c->accels,
                     g_strdup(g_str_has_prefix(arg, "accel=") ? arg + strlen("accel=") : arg));
     return true;
+}
+
+static bool option_enable_kvm(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_accel(c, "kvm", err);
 }
 
 static bool option_smp(SystemConfig *c, const char *arg, GError **err)
@@ -426,6 +434,7 @@ static const CliOption options[] = {
       option_machine },
     { "cpu", NULL, "MODEL[,FEATURE=on|off...]", SECTION_STANDARD,
       "the CPU model; `-cpu help` lists them", option_cpu },
+    { "enable-kvm", NULL, NULL, SECTION_STANDARD, "the same as -accel kvm", option_enable_kvm },
     { "accel", NULL, "NAME[,PROPERTY=VALUE...]", SECTION_STANDARD,
       "how the guest is executed; `-accel help` lists what there is", option_accel },
     { "smp", NULL, "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,clusters=N][,cores=N][,threads=N]",
@@ -582,7 +591,6 @@ static const char *const options_later[] = {
     "dump-vmstate",
     "echr",
     "enable-fips",
-    "enable-kvm",
     "fda",
     "fdb",
     "fsdev",

@@ -2,6 +2,10 @@
 /* Run control, and what the machine is. */
 #include "monitor/commands.h"
 
+#include "accel/accel.h"
+
+#include <unistd.h>
+
 bool cmd_stop(MonCall *c, GError **err)
 {
     if (machine_run_state(c->m) == RUN_INMIGRATE) {
@@ -139,18 +143,25 @@ bool hmp_uuid(MonCall *c, GError **err)
     return true;
 }
 
+static bool cmd_kvm_is_on(MonCall *c)
+{
+    const Accel *a = machine_accel(c->m);
+
+    return a && !strcmp(a->name, "kvm");
+}
+
 bool cmd_query_kvm(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '{');
-    json_out_bool(c->out, "enabled", false);
-    json_out_bool(c->out, "present", false);
+    json_out_bool(c->out, "enabled", cmd_kvm_is_on(c));
+    json_out_bool(c->out, "present", access("/dev/kvm", F_OK) == 0);
     json_out_end(c->out, '}');
     return true;
 }
 
 bool hmp_kvm(MonCall *c, GError **err)
 {
-    g_string_append(c->text, "kvm support: not compiled\n");
+    g_string_append_printf(c->text, "kvm support: %s\n", cmd_kvm_is_on(c) ? "enabled" : "disabled");
     return true;
 }
 

@@ -157,6 +157,10 @@ static bool tcg_cpu_init(Cpu *cpu, GError **err)
     TcgCpu *tc = tcg_cpu(cpu);
     Tcg *t = machine_accel_state(cpu->dev.machine);
 
+    if (!cpu->target->translate) {
+        return error_set(err, "guests of %s are not translated yet; use -accel kvm",
+                         cpu->target->name);
+    }
     tc->tcg = t;
     tcg_tlb_init(cpu);
     tc->ir = ir_block_new();

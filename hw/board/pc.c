@@ -2,7 +2,7 @@
 /*
  * `pc`: a PC with the 440FX and PIIX3 chip set, as QEMU lays it out.
  */
-#include "hw/board/board.h"
+#include "hw/board/pc-priv.h"
 
 #include "chardev/chardev.h"
 #include "core/cpu.h"
@@ -15,25 +15,6 @@
 
 #include <string.h>
 #include <unistd.h>
-
-enum {
-    PC_MAX_CPUS = 255,
-    PC_ROM_MAX = 16 << 20,
-    PC_ISA_BIOS = 128 << 10,       /* of the ROM's end, below 1 MiB */
-    PC_LOWMEM = 0xe0000000u,       /* RAM below 4 GiB ends here at most ... */
-    PC_LOWMEM_SPLIT = 0xc0000000u, /* ... and here where there is more than that */
-    PC_N_SERIAL = 4,
-};
-
-typedef struct PcBoard {
-    Device dev; /* first: the container of all it makes */
-    Machine *machine;
-    const BoardConfig *cfg; /* valid during init */
-    Device *isa, *irqchip, *host, *piix3, *rtc, *fw_cfg;
-    MemRegion *ram_low;
-    uint64_t ram_bytes, below_4g;
-    unsigned n_cpus;
-} PcBoard;
 
 static const DeviceType device_pc = {
     .name = "pc-board",
@@ -292,6 +273,22 @@ static bool pc_make_rtc(PcBoard *b, GError **err)
     return true;
 }
 
+/* What the command line can ask for that this board has no place for yet. */
+static bool pc_check(const BoardConfig *cfg, GError **err)
+{
+    if (cfg->kernel || cfg->initrd || cfg->dtb) {
+        return error_set(err, "-kernel: the pc board starts firmware alone so far");
+    }
+    if (cfg->n_drives) {
+        return error_set(err, "-drive %s: the pc board has no disks yet",
+                         cfg->drives[0].file ? cfg->drives[0].file : "");
+    }
+    if (cfg->n_devices) {
+        return error_set(err, "-device %s: the pc board takes none yet", cfg->devices[0]);
+    }
+    return true;
+}
+
 static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
 {
     PcBoard *b = device_as(device_make(m, &device_pc, NULL, "pc"), PcBoard);
@@ -301,9 +298,9 @@ static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
     }
     b->machine = m;
     b->cfg = cfg;
-    return pc_make_ram(b, err) && pc_make_isa(b, err) && pc_make_cpus(b, err) &&
-           pc_make_pci(b, err) && pc_make_rtc(b, err) && pc_make_serials(b, err) &&
-           pc_make_fw_cfg(b, err) && pc_make_bios(b, err);
+    return pc_check(cfg, err) && pc_make_ram(b, err) && pc_make_isa(b, err) &&
+           pc_make_cpus(b, err) && pc_make_pci(b, err) && pc_make_rtc(b, err) &&
+           pc_make_serials(b, err) && pc_make_fw_cfg(b, err) && pc_make_bios(b, err);
 }
 
 static const char *const pc_aliases[] = { "pc-i440fx-7.2", NULL };
