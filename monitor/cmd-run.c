@@ -4,7 +4,7 @@
 
 #include "accel/accel.h"
 
-#include <unistd.h>
+#include <string.h>
 
 bool cmd_stop(MonCall *c, GError **err)
 {
@@ -150,11 +150,21 @@ static bool cmd_kvm_is_on(MonCall *c)
     return a && !strcmp(a->name, "kvm");
 }
 
+static bool cmd_has_kvm(void)
+{
+    for (const Accel *const *a = accel_types; *a; a++) {
+        if (!strcmp((*a)->name, "kvm")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool cmd_query_kvm(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '{');
     json_out_bool(c->out, "enabled", cmd_kvm_is_on(c));
-    json_out_bool(c->out, "present", access("/dev/kvm", F_OK) == 0);
+    json_out_bool(c->out, "present", cmd_has_kvm());
     json_out_end(c->out, '}');
     return true;
 }

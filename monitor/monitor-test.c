@@ -54,7 +54,7 @@ TEST(monitor, qmp_answers)
 {
     expect_qmp("{\"execute\": \"query-name\"}", "{\"return\": {}}\n");
     expect_qmp("{\"execute\": \"query-kvm\", \"id\": {\"a\": [1, 2.5, null]}}",
-               "{\"return\": {\"enabled\": false, \"present\": false}, "
+               "{\"return\": {\"enabled\": false, \"present\": true}, "
                "\"id\": {\"a\": [1, 2.5, null]}}\n");
     /* no white space between, single quotes, parts of a value over several lines */
     expect_qmp("{'execute':'query-target'}{\n'execute'\n:'query-target'}",
