@@ -44,5 +44,5 @@ bool kvm_irqchip_init(KvmVm *vm, GError **err)
                          g_strerror(-rc));
     }
     machine_set_irqchip(vm->machine, &kvm_chip);
-    return true;
+    return !vm->target->irqchip_ready || vm->target->irqchip_ready(vm->machine, err);
 }

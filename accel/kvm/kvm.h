@@ -31,6 +31,8 @@ struct KvmTarget {
     const char *name;
     /* After KVM_CREATE_VM, before vCPUs. Errors: says which capability is missing. */
     bool (*vm_init)(Machine *m, GError **err);
+    /* The controllers in the kernel are made (all of them, for KVM_IRQCHIP_ON). May be NULL. */
+    bool (*irqchip_ready)(Machine *m, GError **err);
     /* After KVM_CREATE_VCPU: features, identification registers. */
     bool (*vcpu_init)(Cpu *cpu, GError **err);
     void (*vcpu_free)(Cpu *cpu);

@@ -19,7 +19,7 @@ typedef struct PcBoard {
     Device dev; /* first: the container of all it makes */
     Machine *machine;
     const BoardConfig *cfg; /* valid during init */
-    Device *isa, *irqchip, *host, *piix3, *rtc, *fw_cfg;
+    Device *isa, *irqchip, *host, *piix3, *pm, *rtc, *fw_cfg;
     MemRegion *ram_low;
     uint64_t ram_bytes, below_4g;
     unsigned n_cpus;

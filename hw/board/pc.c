@@ -91,6 +91,24 @@ static bool pc_make_isa(PcBoard *b, GError **err)
     return true;
 }
 
+static void pc_power_button(void *opaque)
+{
+    PcBoard *b = opaque;
+
+    device_set_input(b->pm, "power-button", 0, true);
+    device_set_input(b->pm, "power-button", 0, false);
+}
+
+static bool pc_make_pm(PcBoard *b, GError **err)
+{
+    b->pm = device_new(b->machine, "PIIX4_PM", &b->dev, "pm", err);
+    if (!b->pm || !device_set_props(b->pm, "addr=1.3", err) || !device_realize(b->pm, err)) {
+        return false;
+    }
+    machine_on_powerdown(b->machine, pc_power_button, b);
+    return true;
+}
+
 static bool pc_make_pci(PcBoard *b, GError **err)
 {
     MemRegion *ports = aspace_root(isa_ports(b->machine));
@@ -112,7 +130,7 @@ static bool pc_make_pci(PcBoard *b, GError **err)
     for (unsigned i = 0; i < ISA_N_IRQS; i++) {
         irq_connect(b->piix3, "irq", i, b->isa, "line", i);
     }
-    return true;
+    return pc_make_pm(b, err);
 }
 
 /* ---- What firmware reads ---- */

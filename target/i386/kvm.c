@@ -53,6 +53,15 @@ static bool kvm_x86_vm_init(Machine *m, GError **err)
     return rc >= 0 || error_set(err, "KVM_SET_TSS_ADDR: %s", g_strerror(-rc));
 }
 
+/* The interval timer is part of what the kernel has; its port 61h as well. */
+static bool kvm_x86_irqchip_ready(Machine *m, GError **err)
+{
+    struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+    int rc = kvm_irqchip(m) == KVM_IRQCHIP_ON ? kvm_vm_ioctl(m, KVM_CREATE_PIT2, &pit) : 0;
+
+    return rc >= 0 || error_set(err, "KVM makes no interval timer: %s", g_strerror(-rc));
+}
+
 /* ---- CPUID ---- */
 
 static struct kvm_cpuid2 *kvm_x86_supported(Machine *m, GError **err)
@@ -443,6 +452,7 @@ static bool kvm_x86_vcpu_init(Cpu *cpu, GError **err)
 const KvmTarget kvm_target_x86 = {
     .name = "x86_64",
     .vm_init = kvm_x86_vm_init,
+    .irqchip_ready = kvm_x86_irqchip_ready,
     .vcpu_init = kvm_x86_vcpu_init,
     .put = kvm_x86_put,
     .get = kvm_x86_get,
