@@ -1,7 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/image/cut-model.h"
 
+#include <stdio.h>
 #include <string.h>
+
+void cut_fail(CutCase *c, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    printf("FAILED seed %u (%s; %s): ", c->seed, c->create, c->open);
+    vprintf(fmt, ap);
+    va_end(ap);
+    putchar('\n');
+    c->failed = true;
+}
+
+uint32_t cut_below(GRand *rand, uint64_t n)
+{
+    return n ? (uint32_t)(g_rand_int(rand) % n) : 0;
+}
 
 void cut_set(CutSector *s, uint64_t tag)
 {
@@ -64,14 +82,10 @@ uint64_t cut_compare(const CutSector *s, const uint8_t *buf, uint64_t n)
 
 /* ---- Many fibers ---- */
 
-static uint32_t below(CutMany *m, uint64_t n)
-{
-    return n ? (uint32_t)(g_rand_int(m->rand) % n) : 0;
-}
-
 static void many_write(CutMany *m, bool zero)
 {
-    uint64_t off = below(m, m->sectors), n = 1 + below(m, below(m, 4) ? 40 : 400), end;
+    uint64_t off = cut_below(m->rand, m->sectors),
+             n = 1 + cut_below(m->rand, cut_below(m->rand, 4) ? 40 : 400), end;
     g_autofree uint8_t *buf = NULL;
     int ret;
 
@@ -87,7 +101,7 @@ static void many_write(CutMany *m, bool zero)
         m->started[i] = m->writes;
     }
     ret = zero ? block_node_write_zeroes(m->n, off * CUT_SECTOR, n * CUT_SECTOR,
-                                         below(m, 2) ? BLOCK_REQ_UNMAP : 0)
+                                         cut_below(m->rand, 2) ? BLOCK_REQ_UNMAP : 0)
                : block_node_write(m->n, off * CUT_SECTOR, buf, n * CUT_SECTOR, 0);
     m->cut |= ret != 0;
     for (uint64_t i = off; i < end; i++) {
@@ -115,8 +129,8 @@ static void many_run(void *arg)
 {
     CutMany *m = arg;
 
-    for (unsigned i = 1 + below(m, 8); i && !m->cut; i--) {
-        unsigned what = below(m, 8);
+    for (unsigned i = 1 + cut_below(m->rand, 8); i && !m->cut; i--) {
+        unsigned what = cut_below(m->rand, 8);
 
         if (what < 2) {
             many_flush(m);
@@ -131,7 +145,7 @@ static void many_run(void *arg)
 
 void cut_many(CutMany *m)
 {
-    unsigned n = 2 + below(m, 5);
+    unsigned n = 2 + cut_below(m->rand, 5);
 
     m->busy = g_new0(bool, m->sectors);
     m->started = g_new0(uint64_t, m->sectors);

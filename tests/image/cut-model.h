@@ -28,6 +28,18 @@ uint8_t *cut_bytes(uint64_t first, uint64_t n);
 /* The first of @n sectors in @buf that is not as it may be; @n: all are. */
 uint64_t cut_compare(const CutSector *s, const uint8_t *buf, uint64_t n);
 
+/* What every case of a test of cuts has. */
+typedef struct CutCase {
+    GRand *rand;
+    uint32_t seed;
+    const char *create, *open; /* the image, for messages too */
+    bool cut, failed;
+} CutCase;
+
+void cut_fail(CutCase *c, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* By chance, from 0 to @n - 1; 0 for none. */
+uint32_t cut_below(GRand *rand, uint64_t n);
+
 /* Work of many fibers at once: what the caller gives, and what it takes back. */
 typedef struct CutMany {
     BlockNode *n;

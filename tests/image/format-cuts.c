@@ -45,39 +45,22 @@ static const Format formats[] = {
 };
 
 typedef struct Cuts {
+    CutCase base;
     const Format *f;
-    const char *create;
     char *path; /* for qemu-img */
     unsigned qemu_every;
     BlockGraph *g;
     BlockNode *n;
-    GRand *rand;
-    uint32_t seed;
     uint64_t tag, sectors;
     CutSector s[MAX_SECTORS];
-    bool cut, failed;
     bool ahead; /* see look_at_line */
     uint64_t total_cuts, total_qemu;
     unsigned count, bad;
 } Cuts;
 
-static void fail(Cuts *c, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-
-static void fail(Cuts *c, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    printf("FAILED seed %u (%s; %s): ", c->seed, c->f->name, c->create);
-    vprintf(fmt, ap);
-    va_end(ap);
-    putchar('\n');
-    c->failed = true;
-}
-
 static uint32_t below(Cuts *c, uint32_t n)
 {
-    return n ? g_rand_int(c->rand) % n : 0;
+    return cut_below(c->base.rand, n);
 }
 
 /* ---- Work ---- */
@@ -97,7 +80,7 @@ static void work_write(Cuts *c, unsigned flags)
     for (uint64_t i = 0; i < n; i++) {
         cut_set(&c->s[off + i], ++c->tag);
     }
-    c->cut = block_node_write(c->n, off * SECTOR, buf, n * SECTOR, flags) != 0;
+    c->base.cut = block_node_write(c->n, off * SECTOR, buf, n * SECTOR, flags) != 0;
 }
 
 static void work_zero(Cuts *c)
@@ -108,8 +91,8 @@ static void work_zero(Cuts *c)
     for (uint64_t i = 0; i < n; i++) {
         cut_set(&c->s[off + i], 0);
     }
-    c->cut = block_node_write_zeroes(c->n, off * SECTOR, n * SECTOR,
-                                     below(c, 2) ? BLOCK_REQ_UNMAP : 0) != 0;
+    c->base.cut = block_node_write_zeroes(c->n, off * SECTOR, n * SECTOR,
+                                          below(c, 2) ? BLOCK_REQ_UNMAP : 0) != 0;
 }
 
 static void work_discard(Cuts *c)
@@ -121,11 +104,11 @@ static void work_discard(Cuts *c)
     n = MIN(n, c->sectors - off);
     buf = g_malloc(n * SECTOR);
     ret = block_node_discard(c->n, off * SECTOR, n * SECTOR);
-    c->cut = ret || block_node_read(c->n, off * SECTOR, buf, n * SECTOR);
+    c->base.cut = ret || block_node_read(c->n, off * SECTOR, buf, n * SECTOR);
     for (uint64_t i = 0; i < n; i++) {
         uint64_t tag = 0; /* after a cut some may be gone */
 
-        if (!c->cut) {
+        if (!c->base.cut) {
             cut_tag(buf + i * SECTOR, &tag);
         }
         if (tag != c->s[off + i].now) {
@@ -137,16 +120,18 @@ static void work_discard(Cuts *c)
 /* Requests of several fibers. */
 static void work_many(Cuts *c)
 {
-    CutMany m = { .n = c->n, .rand = c->rand, .s = c->s, .sectors = c->sectors, .tag = c->tag };
+    CutMany m = {
+        .n = c->n, .rand = c->base.rand, .s = c->s, .sectors = c->sectors, .tag = c->tag
+    };
 
     cut_many(&m);
     c->tag = m.tag;
-    c->cut = m.cut;
+    c->base.cut = m.cut;
 }
 
 static void work_one(Cuts *c)
 {
-    bool packs = c->f->packs && strstr(c->create, c->f->packs);
+    bool packs = c->f->packs && strstr(c->base.create, c->f->packs);
     unsigned what = below(c, 34);
 
     if (what < 14) {
@@ -160,8 +145,8 @@ static void work_one(Cuts *c)
     } else if (what >= 30) {
         work_many(c);
     } else {
-        c->cut = block_node_flush(c->n) != 0;
-        if (!c->cut) {
+        c->base.cut = block_node_flush(c->n) != 0;
+        if (!c->base.cut) {
             cut_flushed(c->s, MAX_SECTORS);
         }
     }
@@ -189,18 +174,18 @@ static void look_at_content(Cuts *c, const char *when)
     g_autofree uint8_t *buf = g_malloc(MAX_SECTORS * SECTOR);
 
     if (size != c->sectors) {
-        fail(c, "the size is %" PRIu64 " sectors, not %" PRIu64, size, c->sectors);
+        cut_fail(&c->base, "the size is %" PRIu64 " sectors, not %" PRIu64, size, c->sectors);
         return;
     }
     if (block_node_read(c->n, 0, buf, size * SECTOR)) {
-        fail(c, "it cannot be read %s", when);
+        cut_fail(&c->base, "it cannot be read %s", when);
         return;
     }
     i = cut_compare(c->s, buf, size);
     if (i < size) {
         cut_tag(buf + i * SECTOR, &tag);
-        fail(c, "%s sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64 " or %u others", when, i,
-             tag, c->s[i].now, c->s[i].may ? c->s[i].may->len : 0);
+        cut_fail(&c->base, "%s sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64 " or %u others",
+                 when, i, tag, c->s[i].now, c->s[i].may ? c->s[i].may->len : 0);
     }
     for (i = 0; i < size; i++) { /* what was seen once stays */
         cut_tag(buf + i * SECTOR, &c->s[i].now);
@@ -225,14 +210,15 @@ static void look_check(Cuts *c, const char *when, unsigned fix)
     g_autoptr(GError) err = NULL;
     BlockCheck bc = { .say = look_at_line, .opaque = c };
 
-    if (!c->f->qemu_checks || c->failed) {
+    if (!c->f->qemu_checks || c->base.failed) {
         return; /* vpc: there is nothing that could be compared */
     }
     c->ahead = false;
     if (!block_node_check(c->n, &bc, fix, &err)) {
-        fail(c, "check %s: %s", when, err->message);
+        cut_fail(&c->base, "check %s: %s", when, err->message);
     } else if (bc.corruptions - c->ahead || bc.errors) {
-        fail(c, "%" PRIu64 " corruptions, %" PRIu64 " errors %s", bc.corruptions, bc.errors, when);
+        cut_fail(&c->base, "%" PRIu64 " corruptions, %" PRIu64 " errors %s", bc.corruptions,
+                 bc.errors, when);
     }
 }
 
@@ -254,7 +240,7 @@ static void look_with_qemu(Cuts *c)
                                   0644, NULL) ||
         !g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
                       NULL, NULL, &out, NULL, &status, NULL)) {
-        fail(c, "qemu-img cannot be run");
+        cut_fail(&c->base, "qemu-img cannot be run");
         return;
     }
     c->total_qemu++;
@@ -262,7 +248,7 @@ static void look_with_qemu(Cuts *c)
         return;
     }
     if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 3)) {
-        fail(c, "qemu-img %s: status %d: %.300s", argv[1], status >> 8, out);
+        cut_fail(&c->base, "qemu-img %s: status %d: %.300s", argv[1], status >> 8, out);
     }
 }
 
@@ -270,27 +256,27 @@ static void look(Cuts *c)
 {
     g_autoptr(GError) err = NULL;
 
-    for (unsigned i = 0; i < 2 && !c->failed; i++) {
+    for (unsigned i = 0; i < 2 && !c->base.failed; i++) {
         c->n = open_node(c, "file.driver=x-memory,file.filename=" IMAGE,
                          BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD, &err);
         if (!c->n) {
-            fail(c, "it does not open: %s", err->message);
+            cut_fail(&c->base, "it does not open: %s", err->message);
             return;
         }
         /* parallels has a mark of an image in use, which a repair takes away */
         look_check(c, i ? "after more writes" : "after the cut",
                    !i && !strcmp(c->f->name, "parallels") ? BLOCK_FIX_ERRORS | BLOCK_FIX_LEAKS : 0);
         look_at_content(c, i ? "after more writes" : "after the cut");
-        c->cut = false;
-        for (unsigned k = 0; k < 8 && !i && !c->cut && !c->failed; k++) {
+        c->base.cut = false;
+        for (unsigned k = 0; k < 8 && !i && !c->base.cut && !c->base.failed; k++) {
             k < 6 ? work_write(c, 0) : work_zero(c);
         }
-        if (c->cut) {
-            fail(c, "a write after the cut fails");
+        if (c->base.cut) {
+            cut_fail(&c->base, "a write after the cut fails");
         }
         block_node_unref(c->n);
         cut_flushed(c->s, MAX_SECTORS);
-        if (!c->failed && c->qemu_every && c->seed % c->qemu_every == 0) {
+        if (!c->base.failed && c->qemu_every && c->base.seed % c->qemu_every == 0) {
             look_with_qemu(c);
         }
     }
@@ -314,7 +300,7 @@ static bool session(Cuts *c, bool last)
     g_autofree char *file = g_strdup_printf(
         "discard=unmap,file.driver=x-powercut,file.at=%u,file.seed=%u,"
         "file.torn=%s,file.pause=on,file.file.driver=x-memory,file.file.filename=" IMAGE,
-        at, c->seed, below(c, 2) ? "on" : "off");
+        at, c->base.seed, below(c, 2) ? "on" : "off");
     g_autoptr(GError) err = NULL;
     BlockNode *below_it;
     bool off;
@@ -323,11 +309,11 @@ static bool session(Cuts *c, bool last)
     if (!c->n) {
         c->total_cuts++; /* while it was opened */
         if (!last || !strstr(err->message, "Input/output error")) {
-            fail(c, "%s", err->message);
+            cut_fail(&c->base, "%s", err->message);
         }
         return false;
     }
-    for (unsigned i = 0, n = 1 + below(c, last ? 120 : 30); i < n && !c->cut; i++) {
+    for (unsigned i = 0, n = 1 + below(c, last ? 120 : 30); i < n && !c->base.cut; i++) {
         work_one(c);
     }
     below_it = block_node_ref(block_file(c->n));
@@ -335,18 +321,19 @@ static bool session(Cuts *c, bool last)
     off = power_is_off(below_it);
     block_node_unref(below_it);
     c->total_cuts += off;
-    if (!off && c->cut) {
-        fail(c, "a request fails, but the power is on");
+    if (!off && c->base.cut) {
+        cut_fail(&c->base, "a request fails, but the power is on");
     }
     if (!off) {
         cut_flushed(c->s, MAX_SECTORS);
     }
-    return !off && !c->failed;
+    return !off && !c->base.failed;
 }
 
 static bool round_make(Cuts *c, GError **err)
 {
-    uint64_t most = strstr(c->create, "fixed") || strstr(c->create, "static") ? 4096 : MAX_SECTORS;
+    uint64_t most =
+        strstr(c->base.create, "fixed") || strstr(c->base.create, "static") ? 4096 : MAX_SECTORS;
     Options o;
     bool ok;
 
@@ -354,7 +341,7 @@ static bool round_make(Cuts *c, GError **err)
     if (!strcmp(c->f->name, "vmdk") || !strcmp(c->f->name, "parallels")) {
         c->sectors = c->sectors / 128 * 128; /* whole grains */
     }
-    if (!options_parse(&o, c->create, NULL, err)) {
+    if (!options_parse(&o, c->base.create, NULL, err)) {
         return false;
     }
     ok = block_image_create(c->g, block_driver_find(c->f->name), IMAGE, c->sectors * SECTOR, &o, 0,
@@ -372,23 +359,24 @@ static void cuts_round(Cuts *c)
         c->s[i].now = 0;
     }
     cut_flushed(c->s, MAX_SECTORS);
-    c->rand = g_rand_new_with_seed(c->seed);
-    c->cut = c->failed = false;
+    c->base.rand = g_rand_new_with_seed(c->base.seed);
+    c->base.cut = c->base.failed = false;
     c->tag = 0;
     while (choices < G_N_ELEMENTS(c->f->create) && c->f->create[choices]) {
         choices++;
     }
-    c->create = c->f->create[below(c, choices)];
+    c->base.open = c->f->name;
+    c->base.create = c->f->create[below(c, choices)];
     if (!round_make(c, &err)) {
-        fail(c, "%s", err->message);
+        cut_fail(&c->base, "%s", err->message);
     }
     sessions = 1 + below(c, SESSIONS);
-    for (unsigned i = 1; i <= sessions && !c->failed && session(c, i == sessions); i++) {
+    for (unsigned i = 1; i <= sessions && !c->base.failed && session(c, i == sessions); i++) {
     }
-    if (!c->failed) {
+    if (!c->base.failed) {
         look(c);
     }
-    g_rand_free(c->rand);
+    g_rand_free(c->base.rand);
 }
 
 static void run(void *arg)
@@ -397,8 +385,8 @@ static void run(void *arg)
 
     for (unsigned i = 0; i < c->count && c->bad < 5; i++) {
         cuts_round(c);
-        c->bad += c->failed;
-        c->seed++;
+        c->bad += c->base.failed;
+        c->base.seed++;
     }
 }
 
@@ -424,7 +412,7 @@ int main(int argc, char **argv)
     }
     g_log_set_default_handler(drop_warnings, NULL);
     c->path = g_strdup_printf("%s/cuts-%d.%s", argv[2], (int)getpid(), c->f->name);
-    c->seed = strtoul(argv[3], NULL, 0);
+    c->base.seed = strtoul(argv[3], NULL, 0);
     c->count = strtoul(argv[4], NULL, 0);
     c->qemu_every = every ? (unsigned)atoi(every) : 0;
     c->g = block_graph_new(l);

@@ -48,40 +48,24 @@ typedef struct Saved {
 } Saved;
 
 typedef struct Cuts {
-    const char *dir, *create, *open;
+    CutCase base;
+    const char *dir;
     bool any, say;
     unsigned qemu_every;
     char *path; /* for qemu-img */
     BlockGraph *g;
     BlockNode *n;
-    GRand *rand;
-    uint32_t seed;
     uint64_t tag, changes, sectors;
     uint64_t other_size; /* sectors a cut may leave instead */
     CutSector s[MAX_SECTORS];
     Saved saved[SNAPSHOTS];
-    bool cut, failed;
     uint64_t by_kind[G_N_ELEMENTS(kinds)];
     uint64_t total_cuts, total_dirty, total_bitmaps, total_qemu;
 } Cuts;
 
-static void fail(Cuts *c, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-
-static void fail(Cuts *c, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    printf("FAILED seed %u (%s; %s): ", c->seed, c->create, c->open);
-    vprintf(fmt, ap);
-    va_end(ap);
-    putchar('\n');
-    c->failed = true;
-}
-
 static uint32_t below(Cuts *c, uint32_t n)
 {
-    return n ? g_rand_int(c->rand) % n : 0;
+    return cut_below(c->base.rand, n);
 }
 
 /* ---- Work ---- */
@@ -103,7 +87,7 @@ static void work_write(Cuts *c, unsigned flags)
         cut_set(&c->s[off + i], ++c->tag);
     }
     ret = block_node_write(c->n, off * SECTOR, buf, n * SECTOR, flags);
-    c->cut = ret != 0;
+    c->base.cut = ret != 0;
 }
 
 static void work_zero(Cuts *c, bool discard)
@@ -119,13 +103,13 @@ static void work_zero(Cuts *c, bool discard)
         }
         ret = block_node_write_zeroes(c->n, off * SECTOR, n * SECTOR,
                                       below(c, 2) ? BLOCK_REQ_UNMAP : 0);
-        c->cut = ret != 0;
+        c->base.cut = ret != 0;
         return;
     }
     ret = block_node_discard(c->n, off * SECTOR, n * SECTOR);
     buf = g_malloc(n * SECTOR);
     if (ret || block_node_read(c->n, off * SECTOR, buf, n * SECTOR)) {
-        c->cut = true;
+        c->base.cut = true;
         for (uint64_t i = 0; i < n; i++) {
             cut_set(&c->s[off + i], 0); /* some may be gone */
         }
@@ -143,8 +127,8 @@ static void work_zero(Cuts *c, bool discard)
 
 static void work_flush(Cuts *c)
 {
-    c->cut = block_node_flush(c->n) != 0;
-    if (!c->cut) {
+    c->base.cut = block_node_flush(c->n) != 0;
+    if (!c->base.cut) {
         cut_flushed(c->s, MAX_SECTORS);
     }
 }
@@ -159,7 +143,7 @@ static bool is_width(const GError *err)
 static void work_snapshot(Cuts *c, GError **err)
 {
     /* Going to one takes one count more for a while. */
-    Saved *sv = &c->saved[strstr(c->create, "refcount_bits=2") ? 0 : below(c, SNAPSHOTS)];
+    Saved *sv = &c->saved[strstr(c->base.create, "refcount_bits=2") ? 0 : below(c, SNAPSHOTS)];
 
     if (!sv->id) {
         BlockSnapshot sn = { .name = (char *)"n", .icount = UINT64_MAX };
@@ -169,8 +153,8 @@ static void work_snapshot(Cuts *c, GError **err)
             g_autofree uint8_t *state = g_malloc0(len);
 
             sn.vm_state_size = len;
-            c->cut = block_vmstate_write(c->n, 0, state, len) != 0;
-            if (c->cut) {
+            c->base.cut = block_vmstate_write(c->n, 0, state, len) != 0;
+            if (c->base.cut) {
                 return;
             }
         }
@@ -248,8 +232,9 @@ static bool has_data(const Cuts *c)
 
 static bool can_snapshot(const Cuts *c)
 {
-    return !strstr(c->create, "data_file") && !g_str_has_suffix(c->create, "refcount_bits=1") &&
-           !strstr(c->create, "refcount_bits=1,");
+    return !strstr(c->base.create, "data_file") &&
+           !g_str_has_suffix(c->base.create, "refcount_bits=1") &&
+           !strstr(c->base.create, "refcount_bits=1,");
 }
 
 /* Version 2 does not know their size. */
@@ -281,11 +266,13 @@ static void work_bitmap(Cuts *c, GError **err)
 /* Requests of several fibers. */
 static void work_many(Cuts *c)
 {
-    CutMany m = { .n = c->n, .rand = c->rand, .s = c->s, .sectors = c->sectors, .tag = c->tag };
+    CutMany m = {
+        .n = c->n, .rand = c->base.rand, .s = c->s, .sectors = c->sectors, .tag = c->tag
+    };
 
     cut_many(&m);
     c->tag = m.tag;
-    c->cut = m.cut;
+    c->base.cut = m.cut;
 }
 
 static void work_one(Cuts *c)
@@ -305,17 +292,17 @@ static void work_one(Cuts *c)
         work_flush(c);
     } else if (what < 38 && can_snapshot(c)) {
         work_snapshot(c, &err);
-    } else if (what == 38 && (!strstr(c->create, "0.10") || !has_snapshots(c))) {
+    } else if (what == 38 && (!strstr(c->base.create, "0.10") || !has_snapshots(c))) {
         work_resize(c, &err);
-    } else if (what == 39 && !strstr(c->create, "0.10")) {
+    } else if (what == 39 && !strstr(c->base.create, "0.10")) {
         work_bitmap(c, &err);
     } else if (what >= 40) {
         work_many(c);
     }
-    if (c->say && (c->cut || err)) {
+    if (c->say && (c->base.cut || err)) {
         printf("op %u: %s\n", what, err ? err->message : "no");
     }
-    c->cut |= err != NULL;
+    c->base.cut |= err != NULL;
 }
 
 /* ---- After ---- */
@@ -327,24 +314,24 @@ static void look_at_content(Cuts *c, BlockNode *n)
     int ret = block_node_read(n, 0, buf, size * SECTOR);
 
     if (size != c->sectors && size != c->other_size) {
-        fail(c, "the size is %" PRIu64 " sectors, not %" PRIu64, size, c->sectors);
+        cut_fail(&c->base, "the size is %" PRIu64 " sectors, not %" PRIu64, size, c->sectors);
     }
     if (ret) {
-        fail(c, "read: %s", strerror(-ret));
+        cut_fail(&c->base, "read: %s", strerror(-ret));
         return;
     }
     uint64_t i = cut_compare(c->s, buf, count), tag;
 
     if (i < count) {
         cut_tag(buf + i * SECTOR, &tag);
-        fail(c, "sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64 " or %u others", i, tag,
-             c->s[i].now, c->s[i].may ? c->s[i].may->len : 0);
+        cut_fail(&c->base, "sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64 " or %u others", i,
+                 tag, c->s[i].now, c->s[i].may ? c->s[i].may->len : 0);
     }
 }
 
 static void look_at_snapshots(Cuts *c, BlockNode *n)
 {
-    for (unsigned i = 0; i < SNAPSHOTS && !c->failed; i++) {
+    for (unsigned i = 0; i < SNAPSHOTS && !c->base.failed; i++) {
         Saved *sv = &c->saved[i];
         g_autofree uint8_t *buf = NULL;
         g_autoptr(GError) err = NULL;
@@ -354,21 +341,22 @@ static void look_at_snapshots(Cuts *c, BlockNode *n)
         }
         if (!block_snapshot_apply(n, sv->id, &err)) {
             if (sv->sure && !is_width(err)) {
-                fail(c, "snapshot %s: %s", sv->id, err->message);
+                cut_fail(&c->base, "snapshot %s: %s", sv->id, err->message);
             }
             continue;
         }
         buf = g_malloc(sv->sectors * SECTOR);
         if (block_node_read(n, 0, buf, sv->sectors * SECTOR)) {
-            fail(c, "snapshot %s cannot be read", sv->id);
+            cut_fail(&c->base, "snapshot %s cannot be read", sv->id);
             return;
         }
         for (uint64_t k = 0; k < sv->sectors; k++) {
             uint64_t tag;
 
             if (!cut_tag(buf + k * SECTOR, &tag) || tag != sv->tags[k]) {
-                fail(c, "snapshot %s: sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64, sv->id,
-                     k, tag, sv->tags[k]);
+                cut_fail(&c->base,
+                         "snapshot %s: sector %" PRIu64 " holds %" PRIu64 ", not %" PRIu64, sv->id,
+                         k, tag, sv->tags[k]);
                 return;
             }
         }
@@ -388,13 +376,14 @@ static void say(void *opaque, const char *line)
 /* For reading, or for writing without a cut. */
 static char *open_text(const Cuts *c, const char *file)
 {
-    bool luks = strstr(c->create, "encrypt.format=luks");
-    const char *key = luks                                      ? ",encrypt.key-secret=s"
-                      : strstr(c->create, "encrypt.format=aes") ? ",encrypt.format=aes,"
-                                                                  "encrypt.key-secret=s"
-                                                                : "";
+    bool luks = strstr(c->base.create, "encrypt.format=luks");
+    const char *key = luks                                           ? ",encrypt.key-secret=s"
+                      : strstr(c->base.create, "encrypt.format=aes") ? ",encrypt.format=aes,"
+                                                                       "encrypt.key-secret=s"
+                                                                     : "";
 
-    return g_strdup_printf("driver=qcow2%s%s%s,%s", key, *c->open ? "," : "", c->open, file);
+    return g_strdup_printf("driver=qcow2%s%s%s,%s", key, *c->base.open ? "," : "", c->base.open,
+                           file);
 }
 
 static BlockNode *open_node(Cuts *c, const char *file, unsigned flags, GError **err)
@@ -417,7 +406,7 @@ static BlockNode *reopen(Cuts *c, unsigned flags)
     BlockNode *n = open_node(c, "file.driver=x-memory,file.filename=" IMAGE, flags, &err);
 
     if (!n) {
-        fail(c, "it does not open: %s", err->message);
+        cut_fail(&c->base, "it does not open: %s", err->message);
     }
     return n;
 }
@@ -433,7 +422,7 @@ static void look_at_bitmap(Cuts *c, BlockNode *n)
     c->total_bitmaps++;
     for (uint64_t i = 0; i < block_node_size(n) / SECTOR && i < c->sectors; i++) {
         if (c->s[i].now && !dirty_bits_get(block_bitmap_bits(b), i * SECTOR)) {
-            fail(c, "the bitmap does not have sector %" PRIu64, i);
+            cut_fail(&c->base, "the bitmap does not have sector %" PRIu64, i);
             return;
         }
     }
@@ -446,9 +435,10 @@ static void look_check(Cuts *c, BlockNode *n, const char *when)
     unsigned lines = 8;
 
     if (!block_node_check(n, &bc, 0, &err)) {
-        fail(c, "check %s: %s", when, err->message);
+        cut_fail(&c->base, "check %s: %s", when, err->message);
     } else if (bc.corruptions || bc.errors) {
-        fail(c, "%" PRIu64 " corruptions, %" PRIu64 " errors %s", bc.corruptions, bc.errors, when);
+        cut_fail(&c->base, "%" PRIu64 " corruptions, %" PRIu64 " errors %s", bc.corruptions,
+                 bc.errors, when);
         bc = (BlockCheck){ .say = say, .opaque = &lines };
         (void)!block_node_check(n, &bc, 0, &err);
     }
@@ -460,29 +450,29 @@ static void look_with_qemu(Cuts *c, const char *when)
     BlockMemory *m = block_memory_find(c->g, "cuts");
     uint64_t size = block_memory_size(m);
     g_autofree uint8_t *buf = g_malloc(size + 1);
-    g_autofree char *data = strstr(c->create, "data_file")
+    g_autofree char *data = strstr(c->base.create, "data_file")
                                 ? g_strdup_printf("data-file.driver=null-co,")
                                 : g_strdup("");
     g_autofree char *file = g_strdup_printf("%sfile.filename=%s", data, c->path);
-    const char *open = c->open;
-    g_autofree char *opts = (c->open = "", open_text(c, file));
+    const char *open = c->base.open;
+    g_autofree char *opts = (c->base.open = "", open_text(c, file));
     const char *argv[] = { "qemu-img", "check",        "--object", "secret,id=s,data=secret",
                            "-U",       "--image-opts", opts,       NULL };
     g_autofree char *out = NULL;
     int status = 0;
 
-    c->open = open;
+    c->base.open = open;
     block_memory_read(m, 0, buf, size);
     if (!g_file_set_contents_full(c->path, (char *)buf, (gssize)size, G_FILE_SET_CONTENTS_NONE,
                                   0644, NULL) ||
         !g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
                       NULL, NULL, &out, NULL, &status, NULL)) {
-        fail(c, "qemu-img cannot be run");
+        cut_fail(&c->base, "qemu-img cannot be run");
         return;
     }
     c->total_qemu++;
     if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 3)) {
-        fail(c, "qemu-img check %s: status %d: %.300s", when, status >> 8, out);
+        cut_fail(&c->base, "qemu-img check %s: status %d: %.300s", when, status >> 8, out);
     }
 }
 
@@ -493,14 +483,14 @@ static void look_at_writes(Cuts *c, BlockNode *n)
     c->sectors = block_node_size(n) / SECTOR;
     c->other_size = c->sectors;
     for (unsigned i = 0; i < 6; i++) {
-        c->cut = false;
+        c->base.cut = false;
         if (i < 4) {
             work_write(c, 0);
         } else {
             work_zero(c, i == 5);
         }
-        if (c->cut) {
-            fail(c, "a write after the cut fails");
+        if (c->base.cut) {
+            cut_fail(&c->base, "a write after the cut fails");
             return;
         }
     }
@@ -509,7 +499,7 @@ static void look_at_writes(Cuts *c, BlockNode *n)
 static void look(Cuts *c)
 {
     BlockNode *n = reopen(c, 0);
-    bool dirty, qemu = c->qemu_every && c->seed % c->qemu_every == 0;
+    bool dirty, qemu = c->qemu_every && c->base.seed % c->qemu_every == 0;
 
     if (!n) {
         return;
@@ -522,26 +512,26 @@ static void look(Cuts *c)
     look_at_content(c, n);
     look_at_bitmap(c, n);
     block_node_unref(n);
-    if (!dirty && qemu && !c->failed) {
+    if (!dirty && qemu && !c->base.failed) {
         look_with_qemu(c, "as it was left");
     }
-    n = c->failed ? NULL : reopen(c, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD);
+    n = c->base.failed ? NULL : reopen(c, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD);
     if (!n) {
         return;
     }
     if (dirty) {
         look_check(c, n, "after its repair");
-        if (qemu && !c->failed) {
+        if (qemu && !c->base.failed) {
             look_with_qemu(c, "after its repair");
         }
     }
     look_at_content(c, n);
-    if (!c->failed) {
+    if (!c->base.failed) {
         look_at_writes(c, n);
         look_at_content(c, n);
         look_at_snapshots(c, n);
     }
-    if (!c->failed) {
+    if (!c->base.failed) {
         look_check(c, n, "after going to snapshots");
     }
     block_node_unref(n);
@@ -590,10 +580,10 @@ static void choose(Cuts *c)
         pick(c, o, "preallocation", "- - - - metadata");
     }
     pick(c, open, "l2-cache-entry-size", "- - 512");
-    g_free((char *)c->create);
-    g_free((char *)c->open);
-    c->create = g_strdup(o->str);
-    c->open = g_strdup(open->str);
+    g_free((char *)c->base.create);
+    g_free((char *)c->base.open);
+    c->base.create = g_strdup(o->str);
+    c->base.open = g_strdup(open->str);
 }
 
 static void round_begin(Cuts *c)
@@ -606,8 +596,8 @@ static void round_begin(Cuts *c)
         g_clear_pointer(&c->saved[i].id, g_free);
         g_clear_pointer(&c->saved[i].tags, g_free);
     }
-    c->rand = g_rand_new_with_seed(c->seed);
-    c->cut = c->failed = false;
+    c->base.rand = g_rand_new_with_seed(c->base.seed);
+    c->base.cut = c->base.failed = false;
     c->tag = 0;
     c->n = NULL;
     c->other_size = 0;
@@ -623,7 +613,7 @@ static bool round_make(Cuts *c, GError **err)
     Options o;
     bool ok;
 
-    if (!options_parse(&o, c->create, NULL, err)) {
+    if (!options_parse(&o, c->base.create, NULL, err)) {
         return false;
     }
     ok = block_image_create(c->g, block_driver_find("qcow2"), IMAGE, c->sectors * SECTOR, &o, 0,
@@ -638,7 +628,7 @@ static bool session_open(Cuts *c, unsigned at, GError **err)
     g_autofree char *file = g_strdup_printf(
         "discard=unmap,file.driver=x-powercut,file.at=%u,file.seed=%u,"
         "file.torn=%s,file.pause=on,file.file.driver=x-memory,file.file.filename=" IMAGE,
-        at, c->seed, below(c, 2) ? "on" : "off");
+        at, c->base.seed, below(c, 2) ? "on" : "off");
 
     c->n = open_node(c, file, BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD, err);
     return c->n != NULL;
@@ -657,7 +647,7 @@ static void count_cut(Cuts *c)
 {
     c->total_cuts++;
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        c->by_kind[i] += strstr(c->create, kinds[i]) != NULL;
+        c->by_kind[i] += strstr(c->base.create, kinds[i]) != NULL;
     }
 }
 
@@ -670,18 +660,18 @@ static bool session(Cuts *c, bool last)
     if (!session_open(c, at, &err)) {
         count_cut(c); /* while it was opened */
         if (!last || !strstr(err->message, "Input/output error")) {
-            fail(c, "%s", err->message);
+            cut_fail(&c->base, "%s", err->message);
         }
         return false;
     }
-    if (!strstr(c->create, "0.10") && below(c, 2) && !block_bitmap_find(c->n, "all")) {
+    if (!strstr(c->base.create, "0.10") && below(c, 2) && !block_bitmap_find(c->n, "all")) {
         BlockBitmap *b = has_data(c) ? NULL : block_bitmap_new(c->n, "all", 4096, &err);
 
         if (b) {
             block_bitmap_set_flag(b, BLOCK_BITMAP_PERSISTENT, true);
         }
     }
-    for (unsigned i = 0, n = 1 + below(c, last ? 120 : 30); i < n && !c->cut; i++) {
+    for (unsigned i = 0, n = 1 + below(c, last ? 120 : 30); i < n && !c->base.cut; i++) {
         work_one(c);
     }
     BlockNode *file = block_node_ref(block_file(c->n));
@@ -691,13 +681,13 @@ static bool session(Cuts *c, bool last)
     if (off) {
         count_cut(c);
     }
-    if (!last && c->cut) {
-        fail(c, "a request fails, but the power is on");
+    if (!last && c->base.cut) {
+        cut_fail(&c->base, "a request fails, but the power is on");
     }
     if (!off) {
         cut_flushed(c->s, MAX_SECTORS);
     }
-    return !c->cut && !c->failed;
+    return !c->base.cut && !c->base.failed;
 }
 
 static void cuts_round(Cuts *c)
@@ -708,14 +698,14 @@ static void cuts_round(Cuts *c)
     round_begin(c);
     sessions = 1 + below(c, SESSIONS);
     if (!round_make(c, &err)) {
-        fail(c, "%s", err->message);
+        cut_fail(&c->base, "%s", err->message);
     }
-    for (unsigned i = 1; i <= sessions && !c->failed && session(c, i == sessions); i++) {
+    for (unsigned i = 1; i <= sessions && !c->base.failed && session(c, i == sessions); i++) {
     }
-    if (!c->failed) {
+    if (!c->base.failed) {
         look(c);
     }
-    g_rand_free(c->rand);
+    g_rand_free(c->base.rand);
 }
 
 typedef struct Run {
@@ -731,14 +721,14 @@ static void run(void *arg)
 
     if (!options_parse(&o, "id=s,data=secret", NULL, &err) ||
         !block_secret_add(r->c->g, &o, &err)) {
-        fail(r->c, "%s", err->message);
+        cut_fail(&r->c->base, "%s", err->message);
         return;
     }
     options_deinit(&o);
     for (unsigned i = 0; i < r->count && r->bad < 5; i++) {
         cuts_round(r->c);
-        r->bad += r->c->failed;
-        r->c->seed++;
+        r->bad += r->c->base.failed;
+        r->c->base.seed++;
     }
 }
 
@@ -760,11 +750,11 @@ int main(int argc, char **argv)
     }
     g_log_set_default_handler(drop_warnings, NULL);
     c->path = g_strdup_printf("%s/cuts-%d.qcow2", argv[1], (int)getpid());
-    c->seed = strtoul(argv[2], NULL, 0);
+    c->base.seed = strtoul(argv[2], NULL, 0);
     r.count = strtoul(argv[3], NULL, 0);
-    c->create = g_strdup(argc > 4 ? argv[4] : "");
-    c->open = g_strdup(argc > 5 ? argv[5] : "");
-    c->any = !strcmp(c->create, "any");
+    c->base.create = g_strdup(argc > 4 ? argv[4] : "");
+    c->base.open = g_strdup(argc > 5 ? argv[5] : "");
+    c->any = !strcmp(c->base.create, "any");
     c->say = getenv("CUTS_SAY");
     c->qemu_every = every ? (unsigned)atoi(every) : 0;
     c->g = block_graph_new(l);
