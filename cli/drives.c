@@ -131,7 +131,7 @@ static void drive_wrap(Options *o, const char *driver, Options *own)
     for (unsigned i = 0; i < o->n; i++) {
         g_autofree char *key = g_strdup_printf("file.%s", o->list[i].key);
 
-        options_add(&all, key, o->list[i].value);
+        options_add_like(&all, key, &o->list[i]);
     }
     options_deinit(o);
     *o = all;
@@ -238,7 +238,7 @@ static void drive_rest(Build *b, BoardDrive *d, Options *o)
     g_ptr_array_add(b->parsed, node);
     for (unsigned i = 0; i < o->n; i++) {
         if (!o->list[i].used) {
-            options_add(node, o->list[i].key, o->list[i].value);
+            options_add_like(node, o->list[i].key, &o->list[i]);
             o->list[i].used = true;
         }
     }

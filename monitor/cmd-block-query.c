@@ -338,6 +338,26 @@ static void query_stats(JsonOut *j, BlockNode *n, BlockBackend *drive)
     json_out_end(j, '}');
 }
 
+static void query_driver_stats(JsonOut *j, BlockNode *n)
+{
+    g_autoptr(GVariant) v = block_node_stats(n);
+    GVariantIter at;
+    const char *key;
+    GVariant *value;
+
+    if (!v) {
+        return;
+    }
+    v = g_variant_ref_sink(v);
+    json_out_begin(j, "driver-specific", '{');
+    json_out_str(j, "driver", block_node_format(n));
+    g_variant_iter_init(&at, v);
+    while (g_variant_iter_loop(&at, "{&sv}", &key, &value)) {
+        json_out_uint(j, key, g_variant_get_uint64(value));
+    }
+    json_out_end(j, '}');
+}
+
 static void query_stats_of(JsonOut *j, const char *key, BlockNode *n, BlockBackend *drive,
                            bool alone, unsigned depth)
 {
@@ -348,7 +368,7 @@ static void query_stats_of(JsonOut *j, const char *key, BlockNode *n, BlockBacke
     if (drive) {
         json_out_str(j, "device", block_is_nameless(drive) ? "" : block_id(drive));
     }
-    if (file && !alone && depth < 20) {
+    if (file && depth < 20) {
         query_stats_of(j, "parent", file, NULL, alone, depth + 1);
     }
     query_stats(j, n, drive);
@@ -357,6 +377,7 @@ static void query_stats_of(JsonOut *j, const char *key, BlockNode *n, BlockBacke
     }
     if (n) {
         json_out_str(j, "node-name", block_node_name(n));
+        query_driver_stats(j, n);
     }
     if (qdev) {
         json_out_str(j, "qdev", qdev);

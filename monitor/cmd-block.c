@@ -32,6 +32,7 @@ static void blk_leaves(Options *o, const MonValue *v, const char *prefix, const 
         key = g_strconcat(name ? name : "", name ? "." : "", (char *)path + strlen(prefix), NULL);
         /* "backing": null: no backing image */
         blk_set(o, key, mon_leaf_kind(v, path) == MON_NULL ? "" : value);
+        o->list[o->n - 1].is_string = mon_leaf_kind(v, path) == MON_STR;
     }
 }
 

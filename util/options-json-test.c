@@ -63,3 +63,22 @@ TEST(options_json, depth_is_limited)
     g_free(s);
     g_string_free(deep, TRUE);
 }
+
+TEST(options_json, a_string_is_no_boolean)
+{
+    GError *err = NULL;
+    Options o;
+    uint64_t n;
+    bool on;
+
+    EXPECT(options_parse_json(&o, "{\"a\":\"on\",\"b\":true,\"c\":\"1\"}", &err));
+    EXPECT(!options_get_bool(&o, "a", false, &on, &err));
+    EXPECT_STR(err->message, "Invalid parameter type for 'a', expected: boolean");
+    g_clear_error(&err);
+    EXPECT(options_get_bool(&o, "b", false, &on, &err) && on);
+    EXPECT(!options_get_size(&o, "c", 0, &n, &err));
+    g_clear_error(&err);
+    options_relax(&o);
+    EXPECT(options_get_bool(&o, "a", false, &on, &err) && on);
+    options_deinit(&o);
+}

@@ -112,14 +112,16 @@ static GString *json_string(JsonIn *j)
     return out;
 }
 
-static bool json_add_option(JsonIn *j, const char *value, size_t len)
+static bool json_add_option(JsonIn *j, const char *value, size_t len, bool is_string)
 {
     Option o;
 
     if (j->list->len >= JSON_OPTIONS) {
         return json_fail(j, "more than 1024 values");
     }
-    o = (Option){ .key = g_strdup(j->path->str), .value = g_strndup(value, len) };
+    o = (Option){ .key = g_strdup(j->path->str),
+                  .value = g_strndup(value, len),
+                  .is_string = is_string };
     g_array_append_val(j->list, o);
     return true;
 }
@@ -194,7 +196,7 @@ static bool json_value(JsonIn *j, unsigned depth)
     json_space(j);
     if (*j->p == '"') {
         GString *s = json_string(j);
-        bool ok = s && json_add_option(j, s->str, s->len);
+        bool ok = s && json_add_option(j, s->str, s->len, true);
 
         if (s) {
             g_string_free(s, TRUE);
@@ -213,21 +215,21 @@ static bool json_value(JsonIn *j, unsigned depth)
     }
     if (len == 4 && !strncmp(j->p, "true", 4)) {
         j->p += 4;
-        return json_add_option(j, "on", 2);
+        return json_add_option(j, "on", 2, false);
     }
     if (len == 5 && !strncmp(j->p, "false", 5)) {
         j->p += 5;
-        return json_add_option(j, "off", 3);
+        return json_add_option(j, "off", 3, false);
     }
     if (len == 4 && !strncmp(j->p, "null", 4)) { /* none: backing=null */
         j->p += 4;
-        return json_add_option(j, "", 0);
+        return json_add_option(j, "", 0, false);
     }
     if (*j->p != '-' && !g_ascii_isdigit(*j->p)) {
         return json_fail(j, "a word that is neither true, false nor null");
     }
     j->p += len;
-    return json_add_option(j, j->p - len, len);
+    return json_add_option(j, j->p - len, len, false);
 }
 
 bool options_parse_json(Options *o, const char *text, GError **err)
@@ -255,4 +257,17 @@ void options_add(Options *o, const char *key, const char *value)
 {
     o->list = g_renew(Option, o->list, o->n + 1);
     o->list[o->n++] = (Option){ .key = g_strdup(key), .value = g_strdup(value) };
+}
+
+void options_add_like(Options *o, const char *key, const Option *other)
+{
+    options_add(o, key, other->value);
+    o->list[o->n - 1].is_string = other->is_string;
+}
+
+void options_relax(Options *o)
+{
+    for (unsigned i = 0; i < o->n; i++) {
+        o->list[i].is_string = false;
+    }
 }

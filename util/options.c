@@ -116,12 +116,26 @@ static bool options_context(bool ok, const char *key, GError **err)
     return ok;
 }
 
+/* A JSON string where @what is due. */
+static bool options_is_text(Options *o, const char *key, const char *what, GError **err)
+{
+    bool is_string = false;
+
+    for (unsigned i = 0; i < o->n; i++) {
+        if (options_same_key(o->list[i].key, key)) {
+            is_string = o->list[i].is_string;
+        }
+    }
+    return !is_string || error_set(err, "Invalid parameter type for '%s', expected: %s", key, what);
+}
+
 bool options_get_bool(Options *o, const char *key, bool def, bool *value, GError **err)
 {
     const char *text = options_get(o, key);
 
     *value = def;
-    return !text || options_context(bool_parse(text, value, err), key, err);
+    return !text || (options_is_text(o, key, "boolean", err) &&
+                     options_context(bool_parse(text, value, err), key, err));
 }
 
 bool options_get_number(Options *o, const char *key, uint64_t def, uint64_t *value, GError **err)
@@ -129,7 +143,8 @@ bool options_get_number(Options *o, const char *key, uint64_t def, uint64_t *val
     const char *text = options_get(o, key);
 
     *value = def;
-    return !text || options_context(number_parse(text, 0, UINT64_MAX, value, err), key, err);
+    return !text || (options_is_text(o, key, "integer", err) &&
+                     options_context(number_parse(text, 0, UINT64_MAX, value, err), key, err));
 }
 
 bool options_get_size(Options *o, const char *key, uint64_t def, uint64_t *value, GError **err)
@@ -137,7 +152,8 @@ bool options_get_size(Options *o, const char *key, uint64_t def, uint64_t *value
     const char *text = options_get(o, key);
 
     *value = def;
-    return !text || options_context(size_parse(text, 1, value, err), key, err);
+    return !text || (options_is_text(o, key, "integer", err) &&
+                     options_context(size_parse(text, 1, value, err), key, err));
 }
 
 bool options_all_used(Options *o, const char *const *valid, unsigned n_valid, GError **err)

@@ -12,8 +12,9 @@
 typedef struct Option {
     char *key;
     char *value;
-    bool bare; /* "readonly": value is "on"; "noreadonly" gives readonly=off */
-    bool used; /* somebody asked for it */
+    bool bare;      /* "readonly": value is "on"; "noreadonly" gives readonly=off */
+    bool used;      /* somebody asked for it */
+    bool is_string; /* JSON's: neither a boolean nor a number */
 } Option;
 
 /* In the order given; a key may stand twice (the last one wins in options_get). */
@@ -28,9 +29,13 @@ typedef struct Options {
  * "virt,accel=tcg" into type=virt accel=tcg); NULL where there is none.
  */
 NODISCARD bool options_parse(Options *o, const char *text, const char *first_key, GError **err);
-/* Of a JSON object: {"a":{"b":true},"c":["x"]} is a.b=on, c.0=x; null is "". */
+/* Of a JSON object: {"a":{"b":true},"c":["x"]} is a.b=on, c.0=x; null is "". Strings in it are
+ * refused where a boolean or a number is asked for, unless options_relax. */
 NODISCARD bool options_parse_json(Options *o, const char *text, GError **err);
+void options_relax(Options *o);
 void options_add(Options *o, const char *key, const char *value);
+/* The value of another as it was given. */
+void options_add_like(Options *o, const char *key, const Option *other);
 void options_deinit(Options *o);
 
 /* The value, or NULL; marks it used. '_' and '-' in keys are the same. */

@@ -222,6 +222,7 @@ struct BlockDriver {
     /* Why it has no snapshots after all; NULL: it has. The caller frees. */
     char *(*snapshot_why_not)(BlockNode *n);
     GVariant *(*specific)(BlockNode *n);
+    GVariant *(*stats)(BlockNode *n); /* what it alone counts: a{sv} */
     bool (*keeps_bitmaps)(BlockNode *n); /* may the image hold persistent bitmaps? NULL: no */
 };
 

@@ -464,6 +464,11 @@ bool block_node_keeps_bitmaps(BlockNode *n)
     return n->drv->keeps_bitmaps && n->drv->keeps_bitmaps(n);
 }
 
+GVariant *block_node_stats(BlockNode *n)
+{
+    return n->drv->stats ? n->drv->stats(n) : NULL;
+}
+
 GVariant *block_node_specific(BlockNode *n)
 {
     return n->drv->specific ? n->drv->specific(n) : NULL;

@@ -344,6 +344,8 @@ void block_snapshot_text(GString *out, const BlockSnapshot *list, unsigned n);
  * a{sv} in the order in which people read it, NULL for none. Lists are av, enums strings.
  */
 GVariant *block_node_specific(BlockNode *n);
+/* What its driver alone counts, likewise. */
+GVariant *block_node_stats(BlockNode *n);
 uint64_t block_node_cluster_size(const BlockNode *n); /* 0: none */
 bool block_node_is_dirty(const BlockNode *n);         /* was not closed in order */
 bool block_node_is_encrypted(const BlockNode *n);

@@ -81,7 +81,7 @@ bool block_options_sub(Options *o, const char *role, Options *sub)
 
         if (strlen(opt->key) > len + 1 && open_has_prefix(opt->key, role, len)) {
             opt->used = true;
-            options_add(sub, opt->key + len + 1, opt->value);
+            options_add_like(sub, opt->key + len + 1, opt);
         }
     }
     return sub->n;
@@ -462,10 +462,11 @@ static BlockNode *open_json(BlockGraph *g, Options *o, const char *filename, uns
         g_prefix_error(err, "%s: ", filename);
         return NULL;
     }
+    options_relax(&in);
     open_json_below(&in, options_get(o, "driver"));
     for (unsigned i = 0; i < o->n; i++) {
         if (strcmp(o->list[i].key, "filename")) {
-            options_add(&in, o->list[i].key, o->list[i].value);
+            options_add_like(&in, o->list[i].key, &o->list[i]);
             o->list[i].used = true;
         }
     }

@@ -85,7 +85,7 @@ static bool throttle_open(BlockNode *n, Options *o, GError **err)
     if (!throttle_config_parse(&c, o, "limits.", err) || !throttle_config_check(&c, err)) {
         return false;
     }
-    if (name && !there && !throttle_config_any(&c)) {
+    if (name && !there) {
         return error_set(err, "Throttle group '%s' does not exist", name);
     }
     s->group = throttle_join(block_node_graph(n), name);

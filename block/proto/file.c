@@ -4,6 +4,7 @@
 #include "block/proto/file-direct.h"
 #include "block/proto/file-lock.h"
 #include "util/bits.h"
+#include "util/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ typedef struct File {
     IoEngine engine;
     FileAlign align, new_align; /* of buffers and ranges: above 1 for O_DIRECT */
     bool no_punch, no_zero, no_holes, no_copy;
+    uint64_t discards, discards_failed, discarded; /* requests; bytes */
     bool failed;     /* a flush has failed: what it was for may be gone, so every later one fails */
     bool waits;      /* auto-read-only: open for reading until somebody writes */
     FiberMutex turn; /* of changing it */
@@ -614,9 +616,29 @@ static int file_zero(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
 
 static int file_discard(BlockNode *n, uint64_t off, uint64_t len)
 {
+    File *f = block_priv(n);
     int ret = file_may_write(n);
 
-    return ret ? ret : file_punch(block_priv(n), off, len);
+    ret = ret ? ret : file_punch(f, off, len);
+    if (ret) {
+        f->discards_failed++;
+    } else {
+        f->discards++;
+        f->discarded += len;
+    }
+    return ret;
+}
+
+static GVariant *file_stats(BlockNode *n)
+{
+    const File *f = block_priv(n);
+    GVariantBuilder b;
+
+    g_variant_builder_init(&b, G_VARIANT_TYPE("a{sv}"));
+    json_add(&b, "discard-nb-ok", g_variant_new_uint64(f->discards));
+    json_add(&b, "discard-nb-failed", g_variant_new_uint64(f->discards_failed));
+    json_add(&b, "discard-bytes-ok", g_variant_new_uint64(f->discarded));
+    return g_variant_builder_end(&b);
 }
 
 static int file_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
@@ -837,6 +859,7 @@ const BlockDriver block_file_driver = {
     .flush = file_flush,
     .resize = file_resize,
     .allocated = file_allocated,
+    .stats = file_stats,
 };
 
 const BlockDriver block_host_device_driver = {
@@ -862,4 +885,5 @@ const BlockDriver block_host_device_driver = {
     .flush = file_flush,
     .resize = file_resize,
     .allocated = file_allocated,
+    .stats = file_stats,
 };

@@ -389,6 +389,7 @@ static int io_help_run(IoTool *t, int argc, char **argv)
     for (const IoCommand *c = io_commands; c->name; c++) {
         if (argc < 2 || !strcmp(argv[1], c->name) || (c->alias && !strcmp(argv[1], c->alias))) {
             io_usage_of(c, argc < 2 ? c->name : argv[1]);
+            io_help_more(argc < 2 ? NULL : c->name);
             any = true;
         }
     }

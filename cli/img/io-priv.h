@@ -42,6 +42,8 @@ void io_close(IoTool *t);
 /* One line of commands and arguments. FIBER; 0 or -errno. */
 int io_command(IoTool *t, const char *line);
 /* @as: under this name of it; NULL: its first. */
+/* What more there is to say of the command; NULL: nothing. */
+void io_help_more(const char *name);
 void io_usage_of(const IoCommand *c, const char *as);
 
 /* A size that a command takes; false: told. */
