@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits, copies on read and injected errors. */
 #include "block/core/driver.h"
+#include "block/core/throttle.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -57,14 +58,20 @@ static void limits(void *arg)
 {
     FilterTest *t = arg;
     GError *err = NULL;
-    BlockNode *n = filter_open(t,
-                               "driver=throttle,throttle-group=g,limits.iops-total=1000,"
-                               "file.driver=null-co",
-                               &err);
-    BlockNode *m = filter_open(t, "driver=throttle,throttle-group=g,file.driver=null-co", &err);
-    unsigned begin = filter_now_ms();
+    Options o = { 0 };
+    BlockNode *n, *m;
+    unsigned begin;
     char c;
 
+    EXPECT(!filter_open(t, "driver=throttle,throttle-group=g,file.driver=null-co", &err));
+    EXPECT_STR(err->message, "Throttle group 'g' does not exist");
+    g_clear_error(&err);
+    EXPECT(options_parse(&o, "qom-type=throttle-group,id=g,x-iops-total=1000", NULL, &err) &&
+           throttle_object_add(t->g, &o, &err));
+    options_deinit(&o);
+    n = filter_open(t, "driver=throttle,throttle-group=g,file.driver=null-co", &err);
+    m = filter_open(t, "driver=throttle,throttle-group=g,file.driver=null-co", &err);
+    begin = filter_now_ms();
     EXPECT(n && m);
     for (int i = 0; i < 75; i++) { /* both: 100 are free, then one a millisecond */
         EXPECT_EQ(block_node_read(n, 0, &c, 1), 0);
