@@ -119,6 +119,45 @@ void block_wait(BlockBackend *b);
 void block_drain(BlockBackend *b);
 unsigned block_in_flight(BlockBackend *b);
 
+/* ---- Threads of their own (docs/dev/block.md) ---- */
+
+struct IoLoop;
+typedef struct IoThread IoThread; /* a backend of the machine, kind "iothread" */
+
+typedef struct BlockIothreadInfo {
+    const char *id;
+    int tid;
+    uint64_t poll_max_ns, poll_grow, poll_shrink, batch;
+} BlockIothreadInfo;
+
+/* -object iothread; it is there until the machine ends, or it is freed. LOOP_THREAD
+ * Errors: of options; it is there already; a disk has it. */
+IoThread *block_iothread_new(Machine *m, Options *o, GError **err);
+NODISCARD bool block_iothread_free(Machine *m, IoThread *t, GError **err);
+BlockIothreadInfo block_iothread_info(const IoThread *t);
+struct IoLoop *block_iothread_loop(const IoThread *t);
+
+/* What completions on another thread than the main loop run under: the device's lock. Whoever has
+ * it may wait for requests that run on that thread, so the thread never waits for the lock. */
+typedef struct BlockMonitor {
+    bool (*try_enter)(void *opaque);
+    void (*leave)(void *opaque);
+} BlockMonitor;
+/* On the thread, in a fiber: until it is in. */
+void block_monitor_enter(const BlockMonitor *m, void *opaque);
+
+/*
+ * From now on requests run on @t where nothing speaks against it (else on the machine's block
+ * thread), and completions of those that did not fail always do, within @monitor. NULL: the main
+ * loop again; nothing of @b is under way on the thread any more. Ignored in a deterministic
+ * machine. Context: LOOP_THREAD, without the device's lock.
+ */
+void block_set_iothread(BlockBackend *b, IoThread *t, const BlockMonitor *monitor, void *opaque);
+/* NULL: none. LOOP_THREAD */
+IoThread *block_iothread(const BlockBackend *b);
+/* Do its requests run on its iothread now? */
+bool block_is_away(BlockBackend *b);
+
 /* ---- What it has done ---- */
 
 enum { BLOCK_STAT_READ, BLOCK_STAT_WRITE, BLOCK_STAT_FLUSH, BLOCK_STAT_UNMAP, BLOCK_STATS };
@@ -137,7 +176,8 @@ typedef struct BlockStats {
     uint64_t last_ns; /* of CLOCK_MONOTONIC, when a request last ended; 0: never */
 } BlockStats;
 
-/* Requests count when their completion runs. All of LOOP_THREAD. */
+/* Requests count when they end. While no request is under way, or in a command (block_graph_run).
+ */
 const BlockStats *block_stats(const BlockBackend *b);
 /* Begins anew; no bounds: ends it. False: they do not ascend. */
 bool block_set_histogram(BlockBackend *b, unsigned kind, const uint64_t *bounds, unsigned n);

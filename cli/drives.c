@@ -406,33 +406,29 @@ static bool drives_add(Build *b, const GPtrArray *texts, const char *option,
 
 /* ---- -object ---- */
 
-/* All disks are served by one loop's thread, beside the CPUs and the main loop: an iothread is a
- * name for it. */
 static bool object_iothread(Build *b, const char *text, GError **err)
 {
-    static const char *const known[] = { "qom-type",  "id",          "poll-max-ns",
-                                         "poll-grow", "poll-shrink", "aio-max-batch" };
-    Options *o = g_new0(Options, 1);
-    const char *id;
+    Options o = { 0 };
+    IoThread *t = NULL;
 
-    g_ptr_array_add(b->parsed, o); /* its strings live as long as the machine */
-    if (!options_parse(o, text, "qom-type", err)) {
-        return false;
+    if (*text == '{' ? options_parse_json(&o, text, err)
+                     : options_parse(&o, text, "qom-type", err)) {
+        t = block_iothread_new(b->m, &o, err);
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
-        uint64_t ignored;
+    options_deinit(&o);
+    return t && machine_add_backend(b->m, "iothread", block_iothread_info(t).id, t, err);
+}
 
-        if (i >= 2 && !options_get_number(o, known[i], 0, &ignored, err)) {
-            return false;
-        }
-        (void)options_get(o, known[i]);
-    }
-    id = options_get(o, "id");
-    if (!id) {
-        return error_set(err, "Parameter 'id' is missing");
-    }
-    return options_all_used(o, known, G_N_ELEMENTS(known), err) &&
-           machine_add_backend(b->m, "iothread", id, o, err);
+static bool object_is_iothread(const char *text)
+{
+    g_autoptr(GError) ignored = NULL;
+    Options o = { 0 };
+    bool is = (*text == '{' ? options_parse_json(&o, text, &ignored)
+                            : options_parse(&o, text, "qom-type", &ignored)) &&
+              !g_strcmp0(options_get(&o, "qom-type"), "iothread");
+
+    options_deinit(&o);
+    return is;
 }
 
 typedef struct ObjectCall {
@@ -454,9 +450,8 @@ static bool build_objects(Build *b, GError **err)
 
     for (unsigned i = 0; i < texts->len; i++) {
         ObjectCall c = { .text = g_ptr_array_index(texts, i) };
-        const char *type = g_str_has_prefix(c.text, "qom-type=") ? c.text + 9 : c.text;
 
-        if (g_str_has_prefix(type, "iothread") && strchr(",", type[strlen("iothread")])) {
+        if (object_is_iothread(c.text)) {
             if (!object_iothread(b, c.text, err)) {
                 g_prefix_error(err, "-object %s: ", c.text);
                 return false;
@@ -470,7 +465,7 @@ static bool build_objects(Build *b, GError **err)
         if (!c.g) {
             return false;
         }
-        ioloop_run(block_graph_loop(c.g), object_fiber, &c);
+        block_graph_run(c.g, object_fiber, &c);
         if (c.err) {
             g_propagate_error(err, c.err);
             return false;

@@ -494,8 +494,9 @@ static const CliOption options[] = {
       "every -drive has snapshot=on: writes go to temporary files; `commit` keeps them",
       FLAG(snapshot) },
     { "object", NULL, "TYPE,id=ID[,...]", SECTION_BLOCK,
-      "iothread (disks share one thread of their own, whichever is named), secret, tls-creds-x509, "
-      "tls-creds-psk, tls-creds-anon, filter-dump (netdev=ID,file=PCAP[,maxlen=BYTES])",
+      "iothread (a thread for the disks that name it; poll-max-ns=, poll-grow=, poll-shrink=), "
+      "secret, tls-creds-x509, tls-creds-psk, tls-creds-anon, "
+      "filter-dump (netdev=ID,file=PCAP[,maxlen=BYTES])",
       LIST(objects) },
     { "drive", NULL,
       "file=FILE[,format=FORMAT][,if=virtio|pflash|none][,id=ID][,readonly=on][,snapshot=on]"

@@ -108,7 +108,7 @@ static bool storage_export(Storage *s, StorageStepKind kind, Options *o, GError 
 {
     StorageCall c = { .s = s, .o = o, .kind = kind };
 
-    ioloop_run(block_graph_loop(s->graph), storage_in_fiber, &c);
+    block_graph_run(s->graph, storage_in_fiber, &c);
     if (!c.ok) {
         g_propagate_error(err, c.err);
     }

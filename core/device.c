@@ -242,6 +242,21 @@ void device_enter(Device *dev)
     thread_set_held(dev);
 }
 
+bool device_try_enter(Device *dev)
+{
+    DCHECK(!thread_held());
+    if (!mutex_try_lock(&dev->lock)) {
+        return false;
+    }
+    thread_set_held(dev);
+    return true;
+}
+
+bool device_is_entered(const Device *dev)
+{
+    return thread_held() == dev;
+}
+
 void device_leave_quiet(Device *dev)
 {
     thread_set_held(NULL);

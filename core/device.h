@@ -473,7 +473,11 @@ MemResult device_dma_store(Device *dev, GuestPhys gpa, unsigned size, uint64_t v
  * take the lock; leave settles, drops it and drains the work list. Context: ANY_THREAD holding no
  * device lock.
  */
+/* Is this thread in it already? */
+bool device_is_entered(const Device *dev);
 void device_enter(Device *dev) ACQUIRES(dev->lock);
+/* False at once where another thread is in it. */
+bool device_try_enter(Device *dev) TRY_ACQUIRES(true, dev->lock);
 void device_leave(Device *dev) RELEASES(dev->lock);
 /* Call @fn(dev, arg) under the lock of @dev, once no lock is held here; ANY_THREAD. */
 void device_post(Device *dev, void (*fn)(Device *dev, void *arg), void *arg);

@@ -162,7 +162,7 @@ bool mon_watch_disks(MonHost *h, GError **err)
     BlkWatch w = { h, block_machine_graph(h->machine, err) };
 
     if (w.g) {
-        ioloop_run(block_graph_loop(w.g), blk_watch, &w);
+        block_graph_run(w.g, blk_watch, &w);
     }
     return w.g != NULL;
 }
@@ -179,7 +179,7 @@ void blk_host_end(MonHost *h)
 {
     if (h->blocks) {
         block_graph_end(h->blocks); /* the monitors still hear of it */
-        ioloop_run(block_graph_loop(h->blocks), blk_events_off, h->blocks);
+        block_graph_run(h->blocks, blk_events_off, h->blocks);
     }
     blk_events_send(h);
     loop_unpost(h->machine, blk_events_send, h);

@@ -274,7 +274,7 @@ static bool blk_object_add(BlkCall *b, GError **err)
     size_t len;
 
     if (type && !tls && strcmp(type, "secret") && strcmp(type, "throttle-group") &&
-        !block_authz_is_type(type)) {
+        strcmp(type, "iothread") && !block_authz_is_type(type)) {
         return error_set(err, "Parameter 'qom-type' does not accept value '%s'", type);
     }
     if (missing) {
@@ -284,9 +284,15 @@ static bool blk_object_add(BlkCall *b, GError **err)
         return error_set(err, "Parameter 'id' expects an identifier");
     }
     if (throttle_object_has(b->g, id) || block_authz_has(b->g, id) ||
-        block_tls_find(b->g, id, &ignored) || block_secret_find(b->g, id, &len, &more)) {
+        block_tls_find(b->g, id, &ignored) || block_secret_find(b->g, id, &len, &more) ||
+        machine_find_backend(b->c->m, "iothread", id)) {
         return error_set(err, "attempt to add duplicate property '%s' to object (type 'container')",
                          id);
+    }
+    if (!strcmp(type, "iothread")) {
+        IoThread *t = block_iothread_new(b->c->m, &b->o, err);
+
+        return t && machine_add_backend(b->c->m, "iothread", block_iothread_info(t).id, t, err);
     }
     if (tls) {
         return blk_tls_options(&b->o, err) && block_tls_add(b->g, type, &b->o, err);
@@ -302,9 +308,20 @@ static bool blk_object_del(BlkCall *b, GError **err)
 {
     const char *id = blk_str(b, "id");
     g_autoptr(GError) ignored = NULL, more = NULL, last = NULL;
+    IoThread *thread;
 
     if (throttle_object_remove(b->g, id, err) || *err) {
         return !*err;
+    }
+    thread = machine_find_backend(b->c->m, "iothread", id);
+    if (thread) {
+        g_autofree char *name = g_strdup(id);
+
+        if (!block_iothread_free(b->c->m, thread, err)) {
+            return false;
+        }
+        machine_remove_backend(b->c->m, "iothread", name);
+        return true;
     }
     return block_authz_remove(b->g, id, &last) || block_tls_remove(b->g, id, &ignored) ||
            block_secret_remove(b->g, id, &more) || error_set(err, "object '%s' not found", id);

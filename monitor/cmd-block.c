@@ -150,7 +150,7 @@ bool blk_call_with(MonCall *c, BlkFn *fn, void *opaque, GError **err)
         return false;
     }
     blk_options(&b);
-    ioloop_run(block_graph_loop(b.g), blk_in_fiber, &b);
+    block_graph_run(b.g, blk_in_fiber, &b);
     blk_events_send(c->host); /* what it has brought about is told before its answer */
     options_deinit(&b.o);
     if (b.err) {

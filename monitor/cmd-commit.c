@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { COMMIT_PIECE = 1 << 20 };
 
@@ -113,36 +112,38 @@ BLK_COMMAND(hmp_commit, commit_fiber)
 
 static bool iothreads_json(BlkCall *b, GError **err)
 {
-    static const char *const none[] = { "poll-max-ns", "poll-grow", "poll-shrink",
-                                        "aio-max-batch" };
-    const char **ids = machine_backend_ids(b->c->m, "iothread");
+    g_autofree const char **ids = machine_backend_ids(b->c->m, "iothread");
 
     json_out_begin(b->c->out, NULL, '[');
     for (const char **id = ids; *id; id++) {
+        BlockIothreadInfo i = block_iothread_info(machine_find_backend(b->c->m, "iothread", *id));
+
         json_out_begin(b->c->out, NULL, '{');
-        for (unsigned i = 0; i < G_N_ELEMENTS(none); i++) {
-            json_out_int(b->c->out, none[i], 0);
-        }
-        json_out_int(b->c->out, "thread-id", gettid()); /* of the loop that this runs on */
-        json_out_str(b->c->out, "id", *id);
+        json_out_uint(b->c->out, "poll-shrink", i.poll_shrink);
+        json_out_int(b->c->out, "thread-id", i.tid);
+        json_out_uint(b->c->out, "aio-max-batch", i.batch);
+        json_out_uint(b->c->out, "poll-grow", i.poll_grow);
+        json_out_uint(b->c->out, "poll-max-ns", i.poll_max_ns);
+        json_out_str(b->c->out, "id", i.id);
         json_out_end(b->c->out, '}');
     }
     json_out_end(b->c->out, ']');
-    g_free(ids);
     return true;
 }
 
 static bool iothreads_text(BlkCall *b, GError **err)
 {
-    const char **ids = machine_backend_ids(b->c->m, "iothread");
+    g_autofree const char **ids = machine_backend_ids(b->c->m, "iothread");
 
     for (const char **id = ids; *id; id++) {
+        BlockIothreadInfo i = block_iothread_info(machine_find_backend(b->c->m, "iothread", *id));
+
         g_string_append_printf(b->c->text,
-                               "%s:\n  thread_id=%d\n  poll-max-ns=0\n  poll-grow=0\n"
-                               "  poll-shrink=0\n  aio-max-batch=0\n",
-                               *id, gettid());
+                               "%s:\n  thread_id=%d\n  poll-max-ns=%" PRIu64
+                               "\n  poll-grow=%" PRIu64 "\n  poll-shrink=%" PRIu64
+                               "\n  aio-max-batch=%" PRIu64 "\n",
+                               i.id, i.tid, i.poll_max_ns, i.poll_grow, i.poll_shrink, i.batch);
     }
-    g_free(ids);
     return true;
 }
 

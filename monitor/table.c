@@ -130,7 +130,7 @@ const MonCommand mon_commands[] = {
       .qmp = cmd_query_cpu_definitions,
       .returns = "[CpuDefinitionInfo]" },
     { .name = "query-iothreads",
-      .doc = "the iothread objects: names of the thread that serves all disks",
+      .doc = "the iothread objects and their threads",
       .qmp = cmd_query_iothreads,
       .returns = "[IOThreadInfo]" },
 

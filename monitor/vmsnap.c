@@ -21,7 +21,7 @@ enum { SNAP_PIECE = 1 << 20 };
 
 bool snap_run(SnapSet *s, FiberFn *fn)
 {
-    ioloop_run(block_graph_loop(s->g), fn, s);
+    block_graph_run(s->g, fn, s);
     return !s->err;
 }
 
@@ -31,8 +31,11 @@ static bool snap_begin(SnapSet *s, const SnapCall *c, GError **err)
     if (!s->g) {
         return false;
     }
-    return machine_run_state(s->m) != RUN_INMIGRATE ||
-           error_set(err, "Guest is waiting for an incoming migration");
+    if (machine_run_state(s->m) == RUN_INMIGRATE) {
+        return error_set(err, "Guest is waiting for an incoming migration");
+    }
+    block_graph_gather(s->g); /* fibers of the graph's loop go on between the calls */
+    return true;
 }
 
 static void snap_end_fiber(void *arg)
@@ -42,7 +45,8 @@ static void snap_end_fiber(void *arg)
 
 static bool snap_end(SnapSet *s, GError **err)
 {
-    ioloop_run(block_graph_loop(s->g), snap_end_fiber, s);
+    block_graph_run(s->g, snap_end_fiber, s);
+    block_graph_scatter(s->g);
     if (s->err) {
         g_propagate_error(err, s->err);
         return false;
@@ -98,7 +102,7 @@ static void snap_pipe_wait(void *arg)
 static bool snap_pipe_close(SnapPipe *p, GError *main_err)
 {
     close(p->main_fd);
-    ioloop_run(block_graph_loop(p->set->g), snap_pipe_wait, p);
+    block_graph_run(p->set->g, snap_pipe_wait, p);
     if (p->err) {
         g_clear_error(&main_err);
         main_err = p->err;
@@ -359,7 +363,7 @@ static void snap_save_paused(SnapSet *s)
         if (s->call->job) {
             job_set_total(s->call->job, p.bytes);
         }
-        ioloop_run(block_graph_loop(s->g), snap_make_all, &k);
+        block_graph_run(s->g, snap_make_all, &k);
     }
     if (s->err) {
         GError *keep = g_steal_pointer(&s->err);
@@ -531,7 +535,7 @@ bool vmsnap_load(const SnapCall *c, GError **err)
     if (!snap_begin(&s, c, err)) {
         return false;
     }
-    ioloop_run(block_graph_loop(s.g), snap_load_prepare, &l);
+    block_graph_run(s.g, snap_load_prepare, &l);
     if (!s.err) {
         if (was_running) {
             machine_pause(s.m, RUN_RESTORE_VM);
@@ -687,6 +691,6 @@ bool vmsnap_info(MonHost *h, GString *out, GError **err)
     if (!snap_begin(&i.set, &c, err)) {
         return false;
     }
-    ioloop_run(block_graph_loop(i.set.g), snap_info_fiber, &i);
+    block_graph_run(i.set.g, snap_info_fiber, &i);
     return snap_end(&i.set, err);
 }

@@ -20,6 +20,11 @@ void mutex_lock(Mutex *m) NO_LOCK_ANALYSIS
     CHECK(!pthread_mutex_lock(&m->native));
 }
 
+bool mutex_try_lock(Mutex *m) NO_LOCK_ANALYSIS
+{
+    return pthread_mutex_trylock(&m->native) == 0;
+}
+
 void mutex_unlock(Mutex *m) NO_LOCK_ANALYSIS
 {
     CHECK(!pthread_mutex_unlock(&m->native));

@@ -15,13 +15,14 @@
 #define LOCK_ATTR(x)
 #endif
 
-#define CAPABILITY(name) LOCK_ATTR(capability(name))
-#define GUARDED_BY(lock) /* said to the reader: clang cannot check members of C structs */
-#define REQUIRES(...)    LOCK_ATTR(requires_capability(__VA_ARGS__))
-#define EXCLUDES(...)    LOCK_ATTR(locks_excluded(__VA_ARGS__))
-#define ACQUIRES(...)    LOCK_ATTR(acquire_capability(__VA_ARGS__))
-#define RELEASES(...)    LOCK_ATTR(release_capability(__VA_ARGS__))
-#define NO_LOCK_ANALYSIS LOCK_ATTR(no_thread_safety_analysis)
+#define CAPABILITY(name)  LOCK_ATTR(capability(name))
+#define GUARDED_BY(lock)  /* said to the reader: clang cannot check members of C structs */
+#define REQUIRES(...)     LOCK_ATTR(requires_capability(__VA_ARGS__))
+#define EXCLUDES(...)     LOCK_ATTR(locks_excluded(__VA_ARGS__))
+#define ACQUIRES(...)     LOCK_ATTR(acquire_capability(__VA_ARGS__))
+#define TRY_ACQUIRES(...) LOCK_ATTR(try_acquire_capability(__VA_ARGS__))
+#define RELEASES(...)     LOCK_ATTR(release_capability(__VA_ARGS__))
+#define NO_LOCK_ANALYSIS  LOCK_ATTR(no_thread_safety_analysis)
 
 /* Which thread may call: documentation that stands at every callback and entry point. */
 #define VCPU_THREAD /* the thread of that vCPU only */
@@ -40,6 +41,8 @@ typedef struct Cond {
 void mutex_init(Mutex *m);
 void mutex_deinit(Mutex *m);
 void mutex_lock(Mutex *m) ACQUIRES(*m);
+/* False at once where another has it. */
+bool mutex_try_lock(Mutex *m) TRY_ACQUIRES(true, *m);
 void mutex_unlock(Mutex *m) RELEASES(*m);
 
 void cond_init(Cond *c);

@@ -3,83 +3,14 @@
  * Disks as devices see them, over nodes. A machine's graph runs on a loop with a thread of its own;
  * requests are posted there, and end on the machine's main loop.
  */
-#include "block/block.h"
-#include "block/core/core-priv.h"
-#include "block/core/throttle.h"
+#include "block/core/backend-priv.h"
 #include "core/event/loop.h"
 #include "util/bits.h"
-#include "util/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-typedef enum BlockOp { OP_READ, OP_WRITE, OP_FLUSH, OP_DISCARD, OP_ZEROES } BlockOp;
-
-/* The loop and graph of a machine; backends may outlive it. */
-typedef struct BlockHost {
-    gint refs;
-    IoLoop *loop;
-    BlockGraph *graph;
-} BlockHost;
-
-typedef struct BlockRequest {
-    BlockBackend *b;
-    struct BlockRequest *next; /* of BlockBackend.ended or .held */
-    BlockOp op;
-    uint64_t offset, len;
-    unsigned n_iov;
-    BlockDoneFn *done;
-    void *opaque;
-    int result;
-    uint64_t start_ns;
-    struct iovec iov[];
-} BlockRequest;
-
-typedef struct BlockRequests {
-    BlockRequest *first, **last;
-} BlockRequests;
-
-struct BlockBackend {
-    gint refs; /* the owner's, and one a job in virtual time */
-    Machine *machine;
-    BlockHost *host;
-    BlockHolder *hold; /* moves along when the node is replaced */
-    char *id, *path;
-    uint64_t size;
-    bool read_only, nameless, guessed;
-    const void *owner;     /* LOOP_THREAD */
-    bool shared;           /* its owner is not alone */
-    const BlockTray *tray; /* LOOP_THREAD */
-    void *tray_opaque;
-    bool tray_open, tray_locked; /* atomic */
-    BlockErrorAction on_read, on_write;
-    BlockErrorFn *error_fn;
-    void *error_opaque;
-    BlockWantedFn *wanted;
-    ThrottleGroup *limits; /* of the graph's loop */
-    unsigned hurry;        /* atomic: who waits for all requests does not wait for limits */
-    BlockStats stats;      /* LOOP_THREAD */
-    const char *io_status;
-    BlockRequests held; /* LOOP_THREAD: wait for block_retry after an error */
-    Mutex lock;
-    Cond idle;
-    bool posted GUARDED_BY(lock);        /* backend_ended is on its way to the main loop */
-    unsigned working GUARDED_BY(lock);   /* requests under way */
-    unsigned in_flight GUARDED_BY(lock); /* those whose completion has not run */
-    BlockRequests ended GUARDED_BY(lock);
-};
-
-static void backend_list_add(BlockRequests *l, BlockRequest *r)
-{
-    r->next = NULL;
-    if (!l->first) {
-        l->last = &l->first;
-    }
-    *l->last = r;
-    l->last = &r->next;
-}
 
 /* ---- The graph of a machine ---- */
 
@@ -94,11 +25,14 @@ static void backend_host_unref(void *p)
         if (h->loop) {
             ioloop_free(h->loop);
         }
+        if (h->threads) {
+            g_ptr_array_unref(h->threads);
+        }
         g_free(h);
     }
 }
 
-static BlockHost *backend_host(Machine *m, GError **err)
+BlockHost *backend_host(Machine *m, GError **err)
 {
     BlockHost *h = loop_kept(m);
 
@@ -199,6 +133,7 @@ static uint64_t backend_now_ns(void)
     return (uint64_t)g_get_monotonic_time() * 1000;
 }
 
+/* Under the lock. */
 static void backend_count(BlockBackend *b, const BlockRequest *r)
 {
     unsigned kind = r->op == OP_READ      ? BLOCK_STAT_READ
@@ -229,17 +164,31 @@ static void backend_count(BlockBackend *b, const BlockRequest *r)
     }
 }
 
+/* A request whose error somebody else decides of. */
+static bool backend_is_error(const BlockRequest *r)
+{
+    return r->result < 0 && r->result != -EINVAL && r->result != -EROFS;
+}
+
+static BlockRequest *backend_list_take(BlockRequests *l)
+{
+    BlockRequest *r = l->first;
+
+    if (r) {
+        l->first = r->next;
+    }
+    return r;
+}
+
 static void backend_complete_all(BlockBackend *b)
 {
-    mutex_lock(&b->lock);
-    while (b->ended.first) {
-        BlockRequest *r = b->ended.first;
+    BlockRequest *r;
 
-        b->ended.first = r->next;
+    mutex_lock(&b->lock);
+    while ((r = backend_list_take(&b->ended)) || (r = backend_list_take(&b->ended_far))) {
         b->in_flight--;
         mutex_unlock(&b->lock);
-        backend_count(b, r);
-        if (r->result < 0 && r->result != -EINVAL && r->result != -EROFS && backend_error(b, r)) {
+        if (backend_is_error(r) && backend_error(b, r)) {
             backend_list_add(&b->held, r);
         } else {
             r->done(r->opaque, r->result);
@@ -248,6 +197,42 @@ static void backend_complete_all(BlockBackend *b)
         mutex_lock(&b->lock);
     }
     mutex_unlock(&b->lock);
+}
+
+void block_monitor_enter(const BlockMonitor *m, void *opaque)
+{
+    enum { TRIES = 16, LATER_NS = 20000 };
+
+    for (unsigned i = 0; !m->try_enter(opaque); i++) {
+        if (i < TRIES) {
+            io_pause();
+        } else {
+            io_sleep_ns(LATER_NS);
+        }
+    }
+}
+
+/* The device's lock is taken before a request is: who has it may complete the rest himself. */
+void backend_ended_far(void *arg)
+{
+    BlockBackend *b = arg;
+    const BlockMonitor *monitor = b->monitor;
+    void *opaque = b->monitor_opaque;
+    BlockRequest *r;
+
+    block_monitor_enter(monitor, opaque);
+    mutex_lock(&b->lock);
+    while ((r = backend_list_take(&b->ended_far))) {
+        mutex_unlock(&b->lock);
+        r->done(r->opaque, r->result);
+        g_free(r);
+        mutex_lock(&b->lock);
+        b->in_flight--;
+    }
+    b->far_posted = false;
+    cond_broadcast(&b->idle);
+    mutex_unlock(&b->lock);
+    monitor->leave(opaque);
 }
 
 static void backend_ended(void *arg)
@@ -260,20 +245,40 @@ static void backend_ended(void *arg)
     backend_complete_all(b);
 }
 
-static void backend_posted(void *arg)
+enum { BACKEND_RETRY = 256 }; /* requests between two looks whether its nodes may go away */
+
+void backend_posted(void *arg)
 {
     BlockRequest *r = arg;
     BlockBackend *b = r->b;
     Machine *m = b->machine;
-    bool post;
+    bool settle, grant;
 
     backend_fiber(r);
     mutex_lock(&b->lock);
-    backend_list_add(&b->ended, r);
-    post = !b->posted;
-    b->posted = true;
-    if (post) { /* before anybody who waits may free the backend */
-        loop_post(m, backend_ended, b);
+    backend_count(b, r);
+    settle = b->where == WHERE_GOING && b->working == 1;
+    grant = b->where == WHERE_HOME && b->far && ++b->since % BACKEND_RETRY == 0;
+    mutex_unlock(&b->lock);
+    if (settle) {
+        lease_settle(b);
+    } else if (grant) {
+        lease_grant(b->host->graph);
+    }
+    mutex_lock(&b->lock);
+    /* Posted before anybody who waits may free the backend. */
+    if (b->far && !backend_is_error(r)) {
+        backend_list_add(&b->ended_far, r);
+        if (!b->far_posted) {
+            b->far_posted = true;
+            ioloop_post(b->far, backend_ended_far, b);
+        }
+    } else {
+        backend_list_add(&b->ended, r);
+        if (!b->posted) {
+            b->posted = true;
+            loop_post(m, backend_ended, b);
+        }
     }
     b->working--;
     cond_broadcast(&b->idle);
@@ -296,6 +301,7 @@ static void backend_job_work(void *arg)
 
     ioloop_run(b->host->loop, backend_fiber, job->r);
     mutex_lock(&b->lock);
+    backend_count(b, job->r);
     backend_list_add(&b->ended, job->r);
     b->working--;
     cond_broadcast(&b->idle);
@@ -318,13 +324,26 @@ static void backend_job_done(void *arg)
 static void backend_start(BlockRequest *r)
 {
     BlockBackend *b = r->b;
-    bool ordered = loop_is_ordered(b->machine);
+    bool ordered = loop_is_ordered(b->machine), wait;
+    IoLoop *loop;
 
     r->start_ns = backend_now_ns();
+    if (!ordered) {
+        loop_hold(b->machine);
+    }
     mutex_lock(&b->lock);
-    b->working++;
     b->in_flight++;
+    wait = b->where == WHERE_GOING || b->where == WHERE_COMING;
+    loop = b->where == WHERE_AWAY ? b->far : b->host->loop;
+    if (wait) {
+        backend_list_add(&b->waiting, r);
+    } else {
+        b->working++;
+    }
     mutex_unlock(&b->lock);
+    if (wait) {
+        return;
+    }
     if (ordered) {
         BackendJob *job = g_new(BackendJob, 1);
 
@@ -332,8 +351,7 @@ static void backend_start(BlockRequest *r)
         g_atomic_int_inc(&b->refs);
         loop_work(b->machine, backend_job_work, backend_job_done, job);
     } else {
-        loop_hold(b->machine);
-        ioloop_post(b->host->loop, backend_posted, r);
+        ioloop_post(loop, backend_posted, r);
     }
 }
 
@@ -393,11 +411,22 @@ void block_wait(BlockBackend *b)
 {
     __atomic_add_fetch(&b->hurry, 1, __ATOMIC_RELEASE);
     mutex_lock(&b->lock);
-    while (b->working) {
+    while (b->working || b->waiting.first) {
         cond_wait(&b->idle, &b->lock);
     }
     mutex_unlock(&b->lock);
     __atomic_sub_fetch(&b->hurry, 1, __ATOMIC_RELEASE);
+}
+
+/* Completions under way on an iothread. */
+static void backend_wait_far(BlockBackend *b)
+{
+    mutex_lock(&b->lock);
+    while (b->in_flight && !b->working && !b->waiting.first && !b->ended.first &&
+           !b->ended_far.first) {
+        cond_wait(&b->idle, &b->lock);
+    }
+    mutex_unlock(&b->lock);
 }
 
 void block_drain(BlockBackend *b)
@@ -405,6 +434,7 @@ void block_drain(BlockBackend *b)
     do {
         block_wait(b);
         backend_complete_all(b);
+        backend_wait_far(b);
     } while (block_in_flight(b));
     mutex_lock(&b->lock);
     if (b->posted) { /* it has nothing left to do, and the backend may go */
@@ -644,7 +674,7 @@ static BlockBackend *backend_new(Machine *m, const char *id, BackendOpen *o, GEr
         return NULL;
     }
     o->id = id;
-    ioloop_run(o->host->loop, backend_open_fiber, o);
+    block_graph_run(o->host->graph, backend_open_fiber, o);
     if (!o->node) {
         g_propagate_prefixed_error(err, o->err, "drive '%s': ", id);
         return NULL;
@@ -729,7 +759,7 @@ void block_close(BlockBackend *b)
         block_drain(b);
     }
     block_end_held(b);
-    ioloop_run(b->host->loop, backend_close_fiber, b);
+    block_graph_run(b->host->graph, backend_close_fiber, b);
     backend_host_unref(b->host);
     backend_unref(b);
 }
@@ -768,7 +798,7 @@ static void backend_size_fiber(void *arg)
 
 void block_size_changed(BlockBackend *b)
 {
-    ioloop_run(b->host->loop, backend_size_fiber, b);
+    block_graph_run(b->host->graph, backend_size_fiber, b);
 }
 
 bool block_is_read_only(const BlockBackend *b)
@@ -853,7 +883,7 @@ bool block_claim_tray(BlockBackend *b, const void *owner, GError **err)
     return true;
 }
 
-bool block_claim(BlockBackend *b, const void *owner, GError **err)
+static bool backend_claim(BlockBackend *b, const void *owner, GError **err)
 {
     BackendWant w = { .node = b->hold->node };
 
@@ -867,7 +897,7 @@ bool block_claim(BlockBackend *b, const void *owner, GError **err)
         return error_set(err, "drive '%s' was deleted", b->id);
     }
     if (!b->read_only) {
-        ioloop_run(b->host->loop, backend_want_fiber, &w);
+        block_graph_run(b->host->graph, backend_want_fiber, &w);
     }
     if (w.err) {
         g_propagate_prefixed_error(err, w.err, "drive '%s': ", b->id);
@@ -879,12 +909,24 @@ bool block_claim(BlockBackend *b, const void *owner, GError **err)
     return true;
 }
 
+bool block_claim(BlockBackend *b, const void *owner, GError **err)
+{
+    bool ok;
+
+    lease_gather(b->host->graph); /* until it is known whose the node is */
+    ok = backend_claim(b, owner, err);
+    lease_scatter(b->host->graph);
+    return ok;
+}
+
 void block_release(BlockBackend *b, const void *owner)
 {
     if (b->owner == owner) {
+        lease_gather(b->host->graph);
         b->owner = NULL;
         __atomic_store_n(&b->hold->sole_writer, NULL, __ATOMIC_RELEASE);
         b->hold->idle = b->nameless;
+        lease_scatter(b->host->graph);
     }
 }
 
@@ -957,7 +999,7 @@ char *block_current_node_name(BlockBackend *b)
 {
     BackendName n = { .b = b };
 
-    ioloop_run(b->host->loop, backend_name_fiber, &n);
+    block_graph_run(b->host->graph, backend_name_fiber, &n);
     return n.name;
 }
 

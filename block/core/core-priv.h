@@ -5,6 +5,7 @@
 
 #include "block/core/bitmap.h"
 #include "block/core/driver.h"
+#include "util/lock.h"
 
 enum {
     BLOCK_TABLES_MAX = 1 << 30,   /* bytes of block_try_array in a node */
@@ -114,6 +115,10 @@ struct BlockGraph {
     GHashTable *secrets; /* secret.c's; NULL: none */
     struct ThrottleGroup *throttles;
     GArray *enders; /* of GraphEnder */
+    Mutex lease_lock;
+    GPtrArray *leases;                        /* of BlockBackend *, GUARDED_BY(lease_lock) */
+    unsigned gathered GUARDED_BY(lease_lock); /* how many want all nodes at home */
+    unsigned busy;                            /* of the loop: jobs */
     BlockEventFn *on_event;
     void *opaque;
 };

@@ -141,6 +141,7 @@ struct BlockDriver {
     bool backing;                      /* has backing images */
     bool grows;                        /* writes beyond the end extend it (files) */
     bool host_block;                   /* a host's device */
+    bool stays; /* has fibers of its own, or what is the graph's: on no iothread */
     bool
         zero_holes; /* what is not mapped is zeros by the format's own word, not for want of more */
 
@@ -222,7 +223,7 @@ struct BlockDriver {
     /* Why it has no snapshots after all; NULL: it has. The caller frees. */
     char *(*snapshot_why_not)(BlockNode *n);
     GVariant *(*specific)(BlockNode *n);
-    GVariant *(*stats)(BlockNode *n); /* what it alone counts: a{sv} */
+    GVariant *(*stats)(BlockNode *n);    /* what it alone counts: a{sv} */
     bool (*keeps_bitmaps)(BlockNode *n); /* may the image hold persistent bitmaps? NULL: no */
 };
 

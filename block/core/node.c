@@ -22,6 +22,8 @@ BlockGraph *block_graph_new(IoLoop *loop)
     g->loop = loop;
     g->enders = g_array_new(FALSE, FALSE, sizeof(GraphEnder));
     g->last = &g->first;
+    mutex_init(&g->lease_lock);
+    g->leases = g_ptr_array_new();
     return g;
 }
 
@@ -46,7 +48,7 @@ static void graph_end(void *arg)
 void block_graph_end(BlockGraph *g)
 {
     if (g->enders->len) {
-        ioloop_run(g->loop, graph_end, g);
+        block_graph_run(g, graph_end, g);
     }
 }
 
@@ -70,10 +72,12 @@ void block_graph_free(BlockGraph *g)
 {
     block_graph_end(g);
     if (g->first) {
-        ioloop_run(g->loop, graph_close, g);
+        block_graph_run(g, graph_close, g);
     }
     throttle_free_all(g);
     g_array_unref(g->enders);
+    g_ptr_array_unref(g->leases);
+    mutex_deinit(&g->lease_lock);
     g_clear_pointer(&g->objects, g_hash_table_unref);
     g_clear_pointer(&g->secrets, g_hash_table_destroy);
     g_free(g);

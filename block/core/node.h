@@ -41,6 +41,14 @@ void block_graph_on_end(BlockGraph *g, FiberFn *fn, void *opaque);
 /* The same now; the graph goes on, empty of them. Not in a fiber. */
 void block_graph_end(BlockGraph *g);
 IoLoop *block_graph_loop(BlockGraph *g);
+/* ioloop_run on the graph's loop, which has all nodes meanwhile: those of disks with iothreads too
+ * (lease.c). Whoever comes from outside uses this. */
+void block_graph_run(BlockGraph *g, FiberFn *fn, void *arg);
+/* The same for more than one call. Nests. Nothing on the graph's loop itself. */
+void block_graph_gather(BlockGraph *g);
+void block_graph_scatter(BlockGraph *g);
+/* On the graph's loop: somebody is at work there for longer. Counts. */
+void block_graph_set_busy(BlockGraph *g, bool busy);
 BlockNode *block_graph_find(BlockGraph *g, const char *node_name);
 /* All, in the order of opening; NULL after the last. */
 BlockNode *block_graph_next(BlockGraph *g, BlockNode *after);

@@ -326,6 +326,7 @@ const BlockDriver block_blkdebug_driver = {
     .name = "blkdebug",
     .doc = "errors by rule, and breakpoints",
     .kind = BLOCK_FILTER,
+    .stays = true,
     .size = sizeof(Blkdebug),
     .options = debug_options,
     .prefixes = debug_prefixes,

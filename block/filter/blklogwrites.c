@@ -281,6 +281,7 @@ const BlockDriver block_blklogwrites_driver = {
     .name = "blklogwrites",
     .doc = "logs what is written, as dm-log-writes",
     .kind = BLOCK_FILTER,
+    .stays = true,
     .size = sizeof(LogWrites),
     .options = log_options_table,
     .open = log_open,

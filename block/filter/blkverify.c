@@ -120,6 +120,7 @@ const BlockDriver block_blkverify_driver = {
     .name = "blkverify",
     .doc = "two images that must read the same",
     .kind = BLOCK_FILTER,
+    .stays = true,
     .size = sizeof(Verify),
     .options = verify_options,
     .prefixes = verify_prefixes,

@@ -311,6 +311,7 @@ const BlockDriver block_powercut_driver = {
     .name = "x-powercut",
     .doc = "for tests: the power fails at a write",
     .kind = BLOCK_FILTER,
+    .stays = true,
     .size = sizeof(Powercut),
     .options = cut_options,
     .open = cut_open,

@@ -115,6 +115,7 @@ const BlockDriver block_throttle_driver = {
     .name = "throttle",
     .doc = "limits of bytes and requests a second",
     .kind = BLOCK_FILTER,
+    .stays = true,
     .size = sizeof(Throttle),
     .options = throttle_options,
     .open = throttle_open,

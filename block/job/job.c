@@ -174,6 +174,7 @@ BlockJob *block_job_new(BlockGraph *g, const BlockJobType *type, const JobOption
     j->on_source = o->on_source_error;
     j->on_target = o->on_target_error;
     g_ptr_array_add(js->list, j);
+    block_graph_set_busy(g, true);
     job_set_status(j, JOB_CREATED);
     return j;
 }
@@ -213,6 +214,7 @@ static void job_clean(BlockJob *j)
     }
     block_node_unref(j->node);
     j->node = NULL;
+    block_graph_set_busy(j->jobs->graph, false);
 }
 
 void block_job_drop(BlockJob *j)

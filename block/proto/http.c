@@ -416,11 +416,11 @@ static const char *const https_prefixes[] = { "https", NULL };
 static const char *const ftp_prefixes[] = { "ftp", NULL };
 static const char *const ftps_prefixes[] = { "ftps", NULL };
 
-#define HTTP_DRIVER(its_name, its_prefixes, its_doc)                                           \
-    {                                                                                          \
-        .name = its_name, .doc = its_doc, .kind = BLOCK_PROTOCOL, .size = sizeof(Http),        \
-        .options = http_options, .prefixes = its_prefixes, .no_file = true, .open = http_open, \
-        .close = http_close, .readv = http_readv, .status = http_status,                       \
+#define HTTP_DRIVER(its_name, its_prefixes, its_doc)                                        \
+    {                                                                                       \
+        .name = its_name, .doc = its_doc, .kind = BLOCK_PROTOCOL, .size = sizeof(Http),     \
+        .options = http_options, .prefixes = its_prefixes, .no_file = true, .stays = true,  \
+        .open = http_open, .close = http_close, .readv = http_readv, .status = http_status, \
     }
 
 const BlockDriver block_http_driver =

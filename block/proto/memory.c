@@ -291,6 +291,7 @@ const BlockDriver block_memory_driver = {
     .name = MEMORY_KIND,
     .doc = "for tests: files in memory",
     .kind = BLOCK_PROTOCOL,
+    .stays = true,
     .size = sizeof(MemoryNode),
     .options = memory_options,
     .create_options = memory_create_options,

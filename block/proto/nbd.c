@@ -533,6 +533,7 @@ const BlockDriver block_nbd_driver = {
     .name = "nbd",
     .doc = "a disk on an NBD server",
     .kind = BLOCK_PROTOCOL,
+    .stays = true,
     .size = sizeof(Nbd),
     .options = nbd_options,
     .prefixes = nbd_prefixes,

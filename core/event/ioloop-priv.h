@@ -63,7 +63,14 @@ struct IoLoop {
     Mutex lock;
     IoList posted GUARDED_BY(lock); /* by other threads */
     bool notified GUARDED_BY(lock); /* event_fd was written since the last look */
-    IoList ready;                   /* on its own thread */
+    bool looking GUARDED_BY(lock);  /* it looks at `any_posted`, and needs no event */
+    bool any_posted;                /* atomic */
+    IoPolling polling GUARDED_BY(lock);
+    bool polling_set; /* atomic */
+    uint64_t look_ns; /* of its own thread: how long to look */
+    IoPolling look;   /* likewise: the last `polling` */
+    int tid;          /* atomic */
+    IoList ready;     /* on its own thread */
     IoPoll *polls;
     unsigned n_polls;
     GPtrArray *timers; /* a heap of IoTimer *, from 1 */
@@ -89,6 +96,9 @@ void iopool_run(IoLoop *l, FiberFn *fn, void *arg);
 IoUring *iouring_new(IoLoop *l);
 void iouring_free(IoUring *u);
 void iouring_poll(IoLoop *l, uint64_t timeout_ns);
+/* What was asked for goes to the kernel; has something ended? */
+void iouring_submit(IoUring *u);
+bool iouring_is_ready(IoUring *u);
 int iouring_rw(IoLoop *l, int fd, const struct iovec *iov, unsigned n, uint64_t off, bool write,
                bool fua);
 int iouring_fdatasync(IoLoop *l, int fd);

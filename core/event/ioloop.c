@@ -38,8 +38,9 @@ void ioloop_post_item(IoLoop *l, IoItem *item)
 
     mutex_lock(&l->lock);
     ioloop_list_add(&l->posted, item);
-    wake = !l->notified;
-    l->notified = true;
+    wake = !l->notified && !l->looking && ioloop_current != l;
+    l->notified |= wake;
+    __atomic_store_n(&l->any_posted, true, __ATOMIC_RELEASE);
     if (wake) { /* under the lock: the loop may be gone once it has seen the item */
         uint64_t one = 1;
         ssize_t n = write(l->event_fd, &one, sizeof(one));
@@ -151,7 +152,7 @@ static uint64_t ioloop_timeout_ns(IoLoop *l)
 {
     uint64_t now, due;
 
-    if (l->ready.first) {
+    if (l->ready.first || __atomic_load_n(&l->any_posted, __ATOMIC_ACQUIRE)) {
         return 0;
     }
     if (l->timers->len <= 1) {
@@ -234,20 +235,80 @@ IoLoop *ioloop_self(void)
     return ioloop_current;
 }
 
-static void ioloop_iterate(IoLoop *l)
+static void ioloop_set_looking(IoLoop *l, bool on)
 {
-    uint64_t timeout_ns = ioloop_timeout_ns(l);
-    IoList list;
+    mutex_lock(&l->lock);
+    l->looking = on;
+    if (on) {
+        l->look = l->polling;
+    }
+    mutex_unlock(&l->lock);
+}
 
+static bool ioloop_has_something(IoLoop *l)
+{
+    return __atomic_load_n(&l->any_posted, __ATOMIC_ACQUIRE) ||
+           (l->uring && iouring_is_ready(l->uring));
+}
+
+/* Looks for what comes instead of sleeping. True: something has come, or it is time. */
+static bool ioloop_look(IoLoop *l, uint64_t timeout_ns)
+{
+    uint64_t begin = ioloop_now_ns(), for_ns = MIN(l->look_ns, timeout_ns);
+    bool found;
+
+    ioloop_set_looking(l, true);
+    if (l->uring) {
+        iouring_submit(l->uring);
+    }
+    do {
+        found = ioloop_has_something(l);
+    } while (!found && ioloop_now_ns() - begin < for_ns);
+    ioloop_set_looking(l, false);
+    return found || __atomic_load_n(&l->any_posted, __ATOMIC_ACQUIRE) || for_ns == timeout_ns;
+}
+
+/* How long it has slept tells how long to look the next time. */
+static void ioloop_slept(IoLoop *l, uint64_t ns)
+{
+    enum { FIRST_NS = 4000 };
+    uint64_t grow = l->look.grow ? l->look.grow : 2;
+
+    if (ns > l->look.max_ns) {
+        l->look_ns = l->look.shrink ? l->look_ns / l->look.shrink : 0;
+    } else if (ns > l->look_ns) {
+        l->look_ns = MIN(l->look_ns ? l->look_ns * grow : FIRST_NS, l->look.max_ns);
+    }
+}
+
+static void ioloop_sleep(IoLoop *l, uint64_t timeout_ns)
+{
     if (l->uring) {
         iouring_poll(l, timeout_ns);
     } else {
         ioloop_poll(l, timeout_ns);
     }
+}
+
+static void ioloop_iterate(IoLoop *l)
+{
+    uint64_t timeout_ns = ioloop_timeout_ns(l);
+    IoList list;
+
+    if (timeout_ns && __atomic_load_n(&l->polling_set, __ATOMIC_RELAXED)) {
+        uint64_t begin = ioloop_now_ns();
+        bool found = ioloop_look(l, timeout_ns);
+
+        ioloop_sleep(l, found ? 0 : timeout_ns);
+        ioloop_slept(l, ioloop_now_ns() - begin);
+    } else {
+        ioloop_sleep(l, timeout_ns);
+    }
     mutex_lock(&l->lock);
     list = l->posted;
     l->posted = (IoList){ 0 };
     l->notified = false;
+    __atomic_store_n(&l->any_posted, false, __ATOMIC_RELAXED);
     mutex_unlock(&l->lock);
     ioloop_run_list(&list);
     list = l->ready;
@@ -261,6 +322,7 @@ static void *ioloop_thread(void *arg)
     IoLoop *l = arg;
 
     ioloop_current = l;
+    __atomic_store_n(&l->tid, (int)gettid(), __ATOMIC_RELEASE);
     while (!l->stop) {
         ioloop_iterate(l);
     }
@@ -342,6 +404,19 @@ void ioloop_free(IoLoop *l)
 const char *ioloop_name(const IoLoop *l)
 {
     return l->name;
+}
+
+int ioloop_tid(const IoLoop *l)
+{
+    return __atomic_load_n(&l->tid, __ATOMIC_ACQUIRE);
+}
+
+void ioloop_set_polling(IoLoop *l, IoPolling p)
+{
+    mutex_lock(&l->lock);
+    l->polling = p;
+    __atomic_store_n(&l->polling_set, p.max_ns != 0, __ATOMIC_RELAXED);
+    mutex_unlock(&l->lock);
 }
 
 const char *ioloop_engine_name(const IoLoop *l)

@@ -29,10 +29,25 @@ const char *ioloop_name(const IoLoop *l);
 /* "io_uring" or "threads". */
 const char *ioloop_engine_name(const IoLoop *l);
 
+/* Its thread's id, as the host numbers them; 0: it has none. */
+int ioloop_tid(const IoLoop *l);
+
+/*
+ * Looking before sleeping: while waits turn out to be short, the loop looks for what comes for up
+ * to @max_ns (0: never) instead of sleeping, since a wake-up costs more. The time grows by @grow
+ * (0: doubles) when looking a little longer would have done, and shrinks by @shrink (0: to none)
+ * after a long sleep. For loops with a thread. Context: ANY_THREAD.
+ */
+typedef struct IoPolling {
+    uint64_t max_ns, grow, shrink;
+} IoPolling;
+void ioloop_set_polling(IoLoop *l, IoPolling p);
+
 /* The loop of the running fiber (or of the thread, for one with a thread); NULL elsewhere. */
 IoLoop *ioloop_self(void);
 
-/* Run @fn on @l, in a fiber of its own, in the order of posting. Context: ANY_THREAD. */
+/* Run @fn on @l, in a fiber of its own, in the order of posting, and never before this returns.
+ * Context: ANY_THREAD. */
 void ioloop_post(IoLoop *l, FiberFn *fn, void *arg);
 /*
  * Run @fn in a fiber of @l and return when it has ended. From another thread: waits. On a loop

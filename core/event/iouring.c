@@ -103,6 +103,16 @@ static void iouring_complete(IoLoop *l, void *data, int result)
     }
 }
 
+void iouring_submit(IoUring *u)
+{
+    io_uring_submit(&u->ring);
+}
+
+bool iouring_is_ready(IoUring *u)
+{
+    return io_uring_cq_ready(&u->ring);
+}
+
 void iouring_poll(IoLoop *l, uint64_t timeout_ns)
 {
     IoUring *u = l->uring;

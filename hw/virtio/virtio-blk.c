@@ -4,6 +4,7 @@
  * Spec: VIRTIO 1.2, "5.2 Block Device".
  */
 #include "block/block.h"
+#include "core/event/ioloop.h"
 #include "hw/virtio/virtqueue.h"
 #include "util/bytes.h"
 
@@ -40,6 +41,9 @@ typedef struct VirtioBlk {
     BlockBackend *drive;
     BlockBackend *disk; /* the drive, or one of our own of the same node */
     void *iothread;
+    IoLoop *far;  /* the iothread's, which takes requests from the queue; NULL: who notifies does */
+    bool kicked;  /* atomic: vblk_kick is on its way to it */
+    bool resting; /* it takes none: the machine is stopped */
     bool share_rw;
     char *serial;
     uint16_t queue_size;
@@ -105,6 +109,8 @@ static void vblk_done(void *opaque, int result)
     BlkRequest *r = opaque;
     VirtioBlk *s = r->s;
 
+    bool entered = device_is_entered(s->v.bus->dev); /* on an iothread */
+
     if (s->holding && vblk_is_wanted(r)) {
         vblk_hold(s, r);
         return;
@@ -114,12 +120,16 @@ static void vblk_done(void *opaque, int result)
         block_flush(s->disk, vblk_done, r);
         return;
     }
-    virtio_enter(&s->v);
+    if (!entered) {
+        virtio_enter(&s->v);
+    }
     if (!result && r->type == BLK_T_IN && r->e->lifetime == s->v.lifetime) {
         virtq_wrote(r->e, 0, r->data_bytes);
     }
     vblk_end(s, r->e, result ? BLK_S_IOERR : BLK_S_OK, result ? 0 : r->data_bytes);
-    virtio_leave(&s->v);
+    if (!entered) {
+        virtio_leave(&s->v);
+    }
     g_free(r);
 }
 
@@ -224,12 +234,65 @@ static void vblk_request(VirtioBlk *s, VirtElem *e)
     }
 }
 
-static void vblk_notify(VirtioDevice *v, unsigned q)
+static void vblk_take(VirtioBlk *s)
 {
     VirtElem *e;
 
-    while ((e = virtq_pop(v, q)) != NULL) {
-        vblk_request(device_as(&v->dev, VirtioBlk), e);
+    while ((e = virtq_pop(&s->v, 0)) != NULL) {
+        vblk_request(s, e);
+    }
+}
+
+/* ---- On an iothread ---- */
+
+static bool vblk_try_enter(void *opaque) NO_LOCK_ANALYSIS
+{
+    return device_try_enter(((VirtioBlk *)opaque)->v.bus->dev);
+}
+
+static void vblk_leave(void *opaque) NO_LOCK_ANALYSIS
+{
+    device_leave(((VirtioBlk *)opaque)->v.bus->dev);
+}
+
+static const BlockMonitor vblk_monitor = { vblk_try_enter, vblk_leave };
+
+static void vblk_kick(void *arg)
+{
+    VirtioBlk *s = arg;
+
+    block_monitor_enter(&vblk_monitor, s);
+    __atomic_store_n(&s->kicked, false, __ATOMIC_SEQ_CST);
+    if (!s->resting) {
+        vblk_take(s);
+    }
+    vblk_leave(s);
+}
+
+static void vblk_notify(VirtioDevice *v, unsigned q)
+{
+    VirtioBlk *s = device_as(&v->dev, VirtioBlk);
+
+    if (!s->far) {
+        vblk_take(s);
+    } else if (!__atomic_exchange_n(&s->kicked, true, __ATOMIC_SEQ_CST)) {
+        ioloop_post(s->far, vblk_kick, s);
+    }
+}
+
+/* From now on the iothread takes requests, or none any more. */
+static void vblk_rest(VirtioBlk *s, bool rest)
+{
+    device_enter(s->v.bus->dev);
+    s->resting = rest;
+    device_leave(s->v.bus->dev);
+}
+
+/* Until no notification is on its way. */
+static void vblk_await_kick(void *arg)
+{
+    while (__atomic_load_n(&((VirtioBlk *)arg)->kicked, __ATOMIC_SEQ_CST)) {
+        io_pause();
     }
 }
 
@@ -338,6 +401,8 @@ static void vblk_go_on(VirtioBlk *s)
             vblk_request(s, e);
         }
     }
+    s->resting = false;
+    virtio_notify(&s->v, 0); /* a notification may have come while it rested */
     virtio_leave(&s->v);
 }
 
@@ -347,6 +412,7 @@ static void vblk_machine_event(void *opaque, const MachineEvent *event)
     VirtioBlk *s = opaque;
 
     if (event->kind == EVENT_STOP) {
+        vblk_rest(s, true);
         block_drain(s->disk);
     } else if (event->kind == EVENT_RESUME) {
         vblk_go_on(s);
@@ -399,6 +465,10 @@ static bool vblk_start(Device *dev, GError **err)
         return false;
     }
     block_set_wanted(s->disk, vblk_is_wanted);
+    if (s->iothread) {
+        block_set_iothread(s->disk, s->iothread, &vblk_monitor, s);
+        s->far = block_iothread(s->disk) ? block_iothread_loop(s->iothread) : NULL;
+    }
     machine_listen(dev->machine, vblk_machine_event, s);
     return true;
 }
@@ -409,6 +479,11 @@ static void vblk_stop(Device *dev)
 
     if (s->disk) {
         machine_unlisten(dev->machine, vblk_machine_event, s);
+        if (s->far) { /* the last notification is let go of before the thread is */
+            vblk_rest(s, true);
+            ioloop_run(s->far, vblk_await_kick, s);
+            block_set_iothread(s->disk, NULL, NULL, NULL);
+        }
         s->v.lifetime++; /* what ends now is dropped */
         s->v.draining = true;
         block_drain(s->disk);
@@ -431,6 +506,9 @@ static const Field vblk_fields[] = {
       .doc = "offer the writing of zeros" },
     STATE_U8(VirtioBlk, writeback, .def = 1, .max = 1),
     STATE_BYTES(VirtioBlk, held, held_len, BLK_HELD_MAX),
+    SCRATCH(VirtioBlk, far),
+    SCRATCH(VirtioBlk, kicked),
+    SCRATCH(VirtioBlk, resting),
     SCRATCH(VirtioBlk, holding),
     SCRATCH(VirtioBlk, disk),
 };
