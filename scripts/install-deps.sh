@@ -6,7 +6,7 @@ build="gcc meson ninja-build pkg-config python3 libglib2.0-dev libfdt-dev libcap
  libjansson-dev liburcu-dev zlib1g-dev libzstd-dev liburing-dev libgnutls28-dev nettle-dev
  libcurl4-gnutls-dev libslirp-dev cpio binutils-aarch64-linux-gnu"
 test="qemu-user-static qemu-system-arm qemu-utils qemu-block-extra gcc-aarch64-linux-gnu libc6-dev-arm64-cross
- gdb-multiarch u-boot-qemu device-tree-compiler libmpfr-dev clang
+ gdb-multiarch u-boot-qemu qemu-efi-aarch64 acpica-tools device-tree-compiler libmpfr-dev clang
  clang-format libclang-rt-14-dev socat tmux nbdkit libnbd-bin"
 want=
 for set in "$@"; do

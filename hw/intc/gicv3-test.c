@@ -78,6 +78,18 @@ TEST(gicv3, timer_ppi_to_its_cpu)
     bench_end(b);
 }
 
+TEST(gicv3, firmware_need_not_wake_it)
+{
+    Bench *b = bench_device("arm-gicv3", "num-cpu=1");
+
+    gic3_enable(b, 0);
+    gic3_write(b, REDIST, GICR_WAKER, WAKER_SLEEP);
+    EXPECT_EQ(gic3_read(b, REDIST, GICR_WAKER), WAKER_SLEEP | WAKER_ASLEEP);
+    bench_set_pin(b, "ppi[11]", true);
+    EXPECT(bench_pin(b, "irq[0]"));
+    bench_end(b);
+}
+
 TEST(gicv3, spi_follows_its_route)
 {
     Bench *b = bench_device("arm-gicv3", "num-cpu=2");

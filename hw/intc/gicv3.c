@@ -115,7 +115,8 @@ static void gicv3_settle(Device *dev)
 
     for (unsigned cpu = 0; cpu < s->num_cpu; cpu++) {
         GicBest b = gicv3_best(s, cpu);
-        bool on = gicv3_can_signal(s, cpu, &b) && !(s->waker[cpu] & WAKER_SLEEP);
+        /* Whatever GICR_WAKER says: without secure firmware before it, EDK2 never clears it. */
+        bool on = gicv3_can_signal(s, cpu, &b);
 
         irq_set(&s->irq[cpu], on && b.group);
         irq_set(&s->fiq[cpu], on && !b.group);

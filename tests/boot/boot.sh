@@ -232,6 +232,22 @@ uboot-linux)
         --expect 'tinamou# ' --send 'poweroff -f' --wait -- "$tinamou" system aarch64 -M virt \
         -cpu cortex-a57 -m 512 -nographic -bios $bin \
         -drive "if=none,file=$disk,format=raw,id=d0" -device virtio-blk-device,drive=d0 ;;
+efi)
+    # UEFI to its shell, by either interrupt controller; what it is told to keep is there again.
+    code=/usr/share/AAVMF/AAVMF_CODE.fd
+    [ -f $code ] || { echo "skipped: package qemu-efi-aarch64 is not installed"; exit 77; }
+    vars=$(mktemp)
+    trap 'rm -f "$vars"' EXIT
+    cp /usr/share/AAVMF/AAVMF_VARS.fd "$vars"
+    shell() { # version of the GIC, what to type, what it answers
+        expect --timeout 120 --expect 'seconds to skip' --raw '\x1b' --expect 'Shell> ' \
+            --raw "$2\\r" --expect "$3" --raw 'reset -s\r' --wait -- \
+            "$tinamou" system aarch64 -M virt,gic-version=$1 -cpu cortex-a57 -smp 2 -m 256 -nographic \
+            -no-reboot -nic none -drive "if=pflash,format=raw,readonly=on,file=$code" \
+            -drive "if=pflash,format=raw,file=$vars"
+    }
+    shell 2 'set tinamou kept-in-flash' 'Shell> '
+    shell 3 'set' 'kept-in-flash' ;;
 migrate)
     fetch
     state=$BUILD/guest/migrate.state
