@@ -181,6 +181,11 @@ typedef struct Field {
 #define PROP_BACKEND(T, m, kind_, ...) \
     PROP_(T, m, TYPE_BACKEND, sizeof(void *), .of = (kind_), __VA_ARGS__)
 
+/* uint32_t bootindex */
+#define PROP_BOOTINDEX(T)              \
+    PROP_U32(T, bootindex, UINT32_MAX, \
+             .doc = "place in the order in which firmware tries devices: lowest first")
+
 #define STATE_(T, m, ty, want, ...)                            \
     {                                                          \
 #m, FIELD_STATE, ty, FIELD_AT(T, m, want), __VA_ARGS__ \
@@ -353,6 +358,12 @@ struct DeviceType {
     void (*saving)(Device *dev);
     /* Fields are loaded: check what tables cannot say, rebuild what is derived. */
     bool (*loaded)(Device *dev, GError **err);
+    /*
+     * A device that firmware can boot from has PROP_BOOTINDEX, and this: the last part of its path
+     * as of Open Firmware ("disk@0,0"; the caller frees), and in *on the function or slot of the
+     * board's that the rest of the path leads to. After start.
+     */
+    char *(*boot_node)(Device *dev, Device **on);
     const void *extra; /* of the class: bus, target */
 };
 

@@ -88,6 +88,8 @@ bool virt_has_high_mmio(const VirtBoard *b);
 NODISCARD bool virt_make_plugged(VirtBoard *b, GError **err);
 NODISCARD bool virt_make_firmware(VirtBoard *b, GError **err);
 NODISCARD bool virt_make_fw_cfg(VirtBoard *b, GError **err);
+/* The order of boot by the devices' bootindex. */
+NODISCARD bool virt_boot_order(VirtBoard *b, GError **err);
 /* -kernel, -initrd and -append, for firmware to start. */
 NODISCARD bool virt_fw_kernel(VirtBoard *b, GError **err);
 /* One -device, also after the start. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hw/board/virt-priv.h"
 
+#include "hw/misc/fw_cfg.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -10,12 +11,18 @@
 extern const DeviceType *const arm_cpu_types[];
 
 /* A virt machine without a kernel, after its first reset. NULL with *err. */
-static Machine *virt_machine(const char *options, unsigned n_cpus, GError **err)
+static Machine *virt_machine_with(const char *options, unsigned n_cpus, const char *const *devices,
+                                  GError **err)
 {
     Machine *m = machine_new(err);
     Options o;
     BoardConfig cfg = {
-        .machine = &o, .cpu = "cortex-a57", .n_cpus = n_cpus, .ram_bytes = 64 << 20
+        .machine = &o,
+        .cpu = "cortex-a57",
+        .n_cpus = n_cpus,
+        .ram_bytes = 64 << 20,
+        .devices = devices,
+        .n_devices = devices ? g_strv_length((char **)devices) : 0,
     };
     bool ok;
 
@@ -30,6 +37,11 @@ static Machine *virt_machine(const char *options, unsigned n_cpus, GError **err)
     }
     machine_reset(m, RESET_COLD, CAUSE_NONE);
     return m;
+}
+
+static Machine *virt_machine(const char *options, unsigned n_cpus, GError **err)
+{
+    return virt_machine_with(options, n_cpus, NULL, err);
 }
 
 static uint32_t fdt_cell(const void *fdt, const char *path, const char *prop, unsigned n)
@@ -99,4 +111,46 @@ TEST(virt, found_by_alias_and_any_case)
     EXPECT(board_find("VIRT-7.2", &err) == &board_virt);
     EXPECT(!board_find("vrit", &err));
     EXPECT(err && strstr(err->message, "virt"));
+}
+
+TEST(virt, order_of_boot)
+{
+    static const char *const devices[] = { "nvme,serial=a,bootindex=7", "pcie-root-port,id=rp",
+                                           "nvme,serial=b,bootindex=0x2,bus=rp", "nvme,serial=c",
+                                           NULL };
+    static const char *const twice[] = { "nvme,serial=a,bootindex=1", "nvme,serial=b,bootindex=1",
+                                         NULL };
+    g_autoptr(GError) err = NULL;
+    Machine *m = virt_machine_with("", 1, devices, &err);
+    const uint8_t *order = NULL;
+    size_t len = 0;
+
+    EXPECT(m != NULL);
+    if (m) {
+        order = fw_cfg_find_file(device_find(m, "fw_cfg"), "bootorder", &len);
+        EXPECT(order != NULL);
+        EXPECT_STR((const char *)order,
+                   "/pci@ffffffffffffffff/pci-bridge@2/pci1b36,0010@0/namespace@1,0\n"
+                   "/pci@ffffffffffffffff/pci1b36,0010@1/namespace@1,0");
+        EXPECT_EQ(len, strlen((const char *)order) + 1);
+        machine_free(m);
+    }
+    EXPECT(!virt_machine_with("", 1, twice, &err));
+    EXPECT(err && strstr(err->message, "bootindex=1 is taken"));
+}
+
+TEST(virt, tables_for_firmware)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = virt_machine("gic-version=3", 2, &err);
+    size_t len = 0;
+
+    EXPECT(m && fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/acpi/tables", &len));
+    EXPECT(len > 4096);
+    EXPECT(m && fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/smbios/smbios-anchor", &len));
+    EXPECT_EQ(len, 24);
+    machine_free(m);
+    m = virt_machine("acpi=off", 2, &err);
+    EXPECT(m && !fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/acpi/tables", &len));
+    machine_free(m);
 }

@@ -326,7 +326,7 @@ static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
            virt_make_cpus(b, cfg, err) && virt_make_gic(b, err) && virt_make_uart(b, cfg, err) &&
            virt_make_simple(b, err) && virt_make_pci(b, err) && virt_make_fw_cfg(b, err) &&
            virt_make_plugged(b, err) && virt_make_firmware(b, err) && virt_acpi(b, err) &&
-           virt_boot(b, err);
+           virt_boot_order(b, err) && virt_boot(b, err);
 }
 
 static const char *const virt_aliases[] = {

@@ -692,6 +692,13 @@ static bool nvme_loaded(Device *dev, GError **err)
            error_set(err, "%s: n_aers %u: %d at most", device_path(dev), s->n_aers, NVME_AERS);
 }
 
+/* The namespace of its own drive. */
+static char *nvme_boot_node(Device *dev, Device **on)
+{
+    *on = dev;
+    return g_strdup("namespace@1,0");
+}
+
 static const Field nvme_fields[] = {
     PROP_BACKEND(Nvme, drive, "drive", .doc = "the disk of namespace 1; others are nvme-ns"),
     PROP_STR(Nvme, serial, NULL, .doc = "20 characters at most; must be given"),
@@ -701,6 +708,7 @@ static const Field nvme_fields[] = {
     PROP_U32(Nvme, logical_block_size, 512, .doc = "bytes of a block"),
     { "use-intel-id", FIELD_PROP, TYPE_BOOL, FIELD_AT(Nvme, use_intel_id, 1),
       .doc = "appear as 8086:5845" },
+    PROP_BOOTINDEX(Nvme),
     STATE_BANK(Nvme, sq, base, .no_reset = true),
     STATE_BANK(Nvme, sq, size, .no_reset = true),
     STATE_BANK(Nvme, sq, head, .no_reset = true),
@@ -737,6 +745,7 @@ const DeviceType device_nvme = {
     .reset = nvme_reset,
     .saving = nvme_saving,
     .loaded = nvme_loaded,
+    .boot_node = nvme_boot_node,
     .extra = &nvme_type,
 };
 
@@ -748,7 +757,9 @@ typedef struct NvmeNsDevice {
     char *bus;
     uint32_t nsid, logical_block_size;
     uint64_t eui64;
+    uint32_t bootindex;
     NvmeNamespace ns;
+    Nvme *controller;
 } NvmeNsDevice;
 
 /* The controller of that id, or the last one. */
@@ -794,6 +805,7 @@ static bool nvme_ns_start(Device *dev, GError **err)
         block_release(d->drive, dev);
         return false;
     }
+    d->controller = s;
     return true;
 }
 
@@ -802,13 +814,23 @@ static void nvme_ns_stop(Device *dev)
     block_release(device_as(dev, NvmeNsDevice)->drive, dev);
 }
 
+static char *nvme_ns_boot_node(Device *dev, Device **on)
+{
+    const NvmeNsDevice *d = device_as(dev, NvmeNsDevice);
+
+    *on = &d->controller->pci.dev;
+    return g_strdup_printf("namespace@%x,0", d->ns.nsid);
+}
+
 static const Field nvme_ns_fields[] = {
     PROP_BACKEND(NvmeNsDevice, drive, "drive", .required = true, .doc = "the disk"),
     PROP_STR(NvmeNsDevice, bus, NULL, .doc = "id of the nvme device; the last one without it"),
     PROP_U32(NvmeNsDevice, nsid, 0, .doc = "1 to 256; 0: the first that is free"),
     PROP_U32(NvmeNsDevice, logical_block_size, 512, .doc = "bytes of a block"),
     PROP_U64(NvmeNsDevice, eui64, 0, .doc = "IEEE identifier; 0: none"),
+    PROP_BOOTINDEX(NvmeNsDevice),
     SCRATCH(NvmeNsDevice, ns),
+    SCRATCH(NvmeNsDevice, controller),
 };
 
 const DeviceType device_nvme_ns = {
@@ -819,4 +841,5 @@ const DeviceType device_nvme_ns = {
     .user_creatable = true,
     .start = nvme_ns_start,
     .stop = nvme_ns_stop,
+    .boot_node = nvme_ns_boot_node,
 };

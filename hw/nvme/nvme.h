@@ -85,6 +85,7 @@ typedef struct Nvme {
     uint8_t mdts;
     uint32_t logical_block_size;
     bool use_intel_id;
+    uint32_t bootindex;
     /* registers */
     uint32_t intm, cc, csts, aqa;
     uint64_t asq, acq;

@@ -44,6 +44,7 @@ typedef struct VirtioBlk {
     IoLoop *far;  /* the iothread's, which takes requests from the queue; NULL: who notifies does */
     bool kicked;  /* atomic: vblk_kick is on its way to it */
     bool resting; /* it takes none: the machine is stopped */
+    uint32_t bootindex;
     bool share_rw;
     char *serial;
     uint16_t queue_size;
@@ -493,9 +494,16 @@ static void vblk_stop(Device *dev)
     }
 }
 
+static char *vblk_boot_node(Device *dev, Device **on)
+{
+    *on = virtio_of(dev)->bus->dev;
+    return g_strdup("disk@0,0");
+}
+
 static const Field vblk_fields[] = {
     PROP_BACKEND(VirtioBlk, drive, "drive", .required = true, .doc = "the disk"),
     PROP_BACKEND(VirtioBlk, iothread, "iothread", .doc = "an -object iothread"),
+    PROP_BOOTINDEX(VirtioBlk),
     { "share-rw", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBlk, share_rw, 1), .def = false,
       .doc = "other devices that say so may have the same drive" },
     PROP_STR(VirtioBlk, serial, NULL, .doc = "20 characters at most"),
@@ -524,5 +532,6 @@ const DeviceType device_virtio_blk = {
     .stop = vblk_stop,
     .saving = vblk_saving,
     .loaded = vblk_loaded,
+    .boot_node = vblk_boot_node,
     .extra = &vblk_type,
 };

@@ -87,7 +87,7 @@ typedef struct VirtioNet {
     NetBackend *netdev;
     char *mac_text;
     uint16_t rx_queue_size, tx_queue_size, host_mtu;
-    uint32_t speed;
+    uint32_t speed, bootindex;
     char *duplex;
     unsigned pairs;   /* as many as the network has */
     bool offered[64]; /* properties: by number of the feature */
@@ -693,10 +693,17 @@ static const VirtioType vnet_type = {
             .def = 1, .doc = doc_                                                       \
     }
 
+static char *vnet_boot_node(Device *dev, Device **on)
+{
+    *on = virtio_of(dev)->bus->dev;
+    return g_strdup("ethernet-phy@0");
+}
+
 static const Field vnet_fields[] = {
     PROP_BACKEND(VirtioNet, netdev, "netdev", .required = true, .doc = "the network"),
     { "mac", FIELD_PROP, TYPE_STR, .at = offsetof(VirtioNet, mac_text), .size = sizeof(char *),
       .doc = "hardware address" },
+    PROP_BOOTINDEX(VirtioNet),
     PROP_U16(VirtioNet, rx_queue_size, 256, .min = 64, .max = VIRTIO_QUEUE_SIZE_MAX),
     PROP_U16(VirtioNet, tx_queue_size, 256, .min = 64, .max = VIRTIO_QUEUE_SIZE_MAX),
     PROP_U16(VirtioNet, host_mtu, 0, .doc = "largest frame that the driver is told; 0: not told"),
@@ -754,5 +761,6 @@ const DeviceType device_virtio_net = {
     .stop = vnet_stop,
     .reset = vnet_dev_reset,
     .loaded = vnet_loaded,
+    .boot_node = vnet_boot_node,
     .extra = &vnet_type,
 };
