@@ -42,6 +42,8 @@ void epoch_leave(uint64_t *slot);
 void epoch_retire(Machine *m, void *ptr, void (*fn)(void *ptr));
 /* Free what may be freed now. */
 void epoch_reclaim(Machine *m);
+/* Until every reader that is no vCPU and began before has ended. No vCPU runs. LOOP_THREAD. */
+void epoch_wait(Machine *m);
 
 /* ---- The thread's context (core/thread.c) ---- */
 
@@ -98,6 +100,8 @@ struct IrqLink {
 
 bool pin_make_all(Device *dev, GError **err);
 void pin_free_all(Device *dev);
+/* Outputs go low and lead nowhere; no output of another device leads here. */
+void pin_disconnect_all(Device *dev);
 void pin_deliver(InputPin *pin, bool pulse);
 InputPin *pin_find_input(Device *dev, const char *name, unsigned n);
 static inline bool pin_level(const InputPin *pin)
@@ -163,6 +167,8 @@ void reg_reset_all(Device *dev, ResetType type);
 /* ---- Devices ---- */
 
 void device_free_tree(Device *dev);
+/* `stop` of all that has started, and `abandon` of what has not. */
+void device_stop_tree(Device *dev);
 /* device_leave without settling or draining. */
 void device_leave_quiet(Device *dev) RELEASES(dev->lock);
 /* Settle a subtree without edges; @deliver: tell all inputs of it their level again. */
@@ -359,6 +365,7 @@ void loop_deinit(Machine *m);
 void loop_adopt_thread(Machine *m);
 /* Do what was posted up to now. */
 void loop_run_posted(Machine *m);
+bool loop_has_posted(Machine *m);
 
 /* ---- Machine ---- */
 
@@ -421,7 +428,8 @@ struct Machine {
     /* Run control: the main loop's, but for what is atomic. */
     uint32_t run_state; /* atomic; RunState */
     bool started;
-    bool ended; /* shut down or panicked: a reset must come first */
+    unsigned removing; /* devices that are going now, one within another */
+    bool ended;        /* shut down or panicked: a reset must come first */
     MachineActions actions;
     GArray *listeners;
     GArray *powerdown_hooks, *reset_hooks; /* of MachineHook */

@@ -81,6 +81,7 @@ Device *device_new_type(Machine *m, const DeviceType *type, Device *parent, cons
                         GError **err)
 {
     g_autofree char *made = NULL;
+    Device *dev;
 
     parent = parent ? parent : m->root;
     if (!id) {
@@ -89,7 +90,9 @@ Device *device_new_type(Machine *m, const DeviceType *type, Device *parent, cons
     if (!device_check_id(parent, id, err)) {
         return NULL;
     }
-    return device_alloc_new(m, type, parent, id);
+    dev = device_alloc_new(m, type, parent, id);
+    dev->named = !made;
+    return dev;
 }
 
 Device *device_new(Machine *m, const char *type, Device *parent, const char *id, GError **err)

@@ -344,6 +344,13 @@ struct DeviceType {
     void (*ready)(Device *dev);
     /* The machine goes away, or start of something later failed: release what is not memory. */
     void (*stop)(Device *dev);
+    /* `start` of a derived type failed, or was never called: the base's part of `stop`. */
+    void (*abandon)(Device *dev);
+    /*
+     * It may come and go while the machine runs; this asks the guest to let it go, after which
+     * device_delete is due. NULL in the type and its bases: it stays. LOOP_THREAD, no lock.
+     */
+    bool (*unplug)(Device *dev, GError **err);
     /*
      * Reset in phases over the tree: `reset_enter` (drop requests, no outputs), then the tables'
      * reset values and `reset` (rest of the state), then `reset_exit` (may drive, arm). Parents
@@ -375,11 +382,13 @@ struct Device {
     Machine *machine;
     Device *parent;
     Device *first_child, *last_child, *next; /* in order of creation */
+    Device *on; /* on whose bus it sits, where that is not its parent: it goes with that; NULL */
     char *id;
     AddressSpace *dma;  /* where device_dma_* go; machine_memory by default */
     uint16_t requester; /* of its DMA */
     bool realized;
     bool started;
+    bool named; /* the id is not made up */
     Mutex lock;
     const DeviceIndex *index; /* registers and fields by number; owned by the machine */
     MemRegion **regions;
@@ -427,6 +436,15 @@ const Field *device_type_field(const DeviceType *type, unsigned i);
 
 /* Checks properties, makes pins and regions, calls start. */
 NODISCARD bool device_realize(Device *dev, GError **err);
+/*
+ * The end of @dev, of its children and of what sits on it: CPUs stand still meanwhile. Also for a
+ * device that could not be realized. @tell: with EVENT_DEVICE "DEVICE_DELETED". LOOP_THREAD, no
+ * device lock held, not from a callback.
+ */
+void device_delete(Device *dev, bool tell);
+bool device_can_unplug(const DeviceType *type);
+/* Ask for it. Errors: it cannot go. LOOP_THREAD. */
+NODISCARD bool device_unplug(Device *dev, GError **err);
 /* Put region @region of @dev into @parent at @addr. */
 void device_map(Device *dev, unsigned region, MemRegion *parent, GuestPhys addr);
 MemRegion *device_region(Device *dev, unsigned region);

@@ -52,18 +52,6 @@ Machine *machine_new(GError **err)
     return m;
 }
 
-static void machine_stop_devices(Device *dev)
-{
-    for (Device *c = dev->first_child; c; c = c->next) {
-        machine_stop_devices(c);
-    }
-    for (const DeviceType *t = dev->type; dev->started && t; t = t->base) {
-        if (t->stop) {
-            t->stop(dev);
-        }
-    }
-}
-
 static void machine_free_memory(Machine *m)
 {
     rom_free_all(m);
@@ -83,7 +71,7 @@ void machine_free(Machine *m)
     cpu_quit_all(m);
     turns_deinit(m);
     loop_stop_workers(m);
-    machine_stop_devices(m->root);
+    device_stop_tree(m->root);
     cpu_free_accel(m);
     device_free_tree(m->root);
     input_free(m);

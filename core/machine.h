@@ -155,7 +155,8 @@ typedef enum MachineEventKind {
     EVENT_DEBUG,          /* cpu stopped for the debugger: see cpu->debug_reason */
     EVENT_BLOCK_IO_ERROR, /* text: what QMP says of it, in JSON */
     EVENT_TRAY_MOVED,     /* text: likewise */
-    EVENT_DEVICE,         /* a device's own event: text is its name, data as it documents */
+    EVENT_DEVICE,         /* a device's own event: text is its name as in QMP, and after a blank
+                             what QMP says of it, in JSON; or nothing */
 } MachineEventKind;
 
 typedef struct MachineEvent {
@@ -191,6 +192,8 @@ MachineActions machine_actions(const Machine *m);
  * is then RUN_PRELAUNCH with stopped CPUs; machine_resume lets them run. LOOP_THREAD.
  */
 NODISCARD bool machine_start(Machine *m, GError **err);
+/* machine_start was called: what is plugged from now on comes while the guest looks. */
+bool machine_has_started(const Machine *m);
 bool machine_is_running(const Machine *m);
 RunState machine_run_state(const Machine *m);
 /* A state in which CPUs do not run, to be shown instead of the present one (RUN_INMIGRATE). */

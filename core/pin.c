@@ -75,6 +75,45 @@ void pin_free_all(Device *dev)
     g_free(dev->inputs);
 }
 
+/* Links of @dev's outputs that lead to a pin of @to, or (NULL) anywhere. */
+static void pin_unlink(Device *dev, const Device *to)
+{
+    for (unsigned i = 0; dev->realized && i < dev->index->n_fields; i++) {
+        const Field *f = dev->index->fields[i];
+
+        for (unsigned n = 0; f->kind == FIELD_PIN_OUT && n < pin_count(dev, f); n++) {
+            Irq *irq = field_element(dev, f, n);
+
+            for (IrqLink **at = &irq->links; *at;) {
+                IrqLink *l = *at;
+
+                if (to && l->pin->dev != to) {
+                    at = &l->next;
+                } else {
+                    *at = l->next;
+                    g_free(l);
+                }
+            }
+        }
+    }
+}
+
+void pin_disconnect_all(Device *dev)
+{
+    for (unsigned i = 0; dev->realized && i < dev->index->n_fields; i++) {
+        const Field *f = dev->index->fields[i];
+
+        for (unsigned n = 0; f->kind == FIELD_PIN_OUT && n < pin_count(dev, f); n++) {
+            irq_set(field_element(dev, f, n), false);
+        }
+    }
+    pin_unlink(dev, NULL);
+    for (Device *d = dev->n_inputs ? dev->machine->root : NULL; d;
+         d = device_next(dev->machine->root, d)) {
+        pin_unlink(d, dev);
+    }
+}
+
 InputPin *pin_find_input(Device *dev, const char *name, unsigned n)
 {
     for (unsigned i = 0; i < dev->n_inputs; i++) {

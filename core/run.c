@@ -104,6 +104,11 @@ RunState machine_run_state(const Machine *m)
     return (RunState)__atomic_load_n(&m->run_state, __ATOMIC_ACQUIRE);
 }
 
+bool machine_has_started(const Machine *m)
+{
+    return m->started;
+}
+
 bool machine_is_running(const Machine *m)
 {
     return machine_run_state(m) == RUN_RUNNING;

@@ -159,15 +159,12 @@ static void balloon_quiet_ends(void *arg)
 
     h->balloon_watch = 0;
     if (h->balloon_changed) {
-        mon_device_event(h, BALLOON_CHANGE);
+        mon_balloon_changed(h);
     }
 }
 
-void mon_device_event(MonHost *h, const char *name)
+void mon_balloon_changed(MonHost *h)
 {
-    if (strcmp(name, BALLOON_CHANGE)) {
-        return;
-    }
     h->balloon_changed = h->balloon_watch != 0;
     if (!h->balloon_watch) {
         h->balloon_watch = loop_timeout_ms(h->machine, BALLOON_EVENT_MS, balloon_quiet_ends, h);

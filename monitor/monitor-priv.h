@@ -160,8 +160,8 @@ void hmp_execute(MonHost *h, Monitor *mon, const char *line, int *cpu_index, GSt
 void mon_emit(MonHost *h, const char *name, const char *data_json);
 /* No announcement any more. */
 void mon_announce_end(MonHost *h);
-/* EVENT_DEVICE @name as QMP has it. */
-void mon_device_event(MonHost *h, const char *name);
+/* The guest's part of BALLOON_CHANGE, which is not sent as often. */
+void mon_balloon_changed(MonHost *h);
 
 /* expr.c: numbers, + - * / % & | ^ ~ ( ), $registers. */
 bool mon_expr_parse(MonCall *c, const char **text, int64_t *value, GError **err);

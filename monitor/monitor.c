@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host of monitors: sessions, events, look-up of commands. */
 #include "core/event/loop.h"
+#include "hw/virtio/virtio-balloon.h"
 #include "monitor/monitor-priv.h"
 
 #include <inttypes.h>
@@ -87,6 +88,19 @@ void mon_emit(MonHost *h, const char *name, const char *data_json)
         if (mon->qmp) {
             qmp_event(mon, name, data_json);
         }
+    }
+}
+
+/* @text: NAME, or NAME and its data. */
+static void mon_device_event(MonHost *h, const char *text)
+{
+    const char *blank = strchr(text, ' ');
+    g_autofree char *name = blank ? g_strndup(text, (gsize)(blank - text)) : g_strdup(text);
+
+    if (!strcmp(name, BALLOON_CHANGE)) {
+        mon_balloon_changed(h);
+    } else {
+        mon_emit(h, name, blank ? blank + 1 : NULL);
     }
 }
 

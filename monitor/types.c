@@ -96,6 +96,9 @@ const MonType mon_types[] = {
     { "BlockdevOptions",
       MEMBERS{
           { "driver", "str" }, { "node-name", "str", true }, { "read-only", "bool", true }, END } },
+    { "DeviceOptions",
+      MEMBERS{ { "driver", "str" }, { "bus", "str", true }, { "id", "str", true }, END } },
+    { "DeviceGone", MEMBERS{ { "device", "str", true }, { "path", "str" }, END } },
     { "BalloonInfo", MEMBERS{ { "actual", "int" }, END } },
     { "KeyValue", MEMBERS{ { "type", "str" }, { "data", "any" }, END } },
     { "InputEvent", MEMBERS{ { "type", "str" }, { "data", "any" }, END } },

@@ -70,6 +70,16 @@ void loop_run_posted(Machine *m)
     mutex_unlock(&l->lock);
 }
 
+bool loop_has_posted(Machine *m)
+{
+    bool has;
+
+    mutex_lock(&m->loop.lock);
+    has = m->loop.posted.length != 0;
+    mutex_unlock(&m->loop.lock);
+    return has;
+}
+
 static gboolean loop_dispatch_posted(GSource *source, GSourceFunc fn, gpointer arg)
 {
     loop_run_posted(*(Machine **)(source + 1));

@@ -10,6 +10,8 @@
  */
 #include "core/core-priv.h"
 
+#include <sched.h>
+
 typedef struct EpochRetired {
     void *ptr;
     void (*fn)(void *ptr);
@@ -102,6 +104,16 @@ void epoch_reclaim(Machine *m)
 
         r->fn(r->ptr);
     }
+}
+
+void epoch_wait(Machine *m)
+{
+    uint64_t e = __atomic_add_fetch(&m->epochs.now, 1, __ATOMIC_SEQ_CST);
+
+    while (epoch_oldest(m) < e) {
+        sched_yield();
+    }
+    epoch_reclaim(m);
 }
 
 void epoch_retire(Machine *m, void *ptr, void (*fn)(void *ptr))

@@ -88,11 +88,11 @@ typedef struct Board {
     size_t n_props;
     /*
      * Make and realize everything up to what machine_start needs. @m is new. Devices that are
-     * plugged later come through board_add_device. Errors: says which option and why.
+     * plugged later come through add_device. Errors: says which option and why.
      */
     bool (*init)(Machine *m, const BoardConfig *cfg, GError **err);
-    /* One -device: "virtio-rng-device,id=rng0". NULL: none can be added. */
-    bool (*add_device)(Machine *m, const char *text, GError **err);
+    /* One device as -device says: driver=, id= and properties. NULL: none can be added. */
+    bool (*add_device)(Machine *m, Options *o, GError **err);
 } Board;
 
 extern const Board board_virt;

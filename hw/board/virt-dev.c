@@ -63,14 +63,101 @@ static const char *virt_alias(const char *name)
     return name;
 }
 
-static bool virt_plug(Machine *m, Options *o, GError **err)
+/* QMP's BLOCK_IO_ERROR, and the pause where that was asked for. */
+static void virt_disk_error(void *opaque, BlockBackend *disk, bool write, int error,
+                            BlockErrorAction action)
 {
-    const char *name = virt_alias(options_get(o, "driver"));
+    VirtBoard *b = opaque;
+    bool stop = action == BLOCK_ERROR_STOP;
+    g_autofree char *node = block_current_node_name(disk);
+    g_autofree char *data = g_strdup_printf(
+        "{\"device\": \"%s\", \"node-name\": \"%s\", \"operation\": \"%s\", \"action\": \"%s\", "
+        "\"nospace\": %s, "
+        "\"reason\": \"%s\"}",
+        block_is_nameless(disk) ? "" : block_id(disk), node, write ? "write" : "read",
+        stop                           ? "stop"
+        : action == BLOCK_ERROR_IGNORE ? "ignore"
+                                       : "report",
+        error == ENOSPC ? "true" : "false", g_strerror(error));
+
+    machine_post_event(b->machine, EVENT_BLOCK_IO_ERROR, data);
+    if (stop) {
+        machine_pause_request(b->machine, RUN_IO_ERROR);
+    }
+}
+
+/* What an error has held goes on with the machine; a reset ends it. */
+static void virt_disks_event(void *opaque, const MachineEvent *e)
+{
+    VirtBoard *b = opaque;
+
+    for (unsigned i = 0; b->disks && i < b->disks->len; i++) {
+        if (e->kind == EVENT_RESUME) {
+            block_retry(g_ptr_array_index(b->disks, i));
+        } else if (e->kind == EVENT_RESET) {
+            block_end_held(g_ptr_array_index(b->disks, i));
+        }
+    }
+}
+
+static bool virt_add_disk(VirtBoard *b, BlockBackend *take_disk, const char *id, GError **err)
+{
+    if (!machine_add_backend(b->machine, "drive", id, take_disk, err)) {
+        block_close(take_disk);
+        return false;
+    }
+    if (!b->listens) {
+        machine_listen(b->machine, virt_disks_event, b);
+        b->listens = true;
+    }
+    g_ptr_array_add(b->disks, take_disk);
+    return true;
+}
+
+/*
+ * A node of blockdev-add becomes a drive when a device wants it; one whose node was deleted is
+ * none any more.
+ */
+static void virt_take_node(Machine *m, const char *name)
+{
+    VirtBoard *b = device_as(device_find(m, "/virt"), VirtBoard);
+    BlockBackend *disk = machine_find_backend(m, "drive", name);
+    g_autoptr(GError) none = NULL;
+
+    if (disk && (block_backend_node(disk) || !block_is_nameless(disk) || block_owner(disk))) {
+        return;
+    }
+    if (disk && g_ptr_array_remove(b->disks, disk)) {
+        machine_remove_backend(m, "drive", name);
+        block_close(disk);
+    }
+    disk = block_open_node(m, name, name, &none);
+    if (disk && !virt_add_disk(b, disk, name, &none)) {
+        return;
+    }
+    if (disk) {
+        block_on_error(disk, BLOCK_ERROR_REPORT, BLOCK_ERROR_ENOSPC, virt_disk_error, b);
+    }
+}
+
+static bool virt_check_new(Machine *m, const DeviceType *type, const char *id, GError **err)
+{
+    if (id && device_child(device_find(m, "/virt"), id)) {
+        return error_set(err, "Duplicate device ID '%s'", id);
+    }
+    return !machine_has_started(m) || device_can_unplug(type) ||
+           error_set(err, "Device '%s' does not support hotplugging", type->name);
+}
+
+bool virt_add_device(Machine *m, Options *o, GError **err)
+{
+    const char *name = virt_alias(options_get(o, "driver")), *id = options_get(o, "id");
+    const char *drive = options_get(o, "drive");
     const DeviceType *type;
     Device *dev;
 
     if (!name) {
-        return error_set(err, "-device %s: names no driver", o->text);
+        return error_set(err, "-device %s: names no driver", o->text ? o->text : "");
     }
     type = machine_find_type(m, name);
     if (!strcmp(name, "scsi-block") || !strcmp(name, "scsi-generic")) {
@@ -82,18 +169,28 @@ static bool virt_plug(Machine *m, Options *o, GError **err)
     if (!type || !type->user_creatable) {
         return virt_no_such_device(m, name, err);
     }
-    dev = device_new_type(m, type, device_find(m, "/virt"), options_get(o, "id"), err);
+    if (drive && machine_has_started(m)) {
+        virt_take_node(m, drive);
+    }
+    dev = virt_check_new(m, type, id, err)
+              ? device_new_type(m, type, device_find(m, "/virt"), id, err)
+              : NULL;
     if (!dev || !virt_set_options(dev, o, err) || !device_realize(dev, err)) {
         g_prefix_error(err, "-device %s: ", name);
+        if (dev && machine_has_started(m)) {
+            device_delete(dev, false);
+        }
         return false;
     }
     return true;
 }
 
-bool virt_add_device(Machine *m, const char *text, GError **err)
+static bool virt_add_device_text(Machine *m, const char *text, GError **err)
 {
     Options o = { 0 };
-    bool ok = options_parse(&o, text, "driver", err) && virt_plug(m, &o, err);
+    bool ok = (*text == '{' ? options_parse_json(&o, text, err)
+                            : options_parse(&o, text, "driver", err)) &&
+              virt_add_device(m, &o, err);
 
     options_deinit(&o);
     return ok;
@@ -161,43 +258,6 @@ static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, const char *id, GE
     return true;
 }
 
-/* QMP's BLOCK_IO_ERROR, and the pause where that was asked for. */
-static void virt_disk_error(void *opaque, BlockBackend *disk, bool write, int error,
-                            BlockErrorAction action)
-{
-    VirtBoard *b = opaque;
-    bool stop = action == BLOCK_ERROR_STOP;
-    g_autofree char *node = block_current_node_name(disk);
-    g_autofree char *data = g_strdup_printf(
-        "{\"device\": \"%s\", \"node-name\": \"%s\", \"operation\": \"%s\", \"action\": \"%s\", "
-        "\"nospace\": %s, "
-        "\"reason\": \"%s\"}",
-        block_is_nameless(disk) ? "" : block_id(disk), node, write ? "write" : "read",
-        stop                           ? "stop"
-        : action == BLOCK_ERROR_IGNORE ? "ignore"
-                                       : "report",
-        error == ENOSPC ? "true" : "false", g_strerror(error));
-
-    machine_post_event(b->machine, EVENT_BLOCK_IO_ERROR, data);
-    if (stop) {
-        machine_pause_request(b->machine, RUN_IO_ERROR);
-    }
-}
-
-/* What an error has held goes on with the machine; a reset ends it. */
-static void virt_disks_event(void *opaque, const MachineEvent *e)
-{
-    VirtBoard *b = opaque;
-
-    for (unsigned i = 0; b->disks && i < b->disks->len; i++) {
-        if (e->kind == EVENT_RESUME) {
-            block_retry(g_ptr_array_index(b->disks, i));
-        } else if (e->kind == EVENT_RESET) {
-            block_end_held(g_ptr_array_index(b->disks, i));
-        }
-    }
-}
-
 /* Opens the image and makes it a backend that devices can claim by @id. */
 static bool virt_open_drive(VirtBoard *b, const BoardDrive *d, const char *id, GError **err)
 {
@@ -215,15 +275,7 @@ static bool virt_open_drive(VirtBoard *b, const BoardDrive *d, const char *id, G
                     id, block_path(disk));
     }
     block_on_error(disk, d->on_read_error, d->on_write_error, virt_disk_error, b);
-    if (!machine_add_backend(b->machine, "drive", id, disk, err)) {
-        block_close(disk);
-        return false;
-    }
-    if (!b->disks->len) {
-        machine_listen(b->machine, virt_disks_event, b);
-    }
-    g_ptr_array_add(b->disks, disk);
-    return true;
+    return virt_add_disk(b, disk, id, err);
 }
 
 static char *virt_drive_id(const BoardDrive *d, unsigned i)
@@ -263,7 +315,7 @@ static bool virt_make_drives(VirtBoard *b, GError **err)
 static bool virt_add_devices(VirtBoard *b, unsigned from, unsigned to, GError **err)
 {
     for (unsigned i = from; i < to; i++) {
-        if (!virt_add_device(b->machine, b->cfg->devices[i], err)) {
+        if (!virt_add_device_text(b->machine, b->cfg->devices[i], err)) {
             return false;
         }
     }
@@ -276,7 +328,8 @@ bool virt_make_plugged(VirtBoard *b, GError **err)
     unsigned n_nics = b->cfg->n_nics;
 
     return virt_make_slots(b, err) && virt_add_devices(b, 0, n_nics, err) &&
-           virt_make_drives(b, err) && virt_add_devices(b, n_nics, b->cfg->n_devices, err);
+           virt_make_drives(b, err) && virt_add_devices(b, n_nics, b->cfg->n_devices, err) &&
+           virt_make_ports(b, err);
 }
 
 /* ---- Firmware ---- */

@@ -72,3 +72,37 @@ bool virt_make_pci(VirtBoard *b, GError **err)
     }
     return true;
 }
+
+/*
+ * They are functions of one slot, the last that is free, so that the addresses of everything else
+ * are what they are without them. Numbers of slots are for the guest's names of them.
+ */
+bool virt_make_ports(VirtBoard *b, GError **err)
+{
+    enum { SLOTS = 32, FIRST_NUMBER = 0x40 };
+    PciBus *bus = &device_as(b->pci, PciHost)->bus;
+    unsigned slot = SLOTS - 1;
+
+    while (slot && !pci_slot_is_free(bus, slot)) {
+        slot--;
+    }
+    for (unsigned i = 0; slot && i < b->n_ports; i++) {
+        g_autofree char *id = g_strdup_printf("hotplug%u", i);
+        g_autofree char *addr = g_strdup_printf("%x.%u", slot, i);
+        Device *port = device_new(b->machine, "pcie-root-port", b->device, id, err);
+
+        if (!port) {
+            return false;
+        }
+        device_set_str(port, "bus", bus->name);
+        device_set_str(port, "addr", addr);
+        device_set_bool(port, "multifunction", true);
+        device_set_u64(port, "slot", FIRST_NUMBER + i);
+        device_set_u64(port, "chassis", FIRST_NUMBER + i);
+        device_set_u64(port, "port", FIRST_NUMBER + i);
+        if (!device_realize(port, err)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -13,6 +13,8 @@ enum {
     VIRT_N_VIRTIO = 32,
     VIRT_N_IRQS = 288,
     VIRT_V2M_SPIS = 64,
+    VIRT_SPARE_PORTS = 4,
+    VIRT_SPARE_PORTS_MAX = 8, /* functions of a slot */
 };
 
 /* Places of the memory map: indices of virt_map. */
@@ -63,6 +65,7 @@ typedef struct VirtBoard {
     Device *virtio[VIRT_N_VIRTIO]; /* NULL: free */
     Device *fw_cfg, *gpio, *key;
     GPtrArray *disks;     /* BlockBackends, closed with the machine */
+    bool listens;         /* to the machine, for them */
     unsigned gic_version; /* 2 or 3 */
     unsigned n_cpus;
     uint64_t ram_bytes;
@@ -71,6 +74,7 @@ typedef struct VirtBoard {
     bool has_v2m, has_its;
     bool acpi;
     char oem_id[7], oem_table_id[9]; /* of ACPI's tables */
+    uint64_t n_ports; /* for what is plugged later */
     bool dtb_randomness;
     bool has_pmu;
     bool has_firmware;
@@ -81,6 +85,8 @@ typedef struct VirtBoard {
 
 /* The PCI Express host bridge, after the GIC. */
 NODISCARD bool virt_make_pci(VirtBoard *b, GError **err);
+/* Ports for what comes while the machine runs, after all that has a place. */
+NODISCARD bool virt_make_ports(VirtBoard *b, GError **err);
 const VirtMap *virt_ecam(const VirtBoard *b);
 bool virt_has_high_mmio(const VirtBoard *b);
 
@@ -93,7 +99,7 @@ NODISCARD bool virt_boot_order(VirtBoard *b, GError **err);
 /* -kernel, -initrd and -append, for firmware to start. */
 NODISCARD bool virt_fw_kernel(VirtBoard *b, GError **err);
 /* One -device, also after the start. */
-NODISCARD bool virt_add_device(Machine *m, const char *text, GError **err);
+NODISCARD bool virt_add_device(Machine *m, Options *o, GError **err);
 /* Apply -global to a device of the board's own. */
 NODISCARD bool virt_globals(VirtBoard *b, Device *dev, GError **err);
 

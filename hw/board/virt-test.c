@@ -82,13 +82,22 @@ TEST(virt, device_tree_at_the_start_of_ram)
     machine_free(m);
 }
 
+static bool virt_add(Machine *m, const char *text, GError **err)
+{
+    Options o = { 0 };
+    bool ok = options_parse(&o, text, "driver", err) && board_virt.add_device(m, &o, err);
+
+    options_deinit(&o);
+    return ok;
+}
+
 TEST(virt, explains_devices_it_has_not)
 {
     g_autoptr(GError) err = NULL;
     Machine *m = virt_machine("", 1, &err);
 
     EXPECT(m != NULL);
-    EXPECT(!board_virt.add_device(m, "virtio-blk-devise,drive=x", &err));
+    EXPECT(!virt_add(m, "virtio-blk-devise,drive=x", &err));
     EXPECT(err && strstr(err->message, "no such device"));
     machine_free(m);
 }

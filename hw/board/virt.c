@@ -11,6 +11,8 @@
 #include "chardev/chardev.h"
 #include "hw/board/virt-priv.h"
 
+#include <inttypes.h>
+
 const VirtMap virt_map[VIRT_PLACES] = {
     [VIRT_FLASH] = { 0x00000000, 64 << 20, -1 }, /* two of them */
     [VIRT_GIC_DIST] = { 0x08000000, 0x10000, -1 },
@@ -101,6 +103,8 @@ static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
         !options_get_bool(o, "highmem-ecam", true, &b->highmem_ecam, err) ||
         !options_get_bool(o, "highmem-mmio", true, &b->highmem_mmio, err) ||
         !options_get_bool(o, "its", true, &b->has_its, err) || !virt_acpi_options(b, o, err) ||
+        !options_get_number(o, "hotplug-ports", cfg->nodefaults ? 0 : VIRT_SPARE_PORTS, &b->n_ports,
+                            err) ||
         !options_get_bool(o, "dtb-randomness", true, &b->dtb_randomness, err)) {
         return false;
     }
@@ -109,6 +113,10 @@ static bool virt_options(VirtBoard *b, const BoardConfig *cfg, GError **err)
         return false;
     }
     b->has_its &= b->gic_version == 3;
+    if (b->n_ports > VIRT_SPARE_PORTS_MAX) {
+        return error_set(err, "-M virt,hotplug-ports=%" PRIu64 ": 0 to %d", b->n_ports,
+                         VIRT_SPARE_PORTS_MAX);
+    }
     if (secure) {
         return error_set(err, "-M virt,secure=on: EL3 is not modelled yet; use secure=off");
     }
@@ -348,6 +356,8 @@ static const BoardProp virt_props[] = {
     { "acpi", "OnOffAuto", "auto", "ACPI tables for firmware, beside the device tree" },
     { "x-oem-id", "string", "BOCHS", "ACPI tables: who made them, 6 characters at most" },
     { "x-oem-table-id", "string", "BXPC", "ACPI tables: for what, 8 characters at most" },
+    { "hotplug-ports", "uint8", "4",
+      "spare ports for device_add, at the end of the root bus; 0 with -nodefaults" },
     { "dtb-randomness", "bool", "on", "random seeds in the device tree" },
     { "dtb-kaslr-seed", "bool", "on", "older name of dtb-randomness" },
 };

@@ -644,11 +644,22 @@ static bool nvme_start(Device *dev, GError **err)
     return true;
 }
 
+/* What ends from now on is dropped; CPUs stand still. */
+static void nvme_end_requests(Nvme *s, BlockBackend *drive)
+{
+    s->lifetime++;
+    s->draining = true;
+    block_drain(drive);
+    block_end_held(drive);
+    s->draining = false;
+}
+
 static void nvme_stop(Device *dev)
 {
     Nvme *s = nvme_of(dev);
 
     if (s->drive) {
+        nvme_end_requests(s, s->drive);
         block_release(s->drive, dev);
     }
     pci_unplug(&s->pci);
@@ -806,12 +817,18 @@ static bool nvme_ns_start(Device *dev, GError **err)
         return false;
     }
     d->controller = s;
+    dev->on = &s->pci.dev;
     return true;
 }
 
 static void nvme_ns_stop(Device *dev)
 {
-    block_release(device_as(dev, NvmeNsDevice)->drive, dev);
+    NvmeNsDevice *d = device_as(dev, NvmeNsDevice);
+    Nvme *s = d->controller;
+
+    nvme_end_requests(s, d->drive);
+    s->ns[d->ns.nsid - 1] = NULL;
+    block_release(d->drive, dev);
 }
 
 static char *nvme_ns_boot_node(Device *dev, Device **on)

@@ -107,6 +107,12 @@ static void bridge_stop(Device *dev)
 {
     PciBridge *b = device_as(dev, PciBridge);
 
+    if (b->pref) {
+        region_remove(b->io);
+        region_remove(b->mem);
+        region_remove(b->pref);
+        b->pref = NULL;
+    }
     pci_unplug(&b->pci);
     pci_bus_deinit(&b->bus);
 }

@@ -72,6 +72,9 @@ PciDevice *pci_find_function(PciBus *b, uint8_t number, uint8_t devfn)
     for (unsigned depth = 0; b && depth < PCI_DEVFN_MAX; depth++) {
         PciBus *next = NULL;
 
+        if (__atomic_load_n(&b->off, __ATOMIC_ACQUIRE)) {
+            return NULL;
+        }
         if (pci_bus_number(b) == number) {
             return __atomic_load_n(&b->functions[devfn], __ATOMIC_ACQUIRE);
         }
@@ -126,7 +129,7 @@ static bool pci_parse_addr(const char *text, unsigned *slot, unsigned *function,
     return true;
 }
 
-static bool pci_slot_is_free(const PciBus *b, unsigned slot)
+bool pci_slot_is_free(const PciBus *b, unsigned slot)
 {
     for (unsigned f = 0; f < 8; f++) {
         if (b->functions[slot * 8 + f]) {
@@ -186,11 +189,59 @@ static void pci_bus_names(Machine *m, GString *s)
     }
 }
 
+/* The first port with room for what comes while the machine runs; NULL: there is none. */
+static PciBus *pci_bus_hotplug(Machine *m)
+{
+    for (Device *d = machine_root(m); d; d = device_next(machine_root(m), d)) {
+        PciBus *b = d->started ? pci_bus_of(d) : NULL;
+
+        if (b && b->hotplug && b->single_slot && pci_slot_is_free(b, 0)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* Errors: what comes while the machine runs finds no place here. */
+static bool pci_bus_may_plug(PciDevice *p, PciBus *b, GError **err)
+{
+    const PciDevice *first = b->functions[p->devfn & ~7u];
+
+    if (!machine_has_started(p->dev.machine)) {
+        return true;
+    }
+    if (!b->hotplug) {
+        return error_set(err, "Bus '%s' does not support hotplugging", b->name);
+    }
+    return !first || error_set(err,
+                               "PCI: slot %u function 0 already occupied by %s, new func cannot be "
+                               "exposed to guest",
+                               pci_slot(p->devfn), first->dev.id);
+}
+
+static bool pci_ask(PciBus *b, PciDevice *p, GError **err)
+{
+    return b && b->hotplug && b->ask
+               ? b->ask(b, p, err)
+               : error_set(err, "Bus '%s' does not support hotplugging", b ? b->name : "");
+}
+
+bool pci_ask_unplug(Device *dev, GError **err)
+{
+    return pci_ask(pci_of(dev)->bus, pci_of(dev), err);
+}
+
 bool pci_bus_take(PciDevice *p, GError **err)
 {
     Machine *m = p->dev.machine;
-    PciBus *b = p->bus_name ? pci_bus_find(m, p->bus_name) : pci_root(m);
+    bool hot = machine_has_started(m) && pci_root(m);
+    PciBus *b = p->bus_name ? pci_bus_find(m, p->bus_name) : hot ? pci_bus_hotplug(m) : pci_root(m);
 
+    if (!b && hot && !p->bus_name) {
+        return error_set(err,
+                         "no hotplug-capable PCI port is free: add -device pcie-root-port,id=ID "
+                         "for each device that is to come");
+    }
     if (!b) {
         g_autoptr(GString) names = g_string_new(NULL);
 
@@ -199,7 +250,7 @@ bool pci_bus_take(PciDevice *p, GError **err)
                    ? error_set(err, "no PCI bus '%s': there is %s", p->bus_name, names->str)
                    : error_set(err, "this machine has no PCI bus");
     }
-    if (!pci_bus_place(p, b, err)) {
+    if (!pci_bus_place(p, b, err) || !pci_bus_may_plug(p, b, err)) {
         return false;
     }
     p->bus = b;

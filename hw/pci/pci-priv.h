@@ -7,6 +7,8 @@
 /* @name is the bus's, or NULL for any; errors as pci_plug's. */
 NODISCARD bool pci_bus_take(PciDevice *p, GError **err);
 void pci_bus_leave(PciDevice *p);
+/* DeviceType.unplug of functions. */
+bool pci_ask_unplug(Device *dev, GError **err);
 /* Map and unmap by command and BARs. */
 void pci_bars_update(PciDevice *p);
 /* Parts of a configuration write. */

@@ -135,6 +135,9 @@ TEST(pci, behind_a_root_port)
     device_set_str(edu, "bus", "dut");
     EXPECT(device_realize(edu, &err));
     pci_bench_set_config(b, PCI_PRIMARY_BUS, 4, 0x020100);
+    /* It has come while the machine runs: its slot gets power from the guest. */
+    pci_bench_set_config(b, pci_bench_cap(b, PCI_CAP_ID_EXP) + PCI_EXP_SLTCTL, 2,
+                         PCI_EXP_SLTCTL_PWR_IND_ON);
     aspace_store(machine_memory(m), PCI_BENCH_ECAM + (1 << 20) + PCI_BASE_ADDRESS_0, 4,
                  PCI_BENCH_MEM + 0x100000, (MemAttrs){ 0 });
     aspace_store(machine_memory(m), PCI_BENCH_ECAM + (1 << 20) + PCI_COMMAND, 2, 2,

@@ -302,6 +302,9 @@ static void pci_ready(Device *dev)
     pci_connect_intx(p);
     __atomic_store_n(&p->bus->functions[p->devfn], p, __ATOMIC_RELEASE);
     p->plugged = true;
+    if (machine_has_started(dev->machine) && p->bus->plugged && !pci_function(p->devfn)) {
+        p->bus->plugged(p->bus, p);
+    }
 }
 
 static void pci_stop(Device *dev)
@@ -391,6 +394,8 @@ const DeviceType device_pci = {
     .fields = TABLE(pci_fields),
     .ready = pci_ready,
     .stop = pci_stop,
+    .abandon = pci_stop,
+    .unplug = pci_ask_unplug,
     .reset = pci_reset,
     .settle = pci_base_settle,
     .loaded = pci_loaded,

@@ -60,11 +60,16 @@ struct PciBus {
     bool express;                        /* functions here are express */
     bool single_slot;                    /* behind a port: slot 0 alone */
     bool hotplug;                        /* functions may come and go while the machine runs */
+    bool off;                            /* atomic; no power: nobody answers */
     uint8_t first_slot;                  /* given to the first function without addr= */
     MemRegion *mem;                      /* its memory addresses, of the whole 64 bits */
     MemRegion *io;                       /* its I/O ports */
     const char *intx_pin;                /* root: name of the owner's 4 inputs */
     PciDevice *functions[PCI_DEVFN_MAX]; /* atomic */
+    /* A function 0 has come while the machine runs; what is in its slot is to go: the guest is
+     * asked. LOOP_THREAD, no lock held. */
+    void (*plugged)(PciBus *b, PciDevice *p);
+    bool (*ask)(PciBus *b, PciDevice *p, GError **err);
 };
 
 typedef struct PciBar {
@@ -213,6 +218,7 @@ static inline unsigned pci_function(unsigned devfn)
 /* A new bus; mem and io are made. Freed with the owner by pci_bus_deinit. */
 void pci_bus_init(PciBus *b, Device *owner, PciDevice *bridge, const char *name, bool express);
 void pci_bus_deinit(PciBus *b);
+bool pci_slot_is_free(const PciBus *b, unsigned slot);
 /* The number the guest gave it. */
 uint8_t pci_bus_number(const PciBus *b);
 /* The function at @bus_number, @devfn of the tree under root bus @root; NULL: none. ANY_THREAD. */

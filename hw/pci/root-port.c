@@ -3,28 +3,38 @@
  * pcie-root-port: a port of the root complex with one slot below it.
  * Spec: PCI Express Base 5.0, 7.5.3.9 (slot registers).
  */
-#include "hw/pci/bridge.h"
+#include "hw/pci/slot.h"
 
-enum { ROOT_PORT_MSIX, ROOT_PORT_SLOT_POWER = 0x3c };
+enum { ROOT_PORT_MSIX };
 
 typedef struct RootPort {
     PciBridge bridge;
     uint8_t chassis;
     uint16_t slot;
     uint8_t port;
-    bool hotplug;
+    bool hotplug, power;
+    PciSlot hp;
     uint64_t bus_reserve, io_reserve, mem_reserve, pref32_reserve, pref64_reserve;
 } RootPort;
 
-static void root_port_add_slot(RootPort *s)
+static void root_port_plugged(PciBus *bus, PciDevice *p)
 {
-    PciDevice *p = &s->bridge.pci;
+    RootPort *s = device_as(bus->owner, RootPort);
+
+    pci_slot_plugged(&s->bridge, &s->hp);
+}
+
+static bool root_port_ask(PciBus *bus, PciDevice *p, GError **err)
+{
+    RootPort *s = device_as(bus->owner, RootPort);
+
+    return pci_slot_ask(&s->bridge, &s->hp, p, err);
+}
+
+static void root_port_add_root(PciDevice *p)
+{
     unsigned cap = p->exp_cap;
 
-    pci_set16(p, cap + PCI_EXP_FLAGS, pci_get16(p, cap + PCI_EXP_FLAGS) | PCI_EXP_FLAGS_SLOT);
-    pci_set32(p, cap + PCI_EXP_SLTCAP, (uint32_t)s->slot << 19 | ROOT_PORT_SLOT_POWER << 7);
-    pci_changing(p, cap + PCI_EXP_SLTSTA, 2, 0x1ff);
-    pci_write1_clears(p, cap + PCI_EXP_SLTSTA, 2, 0x11f);
     pci_writable(p, cap + PCI_EXP_RTCTL, 2, 0xf);
     pci_changing(p, cap + PCI_EXP_RTSTA, 4, 0x3ffff);
     pci_write1_clears(p, cap + PCI_EXP_RTSTA, 4, 0x10000);
@@ -39,26 +49,45 @@ static bool root_port_start(Device *dev, GError **err)
         return false;
     }
     s->bridge.bus.single_slot = true;
-    s->bridge.bus.hotplug = s->hotplug;
+    s->bridge.bus.plugged = root_port_plugged;
+    s->bridge.bus.ask = root_port_ask;
     pci_add_msix_bar(p, 1, 0, ROOT_PORT_MSIX);
     pcie_add_cap(p, PCI_EXP_TYPE_ROOT_PORT, s->port);
-    root_port_add_slot(s);
+    pci_slot_add(&s->bridge, &s->hp, s->slot, s->hotplug, s->power);
+    root_port_add_root(p);
     pcie_add_aer(p);
     return true;
 }
 
-/* Presence is what the bus below says. */
+static void root_port_config_wrote(PciDevice *p, unsigned off, unsigned len)
+{
+    RootPort *s = device_as(&p->dev, RootPort);
+
+    pci_bridge_config_wrote(p, off, len);
+    pci_slot_config_wrote(&s->bridge, &s->hp, off, len);
+}
+
+static void root_port_reset(Device *dev, ResetType type)
+{
+    RootPort *s = device_as(dev, RootPort);
+
+    pci_slot_reset(&s->bridge, &s->hp);
+}
+
+static bool root_port_loaded(Device *dev, GError **err)
+{
+    RootPort *s = device_as(dev, RootPort);
+
+    pci_slot_loaded(&s->bridge, &s->hp);
+    return true;
+}
+
 static void root_port_settle(Device *dev)
 {
-    PciDevice *p = pci_of(dev);
-    unsigned at = p->exp_cap + PCI_EXP_SLTSTA, link = p->exp_cap + PCI_EXP_LNKSTA;
-    bool there = device_as(dev, PciBridge)->bus.functions[0] != NULL;
-    uint16_t status = pci_get16(p, at) & ~PCI_EXP_SLTSTA_PDS;
-    uint16_t up = pci_get16(p, link) & ~PCI_EXP_LNKSTA_DLLLA;
+    RootPort *s = device_as(dev, RootPort);
 
-    pci_set16(p, at, status | (there ? PCI_EXP_SLTSTA_PDS : 0));
-    pci_set16(p, link, up | (there ? PCI_EXP_LNKSTA_DLLLA : 0));
-    pci_settle(p);
+    pci_set_intx(&s->bridge.pci, pci_slot_wants_intx(&s->bridge, &s->hp));
+    pci_settle(&s->bridge.pci);
 }
 
 static const PciType root_port_type = {
@@ -67,7 +96,7 @@ static const PciType root_port_type = {
     .class_code = 0x060400,
     .bridge = true,
     .intx = 1,
-    .config_wrote = pci_bridge_config_wrote,
+    .config_wrote = root_port_config_wrote,
 };
 
 static const RegionType root_port_regions[] = { PCI_MSIX_REGION };
@@ -77,6 +106,8 @@ static const Field root_port_fields[] = {
     PROP_U16(RootPort, slot, 0, .doc = "number of the slot below"),
     PROP_U8(RootPort, port, 0, .doc = "number of the port"),
     PROP_BOOL(RootPort, hotplug, true, .doc = "devices may be plugged while the machine runs"),
+    { "power_controller_present", FIELD_PROP, TYPE_BOOL, FIELD_AT(RootPort, power, 1), .def = 1,
+      .doc = "the guest switches the slot's power" },
     { "bus-reserve", FIELD_PROP, TYPE_U64, FIELD_AT(RootPort, bus_reserve, 8),
       .doc = "for firmware; buses to keep free" },
     { "io-reserve", FIELD_PROP, TYPE_SIZE, FIELD_AT(RootPort, io_reserve, 8),
@@ -87,6 +118,10 @@ static const Field root_port_fields[] = {
       .doc = "for firmware; prefetchable memory below 4 GiB to keep free" },
     { "pref64-reserve", FIELD_PROP, TYPE_SIZE, FIELD_AT(RootPort, pref64_reserve, 8),
       .doc = "for firmware; prefetchable memory to keep free" },
+    STATE_BOOL(RootPort, hp.leaving, .no_reset = true, .optional = true),
+    STATE_BOOL(RootPort, hp.asked, .no_reset = true, .optional = true),
+    SCRATCH(RootPort, hp.interrupts),
+    SCRATCH(RootPort, hp.control),
 };
 
 const DeviceType device_pcie_root_port = {
@@ -99,6 +134,8 @@ const DeviceType device_pcie_root_port = {
     .fields = TABLE(root_port_fields),
     .user_creatable = true,
     .start = root_port_start,
+    .reset = root_port_reset,
+    .loaded = root_port_loaded,
     .settle = root_port_settle,
     .extra = &root_port_type,
 };

@@ -119,8 +119,18 @@ static bool virtconsole_start(Device *dev, GError **err)
         return error_set(err, "virtconsole: there is no virtio-serial-device with a free port; put "
                               "-device virtio-serial-device before each -device virtconsole");
     }
+    if (!chardev_attach(c->chardev, &handlers, s, err)) {
+        return false;
+    }
     s->chardev = c->chardev;
-    return chardev_attach(c->chardev, &handlers, s, err);
+    dev->on = &s->v.dev;
+    return true;
+}
+
+static void virtconsole_stop(Device *dev)
+{
+    chardev_detach(device_as(dev, VirtConsole)->chardev, dev->on);
+    ((VirtioSerial *)dev->on)->chardev = NULL;
 }
 
 static const Field virtconsole_fields[] = {
@@ -134,4 +144,5 @@ const DeviceType device_virtconsole = {
     .fields = TABLE(virtconsole_fields),
     .user_creatable = true,
     .start = virtconsole_start,
+    .stop = virtconsole_stop,
 };
