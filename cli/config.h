@@ -40,6 +40,7 @@ typedef struct SystemConfig {
     GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs, *smbios;
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces;
     GPtrArray *nets; /* -netdev, and what -nic and -net mean by it; their cards are devices */
+    bool has_net;    /* -nic or -net was given */
     unsigned n_nics; /* the first of `devices`: cards of -nic and -net */
 
     unsigned boot_menu; /* as BoardConfig's */
@@ -90,6 +91,10 @@ int name_find(const char *what, const char *name, const char *const *names, size
 /* -nic TEXT and -net TEXT: entries of `nets` and `devices`. */
 NODISCARD bool config_add_nic(SystemConfig *c, const char *text, GError **err);
 NODISCARD bool config_add_net(SystemConfig *c, const char *text, GError **err);
+/* The card and network of who has asked for none; not with -nodefaults, -icount. */
+NODISCARD bool config_default_net(SystemConfig *c, GError **err);
+/* The card and network of who has asked for none; not with -nodefaults, -icount. */
+NODISCARD bool config_default_net(SystemConfig *c, GError **err);
 
 /* Texts made of the option table; the caller frees. */
 char *option_help(const char *prog);

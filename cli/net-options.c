@@ -99,6 +99,7 @@ bool config_add_nic(SystemConfig *c, const char *text, GError **err)
     if (!options_parse(&o, text, "type", err)) {
         return false;
     }
+    c->has_net = true;
     type = options_get(&o, "type");
     id = options_get(&o, "id");
     ok = type != NULL || error_set(err, "the type of network is missing: user, none");
@@ -118,6 +119,7 @@ bool config_add_net(SystemConfig *c, const char *text, GError **err)
     if (!options_parse(&o, text, "type", err)) {
         return false;
     }
+    c->has_net = true;
     type = options_get(&o, "type");
     netdev = options_get(&o, "netdev");
     card = !g_strcmp0(type, "nic");
@@ -128,4 +130,11 @@ bool config_add_net(SystemConfig *c, const char *text, GError **err)
     }
     options_deinit(&o);
     return ok;
+}
+
+/* What comes from outside comes at another instruction each time: not where those are counted. */
+bool config_default_net(SystemConfig *c, GError **err)
+{
+    return c->has_net || c->nets->len || c->nodefaults || c->has_icount ||
+           config_add_nic(c, "user", err);
 }

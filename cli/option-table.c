@@ -463,7 +463,7 @@ static const CliOption options[] = {
     { "name", NULL, "NAME", SECTION_STANDARD, "name of the guest, for monitors", option_name },
     { "uuid", NULL, "UUID", SECTION_STANDARD, "the machine's UUID", option_uuid },
     { "nodefaults", NULL, NULL, SECTION_STANDARD,
-      "no default serial port, monitor and drives, only what is asked for", FLAG(nodefaults) },
+      "no default serial port, monitor and network, only what is asked for", FLAG(nodefaults) },
     { "no-user-config", NULL, NULL, SECTION_STANDARD,
       "accepted: no configuration file is ever read unasked", option_nothing },
     { "rtc", NULL, "base=utc|localtime|DATE[,clock=host|vm]", SECTION_STANDARD,
@@ -534,7 +534,8 @@ static const CliOption options[] = {
     { "netdev", NULL, "user,id=ID[,hostfwd=tcp::HOST-:GUEST][,...]", SECTION_CONSOLE,
       "a network for a card (-device virtio-net-pci,netdev=ID)", LIST(nets) },
     { "nic", NULL, "user|none[,model=CARD][,mac=MAC][,...]", SECTION_CONSOLE,
-      "a network and its card in one", config_add_nic },
+      "a network and its card in one; user without any of these, -nic none for no card",
+      config_add_nic },
     { "net", NULL, "none|user[,...]|nic[,...]", SECTION_CONSOLE, "the older form of -nic",
       config_add_net },
 

@@ -5,6 +5,7 @@
 #include "cli/build.h"
 #include "cli/daemon.h"
 #include "core/event/loop.h"
+#include "net/net.h"
 
 #include <glib-unix.h>
 #include <signal.h>
@@ -113,7 +114,7 @@ int system_main(const char *prog, const char *arch, int argc, char **argv)
     if (config_parse(&c, argc, argv, &err)) {
         if (c.show != SHOW_NOTHING) {
             status = system_show(&c, prog, &err) ? 0 : 1;
-        } else {
+        } else if (!net_has_user() || config_default_net(&c, &err)) {
             system_run(&r, &c, &status, &err);
         }
     }

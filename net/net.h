@@ -57,6 +57,8 @@ void net_release(NetBackend *b);
 /* A frame of the guest and what it leaves open (NULL: nothing): copied; dropped where the backend
  * lags behind or the frame does not hold together. ANY_THREAD. */
 void net_send(NetBackend *b, const struct iovec *iov, unsigned n, const NetOffload *o);
+/* Is user mode built in? */
+bool net_has_user(void);
 /* The card has room again. ANY_THREAD. */
 void net_more(NetBackend *b);
 /* An unplugged cable: nothing passes; the card's driver hears of it. LOOP_THREAD. */

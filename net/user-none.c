@@ -10,6 +10,11 @@ static void user_none_close(NetBackend *b)
 {
 }
 
+bool net_has_user(void)
+{
+    return false;
+}
+
 const NetType net_type_user = {
     .name = "user",
     .doc = "not in this build (libslirp)",

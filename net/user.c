@@ -339,6 +339,11 @@ static char *user_connections(NetBackend *b)
     return slirp_connection_info(((User *)(void *)b)->slirp);
 }
 
+bool net_has_user(void)
+{
+    return true;
+}
+
 const NetType net_type_user = {
     .name = "user",
     .doc = "a network behind the host's sockets; needs no privilege",

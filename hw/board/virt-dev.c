@@ -240,7 +240,7 @@ bool virt_globals(VirtBoard *b, Device *dev, GError **err)
     return true;
 }
 
-/* -drive without if=, and if=virtio: a virtio disk. */
+/* -drive without if=, and if=virtio: a virtio disk on PCI. */
 static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, const char *id, GError **err)
 {
     Device *dev;
@@ -248,7 +248,7 @@ static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, const char *id, GE
     if (!d->file) {
         return true; /* no medium */
     }
-    dev = device_new(b->machine, "virtio-blk-device", b->device, NULL, err);
+    dev = device_new(b->machine, "virtio-blk-pci", b->device, NULL, err);
     if (!dev || !device_set_prop(dev, "drive", id, err) ||
         (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
         !device_realize(dev, err)) {
@@ -283,7 +283,7 @@ static char *virt_drive_id(const BoardDrive *d, unsigned i)
     return d->id ? g_strdup(d->id) : g_strdup_printf("drive%u", i);
 }
 
-static bool virt_make_drives(VirtBoard *b, GError **err)
+static bool virt_open_drives(VirtBoard *b, GError **err)
 {
     for (unsigned i = 0; i < b->cfg->n_drives; i++) {
         const BoardDrive *d = &b->cfg->drives[i];
@@ -292,6 +292,16 @@ static bool virt_make_drives(VirtBoard *b, GError **err)
         if ((d->file || d->interface == DRIVE_NONE) && !virt_open_drive(b, d, id, err)) {
             return false;
         }
+    }
+    return true;
+}
+
+static bool virt_make_disks(VirtBoard *b, GError **err)
+{
+    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
+        const BoardDrive *d = &b->cfg->drives[i];
+        g_autofree char *id = virt_drive_id(d, i);
+
         switch (d->interface) {
         case DRIVE_NONE:
         case DRIVE_PFLASH:
@@ -322,14 +332,15 @@ static bool virt_add_devices(VirtBoard *b, unsigned from, unsigned to, GError **
     return true;
 }
 
-/* The order gives the slots of PCI: the cards of -nic first, then disks, then what -device adds. */
+/* The order gives the slots of PCI: the cards of -nic first, then what -device adds, then disks of
+ * drives that are no device's. */
 bool virt_make_plugged(VirtBoard *b, GError **err)
 {
     unsigned n_nics = b->cfg->n_nics;
 
     return virt_make_slots(b, err) && virt_add_devices(b, 0, n_nics, err) &&
-           virt_make_drives(b, err) && virt_add_devices(b, n_nics, b->cfg->n_devices, err) &&
-           virt_make_ports(b, err);
+           virt_open_drives(b, err) && virt_add_devices(b, n_nics, b->cfg->n_devices, err) &&
+           virt_make_disks(b, err) && virt_make_ports(b, err);
 }
 
 /* ---- Firmware ---- */

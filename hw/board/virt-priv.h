@@ -74,7 +74,7 @@ typedef struct VirtBoard {
     bool has_v2m, has_its;
     bool acpi;
     char oem_id[7], oem_table_id[9]; /* of ACPI's tables */
-    uint64_t n_ports; /* for what is plugged later */
+    uint64_t n_ports;                /* for what is plugged later */
     bool dtb_randomness;
     bool has_pmu;
     bool has_firmware;

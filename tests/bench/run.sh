@@ -38,7 +38,7 @@ one() { # tool-name command...
 }
 rm -f "$work"/*.out
 for i in $(seq "$rounds"); do
-    one ours $limit "$build/tinamou" system aarch64
+    one ours $limit "$build/tinamou" system aarch64 -nic none
     one qemu $limit qemu-system-aarch64 -net none
     echo "round $i of $rounds done" >&2
 done

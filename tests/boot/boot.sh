@@ -10,7 +10,7 @@ expect() {
 }
 fetch() {
     "$SOURCE/scripts/fetch-guest.sh" "$guest" || { echo "skipped: no Debian kernel (network?)"; exit 77; }
-    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -nographic -m 512)
+    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -nographic -m 512 -nic none)
 }
 panic=(--fail-on 'Kernel panic' --fail-on 'Internal error: Oops')
 
@@ -124,7 +124,7 @@ powerkey)
     # The device is open before the key is pressed: events before that are for nobody.
     read_key='exec 3</dev/input/event0; echo wai""ting
 (head -c 24 <&3 | od -An -tu2 -j16; echo po""wered; poweroff -f) &'
-    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -m 512 -append console=ttyAMA0)
+    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -m 512 -nic none -append console=ttyAMA0)
     for how in hmp qmp; do
         echo "== $how"
         qmp=$(mktemp -u)

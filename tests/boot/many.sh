@@ -34,7 +34,7 @@ boot() {
         --send 'head -c 200000 /bin/busybox >/f; a=$(md5sum </f)' \
         --send 'gzip </f | gunzip | md5sum | grep "$a" && echo sa""me' \
         --expect same --send 'poweroff -f' --wait -- \
-        "$build/tinamou" system aarch64 -M virt -m 512 -nographic -kernel "$build/guest/Image" \
+        "$build/tinamou" system aarch64 -M virt -m 512 -nic none -nographic -kernel "$build/guest/Image" \
         -initrd "$build/guest/initrd.gz" -append console=ttyAMA0 "$@" >>"$log" 2>&1 </dev/null
     local status=$?
     echo "seconds $(echo "$(date +%s.%N) - $start" | bc 2>/dev/null)" >>"$log"

@@ -55,7 +55,7 @@ class Guest:
     def __init__(self, *args, smp=1, cpu='max', mem=256, timeout=60):
         self.dir = tempfile.mkdtemp(prefix='guest')
         path = self.dir + '/qmp'
-        self.args = [*PROGRAM, '-M', 'virt', '-cpu', cpu, '-smp', str(smp),
+        self.args = [*PROGRAM, '-nic', 'none', '-M', 'virt', '-cpu', cpu, '-smp', str(smp),
                      '-m', str(mem), '-nographic', '-kernel', GUEST + '/Image', '-initrd',
                      GUEST + '/initrd.gz', '-append', 'console=ttyAMA0', '-qmp',
                      f'unix:{path},server=on,wait=off', *args]
