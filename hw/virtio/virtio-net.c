@@ -6,11 +6,10 @@
  * code's price.
  * Spec: VIRTIO 1.2, "5.1 Network Device".
  */
+#include "hw/net/mac.h"
 #include "hw/virtio/virtqueue.h"
 #include "net/net.h"
 #include "util/bytes.h"
-
-#include <stdio.h>
 
 enum {
     NET_F_CSUM = 0,
@@ -567,30 +566,6 @@ static bool vnet_loaded(Device *dev, GError **err)
     return true;
 }
 
-/* 52:54:00:12:34:56 for the first card without mac=, and on. */
-static void vnet_default_mac(Device *dev, uint8_t *mac)
-{
-    static const uint8_t first[MAC_BYTES] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
-    Device *root = machine_root(dev->machine);
-
-    memcpy(mac, first, MAC_BYTES);
-    for (Device *d = root; d && d != dev; d = device_next(root, d)) {
-        mac[5] += d->started && d->type == dev->type;
-    }
-}
-
-static bool vnet_parse_mac(const char *text, uint8_t *mac, GError **err)
-{
-    int end = 0;
-
-    if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3],
-               &mac[4], &mac[5], &end) != MAC_BYTES ||
-        text[end]) {
-        return error_set(err, "mac=%s: must be six bytes like 52:54:00:12:34:56", text);
-    }
-    return !(mac[0] & 1) || error_set(err, "mac=%s: is the address of a group", text);
-}
-
 /* set_link, from the monitor: the driver reads it in the configuration. */
 static void vnet_link(void *opaque, bool up)
 {
@@ -652,8 +627,7 @@ static bool vnet_start(Device *dev, GError **err)
                          NET_PAIRS_MAX);
     }
     s->pairs_on = 1;
-    vnet_default_mac(dev, s->first_mac);
-    if (s->mac_text && !vnet_parse_mac(s->mac_text, s->first_mac, err)) {
+    if (!net_mac_of_card(dev, s->mac_text, s->first_mac, err)) {
         return false;
     }
     if (!net_claim(s->netdev, &vnet_client, s, device_path(dev), err)) {
