@@ -281,6 +281,13 @@ static bool pc_make_bios(PcBoard *b, GError **err)
     return true;
 }
 
+static bool pc_make_keyboard(PcBoard *b, GError **err)
+{
+    Device *dev = device_new(b->machine, "i8042", &b->dev, "i8042", err);
+
+    return dev && device_realize(dev, err);
+}
+
 static bool pc_make_rtc(PcBoard *b, GError **err)
 {
     b->rtc = device_make(b->machine, &device_mc146818, &b->dev, "rtc");
@@ -318,7 +325,8 @@ static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
     b->cfg = cfg;
     return pc_check(cfg, err) && pc_make_ram(b, err) && pc_make_isa(b, err) &&
            pc_make_cpus(b, err) && pc_make_pci(b, err) && pc_make_rtc(b, err) &&
-           pc_make_serials(b, err) && pc_make_fw_cfg(b, err) && pc_make_bios(b, err);
+           pc_make_serials(b, err) && pc_make_keyboard(b, err) && pc_make_fw_cfg(b, err) &&
+           pc_make_bios(b, err);
 }
 
 static const char *const pc_aliases[] = { "pc-i440fx-7.2", NULL };
