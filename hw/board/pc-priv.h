@@ -5,6 +5,7 @@
 
 #include "core/cpu.h"
 #include "hw/board/board.h"
+#include "hw/board/plug.h"
 
 enum {
     PC_MAX_CPUS = 255,
@@ -23,6 +24,7 @@ typedef struct PcBoard {
     MemRegion *ram_low;
     uint64_t ram_bytes, below_4g;
     unsigned n_cpus;
+    BoardPlug plug;
 } PcBoard;
 
 #endif

@@ -16,10 +16,16 @@
 #include <string.h>
 #include <unistd.h>
 
+static void pc_stop(Device *dev)
+{
+    board_plug_stop(&device_as(dev, PcBoard)->plug);
+}
+
 static const DeviceType device_pc = {
     .name = "pc-board",
     .doc = "devices of the pc board",
     .size = sizeof(PcBoard),
+    .stop = pc_stop,
 };
 
 static bool pc_make_ram(PcBoard *b, GError **err)
@@ -298,18 +304,56 @@ static bool pc_make_rtc(PcBoard *b, GError **err)
     return true;
 }
 
+/* ---- What is plugged in ---- */
+
+static bool pc_make_disk(PcBoard *b, const BoardDrive *d, const char *id, GError **err)
+{
+    Device *dev;
+
+    if (d->interface == DRIVE_NONE || !d->file) {
+        return true;
+    }
+    if (d->interface != DRIVE_VIRTIO) {
+        return error_set(err,
+                         "-drive %s: the pc board has no IDE, SCSI or floppy controller yet; "
+                         "say if=virtio, or if=none and a -device",
+                         d->file);
+    }
+    dev = device_new(b->machine, "virtio-blk-pci", &b->dev, NULL, err);
+    if (!dev || !device_set_prop(dev, "drive", id, err) ||
+        (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
+        !device_realize(dev, err)) {
+        g_prefix_error(err, "-drive file=%s: ", d->file);
+        return false;
+    }
+    return true;
+}
+
+static bool pc_make_plugged(PcBoard *b, GError **err)
+{
+    if (!board_open_drives(&b->plug, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
+        g_autofree char *id = board_drive_id(&b->cfg->drives[i], i);
+
+        if (!pc_make_disk(b, &b->cfg->drives[i], id, err)) {
+            return false;
+        }
+    }
+    return board_plug_devices(&b->plug, 0, b->cfg->n_devices, err);
+}
+
+static bool pc_add_device(Machine *m, Options *o, GError **err)
+{
+    return board_plug_device(&device_as(device_find(m, "/pc"), PcBoard)->plug, o, err);
+}
+
 /* What the command line can ask for that this board has no place for yet. */
 static bool pc_check(const BoardConfig *cfg, GError **err)
 {
     if (cfg->kernel || cfg->initrd || cfg->dtb) {
         return error_set(err, "-kernel: the pc board starts firmware alone so far");
-    }
-    if (cfg->n_drives) {
-        return error_set(err, "-drive %s: the pc board has no disks yet",
-                         cfg->drives[0].file ? cfg->drives[0].file : "");
-    }
-    if (cfg->n_devices) {
-        return error_set(err, "-device %s: the pc board takes none yet", cfg->devices[0]);
     }
     return true;
 }
@@ -323,10 +367,11 @@ static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
     }
     b->machine = m;
     b->cfg = cfg;
+    board_plug_init(&b->plug, &b->dev, cfg);
     return pc_check(cfg, err) && pc_make_ram(b, err) && pc_make_isa(b, err) &&
            pc_make_cpus(b, err) && pc_make_pci(b, err) && pc_make_rtc(b, err) &&
            pc_make_serials(b, err) && pc_make_keyboard(b, err) && pc_make_fw_cfg(b, err) &&
-           pc_make_bios(b, err);
+           pc_make_bios(b, err) && pc_make_plugged(b, err);
 }
 
 static const char *const pc_aliases[] = { "pc-i440fx-7.2", NULL };
@@ -341,4 +386,5 @@ const Board board_pc = {
     .max_cpus = PC_MAX_CPUS,
     .default_ram_bytes = 128 << 20,
     .init = pc_init,
+    .add_device = pc_add_device,
 };

@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "hw/board/board.h"
 #include "hw/board/loader.h"
+#include "hw/board/plug.h"
 
 enum {
     VIRT_MAX_CPUS = 8, /* of GICv2; GICv3 has room for more */
@@ -64,8 +65,7 @@ typedef struct VirtBoard {
     Device *gic, *pci;
     Device *virtio[VIRT_N_VIRTIO]; /* NULL: free */
     Device *fw_cfg, *gpio, *key;
-    GPtrArray *disks;     /* BlockBackends, closed with the machine */
-    bool listens;         /* to the machine, for them */
+    BoardPlug plug;
     unsigned gic_version; /* 2 or 3 */
     unsigned n_cpus;
     uint64_t ram_bytes;
@@ -100,9 +100,6 @@ NODISCARD bool virt_boot_order(VirtBoard *b, GError **err);
 NODISCARD bool virt_fw_kernel(VirtBoard *b, GError **err);
 /* One -device, also after the start. */
 NODISCARD bool virt_add_device(Machine *m, Options *o, GError **err);
-/* Apply -global to a device of the board's own. */
-NODISCARD bool virt_globals(VirtBoard *b, Device *dev, GError **err);
-
 /* ACPI's tables, for firmware. */
 NODISCARD bool virt_acpi(VirtBoard *b, GError **err);
 

@@ -304,10 +304,7 @@ static void virt_stop(Device *dev)
 {
     VirtBoard *b = device_as(dev, VirtBoard);
 
-    for (unsigned i = 0; b->disks && i < b->disks->len; i++) {
-        block_close(g_ptr_array_index(b->disks, i));
-    }
-    g_clear_pointer(&b->disks, g_ptr_array_unref);
+    board_plug_stop(&b->plug);
 }
 
 /* What holds the board's own devices; nothing of it is guest-visible. */
@@ -329,7 +326,7 @@ static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
     b->machine = m;
     b->device = dev;
     b->cfg = cfg;
-    b->disks = g_ptr_array_new();
+    board_plug_init(&b->plug, dev, cfg);
     return virt_options(b, cfg, err) && virt_sizes(b, cfg, err) && virt_make_ram(b, err) &&
            virt_make_cpus(b, cfg, err) && virt_make_gic(b, err) && virt_make_uart(b, cfg, err) &&
            virt_make_simple(b, err) && virt_make_pci(b, err) && virt_make_fw_cfg(b, err) &&

@@ -100,6 +100,7 @@ TEST(i8042, mouse_with_a_wheel)
     (void)input_send(m, &(InputEvent){ .kind = INPUT_REL, .code = INPUT_X, .value = -5 });
     (void)input_send(m, &(InputEvent){ .kind = INPUT_REL, .code = INPUT_Y, .value = 3 });
     input_sync(m);
+    bench_run_ns(b, 100000);
     EXPECT(bench_pin(b, "irq_mouse"));
     EXPECT_EQ(get(b), 0x38);
     EXPECT_EQ(get(b), 0xfb);

@@ -262,7 +262,6 @@ static void kbc_key(void *opaque, const InputEvent *e)
 
     device_enter(&s->dev);
     ps2_keyboard_event(&s->keyboard, e);
-    kbc_next(s);
     device_leave(&s->dev);
 }
 
@@ -289,6 +288,7 @@ static const InputHandler kbc_keyboard = {
     .name = "QEMU PS/2 Keyboard",
     .kinds = 1 << INPUT_KEY,
     .event = kbc_key,
+    .sync = kbc_sync,
 };
 
 static const InputHandler kbc_mouse = {
