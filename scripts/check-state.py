@@ -59,6 +59,8 @@ def main():
                                      re.S):
                     devices += 1
                     named = row_words(text, m[1])
+                    if f'PROP_BOOTINDEX({m[1]})' in text:
+                        named.add('bootindex')
                     for member in members(m[2]):
                         if member not in named:
                             print(f'{os.path.relpath(path, ROOT)}: {m[1]}.{member} is in no table '
