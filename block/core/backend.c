@@ -257,13 +257,16 @@ void backend_posted(void *arg)
     backend_fiber(r);
     mutex_lock(&b->lock);
     backend_count(b, r);
-    settle = b->where == WHERE_GOING && b->working == 1;
     grant = b->where == WHERE_HOME && b->far && ++b->since % BACKEND_RETRY == 0;
+    mutex_unlock(&b->lock);
+    if (grant) {
+        lease_grant(b->host->graph);
+    }
+    mutex_lock(&b->lock);
+    settle = b->where == WHERE_GOING && b->working == 1; /* by this very grant, too */
     mutex_unlock(&b->lock);
     if (settle) {
         lease_settle(b);
-    } else if (grant) {
-        lease_grant(b->host->graph);
     }
     mutex_lock(&b->lock);
     /* Posted before anybody who waits may free the backend. */
