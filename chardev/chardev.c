@@ -74,6 +74,11 @@ Chardev *chardev_new(Machine *m, const char *id, const char *text, GError **err)
 
         return base ? chardev_new_mux(m, id, base) : NULL;
     }
+    if (!strcmp(name, "file") && text[len] == ':') { /* the path may hold '=' */
+        g_autofree char *path = g_steal_pointer(&rest);
+
+        rest = g_strconcat("path=", path, NULL);
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(char_aliases); i++) {
         if (!strcmp(name, char_aliases[i].prefix)) {
             char *full = *char_aliases[i].first
