@@ -74,10 +74,11 @@ typedef struct Target {
     /*
      * Translate from @pc, whose page's bytes are at @page (4 KiB, host memory), into @ir, at most
      * @max_insns guest instructions, never beyond the page. Deltas in the IR are relative to the
-     * page's start. The bytes may change meanwhile; each is read once. Ends with ir_finish().
+     * page's start. The bytes may change meanwhile; each is read once. @mode is the
+     * present mode_word().
      */
-    void (*translate)(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,
-                      unsigned max_insns);
+    void (*translate)(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint64_t mode,
+                      uint8_t code_attr, unsigned max_insns);
     /*
      * Translate an address. On failure records the exception in the Cpu (not yet entered), sets
      * cpu->raised and returns false. @memop is the IrMemOp (0 for fetch). @probe: record nothing.

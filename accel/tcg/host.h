@@ -153,12 +153,12 @@ typedef struct TcgHost {
     bool (*init)(TcgCache *cache, const Target *target, GError **err);
     void (*free)(TcgCache *cache);
     /*
-     * Make host code of @ir. @block has its key and n_guest (guest[]: needs_guest); the host fills
-     * n_exits, exits[] (owner, delta, its own fields), host_entry, host_size, and marks if
-     * want_marks. False: the chunk is full; nothing has changed. Context: the vCPU's thread; runs
-     * in parallel with others.
+     * Make host code of @ir, of which operations without effect are dropped. @block has its key and
+     * n_guest (guest[]: needs_guest); the host fills n_exits, exits[] (owner, delta, its own
+     * fields), host_entry, host_size, and marks if want_marks. False: the chunk is full; nothing
+     * has changed. Context: the vCPU's thread; runs in parallel with others.
      */
-    bool (*emit)(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block);
+    bool (*emit)(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock *block);
     /*
      * Run from @host_entry; tc->pc_page and tc->fast are set. A poll happens at backward direct
      * exits and at indirect ones: poll_counter goes down by one (or more) and below zero, or

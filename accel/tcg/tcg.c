@@ -204,7 +204,7 @@ static uint64_t tcg_granules(const IrBlock *ir)
     for (uint32_t i = 0; i < ir->n_guest; i++) {
         unsigned d = ir->guest[i].delta;
 
-        g |= 1ull << (d / 64) | 1ull << ((d + ir->insn[ir->guest[i].ir].sub - 1) / 64 & 63);
+        g |= 1ull << (d / 64) | 1ull << ((d + ir->guest[i].len - 1u) / 64 & 63);
     }
     return g;
 }
@@ -220,7 +220,7 @@ static bool tcg_keep_runs(TcgChunk *c, TcgBlock *b, const IrBlock *ir)
         return false;
     }
     for (uint32_t i = 0; i < ir->n_guest; i++) {
-        unsigned from = ir->guest[i].delta, len = ir->insn[ir->guest[i].ir].sub;
+        unsigned from = ir->guest[i].delta, len = ir->guest[i].len;
         uint64_t below = b->granules & ((1ull << from / GRANULE) - 1);
 
         if (run && run->from + run->len == from) {
@@ -267,7 +267,7 @@ static TcgBlock *tcg_emit(Cpu *cpu, const TcgCodePage *p, const uint8_t *page, u
                           uint64_t mode, bool checked)
 {
     TcgCpu *tc = tcg_cpu(cpu);
-    const IrBlock *ir = tc->ir;
+    IrBlock *ir = tc->ir;
 
     for (unsigned tries = 0;; tries++) {
         TcgChunk *c = tc->chunk && !tries ? tc->chunk : tcg_chunk_new(cpu);
@@ -350,7 +350,7 @@ static TcgBlock *tcg_translate_once(Cpu *cpu, const TcgCodePage *page, GuestVirt
     /* Debuggers and traces look at flags that the guest does not. */
     tc->ir->exact_flags = tc->tcg->exact_flags || mode & (TCG_MODE_DEBUG | TCG_MODE_TRACE);
     tc->ir->no_peek = checked;
-    cpu->target->translate(cpu, tc->ir, pc, bytes, p.code_attr, max_insns);
+    cpu->target->translate(cpu, tc->ir, pc, bytes, tc->mode_word, p.code_attr, max_insns);
     if (tc->tcg->verify) {
         tcg_verify(tc->ir);
     }

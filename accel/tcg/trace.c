@@ -128,7 +128,7 @@ static void trace_side_by_side(const TraceBlock *t, bool ops, bool host)
         trace_host_rest(t, false);
     }
     for (uint32_t i = 0; i < t->ir->n_guest; i++) {
-        uint32_t end = i + 1 < t->ir->n_guest ? t->ir->guest[i + 1].ir : t->ir->n;
+        uint32_t end = i + 1 < t->ir->n_guest ? t->ir->guest[i + 1].ir + 1u : t->ir->n;
 
         trace_guest_insn(t, i);
         if (ops) {

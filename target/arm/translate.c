@@ -289,9 +289,10 @@ void arm_trans_goto(Trans *t, int64_t delta)
 
 static uint32_t translate_word(const uint8_t *page, int32_t delta)
 {
-    const uint8_t *p = page + delta;
+    uint32_t le;
 
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+    memcpy(&le, page + delta, sizeof(le));
+    return GUINT32_FROM_LE(le);
 }
 
 static void translate_insn(Trans *t, const uint8_t *page)
@@ -303,18 +304,17 @@ static void translate_insn(Trans *t, const uint8_t *page)
     }
 }
 
-void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,
-                       unsigned max_insns)
+void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint64_t mode,
+                       uint8_t code_attr, unsigned max_insns)
 {
-    uint64_t mw = target_aarch64.mode_word(cpu);
     Trans t = {
         .ir = ir,
         .cpu = arm_cpu(cpu),
-        .mode_word = mw,
+        .mode_word = mode,
         .features = arm_cpu(cpu)->features,
-        .el = mw >> ARM_MW_EL_SHIFT & 3,
-        .mode = mw & ARM_MW_MODE,
-        .unpriv_mode = mw >> ARM_MW_UNPRIV_SHIFT & 7,
+        .el = mode >> ARM_MW_EL_SHIFT & 3,
+        .mode = mode & ARM_MW_MODE,
+        .unpriv_mode = mode >> ARM_MW_UNPRIV_SHIFT & 7,
         .next = (int32_t)(pc % ARM_PAGE_BYTES),
         .guarded = (code_attr & ARM_CODE_GUARDED) != 0,
     };
@@ -327,8 +327,8 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
     }
     t.page = max_insns > 1 ? page : NULL;
     ir_begin(ir, (uint16_t)t.next);
-    ir->fp_exact = mw & ARM_MW_FP_EXACT;
-    ir->fp_flush = mw & ARM_MW_FP_FLUSH;
+    ir->fp_exact = mode & ARM_MW_FP_EXACT;
+    ir->fp_flush = mode & ARM_MW_FP_FLUSH;
     if (t.mode_word & ARM_MW_IL) {
         t.delta = t.next;
         ir_insn(ir, (uint16_t)t.delta, 1, 0); /* whatever is there */
@@ -352,5 +352,4 @@ void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page,
         ir_insn(ir, (uint16_t)t.delta, 4, 0);
         translate_insn(&t, page);
     }
-    ir_finish(ir);
 }

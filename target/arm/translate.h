@@ -97,7 +97,7 @@ void arm_trans_goto(Trans *t, int64_t delta);
 void arm_trans_peek(Trans *t, int64_t delta);
 
 /* Target.translate. */
-void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint8_t code_attr,
-                       unsigned max_insns);
+void arm_a64_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint64_t mode,
+                       uint8_t code_attr, unsigned max_insns);
 
 #endif

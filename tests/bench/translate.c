@@ -43,6 +43,7 @@ static void one_round(ArmCpu *c, TcgCache *cache, IrBlock *ir, const uint8_t *co
                       uint64_t *hash, Sum *sum)
 {
     const TcgHost *host = cache->host;
+    uint64_t mode = c->cpu.target->mode_word(&c->cpu), start = host->cycles();
     TcgChunk chunk = { .cache = cache };
     TcgBlock b;
 
@@ -52,7 +53,7 @@ static void one_round(ArmCpu *c, TcgCache *cache, IrBlock *ir, const uint8_t *co
     for (size_t at = 0; at + 4 <= bytes;) {
         const uint8_t *page = code + at / PAGE * PAGE;
         Sum *s = &sum[at / PAGE];
-        uint64_t start = host->cycles(), mid;
+        uint64_t mid, end;
 
         if (!*(const uint32_t *)(const void *)(code + at)) {
             at += 4; /* padding */
@@ -60,15 +61,17 @@ static void one_round(ArmCpu *c, TcgCache *cache, IrBlock *ir, const uint8_t *co
         }
         ir_begin(ir, at % PAGE);
         ir->exact_flags = false;
-        c->cpu.target->translate(&c->cpu, ir, at, page, 0, IR_MAX_GUEST_INSNS);
+        c->cpu.target->translate(&c->cpu, ir, at, page, mode, 0, IR_MAX_GUEST_INSNS);
         mid = host->cycles();
         b = (TcgBlock){ .target = c->cpu.target, .n_guest = (uint16_t)ir->n_guest };
         if (!host->emit(cache, &chunk, ir, &b)) {
             fprintf(stderr, "the code does not fit\n");
             exit(1);
         }
-        s->emit += host->cycles() - mid;
+        end = host->cycles();
+        s->emit += end - mid;
         s->lift += mid - start;
+        start = end;
         s->guest += ir->n_guest;
         s->blocks++;
         s->bytes += b.host_size;

@@ -217,7 +217,6 @@ static bool eval_memory(Eval *e, const IrInsn *i, IrV128 *d, const IrV128 *a, co
         }
         return true;
     case IR_NOP:
-    case IR_INSN:
     case IR_SECOND: /* LDP wrote it */
     case IR_EXIT:
         return true;

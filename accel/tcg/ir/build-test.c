@@ -90,7 +90,7 @@ TEST(ir, verifier_finds_faults)
     EXPECT(ir_verify(ir) != NULL); /* no end */
     ir_exit(ir, 4);
     EXPECT(ir_verify(ir) == NULL);
-    ir->insn[2].op = IR_EXIT_IF; /* no operand */
+    ir->insn[1].op = IR_EXIT_IF; /* no operand */
     EXPECT(ir_verify(ir) != NULL);
     ir_block_free(ir);
 }

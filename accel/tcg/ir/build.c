@@ -22,6 +22,7 @@ struct IrBuildState {
     uint32_t epoch;
     uint16_t slots_used[IR_SLOTS];
     uint32_t n_slots;
+    bool wide;          /* some of them have 16 bytes */
     bool overlaps;      /* some of them may overlap */
     uint16_t flags;     /* present flags bundle; 0: unknown */
     uint16_t set_flags; /* the last SET_FLAGS, likewise */
@@ -49,7 +50,7 @@ static void ir_forget_state(IrBlock *ir)
 {
     ir->build->epoch++;
     ir->build->n_slots = 0;
-    ir->build->overlaps = false;
+    ir->build->wide = ir->build->overlaps = false;
     ir->build->flags = 0;
     ir->build->set_flags = 0;
     ir->build->observed = ir->n;
@@ -74,7 +75,6 @@ IrVal ir_emit_args(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t
 
     for (unsigned k = 0; k < n; k++) {
         id[k] = arg[k].id;
-        ir->uses[id[k]]++;
     }
     return ir_put(ir, op, type, sub, imm, id);
 }
@@ -88,10 +88,11 @@ static inline IrBlock *ir_observe(IrBlock *ir)
 
 void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
 {
-    IrVal v = ir_emit(ir, IR_INSN, IR_VOID, len, delta);
+    uint32_t k = ir->n_guest;
 
-    CHECK(ir->n_guest < IR_MAX_GUEST_INSNS);
-    ir->guest[ir->n_guest++] = (IrGuestInsn){ v.id, delta, restart };
+    CHECK(k < IR_MAX_GUEST_INSNS);
+    ir->guest[k] = (IrGuestInsn){ (uint16_t)(ir->n - 1), delta & 0xfffu, len & 15, restart };
+    ir->n_guest = k + 1;
 }
 
 /* ---- constants ---- */
@@ -175,25 +176,23 @@ static IrSlot *ir_slot_probe(IrBuildState *b, uint64_t key, uint32_t h)
 }
 
 /*
- * The place's slot, which is made if there is none. Registers are neighbours in guest state and
- * have neighbouring slots of their own; what overlaps a place has the same slot or, of 16 bytes,
- * the one before.
+ * Make the place's slot. Registers are neighbours in guest state and have neighbouring slots of
+ * their own; what overlaps a place has the same slot or, of 16 bytes, the one before.
  */
-static inline IrSlot *ir_slot(IrBuildState *b, uint32_t offset, unsigned size)
+static __attribute__((noinline)) IrSlot *ir_slot_make(IrBuildState *b, uint64_t key)
 {
-    uint64_t key = ir_slot_key(b, offset, size);
-    uint32_t h = offset / 8 % IR_SLOTS;
-    IrSlot *s = &b->slot[h];
-    const IrSlot *by;
+    uint32_t h = (uint32_t)key >> 6, size = key & 7;
+    IrSlot *s = &b->slot[h %= IR_SLOTS];
 
-    if (s->key == key) {
-        return s;
-    }
-    if (s->key >> 32 == b->epoch || offset & ((1u << size) - 1)) {
+    if (s->key >> 32 == b->epoch || (uint32_t)key >> 3 & ((1u << size) - 1)) {
         return ir_slot_probe(b, key, h);
     }
-    by = &b->slot[(size == 4 ? h + 1 : h - 1) % IR_SLOTS];
-    b->overlaps |= (by->key >> 32 == b->epoch) & (size == 4 || (by->key & 7) == 4);
+    if (__builtin_expect(b->wide | (size == 4), 0)) {
+        const IrSlot *by = &b->slot[(size == 4 ? h + 1 : h - 1) % IR_SLOTS];
+
+        b->overlaps |= (by->key >> 32 == b->epoch) & (size == 4 || (by->key & 7) == 4);
+        b->wide = true;
+    }
     *s = (IrSlot){ .key = key };
     b->slots_used[b->n_slots++] = (uint16_t)h;
     return s;
@@ -225,19 +224,36 @@ static inline void ir_overlaps(IrBuildState *b, uint32_t offset, unsigned size, 
     }
 }
 
-IrVal ir_get(IrBlock *ir, IrType type, uint32_t offset, unsigned size)
+/* @s: the slot of the place, if it has been made. */
+static __attribute__((noinline)) IrVal ir_get_new(IrBlock *ir, IrType type, uint64_t key, IrSlot *s)
 {
-    IrSlot *s = ir_slot(ir->build, offset, size);
+    IrBuildState *b = ir->build;
+    uint32_t offset = (uint32_t)key >> 3;
+    unsigned size = key & 7;
     IrVal v;
 
-    if (s->value && ir->insn[s->value].type == type) {
-        return (IrVal){ s->value };
+    if (s->key != key) {
+        s = ir_slot_make(b, key);
+        if (s->value && ir->insn[s->value].type == type) { /* it has another's slot */
+            return (IrVal){ s->value };
+        }
     }
-    ir_overlaps(ir->build, offset, size, false);
+    ir_overlaps(b, offset, size, false);
     v = ir_emit(ir, IR_GET, type, size, offset);
     s->set = 0;
     s->value = v.id;
     return v;
+}
+
+IrVal ir_get(IrBlock *ir, IrType type, uint32_t offset, unsigned size)
+{
+    uint64_t key = ir_slot_key(ir->build, offset, size);
+    IrSlot *s = &ir->build->slot[offset / 8 % IR_SLOTS];
+
+    if (s->key == key && s->value && ir->insn[s->value].type == type) {
+        return (IrVal){ s->value };
+    }
+    return ir_get_new(ir, type, key, s);
 }
 
 static unsigned ir_type_size(IrType t)
@@ -251,22 +267,43 @@ _Static_assert(IR_I32 == 1 && IR_I64 == 2 && IR_V128 == 3,
 /* Take back a SET. */
 static void ir_kill(IrBlock *ir, uint16_t id)
 {
-    ir->uses[ir->insn[id].arg[0]]--;
     memset(&ir->insn[id], 0, sizeof(ir->insn[id])); /* IR_NOP */
 }
 
-void ir_set(IrBlock *ir, uint32_t offset, unsigned size, IrVal v)
+static inline void ir_set_at(IrBlock *ir, IrSlot *s, uint32_t offset, unsigned size, IrVal v)
 {
-    IrBuildState *b = ir->build;
-    IrSlot *s = ir_slot(b, offset, size);
-
-    ir_overlaps(b, offset, size, true);
-    if (s->set >= b->observed) {
+    if (s->set >= ir->build->observed) {
         ir_kill(ir, s->set);
     }
     /* A narrower store does not read back as the value unless its upper bits are 0. */
     s->value = ir_type_size(ir_type(ir, v)) == size ? v.id : 0;
     s->set = ir_emit1(ir, IR_SET, IR_VOID, size, offset, v).id;
+}
+
+static __attribute__((noinline)) void ir_set_new(IrBlock *ir, uint32_t offset, unsigned size,
+                                                 IrVal v)
+{
+    IrBuildState *b = ir->build;
+    uint64_t key = ir_slot_key(b, offset, size);
+    IrSlot *s = &b->slot[offset / 8 % IR_SLOTS];
+
+    if (s->key != key) {
+        s = ir_slot_make(b, key);
+    }
+    ir_overlaps(b, offset, size, true);
+    ir_set_at(ir, s, offset, size, v);
+}
+
+void ir_set(IrBlock *ir, uint32_t offset, unsigned size, IrVal v)
+{
+    IrBuildState *b = ir->build;
+    IrSlot *s = &b->slot[offset / 8 % IR_SLOTS];
+
+    if (s->key != ir_slot_key(b, offset, size) || b->overlaps) {
+        ir_set_new(ir, offset, size, v);
+        return;
+    }
+    ir_set_at(ir, s, offset, size, v);
 }
 
 IrVal ir_get_flags(IrBlock *ir)

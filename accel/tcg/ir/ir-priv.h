@@ -28,7 +28,6 @@ static inline IrVal ir_put(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, 
                              .arg = { arg[0], arg[1], arg[2], arg[3] },
                              .imm = imm };
 #endif
-    ir->uses[id] = 0;
     ir->n = id + 1;
     return (IrVal){ (uint16_t)id };
 }
@@ -41,24 +40,18 @@ static inline IrVal ir_emit(IrBlock *ir, IrOpcode op, IrType type, unsigned sub,
 static inline IrVal ir_emit1(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                              IrVal a)
 {
-    ir->uses[a.id]++;
     return ir_put(ir, op, type, sub, imm, (const uint16_t[4]){ a.id });
 }
 
 static inline IrVal ir_emit2(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                              IrVal a, IrVal b)
 {
-    ir->uses[a.id]++;
-    ir->uses[b.id]++;
     return ir_put(ir, op, type, sub, imm, (const uint16_t[4]){ a.id, b.id });
 }
 
 static inline IrVal ir_emit3(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
                              IrVal a, IrVal b, IrVal c)
 {
-    ir->uses[a.id]++;
-    ir->uses[b.id]++;
-    ir->uses[c.id]++;
     return ir_put(ir, op, type, sub, imm, (const uint16_t[4]){ a.id, b.id, c.id });
 }
 

@@ -9,7 +9,7 @@
  * drops a SET that is overwritten before anything could observe it. Flags are bundle values that
  * nobody expands to bits until bits are needed.
  *
- * Precise state: the state before each guest instruction (INSN marker) must be recoverable at
+ * Precise state: the state before each guest instruction (IrBlock.guest) must be recoverable at
  * each operation that may fault. Translators therefore do all memory accesses of an instruction
  * before its SETs.
  */
@@ -285,9 +285,10 @@ enum { IR_EXIT_FLAGS_DEAD = 1 << 7 };
 
 /* One guest instruction of a block. */
 typedef struct IrGuestInsn {
-    uint16_t ir;      /* index of its INSN */
-    uint16_t delta;   /* from the start of the page */
-    uint32_t restart; /* the target's word to restore what depends on position (IT state) */
+    uint16_t ir;         /* index of the operation before its first one */
+    uint16_t delta : 12; /* from the start of the page */
+    uint16_t len : 4;    /* bytes */
+    uint32_t restart;    /* the target's word to restore what depends on position (IT state) */
 } IrGuestInsn;
 
 typedef struct IrBuildState IrBuildState;
@@ -308,14 +309,8 @@ typedef struct IrBlock {
     bool fp_flush;
     const IrHelper *helper[IR_MAX_HELPERS];
     IrV128 vconst[IR_MAX_VCONSTS];
-    IrGuestInsn guest[IR_MAX_GUEST_INSNS + 2];
+    IrGuestInsn guest[IR_MAX_GUEST_INSNS + 2]; /* back ends may put two ends behind the last */
     IrInsn insn[IR_MAX_INSNS];
-    uint16_t uses[IR_MAX_INSNS]; /* of each value, final after ir_finish */
-    /* After ir_finish: what is left, without constants and INSN, in order. Where the guest's
-     * instructions begin, `guest` tells, with two of UINT16_MAX at its end. */
-    const uint16_t *order;
-    uint32_t n_order;
-    uint16_t order_space[IR_MAX_INSNS];
     IrBuildState *build; /* the builder's tables */
 } IrBlock;
 
@@ -335,7 +330,7 @@ IrBlock *ir_block_new(void);
 void ir_block_free(IrBlock *ir);
 /* Empty @ir for a block whose first instruction lies @delta bytes into its page. */
 void ir_begin(IrBlock *ir, uint16_t delta);
-/* Close the block: its last operation must be an END one. Removes dead operations. */
+/* Remove operations without effect of a whole block, whose last one is an END one. */
 void ir_finish(IrBlock *ir);
 /* Mark the start of the guest instruction of @len bytes at @delta. */
 void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart);

@@ -37,53 +37,31 @@ const uint16_t ir_op_effects[IR_N_OPS] = {
 #undef IR_VOP
 };
 
-/* Rows that are dropped when nobody uses their value (of CALLs those of pure helpers), and those
- * that are listed for the back end. */
-enum { FINISH_DROP = 1, FINISH_LIST = 2 };
-
-static const uint8_t ir_op_finish[IR_N_OPS] = {
-#define IR_OP(name, result, args, effects, doc)                         \
-    [IR_##name] = ((effects) & ~(STATE_RD | CALLS) ? 0 : FINISH_DROP) | \
-                  (IR_##name == IR_CONST || IR_##name == IR_INSN ? 0 : FINISH_LIST),
-#define IR_VOP(name, reference, args, effects, doc) \
-    [IR_##name] = ((effects) & ~STATE_RD ? 0 : FINISH_DROP) | FINISH_LIST,
-#include "accel/tcg/ir/ops.def"
-#undef IR_OP
-#undef IR_VOP
-};
-
-/* An unused operation; false: it must stay. */
-static bool ir_drop(IrBlock *ir, IrInsn *i)
+/* Whether nothing is lost with an operation whose value nobody uses. */
+static bool ir_droppable(const IrBlock *ir, const IrInsn *i)
 {
-    if (i->op == IR_CALL && !(ir->helper[i->imm]->flags & IR_HELPER_PURE)) {
-        return false;
+    if (i->op == IR_CALL) {
+        return ir->helper[i->imm]->flags & IR_HELPER_PURE;
     }
-    for (unsigned n = 0; n < 4 && i->arg[n] && i->op != IR_CONST; n++) {
-        ir->uses[i->arg[n]]--;
-    }
-    memset(i, 0, sizeof(*i)); /* IR_NOP */
-    return true;
+    return !(ir_op_effects[i->op] & ~STATE_RD);
 }
 
 void ir_finish(IrBlock *ir)
 {
-    uint16_t *order = ir->order_space + IR_MAX_INSNS;
+    bool used[IR_MAX_INSNS];
 
-    IrInsn *i = &ir->insn[ir->n];
-
+    memset(used, 0, ir->n * sizeof(used[0]));
     for (uint32_t k = ir->n; --k != 0;) {
-        unsigned what = ir_op_finish[(--i)->op];
+        IrInsn *i = &ir->insn[k];
 
-        /* Unused and droppable are each hard to predict, both together seldom. */
-        if ((ir->uses[k] == 0) & what && ir_drop(ir, i)) {
-            continue;
+        if (!used[k] && ir_droppable(ir, i)) {
+            memset(i, 0, sizeof(*i)); /* IR_NOP */
+        } else if (i->op != IR_CONST) {
+            for (unsigned n = 0; n < 4; n++) {
+                used[i->arg[n]] = true;
+            }
         }
-        order[-1] = (uint16_t)k;
-        order -= what / FINISH_LIST;
     }
-    ir->guest[ir->n_guest].ir = ir->guest[ir->n_guest + 1].ir = UINT16_MAX;
-    ir->order = order;
-    ir->n_order = (uint32_t)(ir->order_space + IR_MAX_INSNS - order);
 }
 
 static bool verify_arg(const IrBlock *ir, const IrInsn *i, char want, uint16_t id, IrType first)
@@ -174,7 +152,14 @@ const char *ir_verify(const IrBlock *ir)
 
 void ir_print(const IrBlock *ir, struct _GString *out)
 {
-    ir_print_range(ir, 1, ir->n, out);
+    uint32_t from = 1;
+
+    for (uint32_t g = 0; g < ir->n_guest; g++) {
+        ir_print_range(ir, from, ir->guest[g].ir + 1u, out);
+        g_string_append_printf(out, " ---- +0x%x\n", ir->guest[g].delta);
+        from = ir->guest[g].ir + 1u;
+    }
+    ir_print_range(ir, from, ir->n, out);
 }
 
 void ir_print_range(const IrBlock *ir, uint32_t from, uint32_t to, struct _GString *out)
@@ -185,10 +170,6 @@ void ir_print_range(const IrBlock *ir, uint32_t from, uint32_t to, struct _GStri
         const IrInsn *i = &ir->insn[k];
 
         if (i->op == IR_NOP) {
-            continue;
-        }
-        if (i->op == IR_INSN) {
-            g_string_append_printf(out, " ---- +0x%x\n", i->imm);
             continue;
         }
         if (i->type != IR_VOID) {

@@ -35,8 +35,10 @@ static bool interp_is_direct(unsigned op)
 }
 
 /* arg[3] of a direct exit is its number in the block. */
-static bool interp_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block)
+static bool interp_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock *block)
 {
+    ir_finish(ir);
+
     InterpBlock *b = tcg_chunk_alloc(chunk, sizeof(*b) + ir->n * sizeof(IrInsn));
     uint32_t n = 0, exits = 0;
 
@@ -331,15 +333,15 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
         IrV128 *d = &val[k];
         uint64_t a = val[i->arg[0]].u64[0];
 
+        for (; seen < r->b->block->n_guest && r->b->block->guest[seen].ir < k; seen++) {
+            r->insn = seen;
+            r->tc->count[TCG_COUNT_GUEST]++;
+            r->cpu->icount_rest = r->b->block->n_guest - seen - 1;
+        }
         switch (i->op) {
         case IR_NOP:
         case IR_SECOND:
         case IR_LINKED: /* what stands before does no harm to a chained entry */
-            break;
-        case IR_INSN:
-            r->insn = seen++;
-            r->tc->count[TCG_COUNT_GUEST]++;
-            r->cpu->icount_rest = r->b->block->n_guest - seen;
             break;
         case IR_CONST:
             d->u64[0] = ir_const_value(i);

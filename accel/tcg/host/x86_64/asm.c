@@ -96,9 +96,6 @@ static inline bool x64_byte_rex(unsigned r)
     return r - RSP <= RDI - RSP;
 }
 
-/* What most instructions have not. */
-enum { ASM_SELDOM = X_PP | X_LOCK | X_MAP | X_BYTE };
-
 void x64_rr_any(X64Asm *a, X64Op op, unsigned reg, unsigned rm)
 {
     bool need_rex = op & X_BYTE && (x64_byte_rex(reg) || x64_byte_rex(rm));
@@ -123,50 +120,34 @@ void x64_rm_any(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
     a->p = x64_modrm_mem(p, reg, m);
 }
 
-void x64_rbp(X64Asm *a, X64Op op, unsigned reg, int32_t disp)
-{
-    unsigned rex = 0x40 | x64_rex_w(op) | (reg & 8) >> 1, is_byte = disp == (int8_t)disp;
-    unsigned modrm = (0x85 ^ ((0 - is_byte) & 0xc0)) | (reg & 7) << 3;
-    uint8_t *p;
-
-    if (op & ASM_SELDOM) {
-        x64_rm_any(a, op, reg, x64_mem(RBP, disp));
-        return;
-    }
-    p = x64_open(a, 1);
-    *p = (uint8_t)rex;
-    p += rex != 0x40;
-    a->p = x64_put(p, (op & 0xff) | modrm << 8 | (uint64_t)(uint32_t)disp << 16, 6 - is_byte * 3);
-}
-
-static __attribute__((noinline)) void x64_rm_index(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
+/* With a SIB byte. */
+static __attribute__((noinline)) void x64_rm_sib(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 {
     a->p = x64_put_rm(x64_open(a, 1), op & 0xff, 1, x64_rex_w(op), reg, m);
 }
 
-/* x64_put_rm() without an index, short of branches too. */
+/* Without one. */
 static __attribute__((noinline)) void x64_rm_base(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 {
-    unsigned base = m.base, low = base & 7, has_sib = low == 4;
+    unsigned base = m.base, is_byte = m.disp == (int8_t)m.disp;
     unsigned rex = 0x40 | x64_rex_w(op) | (reg & 8) >> 1 | base >> 3;
-    unsigned is_byte = m.disp == (int8_t)m.disp, some = (m.disp != 0) | (low == 5);
-    unsigned mod = is_byte ? some : 2, modrm = mod << 6 | (reg & 7) << 3 | low;
+    unsigned head = (op & 0xff) | (base & 7) << 8 | (reg & 7) << 11;
+    unsigned some = (m.disp != 0) | ((base & 7) == 5), mod = is_byte ? some : 2;
     uint8_t *p = x64_open(a, 1);
 
     *p = (uint8_t)rex;
     p += rex != 0x40;
-    p = x64_put(p, (op & 0xff) | modrm << 8 | 0x24 << 16, 2 + has_sib);
-    a->p = x64_put(p, (uint32_t)m.disp, 0x410 >> mod * 4 & 7);
+    a->p = x64_put(p, head | mod << 14 | (uint64_t)(uint32_t)m.disp << 16, 2 + (mod << (mod >> 1)));
 }
 
 void x64_rm(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 {
-    if (op & ASM_SELDOM || m.base > R15) {
+    if (__builtin_expect((op & ASM_SELDOM) != 0 || m.base > R15, 0)) {
         x64_rm_any(a, op, reg, m);
-    } else if (m.index != X64_NO_REG) {
-        x64_rm_index(a, op, reg, m);
-    } else {
+    } else if (m.index == X64_NO_REG && (m.base & 7) != RSP) {
         x64_rm_base(a, op, reg, m);
+    } else {
+        x64_rm_sib(a, op, reg, m);
     }
 }
 
@@ -287,9 +268,19 @@ void x64_alu_rr(X64Asm *a, X64Alu op, bool w, unsigned d, unsigned s)
     x64_rr(a, (op * 8 + 3) | X_W_IF(w), d, s);
 }
 
+/* The operands of integer operations are in guest state, or in the frame. */
+static inline void x64_rm_env(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
+{
+    if (m.base == RBP && m.index == X64_NO_REG) {
+        x64_rbp(a, op, reg, m.disp);
+    } else {
+        x64_rm(a, op, reg, m);
+    }
+}
+
 void x64_alu_rm(X64Asm *a, X64Alu op, bool w, unsigned d, X64Mem m)
 {
-    x64_rm(a, (op * 8 + 3) | X_W_IF(w), d, m);
+    x64_rm_env(a, (op * 8 + 3) | X_W_IF(w), d, m);
 }
 
 void x64_alu_mr(X64Asm *a, X64Alu op, bool w, X64Mem m, unsigned s)
@@ -310,13 +301,13 @@ void x64_alu_ri(X64Asm *a, X64Alu op, bool w, unsigned d, int32_t imm)
 
 void x64_alu_mi(X64Asm *a, X64Alu op, bool w, X64Mem m, int32_t imm)
 {
-    x64_rm(a, (imm == (int8_t)imm ? 0x83 : 0x81) | X_W_IF(w), op, m);
+    x64_rm_env(a, (imm == (int8_t)imm ? 0x83 : 0x81) | X_W_IF(w), op, m);
     x64_imm8_32(a, imm);
 }
 
 void x64_mov_mi(X64Asm *a, bool w, X64Mem m, int32_t imm)
 {
-    x64_rm(a, 0xc7 | X_W_IF(w), 0, m);
+    x64_rm_env(a, 0xc7 | X_W_IF(w), 0, m);
     x64_u32(a, (uint32_t)imm);
 }
 

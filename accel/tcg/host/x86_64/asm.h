@@ -367,8 +367,7 @@ static inline uint8_t *x64_put_rm(uint8_t *p, unsigned op, unsigned n, unsigned 
     unsigned base = m.base, index = m.index, low = base & 7;
     unsigned rex = 0x40 | rex_w | (reg & 8) >> 1 | (index & 8) >> 2 | base >> 3;
     unsigned is_byte = m.disp == (int8_t)m.disp, some = (m.disp != 0) | (low == 5);
-    unsigned mod = (2 & (is_byte - 1)) | (some & is_byte);
-    unsigned has_sib = (index != X64_NO_REG) | (low == 4);
+    unsigned mod = is_byte ? some : 2, has_sib = (index != X64_NO_REG) | (low == 4);
     unsigned rm = low ^ ((low ^ 4) & (0 - has_sib)), modrm = mod << 6 | (reg & 7) << 3 | rm;
     /* "no index" is 4 */
     unsigned sib = (unsigned)m.scale << 6 | ((index & 7) | (index >> 2 & 4)) << 3 | low;
@@ -376,7 +375,7 @@ static inline uint8_t *x64_put_rm(uint8_t *p, unsigned op, unsigned n, unsigned 
     *p = (uint8_t)rex;
     p += rex != 0x40;
     p = x64_put(p, op | modrm << 8 * n | (uint64_t)sib << (8 * n + 8), n + 1 + has_sib);
-    return x64_put(p, (uint32_t)m.disp, 0x410 >> mod * 4 & 7);
+    return x64_put(p, (uint32_t)m.disp, mod << (mod >> 1));
 }
 
 static inline uint8_t *x64_put_rr(uint8_t *p, unsigned op, unsigned n, unsigned rex_w, unsigned reg,
@@ -411,8 +410,26 @@ static inline uint8_t *x64_open(X64Asm *a, unsigned n)
 /* The same of instructions that have other prefixes, maps or byte registers, or X64_RIP. */
 void x64_rr_any(X64Asm *a, X64Op op, unsigned reg, unsigned rm);
 void x64_rm_any(X64Asm *a, X64Op op, unsigned reg, X64Mem m);
+/* What most instructions have not. */
+enum { ASM_SELDOM = X_PP | X_LOCK | X_MAP | X_BYTE };
+
 /* x64_rm() with the operand at @disp from rbp, of which there are most. */
-void x64_rbp(X64Asm *a, X64Op op, unsigned reg, int32_t disp);
+static inline void x64_rbp(X64Asm *a, X64Op op, unsigned reg, int32_t disp)
+{
+    unsigned rex = 0x40 | x64_rex_w(op) | (reg & 8) >> 1, is_byte = disp == (int8_t)disp;
+    unsigned modrm = (0x85 ^ ((0 - is_byte) & 0xc0)) | (reg & 7) << 3;
+    uint8_t *p;
+
+    if (op & ASM_SELDOM) {
+        x64_rm_any(a, op, reg, x64_mem(RBP, disp));
+        return;
+    }
+    p = x64_open(a, 1);
+    *p = (uint8_t)rex;
+    p += rex != 0x40;
+    a->p = x64_put(p, (op & 0xff) | modrm << 8 | (uint64_t)(uint32_t)disp << 16, 6 - is_byte * 3);
+}
+
 /* Legacy encodings: @reg in ModRM.reg (or the group's number), @rm a register or memory. */
 void x64_rr(X64Asm *a, X64Op op, unsigned reg, unsigned rm);
 void x64_rm(X64Asm *a, X64Op op, unsigned reg, X64Mem m);

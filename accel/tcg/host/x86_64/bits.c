@@ -512,7 +512,7 @@ X64Cc x64_compare(X64Emit *e, const IrInsn *insn)
     bool w = x64_wide(x64_insn(e, insn->arg[0]));
 
     x64_flags_save(e);
-    if (e->folded[insn->arg[0]] ||
+    if (x64_folded(e, insn->arg[0]) ||
         (x64_is_const(e, insn->arg[1]) && !ir_const_value(x64_insn(e, insn->arg[1])))) {
         x64_test(e, insn->arg[0]);
         return (X64Cc)cc[insn->sub & 15];

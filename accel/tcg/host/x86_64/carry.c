@@ -30,7 +30,7 @@ static bool carry_is_add(const X64Emit *e, unsigned j, unsigned a, unsigned *b)
 {
     const IrInsn *k = x64_insn(e, j);
 
-    if (!j || k->op != IR_ADD || e->done[j] || (k->arg[0] != a && k->arg[1] != a)) {
+    if (!j || k->op != IR_ADD || e->val[j].done || (k->arg[0] != a && k->arg[1] != a)) {
         return false;
     }
     *b = k->arg[k->arg[0] == a];
@@ -68,8 +68,8 @@ static bool carry_match(const X64Emit *e, unsigned id, Carry *c)
         c->sub = true;
         j = carry_next(e, j);
     }
-    if (!j || x64_insn(e, j)->op != IR_ADD || e->done[j] ||
-        (c->wide && e->ir->uses[c->wide] != 1)) {
+    if (!j || x64_insn(e, j)->op != IR_ADD || e->val[j].done ||
+        (c->wide && !x64_uses_are(e, c->wide, 1))) {
         return false;
     }
     if (carry_is_add(e, j, carry, &other)) { /* n + carry */
@@ -84,8 +84,8 @@ static bool carry_match(const X64Emit *e, unsigned id, Carry *c)
         c->first = j;
         c->n = k->arg[0];
         c->m = c->sub ? x64_insn(e, c->inverse)->arg[0] : k->arg[1];
-        if ((c->sub && (k->arg[1] != c->inverse || e->ir->uses[c->inverse] != 1)) ||
-            e->ir->uses[j] != 1) {
+        if ((c->sub && (k->arg[1] != c->inverse || !x64_uses_are(e, c->inverse, 1))) ||
+            !x64_uses_are(e, j, 1)) {
             return false;
         }
         c->sum = carry_next(e, j);
@@ -95,8 +95,8 @@ static bool carry_match(const X64Emit *e, unsigned id, Carry *c)
     }
     carry_flags(e, c, id, carry_next(e, c->sum));
     /* nothing else may ask for the carry as a number, and operands must have a place */
-    return e->ir->uses[id] == 1u + (c->flags != 0) && !e->folded[c->n] &&
-           !(c->m && e->folded[c->m]);
+    return x64_uses_are(e, id, 1u + (c->flags != 0)) && !x64_folded(e, c->n) &&
+           !(c->m && x64_folded(e, c->m));
 }
 
 bool x64_carry_chain(X64Emit *e, unsigned id, const IrInsn *insn)
@@ -139,10 +139,13 @@ bool x64_carry_chain(X64Emit *e, unsigned id, const IrInsn *insn)
         }
         x64_flags_alu(e, c.sub ? ALU_SBB : ALU_ADC, w, d, b);
     }
-    e->done[c.wide] = e->done[c.inverse] = e->done[c.first] = e->done[c.sum] = true;
-    e->done[0] = false;
+    x64_done(e, c.wide);
+    x64_done(e, c.inverse);
+    x64_done(e, c.first);
+    x64_done(e, c.sum);
+    e->val[0].done = 0;
     if (c.flags) {
-        e->done[c.flags] = true;
+        x64_done(e, c.flags);
         x64_flags_now(e, c.flags, c.sub);
     }
     return true;

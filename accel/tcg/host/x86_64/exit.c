@@ -40,40 +40,51 @@ static void x64_poll_test(X64Emit *e)
     x64_alu_mi(&e->a, ALU_CMP, true, x64_env(e->lay->poll), INT32_MAX);
 }
 
+/* The registers are always the same here: these are the bytes of the instructions. */
+
 /* rcx := the place in the current view of the page of the address in rax. */
-static void x64_view_slot(X64Emit *e)
+static uint8_t *x64_view_slot(X64Emit *e)
 {
+    uint8_t *p;
+
+    _Static_assert((TCG_FAST_SIZE - 1) << 4 > INT8_MAX, "and ecx, imm32");
     if (e->feat->bmi2) {
-        x64_vex_rri(&e->a, XO_RORX, RCX, 0, RAX, 8);
+        p = x64_put_rorx(x64_open(&e->a, 3), false, RCX, RAX, 8);
     } else {
-        x64_mov_rr(&e->a, false, RCX, RAX);
-        x64_shift_ri(&e->a, SH_SHR, false, RCX, 8);
+        p = x64_put(x64_open(&e->a, 4), 0x08e9c148c88b48, 7); /* mov rcx, rax; shr rcx, 8 */
     }
-    x64_alu_ri(&e->a, ALU_AND, false, RCX, (TCG_FAST_SIZE - 1) << 4);
-    x64_alu_rm(&e->a, ALU_ADD, true, RCX, x64_env(e->lay->fast));
+    p = x64_put(p, 0xe181 | (uint64_t)((TCG_FAST_SIZE - 1) << 4) << 16, 6); /* and ecx, imm32 */
+    return x64_put_rm(p, 0x03, 1, X64_REX_W, RCX, x64_env(e->lay->fast));   /* add */
 }
 
-/* To @place behind the address in rax; @page: register of the page; rcx: its place in the view. */
+/* To @place behind the address in rax, whose page is in @page; rcx: its place in the view. */
 static void x64_enter_page(X64Emit *e, unsigned page, int32_t place)
 {
+    uint8_t *p;
+
     x64_rbp(&e->a, XO_MOV_RM_R | X_W, page, e->lay->pc_page);
-    x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_mem(RCX, 8));
-    x64_rm(&e->a, 0xff, 4, /* jmp */
-           x64_mem_index(RCX, RAX, 3 - TCG_ENTRY_SHIFT, place << (3 - TCG_ENTRY_SHIFT)));
+    p = x64_put(x64_open(&e->a, 2), 0x08498b48, 4); /* mov rcx, [rcx + 8] */
+    e->a.p =
+        x64_put_rm(p, 0xff, 1, 0, 4, /* jmp */
+                   x64_mem_index(RCX, RAX, 3 - TCG_ENTRY_SHIFT, place << (3 - TCG_ENTRY_SHIFT)));
 }
 
 /* Go on at the address in rax. The low bits that make it no place of an instruction are compared
  * with those of the page. */
 static void x64_probe(X64Emit *e)
 {
+    uint8_t *p;
+
     if (!e->lay->icount_on) { /* else the next block looks (x64_icount_begin) */
         x64_poll_test(e);
         x64_thunk_jcc(e, CC_A, e->thunk->exit_request_at);
     }
-    x64_view_slot(e);
-    x64_mov_rr(&e->a, true, RDX, RAX);
-    x64_alu_ri(&e->a, ALU_AND, true, RDX, ~(X64_GUEST_PAGE - (1 << TCG_ENTRY_SHIFT)));
-    x64_alu_rm(&e->a, ALU_CMP, true, RDX, x64_mem(RCX, 0));
+    p = x64_view_slot(e);
+    p = x64_put(p, 0xe28148d08b48, 6); /* mov rdx, rax; and rdx, imm32 */
+    p = x64_put(p, ~(uint32_t)(X64_GUEST_PAGE - (1 << TCG_ENTRY_SHIFT)), 4);
+    p = x64_put(p, 0x113b48, 3); /* cmp rdx, [rcx] */
+    e->a.p = p;
+    e->a.n_insns += 3;
     x64_thunk_jcc(e, CC_NE, e->thunk->exit_next_at);
     x64_enter_page(e, RDX, 0);
 }
@@ -87,8 +98,8 @@ static void x64_leave_page(X64Emit *e, int32_t delta)
     s->delta = delta;
     x64_rbp(&e->a, XO_MOV_R_RM | X_W, RAX, e->lay->pc_page);
     x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta - place);
-    x64_view_slot(e);
-    x64_alu_rm(&e->a, ALU_CMP, true, RAX, x64_mem(RCX, 0));
+    e->a.p = x64_put(x64_view_slot(e), 0x013b48, 3); /* cmp rax, [rcx] */
+    e->a.n_insns++;
     x64_jcc(&e->a, CC_NE, &s->entry);
     x64_enter_page(e, RAX, place);
 }
@@ -359,10 +370,4 @@ void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)
     /* Every entry is counted, or checked: chained exits come in by the head (what is here does no
      * harm). */
     e->linked = e->lay->icount_on || (e->block && e->block->n_runs) ? 0 : x64_pos(&e->a);
-}
-
-void x64_op_INSN(X64Emit *e, unsigned id, const IrInsn *insn)
-{
-    x64_mark(e, TCG_MARK_LINE, id);
-    x64_count_open(e, X64_COUNT_GUEST);
 }

@@ -76,8 +76,12 @@ static void x64_flags_set_home(X64Emit *e, unsigned id)
     e->flags_pending = 0;
 }
 
-static bool x64_flags_read_by(const X64Emit *e, const IrInsn *insn, unsigned effects, bool live)
+_Static_assert(IR_EXIT_BIT == IR_EXIT + 4, "the direct exits are adjacent rows");
+
+bool x64_flags_read_by(const X64Emit *e, const IrInsn *insn, bool live)
 {
+    unsigned effects = ir_op_effects[insn->op];
+
     if (insn->op == IR_CALL) {
         unsigned sees = IR_HELPER_RAISES | IR_HELPER_READS | IR_HELPER_WRITES;
 
@@ -90,31 +94,6 @@ static bool x64_flags_read_by(const X64Emit *e, const IrInsn *insn, unsigned eff
         return !dead || (live && !(effects & IR_EFF_END));
     }
     return live || insn->op == IR_GET_FLAGS || (effects & IR_EFF_FAULT && e->ir->exact_flags);
-}
-
-_Static_assert(IR_EXIT_BIT == IR_EXIT + 4, "the direct exits are adjacent rows");
-
-void x64_flags_liveness(X64Emit *e)
-{
-    enum { LOOK = IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS };
-    const IrBlock *ir = e->ir;
-    bool live = true;
-
-    if (!ir_sets_flags(ir)) {
-        return; /* nobody asks */
-    }
-    e->flags_live[ir->n_order] = true;
-    for (unsigned n = ir->n_order; n-- > 0;) {
-        const IrInsn *insn = &ir->insn[ir->order[n]];
-        unsigned effects = ir_op_effects[insn->op];
-
-        if (insn->op == IR_SET_FLAGS) {
-            live = false;
-        } else if (effects & LOOK || insn->op == IR_GET_FLAGS) {
-            live = x64_flags_read_by(e, insn, effects, live);
-        }
-        e->flags_live[n] = live;
-    }
 }
 
 void x64_flags_sync(X64Emit *e)
@@ -326,7 +305,7 @@ unsigned x64_flags_pair(const X64Emit *e, IrOpcode op)
         const IrInsn *k = x64_insn(e, j);
         bool logic = k->op == IR_FLAGS_LOGIC;
 
-        if (k->op == op && !e->done[j]) {
+        if (k->op == op && !e->val[j].done) {
             bool alike =
                 logic ? k->arg[0] == e->i : k->arg[0] == insn->arg[0] && k->arg[1] == insn->arg[1];
 
@@ -441,7 +420,7 @@ static void x64_flags_arith(X64Emit *e, unsigned id, const IrInsn *insn, X64Alu 
     x64_flags_save(e);
     if (j) {
         x64_flags_fused(e, insn, alu, j);
-        e->done[j] = true;
+        x64_done(e, j);
     } else if (alu == ALU_SUB) {
         unsigned a = x64_reg(e, insn->arg[0], RCX);
         X64Opd b = x64_opd(e, insn->arg[1], RDX, true);

@@ -445,7 +445,7 @@ static bool fp_ftoi(X64Emit *e, unsigned id, const IrInsn *insn)
         e->i = j;
         d = x64_def(e, j);
         e->i = i;
-        e->done[j] = true;
+        x64_done(e, j);
         s = x64_fp_slow(e, insn, 0, &a, 1);
         s->type = to == 3 ? IR_I64 : IR_I32;
         s->dst[0] = (uint8_t)d;
@@ -627,7 +627,7 @@ bool x64_fp_from(X64Emit *e, unsigned id, const IrInsn *insn)
     e->i = j;
     d = x64_xdef(e, j);
     e->i = i;
-    e->done[j] = true;
+    x64_done(e, j);
     fp_from_int(e, k->imm, d, r);
     return true;
 }

@@ -300,7 +300,7 @@ static void x64_add_sub(X64Emit *e, unsigned id, const IrInsn *insn, bool sub)
     }
     x64_alu(e, id, insn, sub ? ALU_SUB : ALU_ADD);
     if (j) {
-        e->done[j] = true;
+        x64_done(e, j);
         x64_flags_now(e, j, sub);
     }
 }

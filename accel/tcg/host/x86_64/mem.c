@@ -344,7 +344,7 @@ void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
     unsigned d1 = vec ? x64_xdef(e, id + 1) : x64_def(e, id + 1);
     X64Stub *s = x64_stub_add(e, STUB_LDP);
 
-    e->done[id + 1] = true;
+    x64_done(e, id + 1);
     s->dst[0] = (uint8_t)d0;
     s->dst[1] = (uint8_t)d1;
     s->type = insn->type;

@@ -21,37 +21,6 @@ static bool peep_is_zero(const X64Emit *e, unsigned id)
     return peep_const(e, id, &v) && v == 0;
 }
 
-/* Take the only use of value @p, whose operand or operands stay where they are, into @i. */
-static void peep_take(X64Emit *e, unsigned p, unsigned i)
-{
-    const IrInsn *insn = x64_insn(e, p);
-
-    e->folded[p] = e->done[p] = true;
-    for (unsigned n = 0; n < 2; n++) {
-        X64Val *v = &e->val[insn->arg[n]];
-
-        v->last = (uint16_t)i;
-    }
-}
-
-/* SHL by 1 to 3 as the index of an address. */
-static bool peep_is_index(const X64Emit *e, unsigned id)
-{
-    const IrInsn *insn = x64_insn(e, id);
-    uint64_t n;
-
-    return insn->op == IR_SHL && e->ir->uses[id] == 1 && !e->folded[id] &&
-           peep_const(e, insn->arg[1], &n) && n >= 1 && n <= 3;
-}
-
-/* The AND that a comparison with zero, or the making of N and Z, is all about. */
-static bool peep_is_mask(const X64Emit *e, unsigned id)
-{
-    const IrInsn *insn = x64_insn(e, id);
-
-    return insn->op == IR_AND && e->ir->uses[id] == 1 && !e->folded[id];
-}
-
 /* Whether flags of the same sum are made close by: then ADD is that operation. */
 static bool peep_has_flags(const X64Emit *e, unsigned i)
 {
@@ -70,53 +39,58 @@ static bool peep_has_flags(const X64Emit *e, unsigned i)
     return false;
 }
 
-/* A sum with a constant that is an address alone. */
-static bool peep_is_offset(const X64Emit *e, unsigned id)
+/* SHL by 1 to 3 as the index of an address: of ADD @user, one at most. */
+static bool peep_is_index(const X64Emit *e, unsigned p, const IrInsn *insn, unsigned user)
 {
-    const IrInsn *insn = x64_insn(e, id);
+    const IrInsn *add = x64_insn(e, user);
+    unsigned other = add->arg[add->arg[0] == p];
     uint64_t n;
 
-    return (insn->op == IR_ADD || insn->op == IR_SUB) && insn->type == IR_I64 &&
-           e->ir->uses[id] == 1 && !e->folded[id] && peep_const(e, insn->arg[1], &n) &&
-           n + (1 << 20) <= 2 << 20 && !x64_is_const(e, insn->arg[0]) && !peep_has_flags(e, id);
+    return add->op == IR_ADD && (add->arg[0] == p || add->arg[1] == p) &&
+           peep_const(e, insn->arg[1], &n) && n >= 1 && n <= 3 && !x64_is_const(e, other) &&
+           !x64_folded(e, other) && !peep_has_flags(e, user);
 }
 
-/* x64_prepare() asks for these alone. */
-void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn)
+/* The AND that a comparison with zero, or the making of N and Z, is all about. */
+static bool peep_is_mask(const X64Emit *e, unsigned p, const IrInsn *user)
 {
-    switch (insn->op) {
-    case IR_ADD:
-        for (unsigned n = 2; n-- > 0;) {
-            if (peep_is_index(e, insn->arg[n]) && insn->arg[0] != insn->arg[1] &&
-                !x64_is_const(e, insn->arg[1 - n]) && !peep_has_flags(e, i)) {
-                peep_take(e, insn->arg[n], i);
-                return;
-            }
-        }
-        break;
+    if (user->arg[0] != p) {
+        return false;
+    }
+    switch (user->op) {
     case IR_EXIT_CMP:
     case IR_RAISE_IF:
-        if ((insn->sub & 15) <= IR_NE && peep_is_mask(e, insn->arg[0]) &&
-            peep_is_zero(e, insn->arg[1])) {
-            peep_take(e, insn->arg[0], i);
-        }
-        break;
-    case IR_LD:
-    case IR_LDP:
-    case IR_ST:
-    case IR_STP:
-        if (peep_is_offset(e, insn->arg[0])) {
-            peep_take(e, insn->arg[0], i);
-        }
-        break;
+        return (user->sub & 15) <= IR_NE && peep_is_zero(e, user->arg[1]);
     case IR_EXIT_IF:
     case IR_FLAGS_LOGIC:
-        if (peep_is_mask(e, insn->arg[0])) {
-            peep_take(e, insn->arg[0], i);
-        }
-        break;
+        return true;
     default:
-        break;
+        return false;
+    }
+}
+
+/* A sum with a constant that is an address alone. */
+static bool peep_is_offset(const X64Emit *e, unsigned p, const IrInsn *insn, const IrInsn *user)
+{
+    uint64_t n;
+
+    return (user->op == IR_LD || user->op == IR_LDP || user->op == IR_ST || user->op == IR_STP) &&
+           user->arg[0] == p && insn->type == IR_I64 && peep_const(e, insn->arg[1], &n) &&
+           n + (1 << 20) <= 2 << 20 && !x64_is_const(e, insn->arg[0]) && !peep_has_flags(e, p);
+}
+
+/* The last use may be that of a value which @p was taken into: then it is none of @p itself. */
+bool x64_peep(const X64Emit *e, unsigned p, const IrInsn *insn)
+{
+    unsigned user = e->val[p].last;
+
+    switch (insn->op) {
+    case IR_SHL:
+        return peep_is_index(e, p, insn, user);
+    case IR_AND:
+        return peep_is_mask(e, p, x64_insn(e, user));
+    default: /* ADD, SUB */
+        return peep_is_offset(e, p, insn, x64_insn(e, user));
     }
 }
 
@@ -125,7 +99,7 @@ X64Addr x64_addr(X64Emit *e, unsigned id)
     const IrInsn *insn = x64_insn(e, id);
     int32_t disp = 0;
 
-    if (e->folded[id]) {
+    if (x64_folded(e, id)) {
         disp = (int32_t)ir_const_value(x64_insn(e, insn->arg[1]));
         disp = insn->op == IR_SUB ? -disp : disp;
         id = insn->arg[0];
@@ -138,7 +112,7 @@ void x64_test(X64Emit *e, unsigned id)
     const IrInsn *insn = x64_insn(e, id);
     bool w = x64_wide(insn);
 
-    if (!e->folded[id]) {
+    if (!x64_folded(e, id)) {
         unsigned a = x64_reg(e, id, RCX);
 
         x64_rr(&e->a, XO_TEST | X_W_IF(w), a, a);
@@ -162,10 +136,10 @@ void x64_test(X64Emit *e, unsigned id)
 
 bool x64_add_index(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    unsigned n = e->folded[insn->arg[1]] ? 1 : 0;
+    unsigned n = x64_folded(e, insn->arg[1]) ? 1 : 0;
     const IrInsn *index = x64_insn(e, insn->arg[n]);
 
-    if (!e->folded[insn->arg[n]]) {
+    if (!x64_folded(e, insn->arg[n])) {
         return false;
     }
 

@@ -40,7 +40,7 @@ int x64_slot_new(X64Emit *e, bool vec)
             return (int)(w * 64 + bit);
         }
     }
-    e->failed = true;
+    e->a.overflow = true;
     return 0;
 }
 
@@ -71,18 +71,21 @@ X64Mem x64_slot_mem(int slot, bool vec)
 
 /* ---- lists of values in a register ---- */
 
-static uint16_t *x64_head_of(X64Emit *e, unsigned id)
+static inline uint16_t *x64_head_of(X64Emit *e, unsigned id, unsigned reg)
 {
-    return x64_is_vec(e, id) ? &e->xhead[e->val[id].reg] : &e->head[e->val[id].reg];
+    return x64_is_vec(e, id) ? &e->xhead[reg] : &e->head[reg];
 }
 
-static void x64_unlink_reg(X64Emit *e, unsigned id)
+static inline void x64_unlink(X64Emit *e, unsigned id)
 {
     X64Val *v = &e->val[id];
+    uint16_t *p;
 
-    uint16_t *p = x64_head_of(e, id);
-
-    while (*p != id && *p) { /* seldom */
+    if (v->reg == X64_NO_REG) {
+        return;
+    }
+    p = x64_head_of(e, id, v->reg);
+    while (__builtin_expect(*p != id && *p, 0)) {
         p = &e->val[*p].next;
     }
     *p = v->next;
@@ -90,29 +93,30 @@ static void x64_unlink_reg(X64Emit *e, unsigned id)
     v->next = 0;
 }
 
-static inline void x64_unlink(X64Emit *e, unsigned id)
-{
-    if (e->val[id].reg != X64_NO_REG) {
-        x64_unlink_reg(e, id);
-    }
-}
-
 void x64_assign(X64Emit *e, unsigned id, unsigned reg)
 {
     X64Val *v = &e->val[id];
+    uint16_t *head;
 
     x64_unlink(e, id);
-    v->reg = (uint8_t)reg;
-    if (v->last <= e->i && id != e->i && v->last) {
-        v->reg = X64_NO_REG; /* dead */
-        return;
+    if (__builtin_expect(v->last <= e->i && id != e->i && v->last, 0)) {
+        return; /* dead */
     }
-
-    uint16_t *head = x64_head_of(e, id);
-
+    head = x64_head_of(e, id, reg);
     e->xmm_used |= x64_is_vec(e, id);
+    v->reg = (uint8_t)reg;
     v->next = *head;
     *head = (uint16_t)id;
+}
+
+/* The same of an integer that has no register yet and is wanted. */
+static inline void x64_assign_new(X64Emit *e, unsigned id, unsigned reg)
+{
+    X64Val *v = &e->val[id];
+
+    v->reg = (uint8_t)reg;
+    v->next = e->head[reg];
+    e->head[reg] = (uint16_t)id;
 }
 
 void x64_release(X64Emit *e, unsigned id)
@@ -127,17 +131,26 @@ void x64_release(X64Emit *e, unsigned id)
     v->homed = false;
 }
 
+static __attribute__((noinline)) void x64_release_rest(X64Emit *e, unsigned id)
+{
+    X64Val *v = &e->val[id];
+
+    if (v->slot >= 0) {
+        x64_slot_free(e, v->slot, x64_is_vec(e, id));
+        v->slot = -1;
+    }
+    if (v->done & X64_FOLDED) { /* its operands end with it */
+        x64_release_args(e, x64_insn(e, id), e->i);
+    }
+}
+
 void x64_release_arg(X64Emit *e, unsigned id)
 {
     X64Val *v = &e->val[id];
 
     x64_unlink(e, id);
-    if (__builtin_expect(v->slot >= 0, 0)) {
-        x64_slot_free(e, v->slot, x64_is_vec(e, id));
-        v->slot = -1;
-    }
-    if (__builtin_expect(e->folded[id], 0)) { /* its operands end with it */
-        x64_release_args(e, x64_insn(e, id), e->i);
+    if (__builtin_expect(v->slot >= 0 || v->done & X64_FOLDED, 0)) {
+        x64_release_rest(e, id);
     }
 }
 
@@ -164,6 +177,8 @@ void x64_load_opd(X64Emit *e, X64Opd o, bool w, unsigned reg)
 {
     if (o.kind == OPD_IMM) {
         x64_mov_imm(&e->a, reg, w ? (uint64_t)o.imm : (uint32_t)o.imm);
+    } else if (o.kind == OPD_MEM && o.m.base == RBP) {
+        x64_rbp(&e->a, XO_MOV_R_RM | X_W_IF(w), reg, o.m.disp);
     } else if (o.kind == OPD_MEM) {
         x64_rm(&e->a, XO_MOV_R_RM | X_W_IF(w), reg, o.m);
     } else if (o.reg != reg || !w) {
@@ -255,7 +270,7 @@ static unsigned x64_alloc(X64Emit *e)
         }
     }
     if (best == X64_NO_REG) {
-        e->failed = true;
+        e->a.overflow = true;
         return RBX;
     }
     x64_evict(e, best);
@@ -324,7 +339,7 @@ unsigned x64_def_in(X64Emit *e, unsigned id, unsigned near)
 
         r = free ? near : x64_alloc(e);
     }
-    x64_assign(e, id, r);
+    x64_assign_new(e, id, r);
     v->zext = true;
     e->locked |= 1u << r;
     return r;

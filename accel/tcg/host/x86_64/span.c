@@ -82,6 +82,7 @@ static void span_access(X64Emit *e, unsigned i, unsigned bytes, bool write)
     SpanAddr a = span_addr(e, insn->arg[0]);
     unsigned k;
 
+    e->span_of[i] = 0;
     if (mo & (IR_MO_BE | IR_MO_ALIGN | IR_MO_ACQ | IR_MO_ACQPC | IR_MO_REL) ||
         a.off != (int32_t)a.off) {
         return;

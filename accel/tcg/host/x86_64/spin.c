@@ -79,7 +79,6 @@ bool x64_is_spin(const X64Emit *e, unsigned end)
             break;
         case IR_FENCE:
         case IR_RAISE_IF:
-        case IR_INSN:
         case IR_LINKED:
             break;
         default:

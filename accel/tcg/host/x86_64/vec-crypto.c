@@ -244,7 +244,7 @@ static bool x64_vec_fuse_aes(X64Emit *e, unsigned id, const IrInsn *insn)
     IrOpcode mix = insn->op == IR_VAESE ? IR_VAESMC : IR_VAESIMC;
     unsigned a, zero, d, end = MIN(id + FUSE_AHEAD, e->ir->n);
 
-    if (!e->feat->aes || e->ir->uses[id] != 1) {
+    if (!e->feat->aes || !x64_uses_are(e, id, 1)) {
         return false;
     }
     for (unsigned n = id + 1; n < end; n++) {
@@ -255,7 +255,7 @@ static bool x64_vec_fuse_aes(X64Emit *e, unsigned id, const IrInsn *insn)
             d = x64_xdef(e, n);
             x64_v3(&e->a, XO_PXOR, zero, zero, zero);
             x64_v3(&e->a, insn->op == IR_VAESE ? XO_AESENC : XV_AESDEC, d, a, zero);
-            e->done[n] = true;
+            x64_done(e, n);
             return true;
         }
     }
@@ -275,7 +275,7 @@ static bool x64_vec_fuse_sha256(X64Emit *e, unsigned id, const IrInsn *insn)
     for (; n < end; n++) {
         const IrInsn *o = x64_insn(e, n);
 
-        if (o->op == IR_VSHA256H && !e->done[n] && (ir_desc_variant(o->imm) & 1) != second &&
+        if (o->op == IR_VSHA256H && !e->val[n].done && (ir_desc_variant(o->imm) & 1) != second &&
             o->arg[0] == insn->arg[1] && o->arg[1] == insn->arg[0] && o->arg[2] == insn->arg[2]) {
             break;
         }
@@ -292,7 +292,7 @@ static bool x64_vec_fuse_sha256(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_vec_sha256_rounds(&v, v.x[second], v.x[!second]);
     x64_v3i(&e->a, XO_SHUFPS, x64_xdef(e, second ? n : id), v.t[0], v.t[1], 0xbb);
     x64_v3i(&e->a, XO_SHUFPS, x64_xdef(e, second ? id : n), v.t[0], v.t[1], 0x11);
-    e->done[n] = true;
+    x64_done(e, n);
     return true;
 }
 

@@ -96,18 +96,26 @@ typedef struct X64Thunks {
 
 /* Where a value is. It may be in several places at once. */
 typedef struct X64Val {
-    uint16_t last;  /* index of its last use; 0: none */
-    uint16_t next;  /* of the values in the same register */
-    uint8_t reg;    /* X64_NO_REG: none */
-    uint8_t hint;   /* register of the pin that it will be SET to, or X64_NO_REG */
-    uint8_t demand; /* of a V128: bytes from the lowest that anything looks at */
-    bool zext;      /* an I32 whose register's upper half is known to be 0 */
-    bool homed;     /* guest state at `home` holds it */
-    uint8_t cond;   /* of a bundle in a slot: 0: the slot holds its word; else 1 + the even IrCond
-                       that is all anybody wants of it: the slot holds that, 0 or 1 */
-    int16_t slot;   /* of the frame; -1: none */
-    int32_t home;   /* displacement from rbp */
+    uint16_t last;      /* index of its last use; 0: none */
+    uint8_t uses;       /* a one for each, as far as they fit: x64_uses_are() */
+    uint8_t done;       /* X64_DONE... of the operation */
+    uint16_t next;      /* of the values in the same register */
+    int16_t slot;       /* of the frame; -1: none */
+    uint8_t reg;        /* X64_NO_REG: none */
+    uint8_t hint;       /* register of the pin that it will be SET to, or X64_NO_REG */
+    bool homed;         /* guest state at `home` holds it */
+    union {             /* by its type */
+        bool zext;      /* an integer whose register's upper half is known to be 0 if it is I32 */
+        uint8_t demand; /* of a V128: bytes from the lowest that anything looks at */
+        uint8_t cond;   /* of a bundle in a slot: 0: the slot holds its word; else 1 + the even
+                           IrCond that is all anybody wants of it: the slot holds that, 0 or 1 */
+    };
+    int32_t home; /* displacement from rbp; before the walk, of `hint`: index of the SET */
 } X64Val;
+
+/* Emitted early together with another; taken into the operation that uses it (peep.c), which gives
+ * it no place; nobody uses the value. */
+enum { X64_DONE = 1, X64_FOLDED = 2, X64_UNUSED = 4 };
 
 typedef enum X64StubKind {
     STUB_LD,
@@ -207,7 +215,7 @@ typedef struct X64PoolRef {
 /* State of emitting one block; reused. */
 typedef struct X64Emit {
     X64Asm a;
-    const IrBlock *ir;
+    IrBlock *ir;
     const struct TcgBlock *block; /* that is made of it; NULL in tests */
     const X64Layout *lay;
     const X64Thunks *thunk;
@@ -215,7 +223,7 @@ typedef struct X64Emit {
     const struct X64Estimates *est; /* NULL in tests */
     int64_t base;                   /* offset of a.start in the code cache */
     unsigned i;                     /* current instruction */
-    unsigned at;                    /* its place in ir->order */
+    unsigned at;                    /* its place in order[] */
     unsigned killed;                /* the last instruction whose operands were released */
     unsigned guest;                 /* of operation i, if it is not behind: x64_guest() */
     unsigned next_guest;            /* of ir->guest, the first that was not watched yet */
@@ -249,17 +257,19 @@ typedef struct X64Emit {
      * be locked, and what x86 orders anyway is enough for STLR. DMB and DSB stay barriers: drivers
      * and devices tell each other by them. */
     X64Op lock;
-    bool failed; /* cannot be emitted (slots ran out) */
     X64Span span[X64_SPANS];
-    unsigned n_spans, spans_closed; /* those before take no more accesses */
-    uint8_t span_of[IR_MAX_INSNS];  /* group of the access + 1; 0: none */
-    int32_t span_off[IR_MAX_INSNS]; /* of it from the group's root */
-    bool done[IR_MAX_INSNS];        /* emitted early together with another */
-    bool folded[IR_MAX_INSNS]; /* taken into the operation that uses it (peep.c); it has no place */
-    /* by places in ir->order: the state's flag word, as the operations before set it, may be read
+    unsigned n_spans, spans_closed;  /* those before take no more accesses */
+    uint8_t span_of[IR_MAX_INSNS];   /* group of the access + 1; 0: none */
+    int32_t span_off[IR_MAX_INSNS];  /* of it from the group's root */
+    uint16_t accesses[IR_MAX_INSNS]; /* operations that span.c wants to see, the last one first */
+    /* What the walk goes over, from order[from] to the end: constants and what was dropped are left
+     * out. */
+    uint16_t order[IR_MAX_INSNS];
+    unsigned from;
+    /* by places in order[]: the state's flag word, as the operations before set it, may be read
      * there or later */
     bool flags_live[IR_MAX_INSNS + 1];
-    X64Val val[IR_MAX_INSNS + 4]; /* more are cleared at once */
+    X64Val val[IR_MAX_INSNS + 4] __attribute__((aligned(16))); /* more are cleared at once */
     uint32_t n_homes;
     uint8_t kind[IR_N_OPS];           /* what x64_prepare() does for a row */
     uint16_t homes[2 * IR_MAX_INSNS]; /* values with a home; an operation gives at most two */
@@ -299,6 +309,22 @@ static inline bool x64_wide(const IrInsn *insn)
 static inline bool x64_is_const(const X64Emit *e, unsigned id)
 {
     return e->ir->insn[id].op == IR_CONST;
+}
+
+static inline bool x64_folded(const X64Emit *e, unsigned id)
+{
+    return e->val[id].done & X64_FOLDED;
+}
+
+static inline void x64_done(X64Emit *e, unsigned id)
+{
+    e->val[id].done |= X64_DONE;
+}
+
+/* Whether what is left of the block uses the value @n times, 7 at most. */
+static inline bool x64_uses_are(const X64Emit *e, unsigned id, unsigned n)
+{
+    return e->val[id].uses == (1u << n) - 1;
 }
 
 /* ---- regs.c: values and registers ---- */
@@ -342,7 +368,7 @@ static inline void x64_release_last(X64Emit *e, unsigned id, unsigned i)
         return;
     }
     v->homed = false;
-    if (v->reg != X64_NO_REG || v->slot >= 0 || e->folded[id]) {
+    if (v->reg != X64_NO_REG || v->slot >= 0 || v->done & X64_FOLDED) {
         x64_release_arg(e, id);
     }
 }
@@ -416,8 +442,8 @@ void x64_flags_now(X64Emit *e, unsigned id, unsigned inverted);
 /* Store EFLAGS in the boundary format to the state's word (out of line). */
 void x64_flags_store(X64Emit *e, unsigned inverted);
 bool x64_flags_wanted(const X64Emit *e);
-/* Fill flags_live. */
-void x64_flags_liveness(X64Emit *e);
+/* Whether the state's flag word may be read by @insn or, as @live says, behind it. */
+bool x64_flags_read_by(const X64Emit *e, const IrInsn *insn, bool live);
 /* NZCV in bits 3..0 of eax becomes bundle @id. Uses rcx. */
 void x64_flags_def_nzcv(X64Emit *e, unsigned id);
 /*
@@ -449,10 +475,17 @@ X64EmitFn x64_vector;
 /* The pool of constants, behind the code (vec.c). */
 void x64_pool_emit(X64Emit *e);
 
+/* ---- prepare.c ---- */
+
+/* Once for an emitter. */
+void x64_prepare_init(X64Emit *e);
+/* Before the walk over e->ir. */
+void x64_prepare(X64Emit *e);
+
 /* ---- peep.c ---- */
 
-/* Before the walk, in order: what operation @i takes over from those before it. */
-void x64_peep(X64Emit *e, unsigned i, const IrInsn *insn);
+/* Before the walk: whether the only operation that uses value @p takes over all that is to do. */
+bool x64_peep(const X64Emit *e, unsigned p, const IrInsn *insn);
 /* SF and ZF of the value, CF = OF = 0. Destroys EFLAGS. Uses rcx, rdx. */
 void x64_test(X64Emit *e, unsigned id);
 /* The operand of an access. Uses rdx. */
@@ -629,8 +662,9 @@ static inline void x64_mark(X64Emit *e, unsigned kind, unsigned guest)
 
 X64Emit *x64_emit_new(void);
 void x64_emit_free(X64Emit *e);
-/* Emit @ir at @buf; false: no room (or failed). On success e->exits is filled. */
-bool x64_emit_block(X64Emit *e, const IrBlock *ir, uint8_t *buf, size_t room, int64_t base);
+/* Emit @ir at @buf; false: no room (or failed). On success e->exits is filled. Operations without
+ * effect are dropped from @ir. */
+bool x64_emit_block(X64Emit *e, IrBlock *ir, uint8_t *buf, size_t room, int64_t base);
 
 /* Emit the common code; the number of bytes, 0 if there is no room. */
 size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room);

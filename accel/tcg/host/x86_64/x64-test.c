@@ -480,7 +480,6 @@ static void rand_program(Rand *r, unsigned length)
     } else {
         ir_exit(r->ir, (int32_t)r->delta);
     }
-    ir_finish(r->ir);
 }
 
 /* ---- running ---- */

@@ -189,7 +189,7 @@ static void x64_marks_keep(TcgChunk *chunk, TcgBlock *block, bool ok, X64Emit *e
     e->marks = NULL;
 }
 
-static bool x64_emit(TcgCache *cache, TcgChunk *chunk, const IrBlock *ir, TcgBlock *block)
+static bool x64_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock *block)
 {
     X64Host *h = cache->host_state;
     uint8_t *start = (uint8_t *)(((uintptr_t)chunk->code + 15) & ~(uintptr_t)15);
