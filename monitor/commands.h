@@ -81,6 +81,7 @@ extern MonFn hmp_nbd_start, hmp_nbd_add, hmp_nbd_remove, hmp_nbd_stop;
 /* cmd-snapshot.c */
 extern MonFn hmp_savevm, hmp_loadvm, hmp_delvm, hmp_info_snapshots;
 extern MonFn cmd_snapshot_save, cmd_snapshot_load, cmd_snapshot_delete;
+extern MonFn cmd_x_amend, cmd_x_change, cmd_x_set_iothread, cmd_x_query_graph;
 extern MonFn cmd_query_iothreads, hmp_iothreads, hmp_commit;
 /* cmd-log.c */
 extern MonFn hmp_log, hmp_logfile, hmp_trace_event, hmp_gdbserver;

@@ -394,6 +394,15 @@ BlockNode *block_node_child(const BlockNode *n, const char *role)
     return c ? c->node : NULL;
 }
 
+BlockNode *block_node_child_at(const BlockNode *n, unsigned i, const char **role)
+{
+    if (i >= n->children->len) {
+        return NULL;
+    }
+    *role = g_array_index(n->children, BlockChild, i).role;
+    return g_array_index(n->children, BlockChild, i).node;
+}
+
 BlockNode *block_node_backing(const BlockNode *n)
 {
     return n->backing;

@@ -150,6 +150,8 @@ uint32_t block_node_align(const BlockNode *n);
 /* The first child in the role of the data below ("file"), the backing image ("backing"), or a role
  * of the driver's ("data-file", "target"); NULL. */
 BlockNode *block_node_child(const BlockNode *n, const char *role);
+/* The child of number @i in any role; NULL after the last. */
+BlockNode *block_node_child_at(const BlockNode *n, unsigned i, const char **role);
 BlockNode *block_node_backing(const BlockNode *n);
 /* As the image's header names it; NULL. Also when it is not open. */
 const char *block_node_backing_name(const BlockNode *n);
