@@ -153,6 +153,9 @@ static bool blk_set_iothread(BlkCall *b, GError **err)
     if (!n) {
         return error_set(err, "Failed to find node with node-name='%s'", name);
     }
+    if (!thread && mon_leaf_kind(&b->c->args[1], "") != MON_NULL) {
+        return error_set(err, "Invalid parameter type for 'iothread', expected: string");
+    }
     if (!blk_flag(b, "force", false) && block_node_is_held(n)) {
         return error_set(err,
                          "Node %s is associated with a BlockBackend and could be in use (use "

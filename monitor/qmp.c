@@ -146,12 +146,7 @@ static bool qmp_arg(const MonArg *arg, json_t *v, MonValue *out, GError **err)
         break;
     case MON_ANY:
         ok = json_is_object(v) || json_is_array(v) || (arg->schema && !strcmp(arg->schema, "any"));
-        if (!g_strcmp0(arg->schema, "StrOrNull")) {
-            out->str = json_string_value(v);
-            return json_is_string(v) || json_is_null(v) ||
-                   error_set(err, "Invalid parameter type for '%s', expected: string, null",
-                             arg->name);
-        }
+        out->str = json_string_value(v);
         out->leaves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         out->kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         qmp_flatten(out, "", v);

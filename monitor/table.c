@@ -163,7 +163,7 @@ const MonCommand mon_commands[] = {
       .doc = "the iothread of a node that no device has",
       .qmp = cmd_x_set_iothread,
       .args = { ARG("node-name", MON_STR),
-                { "iothread", MON_ANY, false, "StrOrNull" },
+                { "iothread", MON_ANY, false, "any" },
                 OPTIONAL("force", MON_BOOL) } },
     { .name = "x-debug-query-block-graph",
       .anywhere = true,
