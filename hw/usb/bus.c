@@ -149,7 +149,7 @@ void usb_drain(UsbBus *b)
     b->draining = false;
 }
 
-void usb_info_text(Machine *m, GString *text)
+NO_LOCK_ANALYSIS void usb_info_text(Machine *m, GString *text)
 {
     static const char *const speeds[USB_SPEEDS] = { "1.5", "12", "480", "5000" };
     UsbBus *b;
@@ -158,6 +158,7 @@ void usb_info_text(Machine *m, GString *text)
         g_string_append(text, "USB support not enabled\n");
     }
     for (unsigned n = 0; (b = usb_bus_nth(m, n)) != NULL; n++) {
+        device_enter(b->owner);
         for (unsigned i = 0; i < b->ports->len; i++) {
             UsbPort *p = g_ptr_array_index(b->ports, i);
 
@@ -168,5 +169,6 @@ void usb_info_text(Machine *m, GString *text)
                     p->dev->dev.id);
             }
         }
+        device_leave(b->owner);
     }
 }
