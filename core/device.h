@@ -181,9 +181,9 @@ typedef struct Field {
 #define PROP_BACKEND(T, m, kind_, ...) \
     PROP_(T, m, TYPE_BACKEND, sizeof(void *), .of = (kind_), __VA_ARGS__)
 
-/* uint32_t bootindex */
-#define PROP_BOOTINDEX(T)              \
-    PROP_U32(T, bootindex, UINT32_MAX, \
+/* uint32_t bootindex: the member gives the name */
+#define PROP_BOOTINDEX(T, m)   \
+    PROP_U32(T, m, UINT32_MAX, \
              .doc = "place in the order in which firmware tries devices: lowest first")
 
 #define STATE_(T, m, ty, want, ...)                            \

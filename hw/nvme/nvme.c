@@ -719,7 +719,7 @@ static const Field nvme_fields[] = {
     PROP_U32(Nvme, logical_block_size, 512, .doc = "bytes of a block"),
     { "use-intel-id", FIELD_PROP, TYPE_BOOL, FIELD_AT(Nvme, use_intel_id, 1),
       .doc = "appear as 8086:5845" },
-    PROP_BOOTINDEX(Nvme),
+    PROP_BOOTINDEX(Nvme, bootindex),
     STATE_BANK(Nvme, sq, base, .no_reset = true),
     STATE_BANK(Nvme, sq, size, .no_reset = true),
     STATE_BANK(Nvme, sq, head, .no_reset = true),
@@ -845,7 +845,7 @@ static const Field nvme_ns_fields[] = {
     PROP_U32(NvmeNsDevice, nsid, 0, .doc = "1 to 256; 0: the first that is free"),
     PROP_U32(NvmeNsDevice, logical_block_size, 512, .doc = "bytes of a block"),
     PROP_U64(NvmeNsDevice, eui64, 0, .doc = "IEEE identifier; 0: none"),
-    PROP_BOOTINDEX(NvmeNsDevice),
+    PROP_BOOTINDEX(NvmeNsDevice, bootindex),
     SCRATCH(NvmeNsDevice, ns),
     SCRATCH(NvmeNsDevice, controller),
 };

@@ -503,7 +503,7 @@ static char *vblk_boot_node(Device *dev, Device **on)
 static const Field vblk_fields[] = {
     PROP_BACKEND(VirtioBlk, drive, "drive", .required = true, .doc = "the disk"),
     PROP_BACKEND(VirtioBlk, iothread, "iothread", .doc = "an -object iothread"),
-    PROP_BOOTINDEX(VirtioBlk),
+    PROP_BOOTINDEX(VirtioBlk, bootindex),
     { "share-rw", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBlk, share_rw, 1), .def = false,
       .doc = "other devices that say so may have the same drive" },
     PROP_STR(VirtioBlk, serial, NULL, .doc = "20 characters at most"),

@@ -677,7 +677,7 @@ static const Field vnet_fields[] = {
     PROP_BACKEND(VirtioNet, netdev, "netdev", .required = true, .doc = "the network"),
     { "mac", FIELD_PROP, TYPE_STR, .at = offsetof(VirtioNet, mac_text), .size = sizeof(char *),
       .doc = "hardware address" },
-    PROP_BOOTINDEX(VirtioNet),
+    PROP_BOOTINDEX(VirtioNet, bootindex),
     PROP_U16(VirtioNet, rx_queue_size, 256, .min = 64, .max = VIRTIO_QUEUE_SIZE_MAX),
     PROP_U16(VirtioNet, tx_queue_size, 256, .min = 64, .max = VIRTIO_QUEUE_SIZE_MAX),
     PROP_U16(VirtioNet, host_mtu, 0, .doc = "largest frame that the driver is told; 0: not told"),
