@@ -336,6 +336,81 @@ bool hmp_usernet(MonCall *c, GError **err)
     return true;
 }
 
+/* ---- What cards receive ---- */
+
+static void rx_mac(JsonOut *j, const char *key, const uint8_t *m)
+{
+    g_autofree char *text =
+        g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+
+    json_out_str(j, key, text);
+}
+
+static void rx_macs(JsonOut *j, const char *key, const NetRxFilter *f, unsigned from, unsigned to)
+{
+    json_out_begin(j, key, '[');
+    for (unsigned i = from; i < to; i++) {
+        rx_mac(j, NULL, f->macs + i * NET_ADDR_BYTES);
+    }
+    json_out_end(j, ']');
+}
+
+static void rx_filter_json(JsonOut *j, const char *card, const NetRxFilter *f)
+{
+    static const char *const modes[] = { "normal", "none", "all" };
+
+    json_out_begin(j, NULL, '{');
+    json_out_str(j, "name", card);
+    json_out_bool(j, "promiscuous", f->promiscuous);
+    json_out_str(j, "multicast", modes[f->multicast]);
+    json_out_str(j, "unicast", modes[f->unicast]);
+    json_out_str(j, "vlan", modes[f->vlan]);
+    json_out_bool(j, "broadcast-allowed", f->broadcast);
+    json_out_bool(j, "multicast-overflow", f->overflow);
+    json_out_bool(j, "unicast-overflow", f->overflow);
+    rx_mac(j, "main-mac", f->mac);
+    json_out_begin(j, "vlan-table", '[');
+    for (unsigned i = 0; i < NET_RX_VLANS; i++) {
+        if (f->vlans[i / 32] >> (i % 32) & 1) {
+            json_out_uint(j, NULL, i);
+        }
+    }
+    json_out_end(j, ']');
+    rx_macs(j, "unicast-table", f, 0, f->n_unicast);
+    rx_macs(j, "multicast-table", f, f->n_unicast, f->n_macs);
+    json_out_end(j, '}');
+}
+
+bool cmd_query_rx_filter(MonCall *c, GError **err)
+{
+    const char *name = c->args[0].present ? c->args[0].str : NULL;
+    NetBackend *only = NULL, *b;
+
+    if (name) {
+        only = net_find_any(c, name, err);
+        if (!only) {
+            c->error_class = NULL;
+            g_clear_error(err);
+            return error_set(err, "invalid net client name: %s", name);
+        }
+        if (!strcmp(net_id(only), name)) {
+            return error_set(err, "net client(%s) isn't a NIC", name);
+        }
+    }
+    json_out_begin(c->out, NULL, '[');
+    for (guint i = 0; (b = net_nth(c, i)) != NULL; i++) {
+        g_autoptr(GString) card = g_string_new("");
+        g_autoptr(GString) text = g_string_new("");
+        NetRxFilter f;
+
+        if ((!only || b == only) && net_describe_card(b, card, text) && net_rx_filter(b, &f)) {
+            rx_filter_json(c->out, card->str, &f);
+        }
+    }
+    json_out_end(c->out, ']');
+    return true;
+}
+
 /* ---- announce-self ---- */
 
 enum { ANNOUNCE_MS_MAX = 100000, ANNOUNCE_ROUNDS_MAX = 1000 };

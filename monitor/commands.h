@@ -36,7 +36,7 @@ bool balloon_set_property(MonCall *c, const char *name, const MonValue *value, G
 /* cmd-net.c */
 extern MonFn hmp_info_network, cmd_netdev_add, hmp_netdev_add, cmd_netdev_del, hmp_netdev_del;
 extern MonFn cmd_set_link, hmp_set_link, hmp_hostfwd_add, hmp_hostfwd_remove, hmp_usernet;
-extern MonFn cmd_announce, hmp_announce;
+extern MonFn cmd_announce, hmp_announce, cmd_query_rx_filter;
 /* Filters of networks are objects; the rest is the disks'. */
 extern MonFn cmd_object_add, cmd_object_del, net_qom_get, net_qom_set;
 /* Is the object at the argument "path" a filter? */

@@ -740,6 +740,11 @@ const MonCommand mon_commands[] = {
       .hmp_fn = hmp_info_balloon },
 
     /* ---- networks ---- */
+    { .name = "query-rx-filter",
+      .doc = "what the cards receive, as their drivers have set it",
+      .qmp = cmd_query_rx_filter,
+      .args = { OPTIONAL("name", MON_STR) },
+      .returns = "[RxFilterInfo]" },
     { .doc = "show the networks and their cards",
       .hmp = "info network",
       .hmp_fn = hmp_info_network },
@@ -985,6 +990,8 @@ const MonEventType mon_events[] = {
     { "DEVICE_DELETED", "DeviceGone", "a device is gone: what it used is free" },
     { "DEVICE_UNPLUG_GUEST_ERROR", "DeviceGone", "the guest does not let a device go" },
     { "BALLOON_CHANGE", "BalloonInfo", "the guest has another amount of memory" },
+    { "NIC_RX_FILTER_CHANGED", "RxFilterData",
+      "a driver receives something else: query-rx-filter" },
     { "GUEST_PANICKED", "PanicData", "the guest has crashed" },
     { "JOB_STATUS_CHANGE", "JobStatusChangeData", "a job's status has changed" },
     { "BLOCK_JOB_READY", "BlockJobEventData", "a job can be completed" },

@@ -163,6 +163,16 @@ void net_announce(NetBackend *b)
     }
 }
 
+bool net_rx_filter(const NetBackend *b, NetRxFilter *out)
+{
+    if (!b->client || !b->client->rx_filter) {
+        return false;
+    }
+    *out = (NetRxFilter){ 0 };
+    b->client->rx_filter(b->opaque, out);
+    return true;
+}
+
 void net_set_link(NetBackend *b, bool up)
 {
     __atomic_store_n(&b->link_up, up, __ATOMIC_RELEASE);

@@ -22,6 +22,21 @@ typedef struct NetBackend NetBackend;
 /* What a card's driver does itself with a frame for it: takes it without its checksum, or large. */
 enum { NET_TAKES_CSUM = 1, NET_TAKES_TSO4 = 2, NET_TAKES_TSO6 = 4 };
 
+enum { NET_ADDR_BYTES = 6, NET_RX_MACS = 64, NET_RX_VLANS = 4096 };
+
+typedef enum NetRxMode { NET_RX_NORMAL, NET_RX_NONE, NET_RX_ALL } NetRxMode;
+
+/* What the driver wants to receive. */
+typedef struct NetRxFilter {
+    bool promiscuous, broadcast;
+    bool overflow; /* there were more addresses than the table holds: all pass */
+    NetRxMode unicast, multicast, vlan;
+    uint8_t mac[NET_ADDR_BYTES];
+    uint8_t macs[NET_RX_MACS * NET_ADDR_BYTES];
+    unsigned n_macs, n_unicast; /* unicast ones first */
+    uint32_t vlans[NET_RX_VLANS / 32];
+} NetRxFilter;
+
 /* What a card gives. Called on the LOOP_THREAD, with no device lock held. */
 typedef struct NetClient {
     /* A frame for the guest, and what it leaves to it. False: there is no room; it is offered again
@@ -31,6 +46,7 @@ typedef struct NetClient {
     void (*link)(void *opaque, bool up); /* set_link; NULL: the card does not tell its driver */
     /* Its name for the monitor ("net0") and what it is ("model=...,macaddr=..."). */
     void (*describe)(void *opaque, GString *name, GString *text);
+    void (*rx_filter)(void *opaque, NetRxFilter *out); /* NULL: the card has none */
     void (*announce)(void *opaque); /* have the driver say where the card is now; NULL: it cannot */
 } NetClient;
 
@@ -73,6 +89,8 @@ bool net_is_type(const NetBackend *b, const char *name);
 unsigned net_queues(const NetBackend *b);
 /* The connections of type user, a line each; NULL: of another type. The caller frees. */
 char *net_connections(NetBackend *b);
+/* False: no card, or one without it. LOOP_THREAD. */
+bool net_rx_filter(const NetBackend *b, NetRxFilter *out);
 /* announce-self: the card tells the network where it is. LOOP_THREAD. */
 void net_announce(NetBackend *b);
 

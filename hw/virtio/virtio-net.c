@@ -50,7 +50,7 @@ enum {
     NET_CONFIG_SPEED = 12,
     NET_CONFIG_DUPLEX = 16,
     NET_MTU_MIN = 68,
-    NET_MACS_MAX = 64,
+    NET_MACS_MAX = NET_RX_MACS,
     NET_TX_BATCH = 256,
     NET_RX_CHAINS_MAX = 64, /* buffers that one frame may take */
     MAC_BYTES = 6,
@@ -101,6 +101,7 @@ typedef struct VirtioNet {
     uint32_t vlans[VLANS / 32];
     uint8_t announce; /* the driver is asked to say where the card is now */
     uint8_t started;
+    bool filter_told;
     uint16_t pairs_on;       /* the driver uses them */
     uint8_t flow[NET_FLOWS]; /* where a flow was sent from last: it is received there */
     uint64_t offloads;       /* GUEST_* features in force; atomic: the loop reads it */
@@ -390,6 +391,31 @@ static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len, const N
 
 /* ---- Control ---- */
 
+/* On PCI the card is the function's parent. */
+static const Device *vnet_card(const VirtioNet *s)
+{
+    const Device *card = &s->v.dev;
+
+    while (card->parent && card->parent->type->inner == card->type) {
+        card = card->parent;
+    }
+    return card;
+}
+
+/* The monitors hear of it once, until they ask. */
+static unsigned vnet_filter_changed(VirtioNet *s)
+{
+    if (!s->filter_told) {
+        g_autofree char *text =
+            g_strdup_printf("NIC_RX_FILTER_CHANGED {\"name\": \"%s\", \"path\": \"/machine%s\"}",
+                            vnet_card(s)->id, device_path(&s->v.dev));
+
+        s->filter_told = true;
+        machine_post_event(s->v.dev.machine, EVENT_DEVICE, text);
+    }
+    return CTRL_OK;
+}
+
 static unsigned vnet_ctrl_table(VirtioNet *s, const VirtElem *e)
 {
     uint64_t at = 2;
@@ -418,7 +444,7 @@ static unsigned vnet_ctrl_table(VirtioNet *s, const VirtElem *e)
     s->n_macs = n;
     s->n_unicast = n_unicast;
     s->macs_overflow = overflow;
-    return CTRL_OK;
+    return vnet_filter_changed(s);
 }
 
 static unsigned vnet_ctrl_offloads(VirtioNet *s, const VirtElem *e)
@@ -463,11 +489,11 @@ static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
     }
     if (b[0] == CTRL_RX && b[1] < CTRL_RX_MODES) {
         s->mode[b[1]] = b[2] != 0;
-        return CTRL_OK;
+        return vnet_filter_changed(s);
     }
     if (b[0] == CTRL_MAC && b[1] == CTRL_MAC_ADDR && len == sizeof(b)) {
         memcpy(s->mac, b + 2, MAC_BYTES);
-        return CTRL_OK;
+        return vnet_filter_changed(s);
     }
     if (b[0] == CTRL_MAC && b[1] == CTRL_MAC_TABLE) {
         return vnet_ctrl_table(s, e);
@@ -482,7 +508,7 @@ static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
         vlan = get_le16(b + 2) & (VLANS - 1);
         s->vlans[vlan / 32] &= ~(1u << (vlan % 32));
         s->vlans[vlan / 32] |= b[1] == CTRL_VLAN_ADD ? 1u << (vlan % 32) : 0;
-        return CTRL_OK;
+        return vnet_filter_changed(s);
     }
     return CTRL_ERR;
 }
@@ -580,16 +606,41 @@ static void vnet_link(void *opaque, bool up)
 static void vnet_describe(void *opaque, GString *name, GString *text)
 {
     const VirtioNet *s = opaque;
-    const Device *d = &s->v.dev, *card = d;
+    const Device *card = vnet_card(s);
     const uint8_t *m = s->mac;
 
-    /* On PCI the card is the function's parent. */
-    while (card->parent && card->parent->type->inner == card->type) {
-        card = card->parent;
-    }
     g_string_append(name, card->id);
     g_string_append_printf(text, "model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x", card->type->name,
                            m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
+static void vnet_rx_filter(void *opaque, NetRxFilter *out)
+{
+    VirtioNet *s = opaque;
+    const uint8_t *mode = s->mode;
+    bool any_vlan = false;
+
+    virtio_enter(&s->v);
+    s->filter_told = false;
+    out->promiscuous = mode[RX_PROMISC];
+    out->broadcast = !mode[RX_NOBCAST];
+    out->overflow = s->macs_overflow;
+    out->unicast = mode[RX_NOUNI] ? NET_RX_NONE : mode[RX_ALLUNI] ? NET_RX_ALL : NET_RX_NORMAL;
+    out->multicast = mode[RX_NOMULTI]    ? NET_RX_NONE
+                     : mode[RX_ALLMULTI] ? NET_RX_ALL
+                                         : NET_RX_NORMAL;
+    memcpy(out->mac, s->mac, sizeof(out->mac));
+    memcpy(out->macs, s->macs, sizeof(out->macs));
+    out->n_macs = s->n_macs;
+    out->n_unicast = s->n_unicast;
+    memcpy(out->vlans, s->vlans, sizeof(out->vlans));
+    for (unsigned i = 0; i < VLANS / 32; i++) {
+        any_vlan |= s->vlans[i] != 0;
+    }
+    out->vlan = !virtio_has(&s->v, BIT(NET_F_CTRL_VLAN)) ? NET_RX_ALL
+                : any_vlan                               ? NET_RX_NORMAL
+                                                         : NET_RX_NONE;
+    virtio_leave(&s->v);
 }
 
 /* "5.1.6.5.4 Gratuitous Packet Sending" */
@@ -605,8 +656,14 @@ static void vnet_announce(void *opaque)
     virtio_leave(&s->v);
 }
 
-static const NetClient vnet_client = { vnet_receive, vnet_takes, vnet_link, vnet_describe,
-                                       vnet_announce };
+static const NetClient vnet_client = {
+    .receive = vnet_receive,
+    .takes = vnet_takes,
+    .link = vnet_link,
+    .describe = vnet_describe,
+    .rx_filter = vnet_rx_filter,
+    .announce = vnet_announce,
+};
 
 static bool vnet_start(Device *dev, GError **err)
 {
@@ -706,6 +763,7 @@ static const Field vnet_fields[] = {
       .doc = "several pairs of queues, where the network has them (tap,queues=N)" },
     SCRATCH(VirtioNet, first_mac),
     SCRATCH(VirtioNet, pairs),
+    SCRATCH(VirtioNet, filter_told),
     SCRATCH(VirtioNet, flow),
     { "address", FIELD_STATE, TYPE_U8, .at = offsetof(VirtioNet, mac), .size = 1,
       .count = MAC_BYTES, .no_reset = true },
