@@ -76,8 +76,9 @@ BlockBackend *block_open_empty(Machine *m, const char *id, GError **err);
 typedef struct BlockTray {
     /* Somebody wants it out; @force: the lock goes. */
     void (*request)(void *opaque, bool force);
-    /* Open: nothing reaches the drive any more. Shut: what is in it now is the medium. */
     void (*move)(void *opaque, bool open);
+    /* Another medium comes, in an open tray: from @begin until the end nothing reaches the drive. */
+    void (*swap)(void *opaque, bool begin);
 } BlockTray;
 void block_set_tray(BlockBackend *b, const BlockTray *tray, void *opaque);
 /* NULL: it keeps its medium. */

@@ -175,8 +175,17 @@ static bool medium_end(Medium *m, MonCall *c, bool ok)
 /* Nothing reaches the drive any more: its tray is open, or it is nobody's. */
 static bool medium_change(Medium *m, MonCall *c, GError **err)
 {
+    bool ok;
+
+    if (m->tray) {
+        m->tray->swap(m->device, true);
+    }
     block_drain(m->drive);
-    return blk_call_with(c, medium_swap, m, err);
+    ok = blk_call_with(c, medium_swap, m, err);
+    if (m->tray) {
+        m->tray->swap(m->device, false);
+    }
+    return ok;
 }
 
 /* ---- Commands ---- */

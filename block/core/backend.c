@@ -82,6 +82,9 @@ static int backend_do(BlockRequest *r)
                        r->b);
     }
     n = block_holder_node(r->b->hold);
+    if (!n) {
+        return -ENOMEDIUM;
+    }
     switch (r->op) {
     case OP_READ:
         return backend_read(r);

@@ -256,6 +256,7 @@ bool block_node_is_only_below(const BlockNode *n, const BlockNode *parent);
 /* Lets go of a node that is alone, for whoever made it. */
 void block_node_forget(BlockNode *n);
 /* For one request now: waits while the node is drained, since it may be replaced meanwhile. */
+/* NULL: it holds nothing. */
 BlockNode *block_holder_node(BlockHolder *h);
 /*
  * Every parent and holder of @from has @to instead, but what lies below @to (an overlay keeps its

@@ -104,7 +104,7 @@ bool block_node_is_only_below(const BlockNode *n, const BlockNode *parent)
 BlockNode *block_holder_node(BlockHolder *h)
 {
     /* It may be another node after each wait. */
-    while (h->node->drained && !*fiber_nesting()) {
+    while (h->node && h->node->drained && !*fiber_nesting()) {
         fiber_queue_wait(&h->node->undrained);
     }
     return h->node;

@@ -9,6 +9,7 @@
 ScsiSense sd_medium(const ScsiDisk *s)
 {
     return s->tray_open     ? SENSE_NO_MEDIUM_OPEN
+           : s->swapping    ? SENSE_NO_MEDIUM
            : !s->has_blocks ? (sd_is_removable(s) ? SENSE_NO_MEDIUM : SENSE_NOT_READY)
                             : SENSE_NONE;
 }
@@ -81,13 +82,24 @@ static void sd_tray_move(void *opaque, bool open)
     ScsiDisk *s = opaque;
 
     scsi_enter(s->s.bus);
-    sd_refresh(s);
     sd_move_tray(s, open);
     scsi_changed(&s->s, SCSI_MEDIUM_CHANGED);
     scsi_leave(s->s.bus);
 }
 
-static const BlockTray sd_tray = { sd_tray_request, sd_tray_move };
+static void sd_tray_swap(void *opaque, bool begin)
+{
+    ScsiDisk *s = opaque;
+
+    scsi_enter(s->s.bus);
+    s->swapping = begin;
+    if (!begin) {
+        sd_refresh(s);
+    }
+    scsi_leave(s->s.bus);
+}
+
+static const BlockTray sd_tray = { sd_tray_request, sd_tray_move, sd_tray_swap };
 
 /* ---- Life ---- */
 
@@ -283,6 +295,7 @@ static const Field sd_fields[] = {
     SCRATCH(ScsiDisk, disk),
     SCRATCH(ScsiDisk, own),
     SCRATCH(ScsiDisk, has_blocks),
+    SCRATCH(ScsiDisk, swapping),
     SCRATCH(ScsiDisk, read_only),
     SCRATCH(ScsiDisk, blocks),
 };

@@ -25,6 +25,7 @@ typedef struct ScsiDisk {
     uint32_t scsi_version, logical_block_size, physical_block_size, min_io_size, opt_io_size;
     uint32_t discard_granularity;
     bool has_blocks; /* there is a medium */
+    bool swapping;   /* the monitor puts in another one */
     bool read_only;
     uint64_t blocks; /* of it */
     uint8_t tray_open, tray_locked, write_cache;
