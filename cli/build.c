@@ -9,6 +9,7 @@
 #include "core/machine.h"
 #include "core/state/state.h"
 #include "debug/disas.h"
+#include "fsdev/fsdev.h"
 #include "net/net.h"
 #include "target/arm/cpu.h"
 #include "target/i386/cpu.h"
@@ -32,6 +33,7 @@ void build_init(Build *b, const SystemConfig *c)
     b->serials = g_array_new(FALSE, TRUE, sizeof(Chardev *));
     b->drives = g_array_new(FALSE, TRUE, sizeof(BoardDrive));
     b->nets = g_ptr_array_new_with_free_func((GDestroyNotify)net_free);
+    b->fsdevs = g_ptr_array_new_with_free_func((GDestroyNotify)fsdev_free);
     b->parsed = g_ptr_array_new_with_free_func(build_free_options);
     b->mon_boards = g_array_new(TRUE, TRUE, sizeof(MonBoard));
     b->cpu_models = g_ptr_array_new_with_free_func(g_free);
@@ -60,6 +62,7 @@ void build_deinit(Build *b)
         machine_free(b->m);
     }
     g_ptr_array_free(b->nets, TRUE);
+    g_ptr_array_free(b->fsdevs, TRUE);
     g_ptr_array_free(b->chardevs, TRUE);
     g_array_free(b->serials, TRUE);
     g_array_free(b->drives, TRUE);
@@ -376,8 +379,9 @@ bool build_machine(Build *b, GError **err)
         clock_set_rtc_ns(b->m, g_get_real_time() * 1000);
     }
     if (!build_log(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
-        !build_nets(b, err) || !build_filters(b, err) || !build_cpu(b, err) ||
-        !build_board(b, err) || !build_accel(b, err) || !build_state_hash_every(b, err)) {
+        !build_nets(b, err) || !build_fsdevs(b, err) || !build_filters(b, err) ||
+        !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err) ||
+        !build_state_hash_every(b, err)) {
         return false;
     }
     return machine_start(b->m, err);

@@ -21,6 +21,7 @@ typedef struct Build {
     GArray *serials;     /* of Chardev *; NULL: none */
     GArray *drives;      /* of BoardDrive */
     GPtrArray *nets;     /* of NetBackend, owned */
+    GPtrArray *fsdevs;   /* of FsDev, owned */
     GPtrArray *added;    /* of BlockBackend: drive_add's; NULL: none */
     GPtrArray *parsed;   /* of Options: strings that drives and the board point to */
     Options machine_options;
@@ -53,6 +54,8 @@ bool build_filters(Build *b, GError **err);
 bool nets_is_filter(const char *text);
 /* CPUs are stopped; the backends are freed after the machine. */
 void build_close_nets(Build *b);
+/* fsdevs.c */
+NODISCARD bool build_fsdevs(Build *b, GError **err);
 /* consoles.c */
 NODISCARD bool build_consoles(Build *b, GError **err);
 NODISCARD bool build_monitors(Build *b, GError **err);

@@ -26,7 +26,7 @@ static const size_t config_lists[] = {
     offsetof(SystemConfig, gdbs),          offsetof(SystemConfig, traces),
     offsetof(SystemConfig, nets),          offsetof(SystemConfig, notes),
     offsetof(SystemConfig, fw_cfgs),       offsetof(SystemConfig, objects),
-    offsetof(SystemConfig, smbios),
+    offsetof(SystemConfig, smbios),        offsetof(SystemConfig, fsdevs),
 };
 
 static const size_t config_strings[] = {

@@ -39,9 +39,10 @@ typedef struct SystemConfig {
 
     GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs, *smbios;
     GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces;
-    GPtrArray *nets; /* -netdev, and what -nic and -net mean by it; their cards are devices */
-    bool has_net;    /* -nic or -net was given */
-    unsigned n_nics; /* the first of `devices`: cards of -nic and -net */
+    GPtrArray *fsdevs; /* -fsdev, and what -virtfs means by it; their devices are devices */
+    GPtrArray *nets;   /* -netdev, and what -nic and -net mean by it; their cards are devices */
+    bool has_net;      /* -nic or -net was given */
+    unsigned n_nics;   /* the first of `devices`: cards of -nic and -net */
 
     unsigned boot_menu; /* as BoardConfig's */
     bool has_icount, has_seed, state_hash;
@@ -88,6 +89,8 @@ NODISCARD bool uuid_parse(const char *text, uint8_t out[16], GError **err);
 int name_find(const char *what, const char *name, const char *const *names, size_t n,
               const char *how_to_list, GError **err);
 
+/* -virtfs TEXT: an entry of `fsdevs` and one of `devices`. */
+bool config_add_virtfs(SystemConfig *c, const char *text, GError **err);
 /* -nic TEXT and -net TEXT: entries of `nets` and `devices`. */
 NODISCARD bool config_add_nic(SystemConfig *c, const char *text, GError **err);
 NODISCARD bool config_add_net(SystemConfig *c, const char *text, GError **err);

@@ -6,7 +6,7 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-HOST = ['chardev', 'block', 'net', 'ui', 'audio']
+HOST = ['chardev', 'block', 'net', 'fsdev', 'ui', 'audio']
 # folder -> prefixes of headers it may include beside its own folder; the longest folder wins
 MAY = {
     'util': [],
@@ -15,7 +15,7 @@ MAY = {
     'accel': ['util/', 'core/', 'fpu/'],
     'accel/kvm': ['util/', 'core/', 'accel/accel.h'],
     'target': ['util/', 'core/', 'fpu/', 'accel/tcg/ir/', 'accel/tcg/tcg.h', 'accel/kvm/kvm.h'],
-    'hw': ['util/', 'core/', 'block/block.h', 'net/net.h', 'ui/console.h', 'chardev/chardev.h'],
+    'hw': ['util/', 'core/', 'block/block.h', 'net/net.h', 'fsdev/fsdev.h', 'ui/console.h', 'chardev/chardev.h'],
     'monitor': None, 'debug': None, 'cli': None,
 }
 for name in HOST:

@@ -65,7 +65,8 @@ static const char *plug_alias(const char *name)
     static const char *const old[][2] = {
         { "virtio-balloon", "virtio-balloon-pci" }, { "virtio-blk", "virtio-blk-pci" },
         { "virtio-net", "virtio-net-pci" },         { "virtio-rng", "virtio-rng-pci" },
-        { "virtio-scsi", "virtio-scsi-pci" },       { "virtio-serial", "virtio-serial-pci" },
+        { "virtio-9p", "virtio-9p-pci" },           { "virtio-scsi", "virtio-scsi-pci" },
+        { "virtio-serial", "virtio-serial-pci" },
     };
 
     for (size_t i = 0; name && i < G_N_ELEMENTS(old); i++) {

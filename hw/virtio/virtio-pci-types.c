@@ -38,4 +38,5 @@ VIRTIO_PCI_TYPES(net, "virtio-net", "virtio network card on PCI", 0x020000, 0x10
 VIRTIO_PCI_TYPES(rng, "virtio-rng", "virtio source of randomness on PCI", 0x00ff00, 0x1005, 2);
 VIRTIO_PCI_TYPES(balloon, "virtio-balloon", "virtio memory balloon on PCI", 0x00ff00, 0x1002, 0);
 VIRTIO_PCI_TYPES(scsi, "virtio-scsi", "virtio SCSI adapter on PCI", 0x010000, 0x1004, 0);
+VIRTIO_PCI_TYPES(9p, "virtio-9p", "virtio 9P transport on PCI", 0x000200, 0x1009, 2);
 VIRTIO_PCI_TYPES(serial, "virtio-serial", "virtio console controller on PCI", 0x078000, 0x1003, 2);
