@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 /* ---- Connecting ---- */
 
@@ -126,7 +127,7 @@ static int clunk_xattr(FsSession *s, Fid *f)
     mutex_lock(&f->lock);
     if (f->kind != FID_XATTR_WRITE) {
         ret = 0;
-    } else if (!f->size && !f->xattr_flags) {
+    } else if (!f->size && f->xattr_flags == XATTR_REPLACE) { /* as Linux removes one */
         ret = fs_removexattr(s->f, f->path, f->xattr);
     } else if (f->len != f->size) {
         ret = -EIO;
