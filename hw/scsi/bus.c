@@ -132,7 +132,7 @@ bool scsi_bus_init(ScsiBus *bus, Device *adapter, const char *id, const ScsiBusO
     Machine *m = adapter->machine;
     g_autofree char *name = g_strdup_printf("%s.0", id);
 
-    *bus = (ScsiBus){ .dev = adapter, .ops = ops, .info = *info };
+    *bus = (ScsiBus){ .dev = adapter, .host = adapter, .ops = ops, .info = *info };
     if (!info->private && !machine_add_backend(m, "scsi-bus", name, bus, err)) {
         return false;
     }

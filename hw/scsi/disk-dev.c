@@ -61,12 +61,27 @@ void sd_move_tray(ScsiDisk *s, bool open)
     sd_set_tray(s, open, open || !s->has_blocks ? MEDIA_REMOVED : MEDIA_NEW);
 }
 
+/* Its adapter may have been taken away. */
+static void sd_enter(ScsiDisk *s) NO_LOCK_ANALYSIS
+{
+    if (s->s.bus) {
+        scsi_enter(s->s.bus);
+    }
+}
+
+static void sd_leave(ScsiDisk *s) NO_LOCK_ANALYSIS
+{
+    if (s->s.bus) {
+        scsi_leave(s->s.bus);
+    }
+}
+
 /* The guest is asked for it; @force: it is not asked. */
 static void sd_tray_request(void *opaque, bool force)
 {
     ScsiDisk *s = opaque;
 
-    scsi_enter(s->s.bus);
+    sd_enter(s);
     s->eject_request = 1;
     if (force) {
         s->tray_locked = 0;
@@ -74,29 +89,29 @@ static void sd_tray_request(void *opaque, bool force)
     }
     scsi_attention(&s->s, SCSI_UA_EJECT);
     scsi_changed(&s->s, SCSI_MEDIUM_CHANGED);
-    scsi_leave(s->s.bus);
+    sd_leave(s);
 }
 
 static void sd_tray_move(void *opaque, bool open)
 {
     ScsiDisk *s = opaque;
 
-    scsi_enter(s->s.bus);
+    sd_enter(s);
     sd_move_tray(s, open);
     scsi_changed(&s->s, SCSI_MEDIUM_CHANGED);
-    scsi_leave(s->s.bus);
+    sd_leave(s);
 }
 
 static void sd_tray_swap(void *opaque, bool begin)
 {
     ScsiDisk *s = opaque;
 
-    scsi_enter(s->s.bus);
+    sd_enter(s);
     s->swapping = begin;
     if (!begin) {
         sd_refresh(s);
     }
-    scsi_leave(s->s.bus);
+    sd_leave(s);
 }
 
 static const BlockTray sd_tray = { sd_tray_request, sd_tray_move, sd_tray_swap };
@@ -264,8 +279,18 @@ static bool sd_loaded(Device *dev, GError **err)
            error_set(err, "%s: attention 0x%x is not known", device_path(dev), s->s.attention);
 }
 
+/* As firmware names the unit below the adapter. */
+static char *sd_boot_node(Device *dev, Device **on)
+{
+    const ScsiDevice *d = device_as(dev, ScsiDevice);
+
+    *on = d->bus ? d->bus->host : dev;
+    return g_strdup_printf("channel@%x/disk@%x,%x", d->channel, d->scsi_id, d->lun);
+}
+
 static const Field sd_fields[] = {
     PROP_BACKEND(ScsiDisk, drive, "drive", .doc = "the disk"),
+    PROP_BOOTINDEX(ScsiDisk),
     { "share-rw", FIELD_PROP, TYPE_BOOL, FIELD_AT(ScsiDisk, share_rw, 1), .def = false,
       .doc = "other devices that say so may have the same drive" },
     PROP_STR(ScsiDisk, serial, NULL, .doc = "36 characters at most"),
@@ -325,6 +350,7 @@ const DeviceType device_scsi_hd = {
     .fields = TABLE(sd_hd_fields),
     .user_creatable = true,
     .start = sd_start_dev,
+    .boot_node = sd_boot_node,
     .extra = &sd_hd_type,
 };
 
@@ -343,5 +369,6 @@ const DeviceType device_scsi_cd = {
     .fields = TABLE(sd_cd_fields),
     .user_creatable = true,
     .start = sd_start_dev,
+    .boot_node = sd_boot_node,
     .extra = &sd_cd_type,
 };

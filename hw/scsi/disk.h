@@ -17,7 +17,8 @@ enum {
 typedef struct ScsiDisk {
     ScsiDevice s;
     BlockBackend *drive, *disk; /* the drive; it or one of our own of the same node, or NULL */
-    BlockBackend *own;          /* a drive of a device that has no other */
+    uint32_t bootindex;
+    BlockBackend *own; /* a drive of a device that has no other */
     bool share_rw, removable, dpofua, write_cache_on;
     char *serial, *vendor, *product, *ver, *device_id;
     uint64_t wwn, port_wwn, max_unmap_size, max_io_size;

@@ -154,7 +154,8 @@ typedef struct ScsiBusInfo {
 } ScsiBusInfo;
 
 struct ScsiBus {
-    Device *dev; /* the adapter */
+    Device *dev;  /* the adapter */
+    Device *host; /* what firmware finds it by: the adapter, or its transport */
     const ScsiBusOps *ops;
     ScsiBusInfo info;
     char *name, *alias;

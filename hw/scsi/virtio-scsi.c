@@ -497,8 +497,12 @@ static bool vscsi_start(Device *dev, GError **err)
     for (unsigned i = 0; i < FIRST_QUEUE + s->num_queues; i++) {
         virtio_add_queue(&s->v, s->virtqueue_size);
     }
-    return virtio_plug(&s->v, err) &&
-           scsi_bus_init(&s->bus, dev, vscsi_id(dev), &vscsi_bus_ops, &info, err);
+    if (!virtio_plug(&s->v, err) ||
+        !scsi_bus_init(&s->bus, dev, vscsi_id(dev), &vscsi_bus_ops, &info, err)) {
+        return false;
+    }
+    s->bus.host = s->v.bus->dev;
+    return true;
 }
 
 static void vscsi_stop(Device *dev)
@@ -511,7 +515,8 @@ static void vscsi_stop(Device *dev)
 }
 
 static const Field vscsi_fields[] = {
-    PROP_BACKEND(VirtioScsi, iothread, "iothread", .doc = "an -object iothread"),
+    PROP_BACKEND(VirtioScsi, iothread, "iothread",
+                 .doc = "accepted: its disks stay on the block layer's thread"),
     PROP_U32(VirtioScsi, num_queues, UINT32_MAX,
              .doc = "queues of requests; one a CPU without it (virtio-scsi-device: 1)"),
     PROP_U16(VirtioScsi, virtqueue_size, 256, .min = 4, .max = VIRTIO_QUEUE_SIZE_MAX,
