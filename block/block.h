@@ -77,7 +77,8 @@ typedef struct BlockTray {
     /* Somebody wants it out; @force: the lock goes. */
     void (*request)(void *opaque, bool force);
     void (*move)(void *opaque, bool open);
-    /* Another medium comes, in an open tray: from @begin until the end nothing reaches the drive. */
+    /* Another medium comes, in an open tray: from @begin until the end nothing reaches the drive.
+     */
     void (*swap)(void *opaque, bool begin);
 } BlockTray;
 void block_set_tray(BlockBackend *b, const BlockTray *tray, void *opaque);
