@@ -42,6 +42,8 @@ def row_words(text, device):
         # Neither strings nor what a designated initializer says is a member's name.
         row = re.sub(r'"[^"\n]*"|\.\w+', '', text[m.end():end])
         words.update(re.findall(r'\w+', row))
+    if re.search(r'\bPROP_BOOTINDEX\(\s*' + device + r'\s*\)', text):
+        words.add('bootindex')
     return words
 
 
