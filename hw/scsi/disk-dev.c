@@ -290,7 +290,7 @@ static char *sd_boot_node(Device *dev, Device **on)
 
 static const Field sd_fields[] = {
     PROP_BACKEND(ScsiDisk, drive, "drive", .doc = "the disk"),
-    PROP_BOOTINDEX(ScsiDisk),
+    PROP_BOOTINDEX(ScsiDisk, bootindex),
     { "share-rw", FIELD_PROP, TYPE_BOOL, FIELD_AT(ScsiDisk, share_rw, 1), .def = false,
       .doc = "other devices that say so may have the same drive" },
     PROP_STR(ScsiDisk, serial, NULL, .doc = "36 characters at most"),
