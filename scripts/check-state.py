@@ -42,8 +42,6 @@ def row_words(text, device):
         # Neither strings nor what a designated initializer says is a member's name.
         row = re.sub(r'"[^"\n]*"|\.\w+', '', text[m.end():end])
         words.update(re.findall(r'\w+', row))
-    if re.search(r'\bPROP_BOOTINDEX\(\s*' + device + r'\s*\)', text):
-        words.add('bootindex')
     return words
 
 
@@ -61,8 +59,6 @@ def main():
                                      re.S):
                     devices += 1
                     named = row_words(text, m[1])
-                    if f'PROP_BOOTINDEX({m[1]})' in text:
-                        named.add('bootindex')
                     for member in members(m[2]):
                         if member not in named:
                             print(f'{os.path.relpath(path, ROOT)}: {m[1]}.{member} is in no table '
