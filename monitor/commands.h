@@ -27,6 +27,8 @@ extern MonFn cmd_chardev_add, cmd_chardev_remove, hmp_chardev_add, hmp_chardev_r
 uint64_t mon_ram_bytes(Machine *m);
 /* cmd-device.c */
 extern MonFn cmd_device_add, hmp_device_add, cmd_device_del, hmp_device_del;
+/* cmd-pci.c */
+extern MonFn cmd_query_pci, hmp_info_pci;
 /* cmd-balloon.c */
 extern MonFn cmd_balloon, hmp_balloon, cmd_query_balloon, hmp_info_balloon;
 /* The properties of the balloon that are none of its table: the guest's statistics. */

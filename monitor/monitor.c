@@ -91,6 +91,19 @@ void mon_emit(MonHost *h, const char *name, const char *data_json)
     }
 }
 
+/* With what is done about it: -action panic=. */
+static void mon_panicked(MonHost *h)
+{
+    MachineActions a = machine_actions(h->machine);
+    bool pause =
+        a.panic == PANIC_PAUSE || (a.panic == PANIC_SHUTDOWN && a.shutdown == SHUTDOWN_PAUSE);
+
+    mon_emit(h, "GUEST_PANICKED",
+             a.panic == PANIC_NONE ? "{\"action\": \"run\"}"
+             : pause               ? "{\"action\": \"pause\"}"
+                                   : "{\"action\": \"poweroff\"}");
+}
+
 /* @text: NAME, or NAME and its data. */
 static void mon_device_event(MonHost *h, const char *text)
 {
@@ -128,7 +141,7 @@ static void mon_machine_event(void *opaque, const MachineEvent *e)
         mon_emit(h, "POWERDOWN", NULL);
         break;
     case EVENT_GUEST_PANICKED:
-        mon_emit(h, "GUEST_PANICKED", "{\"action\": \"pause\"}");
+        mon_panicked(h);
         break;
     case EVENT_SUSPEND:
         mon_emit(h, "SUSPEND", NULL);
