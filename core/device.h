@@ -511,6 +511,13 @@ void device_leave(Device *dev) RELEASES(dev->lock);
 /* Call @fn(dev, arg) under the lock of @dev, once no lock is held here; ANY_THREAD. */
 void device_post(Device *dev, void (*fn)(Device *dev, void *arg), void *arg);
 
+/*
+ * An access to region @region of @dev by @dev itself, which holds its lock: through a window of
+ * another kind. @size is 1, 2, 4 or 8 and @off a multiple of it.
+ */
+MemResult device_own_read(Device *dev, unsigned region, uint64_t off, unsigned size, uint64_t *val);
+MemResult device_own_write(Device *dev, unsigned region, uint64_t off, unsigned size, uint64_t val);
+
 /* Reset a subtree, from outside of any device callback. */
 void device_reset(Device *dev, ResetType type);
 /* Reset a subtree soon: from device callbacks. */

@@ -297,3 +297,13 @@ const Reg *device_find_reg(Device *dev, const char *name, unsigned *region, unsi
     }
     return NULL;
 }
+
+MemResult device_own_read(Device *dev, unsigned region, uint64_t off, unsigned size, uint64_t *val)
+{
+    return reg_read(dev, region, off, size, (MemAttrs){ 0 }, val);
+}
+
+MemResult device_own_write(Device *dev, unsigned region, uint64_t off, unsigned size, uint64_t val)
+{
+    return reg_write(dev, region, off, size, (MemAttrs){ 0 }, val);
+}

@@ -57,8 +57,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 . /modules
-set -- /sys/bus/pci/devices/*
-[ $# -gt 1 ] && always="$on_pci $always"
+# Bridges alone need no driver of ours.
+grep -qv '^0x06' /sys/bus/pci/devices/*/class 2>/dev/null && always="$on_pci $always"
 for m in virtio_ring virtio $always; do
     [ -f /lib/modules/$m.ko ] && insmod /lib/modules/$m.ko 2>/dev/null
 done

@@ -131,3 +131,40 @@ TEST(virtio_pci, no_dma_without_bus_master)
     EXPECT_EQ(vp_load(b, DATA, 8), 0);
     bench_end(b);
 }
+
+/* Firmware reaches the BAR before it has an address. */
+TEST(virtio_pci, window_in_configuration_space)
+{
+    Bench *b = pci_bench(&device_virtio_rng_pci, "disable-legacy=on");
+    unsigned bar = 0, cap = pci_bench_cap(b, PCI_CAP_ID_VNDR), at = 0;
+
+    for (; cap; cap = pci_bench_config(b, cap + 1, 1)) {
+        if (pci_bench_config(b, cap, 1) == PCI_CAP_ID_VNDR &&
+            pci_bench_config(b, cap + VIRTIO_PCI_CAP_CFG_TYPE, 1) == VIRTIO_PCI_CAP_PCI_CFG) {
+            at = cap;
+        }
+    }
+    EXPECT(at != 0);
+    EXPECT_EQ(pci_bench_config(b, at + 16, 4), 0);
+    EXPECT_EQ(vp_part(b, VIRTIO_PCI_CAP_COMMON_CFG, &bar), 0);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_BAR, 1, bar);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_OFFSET, 4, VIRTIO_PCI_COMMON_NUMQ);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_LENGTH, 4, 2);
+    EXPECT_EQ(pci_bench_config(b, at + 16, 2), 1);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_OFFSET, 4, VIRTIO_PCI_COMMON_STATUS);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_LENGTH, 4, 1);
+    pci_bench_set_config(b, at + 16, 1, 3);
+    EXPECT_EQ(pci_bench_config(b, at + 16, 1), 3);
+    pci_bench_set_config(b, at + 16, 1, 0);
+    EXPECT_EQ(pci_bench_config(b, at + 16, 1), 0);
+    /* Nothing of what makes no sense. */
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_LENGTH, 4, 3);
+    pci_bench_set_config(b, at + 16, 4, 3);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_LENGTH, 4, 4);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_OFFSET, 4, 0xfffffffd);
+    pci_bench_set_config(b, at + 16, 4, 3);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_OFFSET, 4, VIRTIO_PCI_COMMON_STATUS);
+    pci_bench_set_config(b, at + VIRTIO_PCI_CAP_LENGTH, 4, 1);
+    EXPECT_EQ(pci_bench_config(b, at + 16, 1), 0);
+    bench_end(b);
+}

@@ -7,6 +7,7 @@
         .pci = { .vendor = PCI_VENDOR_QUMRANET,                                 \
                  .class_code = (class_),                                        \
                  .intx = 1,                                                     \
+                 .config_read = virtio_pci_config_read,                         \
                  .config_wrote = virtio_pci_config_wrote },                     \
         .transitional_id = (id_),                                               \
         .kind = (kind_),                                                        \

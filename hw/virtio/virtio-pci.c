@@ -15,6 +15,8 @@ enum {
     MODERN_BAR_SIZE = 0x4000,
     PART_SIZE = 0x1000, /* of the modern BAR: one each for common, ISR, device, notify */
     NOTIFY_EACH = 4,
+    CFG_CAP_DATA = 16, /* of the capability that is a window */
+    CFG_CAP_SIZE = 20,
     LEGACY_CONFIG = 0x14, /* 0x18 with MSI-X on */
     LEGACY_PAGE_BITS = 12,
     LEGACY_MODERN_ID = 0x1040,
@@ -72,9 +74,56 @@ static void vpci_follow_master(VirtioPci *s)
     v->dev.requester = s->pci.dev.requester;
 }
 
+/* ---- The window in configuration space ("4.1.4.9") ---- */
+
+/* What of the modern BAR it shows; false: nothing. */
+static bool vpci_window(const VirtioPci *s, unsigned *region, uint64_t *off, unsigned *len)
+{
+    unsigned cap = s->cfg_cap;
+    uint32_t at = pci_get32(&s->pci, cap + VIRTIO_PCI_CAP_OFFSET);
+
+    *len = pci_get32(&s->pci, cap + VIRTIO_PCI_CAP_LENGTH);
+    if (s->pci.config[cap + VIRTIO_PCI_CAP_BAR] != MODERN_BAR || at >= MODERN_BAR_SIZE ||
+        (*len != 1 && *len != 2 && *len != 4) || at % *len) {
+        return false;
+    }
+    *region = VPCI_COMMON + at / PART_SIZE;
+    *off = at % PART_SIZE;
+    return true;
+}
+
+static bool vpci_is_window(const VirtioPci *s, unsigned off, unsigned len)
+{
+    unsigned data = s->cfg_cap + CFG_CAP_DATA;
+
+    return s->cfg_cap && off < data + 4 && data < off + len;
+}
+
+/* The bytes are read after this as any others. */
+bool virtio_pci_config_read(PciDevice *p, unsigned off, unsigned len, uint32_t *val)
+{
+    VirtioPci *s = vpci_of(&p->dev);
+    unsigned region, size;
+    uint64_t at, v = 0;
+
+    if (vpci_is_window(s, off, len) && vpci_window(s, &region, &at, &size)) {
+        device_own_read(&p->dev, region, at, size, &v);
+        put_le(p->config + s->cfg_cap + CFG_CAP_DATA, size, v);
+    }
+    return false;
+}
+
 void virtio_pci_config_wrote(PciDevice *p, unsigned off, unsigned len)
 {
-    vpci_follow_master(vpci_of(&p->dev));
+    VirtioPci *s = vpci_of(&p->dev);
+    unsigned region, size;
+    uint64_t at;
+
+    vpci_follow_master(s);
+    if (vpci_is_window(s, off, len) && vpci_window(s, &region, &at, &size)) {
+        device_own_write(&p->dev, region, at, size,
+                         get_le(p->config + s->cfg_cap + CFG_CAP_DATA, size));
+    }
 }
 
 /* ---- Interrupts ---- */
@@ -510,6 +559,22 @@ static void vpci_add_modern(VirtioPci *s)
     vpci_add_part(s, bar, VIRTIO_PCI_CAP_ISR_CFG, VPCI_ISR, 1, CAP);
     vpci_add_part(s, bar, VIRTIO_PCI_CAP_DEVICE_CFG, VPCI_CONFIG, 2, CAP);
     vpci_add_part(s, bar, VIRTIO_PCI_CAP_NOTIFY_CFG, VPCI_NOTIFY, 3, NOTIFY_CAP);
+    vpci_add_window(s);
+}
+
+/* The driver says which bytes of the BAR the last four show. */
+static void vpci_add_window(VirtioPci *s)
+{
+    PciDevice *p = &s->pci;
+    unsigned cap = pci_add_cap(p, PCI_CAP_ID_VNDR, 0, CFG_CAP_SIZE);
+
+    s->cfg_cap = (uint16_t)cap;
+    pci_set8(p, cap + VIRTIO_PCI_CAP_LEN, CFG_CAP_SIZE);
+    pci_set8(p, cap + VIRTIO_PCI_CAP_CFG_TYPE, VIRTIO_PCI_CAP_PCI_CFG);
+    pci_writable(p, cap + VIRTIO_PCI_CAP_BAR, 1, 0xff);
+    pci_writable(p, cap + VIRTIO_PCI_CAP_OFFSET, 4, ~0u);
+    pci_writable(p, cap + VIRTIO_PCI_CAP_LENGTH, 4, ~0u);
+    pci_writable(p, cap + CFG_CAP_DATA, 4, ~0u);
 }
 
 static void vpci_add_legacy(VirtioPci *s, const VirtioType *t)
@@ -625,6 +690,7 @@ static const Field vpci_fields[] = {
     SCRATCH(VirtioPci, bus),
     SCRATCH(VirtioPci, legacy),
     SCRATCH(VirtioPci, modern),
+    SCRATCH(VirtioPci, cfg_cap),
 };
 
 const DeviceType device_virtio_pci = {

@@ -28,6 +28,7 @@ typedef struct VirtioPci {
     bool disable_modern, ats, page_per_vq;
     uint32_t vectors;    /* property; UINT32_MAX: by the type */
     bool legacy, modern; /* which interfaces there are */
+    uint16_t cfg_cap;    /* where the capability is that shows the BAR; 0: none */
     /* common configuration */
     uint32_t device_feature_select, driver_feature_select;
     uint32_t driver_feature[2];
@@ -40,6 +41,7 @@ extern const DeviceType device_virtio_pci; /* base of all */
 extern const RegionType virtio_pci_regions[];
 enum { VPCI_LEGACY, VPCI_MSIX, VPCI_COMMON, VPCI_ISR, VPCI_CONFIG, VPCI_NOTIFY, VPCI_REGIONS };
 bool virtio_pci_start(Device *dev, GError **err);
+bool virtio_pci_config_read(PciDevice *p, unsigned off, unsigned len, uint32_t *val);
 void virtio_pci_config_wrote(PciDevice *p, unsigned off, unsigned len);
 
 #endif

@@ -76,6 +76,9 @@ class Debian:
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             self.port = s.getsockname()[1]
+        self.ssh_args = ['ssh', '-i', self.key, '-p', str(self.port), '-o', 'StrictHostKeyChecking=no', '-o',
+                         'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=60',
+                         'root@127.0.0.1']
         disk = f'{work}/d.qcow2'
         if not os.path.exists(disk):
             subprocess.check_call([tinamou, 'img', 'create', '-q', '-f', 'qcow2', '-b', f'{folder}/deb.qcow2'
@@ -91,9 +94,7 @@ class Debian:
         self.qmp = Qmp(f'{work}/qmp')
 
     def ssh(self, command, check=True, wait=120):
-        r = subprocess.run(['ssh', '-i', self.key, '-p', str(self.port), '-o', 'StrictHostKeyChecking=no', '-o',
-                            'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=60',
-                            'root@127.0.0.1', command], capture_output=True, text=True, timeout=wait)
+        r = subprocess.run([*self.ssh_args, command], capture_output=True, text=True, timeout=wait)
         if check and r.returncode:
             raise RuntimeError(f'{command}: {r.returncode} {r.stdout} {r.stderr}')
         return r.stdout
@@ -198,19 +199,43 @@ def hotplug(vm, rounds):
         raise RuntimeError(errors)
 
 
+POKE = r"""
+cat >/tmp/poke.c <<'C'
+#include <fcntl.h>
+#include <sys/mman.h>
+int main(int n, char **a)
+{
+    volatile char *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, open(a[1], O_RDWR), 0);
+    return p[0] == 3 ? p[0] = 1, 0 : 1;
+}
+C
+gcc -o /tmp/poke /tmp/poke.c && d=$(grep -l 0x0011 /sys/bus/pci/devices/*/device) && d=${d%/device} &&
+echo 1 >$d/enable && sync && /tmp/poke $d/resource0
+"""
+
+
+def panic(vm):
+    """The guest says that it has panicked, whether its kernel has a driver for that or not."""
+    subprocess.Popen(['timeout', '60', *vm.ssh_args, POKE])
+    e = vm.qmp.wait('GUEST_PANICKED')
+    if e['data']['action'] != 'poweroff':
+        raise RuntimeError(e)
+
+
 def main():
     argv, rounds = sys.argv[1:], 20
     if argv[:1] == ['--rounds']:
         rounds, argv = int(argv[1]), argv[2:]
     tinamou, folder, options = argv[0], argv[1], argv[2:]
     with tempfile.TemporaryDirectory() as work:
-        vm = Debian(tinamou, folder, work, ['-device', 'virtio-balloon-pci,id=balloon0', *options])
+        vm = Debian(tinamou, folder, work, ['-device', 'virtio-balloon-pci,id=balloon0', '-device', 'pvpanic-pci', *options])
         try:
             vm.up()
             print(vm.ssh('lspci; uname -r'))
             balloon(vm) if rounds > 2 else None
             hotplug(vm, rounds)
-            vm.qmp('quit')
+            print(vm.qmp.hmp('info pci'))
+            panic(vm)
             if vm.process.wait(60):
                 sys.exit(f'exit status {vm.process.returncode}')
         except BaseException:
