@@ -31,7 +31,7 @@ ROWS = [
     ('memory of 4GiB', VIRT + ['-m', '4GiB', '-S', '-monitor', 'stdio'], ['monitor'], None),
     ('memory misspelt', VIRT + ['-m', '4Q'], ['-m', '4Q'], 1),
     ('option misspelt', VIRT + ['-kernal', 'x'], ['did you mean -kernel'], 1),
-    ('option of later', VIRT + ['-enable-kvm'], ['not supported yet'], 1),
+    ('KVM for another CPU', VIRT + ['-enable-kvm'], ['-accel kvm'], 1),
     ('device misspelt', VIRT + ['-device', 'virtio-blk-devcie'], ['virtio-blk-device'], 1),
     ('device property misspelt', VIRT + ['-device', 'virtio-rng-device,max_byte=1'],
      ['max'], 1),
