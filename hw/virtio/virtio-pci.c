@@ -547,21 +547,6 @@ static void vpci_add_part(VirtioPci *s, MemRegion *bar, unsigned kind, unsigned 
     region_add(bar, device_region(dev, region), n * PART_SIZE, 0);
 }
 
-static void vpci_add_modern(VirtioPci *s)
-{
-    g_autofree char *name = g_strconcat(s->pci.dev.id, ".modern", NULL);
-    MemRegion *bar = region_new_container(s->pci.dev.machine, name, MODERN_BAR_SIZE);
-    enum { CAP = 16, NOTIFY_CAP = 20 };
-
-    pci_add_bar(&s->pci, MODERN_BAR, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
-                bar, MODERN_BAR_SIZE);
-    vpci_add_part(s, bar, VIRTIO_PCI_CAP_COMMON_CFG, VPCI_COMMON, 0, CAP);
-    vpci_add_part(s, bar, VIRTIO_PCI_CAP_ISR_CFG, VPCI_ISR, 1, CAP);
-    vpci_add_part(s, bar, VIRTIO_PCI_CAP_DEVICE_CFG, VPCI_CONFIG, 2, CAP);
-    vpci_add_part(s, bar, VIRTIO_PCI_CAP_NOTIFY_CFG, VPCI_NOTIFY, 3, NOTIFY_CAP);
-    vpci_add_window(s);
-}
-
 /* The driver says which bytes of the BAR the last four show. */
 static void vpci_add_window(VirtioPci *s)
 {
@@ -575,6 +560,21 @@ static void vpci_add_window(VirtioPci *s)
     pci_writable(p, cap + VIRTIO_PCI_CAP_OFFSET, 4, ~0u);
     pci_writable(p, cap + VIRTIO_PCI_CAP_LENGTH, 4, ~0u);
     pci_writable(p, cap + CFG_CAP_DATA, 4, ~0u);
+}
+
+static void vpci_add_modern(VirtioPci *s)
+{
+    g_autofree char *name = g_strconcat(s->pci.dev.id, ".modern", NULL);
+    MemRegion *bar = region_new_container(s->pci.dev.machine, name, MODERN_BAR_SIZE);
+    enum { CAP = 16, NOTIFY_CAP = 20 };
+
+    pci_add_bar(&s->pci, MODERN_BAR, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+                bar, MODERN_BAR_SIZE);
+    vpci_add_part(s, bar, VIRTIO_PCI_CAP_COMMON_CFG, VPCI_COMMON, 0, CAP);
+    vpci_add_part(s, bar, VIRTIO_PCI_CAP_ISR_CFG, VPCI_ISR, 1, CAP);
+    vpci_add_part(s, bar, VIRTIO_PCI_CAP_DEVICE_CFG, VPCI_CONFIG, 2, CAP);
+    vpci_add_part(s, bar, VIRTIO_PCI_CAP_NOTIFY_CFG, VPCI_NOTIFY, 3, NOTIFY_CAP);
+    vpci_add_window(s);
 }
 
 static void vpci_add_legacy(VirtioPci *s, const VirtioType *t)
