@@ -22,7 +22,7 @@ static void trace_guest_insn(const TraceBlock *t, uint32_t i)
 {
     MachineDisasFn *disas = machine_disas(t->cpu->dev.machine);
     const IrGuestInsn *g = &t->ir->guest[i];
-    unsigned len = MIN(t->ir->insn[g->ir].sub, GUEST_PAGE_SIZE - g->delta);
+    unsigned len = MIN(g->len, GUEST_PAGE_SIZE - g->delta);
 
     if (disas) {
         disas(t->cpu, t->page + g->delta, t->bytes + g->delta, len, t->out);

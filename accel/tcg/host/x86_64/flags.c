@@ -172,7 +172,8 @@ void x64_flags_save(X64Emit *e)
     if (!id) {
         return;
     }
-    if (e->flags_pending == id && !e->flags_live[e->at]) {
+    /* What the block itself still uses may be read again after a fault, from the state. */
+    if (e->flags_pending == id && !e->flags_live[e->at] && e->val[id].last < e->i) {
         e->flags_pending = 0;
     }
     if (e->flags_pending == id) {
@@ -347,7 +348,7 @@ void x64_op_SET_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
     e->flags_pending = (uint16_t)f;
     if (e->flags_id != f) {
         e->flags_pending = 0;
-        if (e->flags_live[e->at + 1]) {
+        if (e->flags_live[e->at + 1] || e->val[f].last > e->i) {
             x64_flags_save(e);
             e->flags_pending = (uint16_t)f;
             x64_flags_sync(e);
