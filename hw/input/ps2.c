@@ -335,8 +335,8 @@ void ps2_mouse_write(Ps2Mouse *m, uint8_t byte)
 void ps2_mouse_event(Ps2Mouse *m, const InputEvent *e)
 {
     static const uint8_t bit[INPUT_BUTTONS] = {
-        [INPUT_LEFT] = 1, [INPUT_RIGHT] = 2, [INPUT_MIDDLE] = 4, [INPUT_SIDE] = 8,
-        [INPUT_EXTRA] = 16,
+        [INPUT_LEFT] = 1, [INPUT_RIGHT] = 2,  [INPUT_MIDDLE] = 4,
+        [INPUT_SIDE] = 8, [INPUT_EXTRA] = 16,
     };
 
     if (e->kind == INPUT_REL && e->code == INPUT_X) {

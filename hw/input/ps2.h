@@ -35,11 +35,11 @@ typedef struct Ps2Mouse {
 #define PS2_KEYBOARD_FIELDS(T, m)                                                             \
     PS2_QUEUE_FIELDS(T, m.q), STATE_U8(T, m.command), STATE_U8(T, m.set, .def = 2, .max = 3), \
         STATE_U8(T, m.leds), STATE_U8(T, m.scans, .def = 1, .max = 1)
-#define PS2_MOUSE_FIELDS(T, m)                                                        \
-    PS2_QUEUE_FIELDS(T, m.q), STATE_U8(T, m.command), STATE_U8(T, m.status),          \
-        STATE_U8(T, m.resolution, .def = 2), STATE_U8(T, m.rate, .def = 100),         \
-        STATE_U8(T, m.type), STATE_U8(T, m.knock), STATE_U8(T, m.wrap),               \
-        STATE_U8(T, m.buttons), STATE_U32(T, m.dx), STATE_U32(T, m.dy), STATE_U32(T, m.dz)
+#define PS2_MOUSE_FIELDS(T, m)                                                                     \
+    PS2_QUEUE_FIELDS(T, m.q), STATE_U8(T, m.command), STATE_U8(T, m.status),                       \
+        STATE_U8(T, m.resolution, .def = 2), STATE_U8(T, m.rate, .def = 100), STATE_U8(T, m.type), \
+        STATE_U8(T, m.knock), STATE_U8(T, m.wrap), STATE_U8(T, m.buttons), STATE_U32(T, m.dx),     \
+        STATE_U32(T, m.dy), STATE_U32(T, m.dz)
 
 /* The next byte; false: none. */
 bool ps2_take(Ps2Queue *q, uint8_t *byte);
