@@ -83,6 +83,11 @@ typedef struct MachineIrqchip {
     void (*set_gsi)(Machine *m, unsigned gsi, bool level);
     /* A message as a device would write it. False: no CPU takes it. */
     bool (*send_msi)(Machine *m, uint64_t addr, uint32_t data);
+    /* Their whole state, for snapshots and resets; it has as many bytes in every machine alike.
+     * Context: LOOP_THREAD, CPUs stopped. */
+    uint32_t (*state_bytes)(Machine *m);
+    bool (*get)(Machine *m, uint8_t *state, GError **err);
+    bool (*set)(Machine *m, const uint8_t *state, GError **err);
 } MachineIrqchip;
 
 void machine_set_irqchip(Machine *m, const MachineIrqchip *chip);

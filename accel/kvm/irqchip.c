@@ -23,7 +23,30 @@ static bool kvm_send_msi(Machine *m, uint64_t addr, uint32_t data)
     return kvm_vm_ioctl(m, KVM_SIGNAL_MSI, &msi) > 0;
 }
 
-static const MachineIrqchip kvm_chip = { .set_gsi = kvm_set_gsi, .send_msi = kvm_send_msi };
+static uint32_t kvm_chip_bytes(Machine *m)
+{
+    const KvmTarget *t = kvm_vm(m)->target;
+
+    return t->irqchip_bytes ? t->irqchip_bytes(m) : 0;
+}
+
+static bool kvm_chip_get(Machine *m, uint8_t *state, GError **err)
+{
+    return kvm_vm(m)->target->irqchip_get(m, state, err);
+}
+
+static bool kvm_chip_set(Machine *m, const uint8_t *state, GError **err)
+{
+    return kvm_vm(m)->target->irqchip_set(m, state, err);
+}
+
+static const MachineIrqchip kvm_chip = {
+    .set_gsi = kvm_set_gsi,
+    .send_msi = kvm_send_msi,
+    .state_bytes = kvm_chip_bytes,
+    .get = kvm_chip_get,
+    .set = kvm_chip_set,
+};
 
 bool kvm_irqchip_init(KvmVm *vm, GError **err)
 {

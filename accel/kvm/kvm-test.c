@@ -2,6 +2,7 @@
 #include "accel/kvm/kvm.h"
 
 #include "accel/accel.h"
+#include "core/state/state.h"
 #include "hw/board/board.h"
 #include "target/i386/cpu.h"
 #include "tests/unit.h"
@@ -153,6 +154,53 @@ TEST(kvm, pause_fetches_registers)
     g_usleep(1000);
     machine_pause(m, RUN_PAUSED);
     EXPECT_EQ(c->regs[X86_RAX], 0x77);
+    machine_free(m);
+}
+
+static uint8_t *kvm_chips(Machine *m)
+{
+    const MachineIrqchip *chip = machine_irqchip(m);
+    uint8_t *state = g_malloc0(chip->state_bytes(m));
+    g_autoptr(GError) err = NULL;
+
+    EXPECT(chip->get(m, state, &err));
+    return state;
+}
+
+/* The interrupt controllers in the kernel are part of a snapshot, and of a reset. */
+TEST(kvm, snapshot_has_the_interrupt_controllers)
+{
+    static const uint8_t code[] = {
+        0xb0, 0x5a, /* mov al, 5ah */
+        0xe6, 0x21, /* out 21h, al: the mask of the first 8259 */
+        0xe6, 0x80, /* out 80h, al */
+        0xeb, 0xfc, /* jmp to it */
+    };
+    enum { PIC_STATE = 16 }; /* of the timer and the APICs, other bytes move by themselves */
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autofree uint8_t *before = NULL, *reset = NULL, *after = NULL;
+    g_autoptr(GError) err = NULL;
+    Machine *m;
+
+    if (kvm_is_missing()) {
+        return;
+    }
+    m = kvm_machine(code, sizeof(code), NULL, &err);
+    EXPECT(m != NULL);
+    if (!m) {
+        return;
+    }
+    EXPECT(machine_resume(m, &err));
+    g_usleep(20000);
+    machine_pause(m, RUN_PAUSED);
+    before = kvm_chips(m);
+    EXPECT(machine_save_bytes(m, bytes, &err));
+    machine_reset(m, RESET_WARM, CAUSE_NONE);
+    reset = kvm_chips(m);
+    EXPECT(machine_load_bytes(m, bytes->data, bytes->len, &err));
+    after = kvm_chips(m);
+    EXPECT(memcmp(before, reset, PIC_STATE) != 0);
+    EXPECT(memcmp(before, after, PIC_STATE) == 0);
     machine_free(m);
 }
 

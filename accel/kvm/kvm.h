@@ -33,6 +33,10 @@ struct KvmTarget {
     bool (*vm_init)(Machine *m, GError **err);
     /* The controllers in the kernel are made (all of them, for KVM_IRQCHIP_ON). May be NULL. */
     bool (*irqchip_ready)(Machine *m, GError **err);
+    /* The state of those in the kernel, local parts of the CPUs included. */
+    uint32_t (*irqchip_bytes)(Machine *m);
+    bool (*irqchip_get)(Machine *m, uint8_t *state, GError **err);
+    bool (*irqchip_set)(Machine *m, const uint8_t *state, GError **err);
     /* After KVM_CREATE_VCPU: features, identification registers. */
     bool (*vcpu_init)(Cpu *cpu, GError **err);
     void (*vcpu_free)(Cpu *cpu);

@@ -5,11 +5,81 @@
  */
 #include "core/device.h"
 
-enum { CHIP_GSIS = 24, CHIP_MSI_BYTES = 1 << 20 };
+enum { CHIP_GSIS = 24, CHIP_MSI_BYTES = 1 << 20, CHIP_STATE_MAX = 1 << 20 };
 
 typedef struct KernelIrqchip {
     Device dev;
+    uint8_t *state; /* while it is saved or loaded */
+    uint32_t state_len;
+    uint8_t *fresh; /* as the kernel made it: what a reset gives */
 } KernelIrqchip;
+
+static bool chip_keep(KernelIrqchip *s, uint8_t **to, GError **err)
+{
+    const MachineIrqchip *chip = machine_irqchip(s->dev.machine);
+
+    *to = g_malloc0(chip->state_bytes(s->dev.machine));
+    return chip->get(s->dev.machine, *to, err);
+}
+
+static void chip_failed(KernelIrqchip *s, const GError *err)
+{
+    log_message(machine_log(s->dev.machine), LOG_LEVEL_ERROR, device_path(&s->dev), "%s",
+                err->message);
+}
+
+static void chip_reset_exit(Device *dev, ResetType type)
+{
+    KernelIrqchip *s = device_as(dev, KernelIrqchip);
+    const MachineIrqchip *chip = machine_irqchip(dev->machine);
+    g_autoptr(GError) err = NULL;
+    bool ok;
+
+    if (!chip) {
+        return;
+    }
+    ok = s->fresh ? chip->set(dev->machine, s->fresh, &err) : chip_keep(s, &s->fresh, &err);
+    if (!ok) {
+        chip_failed(s, err);
+    }
+}
+
+static void chip_saving(Device *dev)
+{
+    KernelIrqchip *s = device_as(dev, KernelIrqchip);
+    g_autoptr(GError) err = NULL;
+
+    g_clear_pointer(&s->state, g_free);
+    s->state_len = 0;
+    if (!machine_irqchip(dev->machine)) {
+        return;
+    }
+    if (chip_keep(s, &s->state, &err)) {
+        s->state_len = machine_irqchip(dev->machine)->state_bytes(dev->machine);
+    } else {
+        chip_failed(s, err);
+    }
+}
+
+static bool chip_loaded(Device *dev, GError **err)
+{
+    KernelIrqchip *s = device_as(dev, KernelIrqchip);
+    const MachineIrqchip *chip = machine_irqchip(dev->machine);
+    uint32_t want = chip ? chip->state_bytes(dev->machine) : 0;
+
+    if (s->state_len != want) {
+        return error_set(err,
+                         "%s: the state has %u bytes of interrupt controllers, and %u are "
+                         "needed here: it is of another accelerator or number of CPUs",
+                         device_path(dev), s->state_len, want);
+    }
+    return !want || chip->set(dev->machine, s->state, err);
+}
+
+static void chip_stop(Device *dev)
+{
+    g_clear_pointer(&device_as(dev, KernelIrqchip)->fresh, g_free);
+}
 
 static void chip_gsi(Device *dev, unsigned n, bool level)
 {
@@ -51,6 +121,8 @@ static const RegionType chip_regions[] = {
 
 static const Field chip_fields[] = {
     PIN_IN_DIRECT("gsi", chip_gsi, .count = CHIP_GSIS),
+    STATE_BYTES(KernelIrqchip, state, state_len, CHIP_STATE_MAX, .no_reset = true),
+    SCRATCH(KernelIrqchip, fresh),
 };
 
 const DeviceType device_kernel_irqchip = {
@@ -60,4 +132,8 @@ const DeviceType device_kernel_irqchip = {
     .regions = chip_regions,
     .n_regions = ARRAY_SIZE(chip_regions),
     .fields = TABLE(chip_fields),
+    .stop = chip_stop,
+    .reset_exit = chip_reset_exit,
+    .saving = chip_saving,
+    .loaded = chip_loaded,
 };

@@ -62,6 +62,69 @@ static bool kvm_x86_irqchip_ready(Machine *m, GError **err)
     return rc >= 0 || error_set(err, "KVM makes no interval timer: %s", g_strerror(-rc));
 }
 
+/* Two 8259, the I/O APIC, the interval timer; then the local APIC of each CPU. */
+enum { KVM_X86_CHIPS = 3 };
+
+static uint32_t kvm_x86_irqchip_bytes(Machine *m)
+{
+    return KVM_X86_CHIPS * sizeof(struct kvm_irqchip) + sizeof(struct kvm_pit_state2) +
+           machine_n_cpus(m) * sizeof(struct kvm_lapic_state);
+}
+
+static bool kvm_x86_chip_failed(const char *what, int rc, GError **err)
+{
+    return rc >= 0 || error_set(err, "KVM: the state of %s: %s", what, g_strerror(-rc));
+}
+
+/* @set: from @state; else into it. What the kernel does not have is zeros. */
+static bool kvm_x86_irqchip_move(Machine *m, uint8_t *state, bool set, GError **err)
+{
+    bool all = kvm_irqchip(m) == KVM_IRQCHIP_ON;
+
+    for (uint32_t n = 0; n < KVM_X86_CHIPS; n++, state += sizeof(struct kvm_irqchip)) {
+        struct kvm_irqchip chip = { .chip_id = n };
+
+        if (set) {
+            memcpy(&chip, state, sizeof(chip));
+            chip.chip_id = n;
+        }
+        if (all && !kvm_x86_chip_failed(
+                       "an interrupt controller",
+                       kvm_vm_ioctl(m, set ? KVM_SET_IRQCHIP : KVM_GET_IRQCHIP, &chip), err)) {
+            return false;
+        }
+        memcpy(state, &chip, set ? 0 : sizeof(chip));
+    }
+    if (all &&
+        !kvm_x86_chip_failed("the interval timer",
+                             kvm_vm_ioctl(m, set ? KVM_SET_PIT2 : KVM_GET_PIT2, state), err)) {
+        return false;
+    }
+    state += sizeof(struct kvm_pit_state2);
+    for (unsigned i = 0; i < machine_n_cpus(m); i++, state += sizeof(struct kvm_lapic_state)) {
+        if (!kvm_x86_chip_failed(
+                "a local APIC",
+                kvm_vcpu_ioctl(machine_cpu(m, i), set ? KVM_SET_LAPIC : KVM_GET_LAPIC, state),
+                err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool kvm_x86_irqchip_get(Machine *m, uint8_t *state, GError **err)
+{
+    memset(state, 0, kvm_x86_irqchip_bytes(m));
+    return kvm_x86_irqchip_move(m, state, false, err);
+}
+
+static bool kvm_x86_irqchip_set(Machine *m, const uint8_t *state, GError **err)
+{
+    g_autofree uint8_t *copy = g_memdup2(state, kvm_x86_irqchip_bytes(m));
+
+    return kvm_x86_irqchip_move(m, copy, true, err);
+}
+
 /* ---- CPUID ---- */
 
 static struct kvm_cpuid2 *kvm_x86_supported(Machine *m, GError **err)
@@ -453,6 +516,9 @@ const KvmTarget kvm_target_x86 = {
     .name = "x86_64",
     .vm_init = kvm_x86_vm_init,
     .irqchip_ready = kvm_x86_irqchip_ready,
+    .irqchip_bytes = kvm_x86_irqchip_bytes,
+    .irqchip_get = kvm_x86_irqchip_get,
+    .irqchip_set = kvm_x86_irqchip_set,
     .vcpu_init = kvm_x86_vcpu_init,
     .put = kvm_x86_put,
     .get = kvm_x86_get,
