@@ -23,34 +23,12 @@ static bool device_add(MonCall *c, Options *o, GError **err)
 
 bool cmd_device_add(MonCall *c, GError **err)
 {
-    Options o = { 0 };
-    GHashTableIter at;
-    gpointer key, value;
-    bool ok;
-
-    g_hash_table_iter_init(&at, c->args[0].leaves);
-    while (g_hash_table_iter_next(&at, &key, &value)) {
-        options_add(&o, key,
-                    !strcmp(value, "true")    ? "on"
-                    : !strcmp(value, "false") ? "off"
-                                              : value);
-    }
-    ok = device_add(c, &o, err);
-    options_deinit(&o);
-    return ok;
+    return mon_qmp_options(c, device_add, err);
 }
 
 bool hmp_device_add(MonCall *c, GError **err)
 {
-    Options o;
-    bool ok;
-
-    if (!options_parse(&o, c->line, "driver", err)) {
-        return false;
-    }
-    ok = device_add(c, &o, err);
-    options_deinit(&o);
-    return ok;
+    return mon_hmp_options(c, "driver", device_add, err);
 }
 
 /* Parts of the board may have the same id as one that the user gave: they cannot go. */

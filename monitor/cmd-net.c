@@ -195,38 +195,12 @@ static bool net_add(MonCall *c, Options *o, GError **err)
 
 bool cmd_netdev_add(MonCall *c, GError **err)
 {
-    Options o = { 0 };
-    GHashTableIter at;
-    gpointer key, value;
-    bool ok;
-
-    g_hash_table_iter_init(&at, c->args[0].leaves);
-    while (g_hash_table_iter_next(&at, &key, &value)) {
-        const char *text = value;
-
-        /* Lists of {"str": "..."} are the option once for each. */
-        const char *dot = strchr(key, '.');
-        bool list = dot && g_ascii_isdigit(dot[1]) && g_str_has_suffix(key, ".str");
-        g_autofree char *name = list ? g_strndup(key, (gsize)(dot - (char *)key)) : g_strdup(key);
-
-        options_add(&o, name, !strcmp(text, "true") ? "on" : !strcmp(text, "false") ? "off" : text);
-    }
-    ok = net_add(c, &o, err);
-    options_deinit(&o);
-    return ok;
+    return mon_qmp_options(c, net_add, err);
 }
 
 bool hmp_netdev_add(MonCall *c, GError **err)
 {
-    Options o;
-    bool ok;
-
-    if (!options_parse(&o, c->line, "type", err)) {
-        return false;
-    }
-    ok = net_add(c, &o, err);
-    options_deinit(&o);
-    return ok;
+    return mon_hmp_options(c, "type", net_add, err);
 }
 
 static bool net_del(MonCall *c, const char *id, GError **err)

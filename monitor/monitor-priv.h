@@ -175,6 +175,13 @@ bool mon_call_flag(MonCall *c, char flag);
 const char *mon_leaf(const MonValue *v, const char *path);
 MonArgType mon_leaf_kind(const MonValue *v, const char *path);
 
+/* For commands whose arguments are a command line's options: call @fn with them. */
+typedef bool MonOptionsFn(MonCall *c, Options *o, GError **err);
+/* Of QMP: booleans are on and off, a list of {"str": "..."} is the option once for each. */
+bool mon_qmp_options(MonCall *c, MonOptionsFn *fn, GError **err);
+/* Of HMP: the line; a first word without '=' is @first. */
+bool mon_hmp_options(MonCall *c, const char *first, MonOptionsFn *fn, GError **err);
+
 void mon_version_json(JsonOut *out, const char *key);
 
 /* Jobs and exports end, and are heard no more. cmd-block-event.c */

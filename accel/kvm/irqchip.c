@@ -63,8 +63,7 @@ bool kvm_irqchip_init(KvmVm *vm, GError **err)
         rc = kvm_vm_ioctl(vm->machine, KVM_CREATE_IRQCHIP, NULL);
     }
     if (rc < 0) {
-        return error_set(err, "KVM makes no interrupt controllers: %s; try kernel-irqchip=off",
-                         g_strerror(-rc));
+        return error_set(err, "KVM makes no interrupt controllers: %s", g_strerror(-rc));
     }
     machine_set_irqchip(vm->machine, &kvm_chip);
     return !vm->target->irqchip_ready || vm->target->irqchip_ready(vm->machine, err);

@@ -107,12 +107,13 @@ static bool kvm_options(KvmVm *vm, const char *text, GError **err)
 
     vm->irqchip = KVM_IRQCHIP_ON;
     chip = ok ? options_get(&o, "kernel-irqchip") : NULL;
-    if (chip && !strcmp(chip, "off")) {
-        vm->irqchip = KVM_IRQCHIP_OFF;
-    } else if (chip && !strcmp(chip, "split")) {
-        vm->irqchip = KVM_IRQCHIP_SPLIT;
+    if (chip && (!strcmp(chip, "off") || !strcmp(chip, "split"))) {
+        ok = error_set(err,
+                       "kernel-irqchip=%s: there are no interrupt controllers of ours for a "
+                       "PC yet; use kernel-irqchip=on",
+                       chip);
     } else if (chip && strcmp(chip, "on")) {
-        ok = error_set(err, "kernel-irqchip=%s: valid: on, split, off", chip);
+        ok = error_set(err, "kernel-irqchip=%s: valid: on", chip);
     }
     ok = ok && options_all_used(&o, known, 1, err);
     options_deinit(&o);

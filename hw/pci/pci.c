@@ -253,6 +253,10 @@ static void pci_fill_header(PciDevice *p)
 bool pci_plug(PciDevice *p, GError **err)
 {
     p->next_cap = 0x40;
+    if (p->romfile && *p->romfile) {
+        return error_set(err, "romfile=%s: expansion ROMs are not there yet; use romfile= (none)",
+                         p->romfile);
+    }
     if (!pci_bus_take(p, err)) {
         return false;
     }
@@ -354,7 +358,7 @@ static const Field pci_fields[] = {
       .doc = "slot, or slot.function, in hexadecimal; the first free slot without it" },
     PROP_BOOL(PciDevice, multifunction, false, .doc = "function 0 tells that there are others"),
     PROP_U32(PciDevice, rombar, 1, .doc = "0: no expansion ROM"),
-    PROP_STR(PciDevice, romfile, NULL, .doc = "file of the expansion ROM; empty: none"),
+    PROP_STR(PciDevice, romfile, NULL, .doc = "expansion ROM; only empty, none, is taken yet"),
     PROP_U32(PciDevice, acpi_index, 0, .doc = "number of the slot for the guest's names"),
     STATE_ARRAY(PciDevice, config, .no_reset = true),
     STATE_BOOL(PciDevice, intx_level, .no_reset = true),

@@ -158,8 +158,6 @@ RegionWrite pci_msix_write;
         .name = "msix", .read = pci_msix_read, .write = pci_msix_write, .access_min = 4, \
         .access_max = 8                                                                  \
     }
-/* The expansion ROM: property romfile, else @file (NULL: none); searched where firmware lies. */
-NODISCARD bool pci_add_rom(PciDevice *p, const char *file, GError **err);
 
 static inline void pci_set8(PciDevice *p, unsigned off, uint8_t v)
 {

@@ -31,9 +31,9 @@ static ScsiSense sd_error_sense(int error)
     }
 }
 
-static void sd_done(void *opaque, int result)
+/* @moved: its data went all the way. */
+static void sd_end(ScsiRequest *r, int result, bool moved)
 {
-    ScsiRequest *r = opaque;
     ScsiBus *bus = r->bus;
 
     if (!scsi_resume(r)) {
@@ -42,26 +42,20 @@ static void sd_done(void *opaque, int result)
     if (result) {
         scsi_end_sense(r, sd_error_sense(result));
     } else {
+        r->done = moved ? r->offset : r->done;
         scsi_end(r, SCSI_GOOD);
     }
     scsi_leave(bus);
 }
 
+static void sd_done(void *opaque, int result)
+{
+    sd_end(opaque, result, false);
+}
+
 static void sd_moved(void *opaque, int result)
 {
-    ScsiRequest *r = opaque;
-    ScsiBus *bus = r->bus;
-
-    if (!scsi_resume(r)) {
-        return;
-    }
-    if (result) {
-        scsi_end_sense(r, sd_error_sense(result));
-    } else {
-        r->done = r->offset;
-        scsi_end(r, SCSI_GOOD);
-    }
-    scsi_leave(bus);
+    sd_end(opaque, result, true);
 }
 
 /* The data is written; it must be on the medium as well. */

@@ -502,6 +502,11 @@ static bool vscsi_start(Device *dev, GError **err)
         return false;
     }
     s->bus.host = s->v.bus->dev;
+    if (s->iothread) {
+        log_message(machine_log(dev->machine), LOG_LEVEL_WARN, device_path(dev),
+                    "iothread= has no effect yet on virtio-scsi: its disks share the block layer's "
+                    "thread");
+    }
     return true;
 }
 
@@ -516,7 +521,7 @@ static void vscsi_stop(Device *dev)
 
 static const Field vscsi_fields[] = {
     PROP_BACKEND(VirtioScsi, iothread, "iothread",
-                 .doc = "accepted: its disks stay on the block layer's thread"),
+                 .doc = "no effect yet, and a warning: its disks stay on the block layer's thread"),
     PROP_U32(VirtioScsi, num_queues, UINT32_MAX,
              .doc = "queues of requests; one a CPU without it (virtio-scsi-device: 1)"),
     PROP_U16(VirtioScsi, virtqueue_size, 256, .min = 4, .max = VIRTIO_QUEUE_SIZE_MAX,
