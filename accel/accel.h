@@ -46,6 +46,7 @@ typedef struct Accel {
     void (*counters)(void *accel_state, GArray *out);
     /* Text of `info jit`. */
     void (*info)(void *accel_state, GString *out);
+    bool watchpoints; /* it stops at those of a debugger */
 } Accel;
 
 /*

@@ -135,9 +135,13 @@ typedef struct BlockIothreadInfo {
 /* -object iothread; it is there until the machine ends, or it is freed. LOOP_THREAD
  * Errors: of options; it is there already; a disk has it. */
 IoThread *block_iothread_new(Machine *m, Options *o, GError **err);
+/* -object main-loop: aio-max-batch and the pool of threads of the block layer's own. LOOP_THREAD */
+NODISCARD bool block_main_loop_set(Machine *m, Options *o, GError **err);
 NODISCARD bool block_iothread_free(Machine *m, IoThread *t, GError **err);
 BlockIothreadInfo block_iothread_info(const IoThread *t);
 struct IoLoop *block_iothread_loop(const IoThread *t);
+/* A device that has disks on it, or may have: it stays. LOOP_THREAD */
+void block_iothread_use(IoThread *t, bool use);
 
 /* What completions on another thread than the main loop run under: the device's lock. Whoever has
  * it may wait for requests that run on that thread, so the thread never waits for the lock. */

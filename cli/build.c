@@ -13,6 +13,7 @@
 #include "net/net.h"
 #include "target/arm/cpu.h"
 #include "target/i386/cpu.h"
+#include "target/mips/cpu.h"
 #include "util/suggest.h"
 
 #include <inttypes.h>
@@ -31,6 +32,7 @@ void build_init(Build *b, const SystemConfig *c)
     b->gdbs = g_ptr_array_new_with_free_func((GDestroyNotify)gdb_server_free);
     b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     b->serials = g_array_new(FALSE, TRUE, sizeof(Chardev *));
+    b->parallels = g_array_new(FALSE, TRUE, sizeof(Chardev *));
     b->drives = g_array_new(FALSE, TRUE, sizeof(BoardDrive));
     b->nets = g_ptr_array_new_with_free_func((GDestroyNotify)net_free);
     b->fsdevs = g_ptr_array_new_with_free_func((GDestroyNotify)fsdev_free);
@@ -65,6 +67,7 @@ void build_deinit(Build *b)
     g_ptr_array_free(b->fsdevs, TRUE);
     g_ptr_array_free(b->chardevs, TRUE);
     g_array_free(b->serials, TRUE);
+    g_array_free(b->parallels, TRUE);
     g_array_free(b->drives, TRUE);
     g_ptr_array_free(b->parsed, TRUE);
     options_deinit(&b->machine_options);
@@ -177,10 +180,10 @@ static bool build_try_accel(Build *b, const char *text, GError **err)
 static bool build_accel(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
-    bool translated = !strcmp(b->board->target, "aarch64");
+    bool translated = strcmp(b->board->target, "x86_64") != 0;
 
-    machine_set_disas(b->m, disas_is_available() ? disas_one : NULL);
-    machine_set_host_disas(b->m, disas_is_available() ? disas_host : NULL);
+    machine_set_disas(b->m, disas_is_built_in() ? disas_one : NULL);
+    machine_set_host_disas(b->m, disas_is_built_in() ? disas_host : NULL);
     if (!c->accels->len && !translated) {
         g_ptr_array_add(c->notes, g_strdup_printf("guests of %s are not translated yet: the host's "
                                                   "CPU runs this one (-accel kvm)",
@@ -228,9 +231,30 @@ static bool build_cpu(Build *b, GError **err)
     return true;
 }
 
+/* The board is made before the accelerator is, whose options say where controllers are. */
+static IrqchipPlace build_irqchip(const SystemConfig *c)
+{
+    const char *accel = c->accels->len ? g_ptr_array_index(c->accels, 0) : "kvm";
+    g_auto(GStrv) parts = g_strsplit(accel, ",", -1);
+    const char *place = c->kernel_irqchip ? c->kernel_irqchip : "on";
+
+    if (strcmp(parts[0], "kvm")) {
+        return IRQCHIP_OWN;
+    }
+    for (unsigned i = 1; parts[i]; i++) {
+        if (g_str_has_prefix(parts[i], "kernel-irqchip=")) {
+            place = strchr(parts[i], '=') + 1;
+        }
+    }
+    return !strcmp(place, "off")     ? IRQCHIP_OWN
+           : !strcmp(place, "split") ? IRQCHIP_SPLIT
+                                     : IRQCHIP_KERNEL;
+}
+
 static bool build_board(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
+    g_autoptr(GPtrArray) memdevs = g_ptr_array_new();
     g_autofree const char **props = g_new0(const char *, b->board->n_props + 1);
     BoardConfig cfg = {
         .machine = &b->machine_options,
@@ -238,6 +262,7 @@ static bool build_board(Build *b, GError **err)
         .n_cpus = c->smp.cpus,
         .max_cpus = c->smp.max_cpus,
         .sockets = c->smp.sockets,
+        .dies = c->smp.dies,
         .clusters = c->smp.clusters,
         .cores = c->smp.cores,
         .threads = c->smp.threads,
@@ -249,6 +274,8 @@ static bool build_board(Build *b, GError **err)
         .bios = c->bios,
         .serials = (Chardev *const *)(void *)b->serials->data,
         .n_serials = b->serials->len,
+        .parallels = (Chardev *const *)(void *)b->parallels->data,
+        .n_parallels = b->parallels->len,
         .drives = (BoardDrive *)(void *)b->drives->data,
         .n_drives = b->drives->len,
         .devices = (const char *const *)c->devices->pdata,
@@ -258,10 +285,20 @@ static bool build_board(Build *b, GError **err)
         .n_globals = c->globals->len,
         .fw_cfg = (const char *const *)c->fw_cfgs->pdata,
         .n_fw_cfg = c->fw_cfgs->len,
+        .numa = (const char *const *)c->numa->pdata,
+        .n_numa = c->numa->len,
         .smbios = (const char *const *)c->smbios->pdata,
         .n_smbios = c->smbios->len,
+        .option_roms = (const char *const *)c->option_roms->pdata,
+        .n_option_roms = c->option_roms->len,
+        .acpi_tables = (const char *const *)c->acpi_tables->pdata,
+        .n_acpi_tables = c->acpi_tables->len,
+        .boot = c->boot,
+        .vga = c->vga,
         .boot_menu = c->boot_menu,
+        .no_fd_bootchk = c->no_fd_bootchk,
         .uuid = c->uuid,
+        .irqchip = build_irqchip(c),
         .nodefaults = c->nodefaults,
         .no_graphic = true,
     };
@@ -270,6 +307,17 @@ static bool build_board(Build *b, GError **err)
         return error_set(err, "-smp %u: machine %s takes up to %u CPUs", c->smp.max_cpus,
                          b->board->name, b->board->max_cpus);
     }
+    for (unsigned i = 0; i < c->objects->len; i++) {
+        if (object_is_memory(g_ptr_array_index(c->objects, i))) {
+            g_ptr_array_add(memdevs, g_ptr_array_index(c->objects, i));
+        }
+    }
+    if (!b->board->has_numa && (memdevs->len || c->numa->len)) {
+        return error_set(err, "-%s: machine %s does not take it yet",
+                         c->numa->len ? "numa" : "object memory-backend-...", b->board->name);
+    }
+    cfg.memdevs = (const char *const *)memdevs->pdata;
+    cfg.n_memdevs = memdevs->len;
     if (!b->board->init(b->m, &cfg, err)) {
         return false;
     }
@@ -361,6 +409,7 @@ bool build_machine(Build *b, GError **err)
     machine_add_types(b->m, device_types);
     machine_add_types(b->m, arm_cpu_types);
     machine_add_types(b->m, x86_cpu_types);
+    machine_add_types(b->m, mips_cpu_types);
     if (c->has_icount) {
         icount_set(b->m, &c->icount);
     }

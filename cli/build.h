@@ -19,6 +19,7 @@ typedef struct Build {
     GPtrArray *gdbs;     /* of GdbServer */
     GPtrArray *chardevs; /* of Chardev, owned */
     GArray *serials;     /* of Chardev *; NULL: none */
+    GArray *parallels;   /* the same */
     GArray *drives;      /* of BoardDrive */
     GPtrArray *nets;     /* of NetBackend, owned */
     GPtrArray *fsdevs;   /* of FsDev, owned */
@@ -52,6 +53,8 @@ NODISCARD bool build_nets(Build *b, GError **err);
 bool build_filters(Build *b, GError **err);
 /* Is this -object one of build_filters? */
 bool nets_is_filter(const char *text);
+/* -object memory-backend-*: the board makes it. */
+bool object_is_memory(const char *text);
 /* CPUs are stopped; the backends are freed after the machine. */
 void build_close_nets(Build *b);
 /* fsdevs.c */

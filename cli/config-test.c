@@ -64,6 +64,32 @@ TEST(cli, machine_may_be_given_twice)
     config_deinit(&c);
 }
 
+TEST(cli, publish)
+{
+    static const char *const bad[] = { "80", "x,y:80", "8080:80/icmp", ":80", "80-81:80" };
+    const char *argv[] = { "-netdev",  "tap,id=t", "-nic",     "user",
+                           "-publish", "8080:80",  "-publish", "127.0.0.1:53:5353/udp" };
+    g_autoptr(GError) err = NULL;
+    SystemConfig c;
+
+    config_init(&c, "aarch64");
+    EXPECT(config_parse(&c, G_N_ELEMENTS(argv), (char **)argv, &err) && config_publish(&c, &err));
+    EXPECT_STR(g_ptr_array_index(c.nets, 0), "tap,id=t");
+    EXPECT(g_str_has_suffix(g_ptr_array_index(c.nets, 1),
+                            ",hostfwd=tcp::8080-:80,hostfwd=udp:127.0.0.1:53-:5353"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_ptr_array_set_size(c.publish, 0);
+        g_ptr_array_add(c.publish, g_strdup(bad[i]));
+        EXPECT(!config_publish(&c, &err));
+        g_clear_error(&err);
+    }
+    g_ptr_array_set_size(c.publish, 0);
+    g_ptr_array_add(c.publish, g_strdup("8080:80"));
+    g_ptr_array_remove_index(c.nets, 1);
+    EXPECT(!config_publish(&c, &err) && strstr(err->message, "type user"));
+    config_deinit(&c);
+}
+
 TEST(cli, messages)
 {
     expect_message("-kernal Image", "did you mean -kernel");
@@ -73,6 +99,8 @@ TEST(cli, messages)
     expect_message("disk.img", "-drive file=disk.img");
     expect_message("-net none -vga none -display none -parallel none", "");
     expect_message("-net nic,model=ne3000", "no model of network card");
+    expect_message("-vga std", "");
+    expect_message("-vga cirrus", "valid: std, none");
     expect_message("-display gtk", "no graphical display");
     expect_message("-action reboot=never", "reboot=shutdown");
     expect_message("-uuid 123", "no UUID");
@@ -144,7 +172,7 @@ TEST(cli, smp_forms)
         { "2,maxcpus=4", 2, 1, 4, 1 },
         { "4,cores=2", 4, 2, 2, 1 },
         { "0", 0, 0, 0, 0 },
-        { "9", 0, 0, 0, 0 },
+        { "513", 0, 0, 0, 0 },
         { "3,sockets=2", 0, 0, 0, 0 },
         { "4,maxcpus=2", 0, 0, 0, 0 },
         { "two", 0, 0, 0, 0 },

@@ -25,8 +25,11 @@ static const size_t config_lists[] = {
     offsetof(SystemConfig, qmps),          offsetof(SystemConfig, qmps_pretty),
     offsetof(SystemConfig, gdbs),          offsetof(SystemConfig, traces),
     offsetof(SystemConfig, nets),          offsetof(SystemConfig, notes),
-    offsetof(SystemConfig, fw_cfgs),       offsetof(SystemConfig, objects),
+    offsetof(SystemConfig, publish),       offsetof(SystemConfig, fw_cfgs),
+    offsetof(SystemConfig, numa),          offsetof(SystemConfig, objects),
     offsetof(SystemConfig, smbios),        offsetof(SystemConfig, fsdevs),
+    offsetof(SystemConfig, option_roms),   offsetof(SystemConfig, acpi_tables),
+    offsetof(SystemConfig, parallels),
 };
 
 static const size_t config_strings[] = {
@@ -39,6 +42,7 @@ static const size_t config_strings[] = {
     offsetof(SystemConfig, log_file), offsetof(SystemConfig, log_items),
     offsetof(SystemConfig, display),  offsetof(SystemConfig, show_name),
     offsetof(SystemConfig, loadvm),   offsetof(SystemConfig, kernel_irqchip),
+    offsetof(SystemConfig, boot),     offsetof(SystemConfig, vga),
 };
 
 void config_init(SystemConfig *c, const char *arch)
@@ -68,7 +72,7 @@ static bool smp_number(Options *o, const char *key, unsigned *out, GError **err)
     if (!options_get_number(o, key, 0, &v, err)) {
         return false;
     }
-    if (options_get(o, key) && (v < 1 || v > 1024)) {
+    if (options_get(o, key) && (v < 1 || v > MAX_CPUS)) {
         return error_set(err, "%s=%s: a number from 1 to %d is wanted", key, options_get(o, key),
                          MAX_CPUS);
     }

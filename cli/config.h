@@ -10,7 +10,7 @@
 #include "core/machine.h"
 #include "util/error.h"
 
-enum { MAX_CPUS = 8 };
+enum { MAX_CPUS = 512 };
 
 typedef struct SmpConfig {
     unsigned cpus, max_cpus, sockets, dies, clusters, cores, threads;
@@ -35,15 +35,20 @@ typedef struct SystemConfig {
     uint64_t ram_bytes; /* 0: the board's default */
 
     char *kernel, *initrd, *append, *dtb, *bios;
-    char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display;
+    char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display, *vga;
 
+    GPtrArray *numa; /* -numa, as given */
     GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs, *smbios;
-    GPtrArray *chardevs, *serials, *monitors, *mons, *qmps, *qmps_pretty, *gdbs, *traces;
-    GPtrArray *fsdevs; /* -fsdev, and what -virtfs means by it; their devices are devices */
-    GPtrArray *nets;   /* -netdev, and what -nic and -net mean by it; their cards are devices */
-    bool has_net;      /* -nic or -net was given */
-    unsigned n_nics;   /* the first of `devices`: cards of -nic and -net */
+    GPtrArray *option_roms, *acpi_tables;
+    GPtrArray *chardevs, *serials, *parallels, *monitors, *mons, *qmps, *qmps_pretty, *gdbs,
+        *traces;
+    GPtrArray *fsdevs;  /* -fsdev, and what -virtfs means by it; their devices are devices */
+    GPtrArray *nets;    /* -netdev, and what -nic and -net mean by it; their cards are devices */
+    GPtrArray *publish; /* -publish: ports of the first network of type user */
+    bool has_net;       /* -nic or -net was given */
+    unsigned n_nics;    /* the first of `devices`: cards of -nic and -net */
 
+    char *boot;         /* all of -boot, as BoardConfig's; NULL: nothing */
     unsigned boot_menu; /* as BoardConfig's */
     bool has_icount, has_seed, state_hash;
     uint64_t state_hash_ms; /* and that often; 0: at the end alone */
@@ -51,6 +56,7 @@ typedef struct SystemConfig {
     uint64_t seed;
 
     bool snapshot; /* of every -drive */
+    bool no_fd_bootchk;
     bool nographic, nodefaults, stopped, daemonize, only_check, perfmap, jitdump;
     MachineActions actions;
 
@@ -96,8 +102,8 @@ NODISCARD bool config_add_nic(SystemConfig *c, const char *text, GError **err);
 NODISCARD bool config_add_net(SystemConfig *c, const char *text, GError **err);
 /* The card and network of who has asked for none; not with -nodefaults, -icount. */
 NODISCARD bool config_default_net(SystemConfig *c, GError **err);
-/* The card and network of who has asked for none; not with -nodefaults, -icount. */
-NODISCARD bool config_default_net(SystemConfig *c, GError **err);
+/* -publish, when all of `nets` is there. */
+NODISCARD bool config_publish(SystemConfig *c, GError **err);
 
 /* Texts made of the option table; the caller frees. */
 char *option_help(const char *prog);

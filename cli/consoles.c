@@ -189,6 +189,28 @@ static void console_defaults(Build *b)
     }
 }
 
+static bool build_parallels(Build *b, GError **err)
+{
+    const GPtrArray *list = b->config->parallels;
+
+    for (unsigned i = 0; i < list->len; i++) {
+        const char *text = g_ptr_array_index(list, i);
+        g_autofree char *id = g_strdup_printf("parallel%u", i);
+        Chardev *port = NULL;
+
+        if (strcmp(text, "none") && i >= b->board->max_parallels) {
+            return error_set(err, "-parallel %s: machine %s has %u printer ports; valid: none",
+                             text, b->board->name, b->board->max_parallels);
+        }
+        if (!console_open(b, id, text, false, &port, err)) {
+            g_prefix_error(err, "-parallel %s: ", text);
+            return false;
+        }
+        g_array_append_val(b->parallels, port);
+    }
+    return true;
+}
+
 bool build_consoles(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
@@ -220,7 +242,7 @@ bool build_consoles(Build *b, GError **err)
         }
         g_array_append_val(b->serials, port);
     }
-    return true;
+    return build_parallels(b, err);
 }
 
 static bool console_monitor(Build *b, const char *option, const char *text, unsigned n,

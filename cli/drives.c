@@ -15,9 +15,8 @@ static const struct {
     const char *name;
     DriveInterface interface;
 } drive_interfaces[] = {
-    { "none", DRIVE_NONE },
-    { "virtio", DRIVE_VIRTIO },
-    { "pflash", DRIVE_PFLASH },
+    { "none", DRIVE_NONE }, { "virtio", DRIVE_VIRTIO }, { "pflash", DRIVE_PFLASH },
+    { "ide", DRIVE_IDE },   { "floppy", DRIVE_FLOPPY },
 };
 
 static bool drive_interface(const char *text, DriveInterface *out, GError **err)
@@ -265,7 +264,7 @@ static bool drive_flags(const Build *b, BoardDrive *d, Options *o, GError **err)
     const char *discard = options_get(o, "discard"), *aio = options_get(o, "aio");
     const char *media = options_get(o, "media");
 
-    cdrom = media && !strcmp(media, "cdrom");
+    cdrom = d->cdrom = media && !strcmp(media, "cdrom");
     if (media && !cdrom && strcmp(media, "disk")) {
         return error_set(err, "media=%s is not known; valid: disk, cdrom", media);
     }
@@ -290,7 +289,8 @@ static bool drive_flags(const Build *b, BoardDrive *d, Options *o, GError **err)
     return true;
 }
 
-/* index=N, or bus=0,unit=N: the boards have one bus of each kind. */
+/* index=N, or bus=0,unit=N: the boards have one bus of each kind, but of IDE.
+ */
 static bool drive_place(BoardDrive *d, Options *o, GError **err)
 {
     const char *unit_text = options_get(o, "unit");
@@ -304,15 +304,19 @@ static bool drive_place(BoardDrive *d, Options *o, GError **err)
     if (options_get(o, "index") && (unit_text || options_get(o, "bus"))) {
         return error_set(err, "index cannot be used with bus and unit");
     }
-    if (bus) {
+    if (bus && d->interface != DRIVE_IDE && d->interface != DRIVE_DEFAULT) {
         return error_set(err, "bus=%" PRIu64 ": there is bus=0 alone", bus);
     }
-    index = unit_text ? unit : index;
+    if (bus > 511) {
+        return error_set(err, "bus=%" PRIu64 " is beyond 511", bus);
+    }
+    index = unit_text || bus ? unit : index;
     if (index >= 1024) {
         return error_set(err, "%s=%" PRIu64 " is beyond 1023", unit_text ? "unit" : "index", index);
     }
-    if (unit_text || options_get(o, "index")) {
+    if (unit_text || bus || options_get(o, "index")) {
         d->index = (int)index;
+        d->bus = unit_text || bus ? (int)bus : -1;
     }
     return true;
 }
@@ -329,12 +333,11 @@ static bool drive_parse(Build *b, BoardDrive *d, Options *o, GError **err)
 {
     const char *interface = options_get(o, "if"), *file, *format;
 
-    *d = (BoardDrive){ .interface = DRIVE_DEFAULT, .index = -1 };
+    *d = (BoardDrive){ .interface = DRIVE_DEFAULT, .index = -1, .bus = -1 };
     file = options_get(o, "file");
     format = options_get(o, "format");
-    if (!drive_names(d, o, err) || !drive_place(d, o, err) ||
-        (interface && !drive_interface(interface, &d->interface, err)) ||
-        !drive_flags(b, d, o, err) ||
+    if (!drive_names(d, o, err) || (interface && !drive_interface(interface, &d->interface, err)) ||
+        !drive_place(d, o, err) || !drive_flags(b, d, o, err) ||
         !drive_on_error(o, "rerror", BLOCK_ERROR_REPORT, &d->on_read_error, err) ||
         !drive_on_error(o, "werror", BLOCK_ERROR_ENOSPC, &d->on_write_error, err)) {
         return false;
@@ -419,16 +422,37 @@ static bool object_iothread(Build *b, const char *text, GError **err)
     return t && machine_add_backend(b->m, "iothread", block_iothread_info(t).id, t, err);
 }
 
-static bool object_is_iothread(const char *text)
+static bool object_main_loop(Build *b, const char *text, GError **err)
+{
+    Options o = { 0 };
+    bool ok = (*text == '{' ? options_parse_json(&o, text, err)
+                            : options_parse(&o, text, "qom-type", err)) &&
+              block_main_loop_set(b->m, &o, err);
+
+    options_deinit(&o);
+    return ok;
+}
+
+/* Does the type of -object @text begin with @type? */
+static bool object_is(const char *text, const char *type)
 {
     g_autoptr(GError) ignored = NULL;
     Options o = { 0 };
-    bool is = (*text == '{' ? options_parse_json(&o, text, &ignored)
-                            : options_parse(&o, text, "qom-type", &ignored)) &&
-              !g_strcmp0(options_get(&o, "qom-type"), "iothread");
+    const char *is = NULL;
+    bool hit;
 
+    if (*text == '{' ? options_parse_json(&o, text, &ignored)
+                     : options_parse(&o, text, "qom-type", &ignored)) {
+        is = options_get(&o, "qom-type");
+    }
+    hit = is && g_str_has_prefix(is, type);
     options_deinit(&o);
-    return is;
+    return hit;
+}
+
+bool object_is_memory(const char *text)
+{
+    return object_is(text, "memory-backend-");
 }
 
 typedef struct ObjectCall {
@@ -451,14 +475,16 @@ static bool build_objects(Build *b, GError **err)
     for (unsigned i = 0; i < texts->len; i++) {
         ObjectCall c = { .text = g_ptr_array_index(texts, i) };
 
-        if (object_is_iothread(c.text)) {
-            if (!object_iothread(b, c.text, err)) {
+        bool thread = object_is(c.text, "iothread");
+
+        if (thread || object_is(c.text, "main-loop")) {
+            if (!(thread ? object_iothread : object_main_loop)(b, c.text, err)) {
                 g_prefix_error(err, "-object %s: ", c.text);
                 return false;
             }
             continue;
         }
-        if (nets_is_filter(c.text)) {
+        if (nets_is_filter(c.text) || object_is_memory(c.text)) {
             continue;
         }
         c.g = block_machine_graph(b->m, err);

@@ -6,6 +6,7 @@
 #include "core/device.h"
 #include "target/arm/cpu.h"
 #include "target/i386/cpu.h"
+#include "target/mips/cpu.h"
 #include "util/log.h"
 #include "util/suggest.h"
 
@@ -15,7 +16,8 @@
 const DeviceType **build_cpu_types(const Board *board)
 {
     GPtrArray *found = g_ptr_array_new();
-    const DeviceType *const *lists[] = { device_types, arm_cpu_types, x86_cpu_types };
+    const DeviceType *const *lists[] = { device_types, arm_cpu_types, x86_cpu_types,
+                                         mips_cpu_types };
 
     for (size_t l = 0; l < G_N_ELEMENTS(lists); l++) {
         for (const DeviceType *const *t = lists[l]; *t; t++) {

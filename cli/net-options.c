@@ -14,6 +14,10 @@ static const char *const nic_models[][2] = {
     { "virtio-net-pci-transitional", "virtio-net-pci-transitional" },
     { "virtio-net-pci-non-transitional", "virtio-net-pci-non-transitional" },
     { "virtio-net-device", "virtio-net-device" },
+    { "e1000", "e1000" },
+    { "e1000-82544gc", "e1000-82544gc" },
+    { "e1000-82545em", "e1000-82545em" },
+    { "e1000e", "e1000e" },
 };
 
 static const char *nic_device(const char *model, GError **err)
@@ -130,6 +134,60 @@ bool config_add_net(SystemConfig *c, const char *text, GError **err)
     }
     options_deinit(&o);
     return ok;
+}
+
+/* "[HOST:]PORT:PORT[/tcp|udp]" as a key of a network of type user. */
+static char *publish_key(const char *text, GError **err)
+{
+    const char *slash = strrchr(text, '/'), *colon;
+    g_autofree char *ports = g_strndup(text, slash ? (gsize)(slash - text) : strlen(text));
+    char *guest = strrchr(ports, ':');
+
+    if (slash && strcmp(slash, "/tcp") && strcmp(slash, "/udp")) {
+        error_set(err, "'%s': behind the slash stands tcp or udp", slash);
+        return NULL;
+    }
+    if (!guest || guest == ports || strchr(ports, '-') || strchr(ports, ',')) {
+        error_set(err, "is not of the form [HOST:]PORT:PORT[/udp], as in 8080:80");
+        return NULL;
+    }
+    *guest++ = 0;
+    colon = strrchr(ports, ':');
+    return g_strdup_printf(",hostfwd=%s:%s%s-:%s", slash ? slash + 1 : "tcp", colon ? "" : ":",
+                           ports, guest);
+}
+
+static bool net_is_user(const char *text)
+{
+    return !strcmp(text, "user") || g_str_has_prefix(text, "user,") ||
+           g_str_has_prefix(text, "type=user");
+}
+
+bool config_publish(SystemConfig *c, GError **err)
+{
+    for (guint i = 0; i < c->publish->len; i++) {
+        const char *text = g_ptr_array_index(c->publish, i);
+        g_autofree char *key = publish_key(text, err);
+        guint n = 0;
+
+        while (n < c->nets->len && !net_is_user(g_ptr_array_index(c->nets, n))) {
+            n++;
+        }
+        if (key && n == c->nets->len) {
+            error_set(err, "there is no network of type user to publish a port of (-nic user)");
+        }
+        if (!key || n == c->nets->len) {
+            g_prefix_error(err, "-publish %s: ", text);
+            return false;
+        }
+        {
+            char *old = g_ptr_array_index(c->nets, n);
+
+            g_ptr_array_index(c->nets, n) = g_strconcat(old, key, NULL);
+            g_free(old);
+        }
+    }
+    return true;
 }
 
 /* What comes from outside comes at another instruction each time: not where those are counted. */

@@ -87,6 +87,16 @@ static bool option_cdrom(SystemConfig *c, const char *arg, GError **err)
     return option_disk(c, arg, ",index=2,media=cdrom");
 }
 
+static bool option_fda(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",if=floppy,index=0");
+}
+
+static bool option_fdb(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",if=floppy,index=1");
+}
+
 static bool option_pflash(SystemConfig *c, const char *arg, GError **err)
 {
     return option_disk(c, arg, ",if=pflash");
@@ -103,6 +113,8 @@ static bool option_version(SystemConfig *c, const char *arg, GError **err)
 }
 
 /* -machine may be given several times: later properties are added, a later type wins. */
+static bool option_usb(SystemConfig *c, const char *arg, GError **err);
+
 static bool option_machine(SystemConfig *c, const char *arg, GError **err)
 {
     Options o;
@@ -130,6 +142,14 @@ static bool option_machine(SystemConfig *c, const char *arg, GError **err)
         } else if (!strcmp(key, "kernel_irqchip") || !strcmp(key, "kernel-irqchip")) {
             g_free(c->kernel_irqchip);
             c->kernel_irqchip = g_strdup(o.list[i].value);
+        } else if (!strcmp(key, "usb")) {
+            bool on;
+
+            if (!options_get_bool(&o, "usb", false, &on, err) ||
+                (on && !option_usb(c, "on", err))) {
+                options_deinit(&o);
+                return false;
+            }
         } else {
             g_ptr_array_add(c->machine_props, g_strdup_printf("%s=%s", key, o.list[i].value));
         }
@@ -228,10 +248,27 @@ static bool option_global(SystemConfig *c, const char *arg, GError **err)
     return true;
 }
 
+/* All of them together, in the form of one option, for the board. */
+static void option_boot_keep(SystemConfig *c, const Options *o)
+{
+    g_autoptr(GString) all = g_string_new(c->boot ? c->boot : "");
+
+    for (unsigned i = 0; i < o->n; i++) {
+        g_auto(GStrv) commas = g_strsplit(o->list[i].value, ",", -1);
+        g_autofree char *value = g_strjoinv(",,", commas);
+
+        g_string_append_printf(all, "%s%s=%s", all->len ? "," : "", o->list[i].key, value);
+    }
+    g_free(c->boot);
+    c->boot = g_string_free(g_steal_pointer(&all), FALSE);
+}
+
 static bool option_boot(SystemConfig *c, const char *arg, GError **err)
 {
-    static const char *const valid[] = { "order", "once", "menu", "strict" };
+    static const char *const valid[] = { "order",  "once",        "menu",          "strict",
+                                         "splash", "splash-time", "reboot-timeout" };
     bool menu, strict, ok;
+    unsigned letters = 0;
     Options o;
 
     if (!options_parse(&o, arg, "order", err)) {
@@ -239,14 +276,32 @@ static bool option_boot(SystemConfig *c, const char *arg, GError **err)
     }
     ok = options_get_bool(&o, "menu", false, &menu, err) &&
          options_get_bool(&o, "strict", false, &strict, err);
-    if (ok && (options_get(&o, "order") || options_get(&o, "once") || strict)) {
+    for (unsigned i = 0; i < G_N_ELEMENTS(valid); i++) {
+        letters += strcmp(valid[i], "menu") && options_get(&o, valid[i]);
+    }
+    if (ok && letters && strcmp(c->arch, "x86_64")) {
         g_ptr_array_add(c->notes, g_strdup("-boot: this machine's firmware chooses the drive by "
                                            "itself, whatever the order of letters says"));
     }
     ok = ok && options_all_used(&o, valid, G_N_ELEMENTS(valid), err);
+    if (ok) {
+        option_boot_keep(c, &o);
+        c->boot_menu = menu;
+    }
     options_deinit(&o);
-    c->boot_menu = ok && menu;
     return ok;
+}
+
+static bool option_no_acpi(SystemConfig *c, const char *arg, GError **err)
+{
+    g_ptr_array_add(c->machine_props, g_strdup("acpi=off"));
+    return true;
+}
+
+static bool option_no_hpet(SystemConfig *c, const char *arg, GError **err)
+{
+    g_ptr_array_add(c->machine_props, g_strdup("hpet=off"));
+    return true;
 }
 
 static bool option_chardev(SystemConfig *c, const char *arg, GError **err)
@@ -271,12 +326,21 @@ static bool option_display(SystemConfig *c, const char *arg, GError **err)
 
 static bool option_vga(SystemConfig *c, const char *arg, GError **err)
 {
-    return !strcmp(arg, "none") || error_set(err, "there is no display card yet; valid: none");
-}
+    static const char *const other[] = {
+        "cirrus", "qxl", "virtio", "vmware", "xenfb", "tcx", "cg3"
+    };
 
-static bool option_parallel(SystemConfig *c, const char *arg, GError **err)
-{
-    return !strcmp(arg, "none") || error_set(err, "there is no parallel port; valid: none");
+    if (!strcmp(arg, "none") || !strcmp(arg, "std")) {
+        g_free(c->vga);
+        c->vga = g_strdup(arg);
+        return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(other); i++) {
+        if (!strcmp(arg, other[i])) {
+            return error_set(err, "the card '%s' is not there; valid: std, none", arg);
+        }
+    }
+    return error_set(err, "there is no card '%s'; valid: std, none", arg);
 }
 
 static bool option_gdb_default(SystemConfig *c, const char *arg, GError **err)
@@ -438,7 +502,7 @@ static const CliOption options[] = {
     { "accel", NULL, "NAME[,PROPERTY=VALUE...]", SECTION_STANDARD,
       "how the guest is executed; `-accel help` lists what there is", option_accel },
     { "smp", NULL, "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,clusters=N][,cores=N][,threads=N]",
-      SECTION_STANDARD, "number of CPUs, up to 8, and how they are arranged", option_smp },
+      SECTION_STANDARD, "number of CPUs, and how they are arranged", option_smp },
     { "m", "memory", "[size=]SIZE", SECTION_STANDARD,
       "guest memory, in MiB, or with a unit: 512M, 4G, 4GB, 4GiB", option_memory },
     { "device", NULL, "TYPE[,id=ID][,PROPERTY=VALUE...]", SECTION_STANDARD,
@@ -451,15 +515,35 @@ static const CliOption options[] = {
       option_usbdevice },
     { "global", NULL, "TYPE.PROPERTY=VALUE", SECTION_STANDARD,
       "set a property of every device of that type", option_global },
-    { "boot", NULL, "[order=DRIVES][,once=DRIVES][,menu=on|off][,strict=on|off]", SECTION_STANDARD,
-      "what firmware is told: whether to show its menu (letters of drives are for PCs)",
+    { "boot", NULL,
+      "[order=DRIVES][,once=DRIVES][,menu=on|off][,splash=FILE][,splash-time=MS]"
+      "[,reboot-timeout=MS][,strict=on|off]",
+      SECTION_STANDARD,
+      "what firmware is told: whether to show its menu, and of PCs the order of drives (a, b: "
+      "floppies, c: disk, d: CD-ROM, n: network), once= for the first boot alone; strict: nothing "
+      "without a bootindex; splash: a picture; reboot-timeout: try again after that time",
       option_boot },
+    { "option-rom", NULL, "FILE[,bootindex=N]", SECTION_STANDARD,
+      "an option ROM for a PC's firmware to run", LIST(option_roms) },
+    { "acpitable", NULL, "file=FILE|sig=SIGN,data=FILE[,rev=N][,oem_id=ID]...", SECTION_STANDARD,
+      "one more ACPI table for PCs: a file with its header, or a header of these options before "
+      "files",
+      LIST(acpi_tables) },
+    { "no-acpi", NULL, NULL, SECTION_STANDARD, "the same as -machine acpi=off", option_no_acpi },
+    { "no-hpet", NULL, NULL, SECTION_STANDARD, "the same as -machine hpet=off", option_no_hpet },
+    { "no-fd-bootchk", NULL, NULL, SECTION_STANDARD,
+      "a PC's firmware starts floppies without the signature, too", FLAG(no_fd_bootchk) },
     { "fw_cfg", NULL, "[name=]NAME,file=FILE|string=TEXT", SECTION_STANDARD,
       "give firmware a file by fw_cfg; names of your own begin with opt/", LIST(fw_cfgs) },
     { "smbios", NULL, "file=FILE|type=N[,KEY=VALUE...]", SECTION_STANDARD,
       "what the SMBIOS tables say: of firmware (type 0), system (1), board (2), chassis (3), CPUs "
       "(4), memory (17), strings (11: value=, path=); or a structure of one's own",
       option_smbios },
+    { "numa", NULL,
+      "node[,nodeid=N][,cpus=A[-B]][,memdev=ID|,mem=SIZE]|dist,src=N,dst=N,val=N|cpu,node-id=N,...",
+      SECTION_STANDARD,
+      "nodes of NUMA: their CPUs and memory (an -object memory-backend-*), how far apart they are",
+      LIST(numa) },
     { "name", NULL, "NAME", SECTION_STANDARD, "name of the guest, for monitors", option_name },
     { "uuid", NULL, "UUID", SECTION_STANDARD, "the machine's UUID", option_uuid },
     { "nodefaults", NULL, NULL, SECTION_STANDARD,
@@ -488,6 +572,9 @@ static const CliOption options[] = {
     { "hdd", NULL, "FILE", SECTION_BLOCK, "the same with index=3", option_hdd },
     { "cdrom", NULL, "FILE", SECTION_BLOCK, "a disk that is read only, with index=2",
       option_cdrom },
+    { "fda", NULL, "FILE", SECTION_BLOCK, "a floppy disk: -drive file=FILE,if=floppy,index=0",
+      option_fda },
+    { "fdb", NULL, "FILE", SECTION_BLOCK, "the same with index=1", option_fdb },
     { "pflash", NULL, "FILE", SECTION_BLOCK, "flash memory: -drive file=FILE,if=pflash",
       option_pflash },
     { "fsdev", NULL,
@@ -501,8 +588,11 @@ static const CliOption options[] = {
       "every -drive has snapshot=on: writes go to temporary files; `commit` keeps them",
       FLAG(snapshot) },
     { "object", NULL, "TYPE,id=ID[,...]", SECTION_BLOCK,
-      "iothread (a thread for the disks that name it; poll-max-ns=, poll-grow=, poll-shrink=), "
-      "secret, tls-creds-x509, tls-creds-psk, tls-creds-anon, "
+      "iothread (a thread for the disks that name it; poll-max-ns=, poll-grow=, poll-shrink=, "
+      "aio-max-batch=, thread-pool-min=, thread-pool-max=; the last three also for main-loop), "
+      "memory-backend-ram, memory-backend-file, memory-backend-memfd (guest memory: size=, "
+      "mem-path=, "
+      "share=, prealloc=, merge=, dump=), secret, tls-creds-x509, tls-creds-psk, tls-creds-anon, "
       "filter-dump (netdev=ID,file=PCAP[,maxlen=BYTES])",
       LIST(objects) },
     { "drive", NULL,
@@ -524,10 +614,12 @@ static const CliOption options[] = {
       "serial port and monitor share the terminal; Ctrl-A C switches, Ctrl-A X leaves",
       FLAG(nographic) },
     { "display", NULL, "none", SECTION_CONSOLE, "graphical display", option_display },
-    { "vga", NULL, "none", SECTION_CONSOLE, "display card", option_vga },
+    { "vga", NULL, "std|none", SECTION_CONSOLE, "display card; std: a VGA with Bochs' extensions",
+      option_vga },
     { "serial", NULL, "stdio|mon:stdio|pty|null|none|file:F|unix:P,server=on|tcp:H:P|chardev:ID",
       SECTION_CONSOLE, "where a serial port goes; once for each port", LIST(serials) },
-    { "parallel", NULL, "none", SECTION_CONSOLE, "accepted for `none`", option_parallel },
+    { "parallel", NULL, "DEVICE", SECTION_CONSOLE,
+      "where a printer port goes, on PCs; once for each port (none without it)", LIST(parallels) },
     { "monitor", NULL, "stdio|none|...", SECTION_CONSOLE,
       "where the human monitor goes; as -serial", LIST(monitors) },
     { "qmp", NULL, "unix:PATH,server=on,wait=off|stdio|...", SECTION_CONSOLE,
@@ -543,6 +635,9 @@ static const CliOption options[] = {
     { "nic", NULL, "user|none[,model=CARD][,mac=MAC][,...]", SECTION_CONSOLE,
       "a network and its card in one; user without any of these, -nic none for no card",
       config_add_nic },
+    { "publish", NULL, "[HOST:]PORT:PORT[/udp]", SECTION_CONSOLE,
+      "a port of the host leads to one of the guest: hostfwd= of the first network of type user",
+      LIST(publish) },
     { "net", NULL, "none|user[,...]|nic[,...]", SECTION_CONSOLE, "the older form of -nic",
       config_add_net },
 
@@ -588,7 +683,6 @@ static const CliOption options[] = {
 
 /* Names of QEMU's that mean something there and nothing here yet: refused, never ignored. */
 static const char *const options_later[] = {
-    "acpitable",
     "add-fd",
     "audio",
     "audiodev",
@@ -600,8 +694,6 @@ static const char *const options_later[] = {
     "dump-vmstate",
     "echr",
     "enable-fips",
-    "fda",
-    "fdb",
     "full-screen",
     "g",
     "iscsi",
@@ -611,14 +703,9 @@ static const char *const options_later[] = {
     "mem-prealloc",
     "msg",
     "mtdblock",
-    "no-acpi",
-    "no-fd-bootchk",
-    "no-hpet",
     "no-quit",
-    "numa",
     "old-param",
     "only-migratable",
-    "option-rom",
     "overcommit",
     "plugin",
     "portrait",

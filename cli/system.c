@@ -101,6 +101,15 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
     return true;
 }
 
+/* Unless the machine has no card by itself. */
+static bool system_default_net(SystemConfig *c, GError **err)
+{
+    g_autoptr(GError) unknown = NULL; /* said later */
+    const Board *board = c->machine ? board_find(c->machine, &unknown) : NULL;
+
+    return !net_has_user() || (board && board->no_default_net) || config_default_net(c, err);
+}
+
 int system_main(const char *prog, const char *arch, int argc, char **argv)
 {
     SystemRun r = { .prog = prog };
@@ -114,7 +123,7 @@ int system_main(const char *prog, const char *arch, int argc, char **argv)
     if (config_parse(&c, argc, argv, &err)) {
         if (c.show != SHOW_NOTHING) {
             status = system_show(&c, prog, &err) ? 0 : 1;
-        } else if (!net_has_user() || config_default_net(&c, &err)) {
+        } else if (system_default_net(&c, &err) && config_publish(&c, &err)) {
             system_run(&r, &c, &status, &err);
         }
     }

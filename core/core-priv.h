@@ -367,6 +367,20 @@ void loop_adopt_thread(Machine *m);
 void loop_run_posted(Machine *m);
 bool loop_has_posted(Machine *m);
 
+/* ---- Doorbells ---- */
+
+typedef struct DoorbellState {
+    Mutex lock;
+    GPtrArray *list GUARDED_BY(lock); /* of Doorbell; changed by the loop alone */
+    uint64_t generation;              /* atomic */
+    int fd;                           /* epoll of all; -1: there has been none */
+} DoorbellState;
+
+void doorbell_init(Machine *m);
+void doorbell_deinit(Machine *m);
+/* @dev goes. */
+void doorbell_drop(Device *dev);
+
 /* ---- Machine ---- */
 
 typedef struct MachineListener {
@@ -419,6 +433,7 @@ struct Machine {
 
     ClockState clock;
     LoopState loop;
+    DoorbellState bells;
     Turns turns;
 
     Mutex random_lock;

@@ -304,7 +304,28 @@ bool cpu_power_on(Cpu *cpu, void (*setup)(Cpu *cpu, void *arg), void *arg)
     return was_off;
 }
 
+void cpu_park(Cpu *cpu, bool off)
+{
+    mutex_lock(&cpu->sleep_lock);
+    cpu->off = off;
+    mutex_unlock(&cpu->sleep_lock);
+    if (off) {
+        cpu->halted = false;
+    }
+}
+
+bool cpu_is_parked(Cpu *cpu)
+{
+    bool off;
+
+    mutex_lock(&cpu->sleep_lock);
+    off = cpu->off;
+    mutex_unlock(&cpu->sleep_lock);
+    return off;
+}
+
 void cpu_reset_request(Cpu *cpu)
+
 {
     cpu_request(cpu, REQ_RESET | REQ_EXIT);
 }
@@ -442,7 +463,11 @@ static void cpu_stopped_later(void *arg)
     g_autofree CpuStopped *s = arg;
     Machine *m = s->cpu->dev.machine;
 
-    machine_pause(m, s->state);
+    if (s->state == RUN_INTERNAL_ERROR) {
+        machine_cpu_failed(m);
+    } else {
+        machine_pause(m, s->state);
+    }
 }
 
 static void cpu_handle_exit(Cpu *cpu, CpuExit why)

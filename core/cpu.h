@@ -80,6 +80,11 @@ typedef struct CpuTargetOps {
     bool (*has_work)(Cpu *cpu) VCPU_THREAD;
     /* irq_lines changed; NULL: post REQ_INTERRUPT and kick. Context: ANY_THREAD. */
     void (*lines_changed)(Cpu *cpu);
+    /* x86's messages between CPUs: INIT, start at page @page of memory after it, NMI. ANY_THREAD.
+     */
+    void (*init)(Cpu *cpu);
+    void (*startup)(Cpu *cpu, unsigned page);
+    void (*nmi)(Cpu *cpu);
     GuestVirt (*get_pc)(const Cpu *cpu);
     void (*set_pc)(Cpu *cpu, GuestVirt pc);
     /* For debuggers: the physical address behind @va now, without side effects. */
@@ -213,6 +218,9 @@ static inline CpuRunState cpu_run_state(const Cpu *cpu)
 }
 /* Power a CPU_OFF CPU on: reset, @setup(cpu, arg) on its thread, run. False: it is not off. */
 bool cpu_power_on(Cpu *cpu, void (*setup)(Cpu *cpu, void *arg), void *arg);
+/* Switch it off, or on as it is. Context: VCPU_THREAD, from cpu_run_on. */
+void cpu_park(Cpu *cpu, bool off);
+bool cpu_is_parked(Cpu *cpu);
 /* A debugger or loader wrote registers. Context: the CPU is stopped, or its own thread. */
 void cpu_state_changed(Cpu *cpu);
 /* Reset one CPU (warm). Context: ANY_THREAD. */

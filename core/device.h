@@ -430,6 +430,8 @@ void device_set_backend(Device *dev, const char *name, void *backend);
 /* The text form, or NULL with *err; the caller frees. */
 char *device_get_prop(Device *dev, const char *name, GError **err);
 bool device_prop_is_set(Device *dev, const char *name);
+/* The fields of those that were. */
+void device_each_prop_set(Device *dev, void (*fn)(const Field *f, void *arg), void *arg);
 /* Rows of the type and its bases, bases first. */
 unsigned device_type_n_fields(const DeviceType *type);
 const Field *device_type_field(const DeviceType *type, unsigned i);

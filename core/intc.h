@@ -29,6 +29,9 @@ typedef struct CpuIntcOps {
     void (*cpu_changed)(CpuIntc *intc, Cpu *cpu);
 } CpuIntcOps;
 
+/* CR8 of x86 as a `regid`; others are numbers of MSRs. */
+enum { INTC_X86_CR8 = 1 << 16 | 8 };
+
 /* Embedded in the per-CPU part of a controller. */
 struct CpuIntc {
     const CpuIntcOps *ops;

@@ -47,6 +47,7 @@ Machine *machine_new(GError **err)
     cond_init(&m->stop_cond);
     loop_init(m);
     clock_start_sources(m);
+    doorbell_init(m);
     machine_init_memory(m);
     m->root = device_new_container(m, NULL, "");
     return m;
@@ -77,6 +78,7 @@ void machine_free(Machine *m)
     input_free(m);
     machine_free_memory(m);
     loop_deinit(m);
+    doorbell_deinit(m);
     clock_deinit(m);
     g_ptr_array_free(m->cpus, TRUE);
     for (unsigned i = 0; i < m->backends->len; i++) {

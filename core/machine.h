@@ -83,6 +83,15 @@ typedef struct MachineIrqchip {
     void (*set_gsi)(Machine *m, unsigned gsi, bool level);
     /* A message as a device would write it. False: no CPU takes it. */
     bool (*send_msi)(Machine *m, uint64_t addr, uint32_t data);
+    /*
+     * The same by a route of the sender's own, which the kernel has decoded once: *@route, NULL at
+     * first, keeps it and follows where address or data change. False: not sent, send_msi serves.
+     * Calls of one route do not overlap.
+     */
+    bool (*msi_send_routed)(Machine *m, MsiRoute **route, uint64_t addr, uint32_t data);
+    void (*msi_unroute)(Machine *m, MsiRoute *route);
+    /* Where inputs are here and local APICs are there: input @gsi sends this message. */
+    bool (*set_pin_message)(Machine *m, unsigned gsi, uint64_t addr, uint32_t data);
     /* Their whole state, for snapshots and resets; it has as many bytes in every machine alike.
      * Context: LOOP_THREAD, CPUs stopped. */
     uint32_t (*state_bytes)(Machine *m);
@@ -189,6 +198,13 @@ typedef struct MachineActions {
     enum { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_NONE, PANIC_EXIT_FAILURE } panic;
 } MachineActions;
 
+/* Statuses of the process with PANIC_EXIT_FAILURE; isa-debug-exit has odd ones. */
+enum {
+    STATUS_PANIC = 1,
+    STATUS_CPU_FAILED = 2,   /* a CPU cannot go on (the log says why) */
+    STATUS_TRIPLE_FAULT = 4, /* where a reset ends the machine */
+};
+
 void machine_set_actions(Machine *m, MachineActions a);
 MachineActions machine_actions(const Machine *m);
 
@@ -217,7 +233,11 @@ void machine_pause_request(Machine *m, RunState s);
 
 /* Queued, done on the main loop. A second one of the same kind before that is dropped. */
 void machine_reset_request(Machine *m, ShutdownCause cause);
+/* If it ends the machine, and statuses are wanted (PANIC_EXIT_FAILURE), by status @code. */
+void machine_reset_request_code(Machine *m, ShutdownCause cause, int code);
 void machine_shutdown_request(Machine *m, ShutdownCause cause);
+/* A CPU cannot go on: the machine pauses, or ends with PANIC_EXIT_FAILURE. LOOP_THREAD. */
+void machine_cpu_failed(Machine *m);
 /* With exit status @code of the process (semihosting, exit devices). */
 void machine_shutdown_request_code(Machine *m, ShutdownCause cause, int code);
 void machine_powerdown_request(Machine *m);

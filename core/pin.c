@@ -116,10 +116,15 @@ void pin_disconnect_all(Device *dev)
 
 InputPin *pin_find_input(Device *dev, const char *name, unsigned n)
 {
-    for (unsigned i = 0; i < dev->n_inputs; i++) {
-        if (dev->inputs[i].n == n && type_same_name(dev->inputs[i].field->name, name)) {
-            return &dev->inputs[i];
+    unsigned i = 0;
+
+    while (i < dev->n_inputs) { /* those of a field lie together, in order */
+        unsigned count = pin_count(dev, dev->inputs[i].field);
+
+        if (type_same_name(dev->inputs[i].field->name, name)) {
+            return n < count ? &dev->inputs[i + n] : NULL;
         }
+        i += count ? count : 1;
     }
     return NULL;
 }

@@ -70,6 +70,15 @@ bool device_prop_is_set(Device *dev, const char *name)
     return i >= 0 && dev->props_set && ((uint8_t *)dev->props_set)[i];
 }
 
+void device_each_prop_set(Device *dev, void (*fn)(const Field *f, void *arg), void *arg)
+{
+    for (unsigned i = 0; dev->props_set && i < dev->index->n_fields; i++) {
+        if (((uint8_t *)dev->props_set)[i]) {
+            fn(dev->index->fields[i], arg);
+        }
+    }
+}
+
 static bool prop_parse_enum(const Field *f, const char *text, uint64_t *v, GError **err)
 {
     g_autofree char *near = NULL;

@@ -121,6 +121,7 @@ static void remove_one(Device *dev, bool tell)
     map_change_begin(m);
     for (Device *d = dev; d; d = device_next(dev, d)) {
         pin_disconnect_all(d);
+        doorbell_drop(d);
         remove_from_map(d);
     }
     map_change_end(m);

@@ -3,6 +3,7 @@
  * Run control: start, pause, resume, reset, shutdown, and who hears of it.
  */
 #include "core/core-priv.h"
+#include "core/doorbell.h"
 
 /* ---- Listeners ---- */
 
@@ -147,6 +148,7 @@ void machine_pause(Machine *m, RunState s)
         return;
     }
     cpu_stop_all(m);
+    doorbell_serve(m); /* what the guest has rung is part of what it did */
     clock_run(m, false);
     m->ended = s == RUN_INTERNAL_ERROR;
     __atomic_store_n(&m->run_state, s, __ATOMIC_RELEASE);
@@ -296,6 +298,14 @@ void machine_reset_request(Machine *m, ShutdownCause cause)
     run_request(m, &m->pending_reset, 1 + (uint32_t)cause);
 }
 
+void machine_reset_request_code(Machine *m, ShutdownCause cause, int code)
+{
+    if (m->actions.panic == PANIC_EXIT_FAILURE && m->actions.reboot == REBOOT_SHUTDOWN) {
+        __atomic_store_n(&m->pending_code, code, __ATOMIC_SEQ_CST);
+    }
+    machine_reset_request(m, cause);
+}
+
 void machine_shutdown_request_code(Machine *m, ShutdownCause cause, int code)
 {
     run_hold_cpu();
@@ -335,7 +345,7 @@ static void run_panic(void *arg)
         break;
     case PANIC_SHUTDOWN:
     case PANIC_EXIT_FAILURE:
-        m->pending_code = m->actions.panic == PANIC_EXIT_FAILURE ? 1 : m->pending_code;
+        m->pending_code = m->actions.panic == PANIC_EXIT_FAILURE ? STATUS_PANIC : m->pending_code;
         run_shutdown(m, CAUSE_GUEST_PANIC);
         break;
     }
@@ -350,6 +360,15 @@ void machine_panic_request(Machine *m, const char *text)
     run_hold_cpu();
     *p = (RunPanic){ m, g_strdup(text) };
     loop_post(m, run_panic, p);
+}
+
+void machine_cpu_failed(Machine *m)
+{
+    machine_pause(m, RUN_INTERNAL_ERROR);
+    if (m->actions.panic == PANIC_EXIT_FAILURE) {
+        __atomic_store_n(&m->pending_code, STATUS_CPU_FAILED, __ATOMIC_SEQ_CST);
+        run_shutdown(m, CAUSE_HOST_ERROR);
+    }
 }
 
 /* ---- The main loop ---- */

@@ -52,10 +52,13 @@ typedef enum DisasIsa {
     DISAS_X86_16,
     DISAS_X86_32,
     DISAS_X86_64,
+    DISAS_MIPS_LE,
+    DISAS_MIPS_BE,
 } DisasIsa;
 
 typedef struct Target {
-    const char *name; /* "aarch64" */
+    const char *name;     /* "aarch64" */
+    const char *gdb_arch; /* gdb's name of it; NULL: the same */
 
     /* Layout known to the engine, offsets from the Cpu. */
     uint32_t pc_offset;     /* uint64_t: valid when no generated code runs */

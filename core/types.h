@@ -31,6 +31,7 @@ typedef struct FlatRange FlatRange;
 typedef struct KvmTarget KvmTarget;
 typedef struct Machine Machine;
 typedef struct MemRegion MemRegion;
+typedef struct MsiRoute MsiRoute; /* the accelerator's */
 typedef struct RamBlock RamBlock;
 typedef struct Target Target;
 typedef struct Timer Timer;
@@ -51,6 +52,7 @@ typedef struct MemAttrs {
     uint8_t user : 1;  /* unprivileged */
     uint8_t debug : 1; /* no side effects: never reaches a device */
     uint8_t fetch : 1; /* instruction */
+    uint8_t cpu : 1;   /* by the vCPU whose thread this is, where a device must know */
 } MemAttrs;
 
 typedef enum MemResult {

@@ -2,6 +2,11 @@
 /* Built without capstone. */
 #include "debug/disas.h"
 
+bool disas_is_built_in(void)
+{
+    return false;
+}
+
 bool disas_is_available(void)
 {
     return false;

@@ -2,14 +2,43 @@
 #include "debug/disas.h"
 
 #include "core/target.h"
+#include "util/library.h"
 
 #include <capstone/capstone.h>
 #include <elf.h>
 #include <inttypes.h>
 
-bool disas_is_available(void)
+/* Loaded when something is disassembled. */
+typedef struct Capstone {
+    typeof(cs_open) *cs_open;
+    typeof(cs_disasm) *cs_disasm;
+    typeof(cs_free) *cs_free;
+    typeof(cs_close) *cs_close;
+} Capstone;
+
+static bool disas_load(Capstone *c)
+{
+    static const LibrarySymbol symbols[] = {
+        LIBRARY_SYMBOL(Capstone, cs_open),
+        LIBRARY_SYMBOL(Capstone, cs_disasm),
+        LIBRARY_SYMBOL(Capstone, cs_free),
+        LIBRARY_SYMBOL(Capstone, cs_close),
+    };
+    g_autoptr(GError) err = NULL;
+
+    return library_load(CAPSTONE_SONAME, symbols, G_N_ELEMENTS(symbols), c, &err);
+}
+
+bool disas_is_built_in(void)
 {
     return true;
+}
+
+bool disas_is_available(void)
+{
+    Capstone c;
+
+    return disas_load(&c);
 }
 
 /* Instruction bytes as a number of the guest's own width, when there is no text for them. */
@@ -39,17 +68,21 @@ size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t le
         [DISAS_X86_16] = { CS_ARCH_X86, CS_MODE_16, false },
         [DISAS_X86_32] = { CS_ARCH_X86, CS_MODE_32, false },
         [DISAS_X86_64] = { CS_ARCH_X86, CS_MODE_64, false },
+        [DISAS_MIPS_LE] = { CS_ARCH_MIPS, CS_MODE_MIPS64 | CS_MODE_LITTLE_ENDIAN, true },
+        [DISAS_MIPS_BE] = { CS_ARCH_MIPS, CS_MODE_MIPS64 | CS_MODE_BIG_ENDIAN, true },
     };
     DisasIsa isa = cpu->target && cpu->target->disas_isa ? cpu->target->disas_isa(cpu) : DISAS_NONE;
     cs_insn *insn = NULL;
+    Capstone c;
     size_t size;
     csh handle;
 
-    if (isa == DISAS_NONE || cs_open(isas[isa].arch, isas[isa].mode, &handle) != CS_ERR_OK) {
+    if (isa == DISAS_NONE || !disas_load(&c) ||
+        c.cs_open(isas[isa].arch, isas[isa].mode, &handle) != CS_ERR_OK) {
         return disas_raw(addr, bytes, len, out);
     }
-    if (!cs_disasm(handle, bytes, len, addr, 1, &insn)) {
-        cs_close(&handle);
+    if (!c.cs_disasm(handle, bytes, len, addr, 1, &insn)) {
+        c.cs_close(&handle);
         return disas_raw(addr, bytes, isas[isa].words ? len : 1, out);
     }
     size = insn->size;
@@ -59,8 +92,8 @@ size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t le
     }
     g_string_append_printf(out, "  %*s%-8s %s\n", isas[isa].words ? 0 : (int)(20 - 2 * size), "",
                            insn->mnemonic, insn->op_str);
-    cs_free(insn, 1);
-    cs_close(&handle);
+    c.cs_free(insn, 1);
+    c.cs_close(&handle);
     return size;
 }
 
@@ -68,19 +101,21 @@ size_t disas_host(unsigned elf_machine, uint64_t addr, const uint8_t *bytes, siz
                   GString *out)
 {
     cs_insn *insn = NULL;
+    Capstone c;
     size_t size;
     csh handle;
 
-    if (elf_machine != EM_X86_64 || cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) {
+    if (elf_machine != EM_X86_64 || !disas_load(&c) ||
+        c.cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) {
         return disas_raw(addr, bytes, len, out);
     }
-    if (!cs_disasm(handle, bytes, len, addr, 1, &insn)) {
-        cs_close(&handle);
+    if (!c.cs_disasm(handle, bytes, len, addr, 1, &insn)) {
+        c.cs_close(&handle);
         return disas_raw(addr, bytes, 1, out);
     }
     size = insn->size;
     g_string_append_printf(out, "0x%08" PRIx64 ":  %-8s %s\n", addr, insn->mnemonic, insn->op_str);
-    cs_free(insn, 1);
-    cs_close(&handle);
+    c.cs_free(insn, 1);
+    c.cs_close(&handle);
     return size;
 }

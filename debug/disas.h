@@ -7,6 +7,8 @@
 
 #include <glib.h>
 
+/* It was built with capstone; that its library is there, only loading it shows. */
+bool disas_is_built_in(void);
 bool disas_is_available(void);
 /*
  * Append the line of the instruction at @bytes (of @len bytes) as it stands at @addr, in the

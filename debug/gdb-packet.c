@@ -199,7 +199,8 @@ char *gdb_target_xml(const Target *t, const char *annex)
         return NULL;
     }
     s = g_string_new("<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>");
-    g_string_append_printf(s, "<architecture>%s</architecture>", t->name);
+    g_string_append_printf(s, "<architecture>%s</architecture>",
+                           t->gdb_arch ? t->gdb_arch : t->name);
     for (unsigned i = 0; i < t->n_regs; i++) {
         bool first = true;
 

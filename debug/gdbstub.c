@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug/gdbstub.h"
 
+#include "accel/accel.h"
 #include "core/target.h"
 #include "debug/gdb-priv.h"
 
@@ -287,14 +288,33 @@ static bool gdb_breakpoint(Cpu *cpu, bool insert, uint64_t addr)
     return cpu_breakpoint_remove(cpu, addr);
 }
 
+/* "2" writes, "3" reads, "4" both. */
+static bool gdb_watchpoint(Cpu *cpu, bool insert, uint64_t addr, uint64_t len, char type)
+{
+    static const unsigned flags[] = { WATCH_WRITE, WATCH_READ, WATCH_READ | WATCH_WRITE };
+
+    if (insert) {
+        cpu_watchpoint_add(cpu, addr, len, flags[type - '2']);
+        return true;
+    }
+    return cpu_watchpoint_remove(cpu, addr, len, flags[type - '2']);
+}
+
+static bool gdb_has_watchpoints(const GdbServer *s)
+{
+    const Cpu *cpu = machine_cpu(s->m, 0);
+
+    return cpu->accel && cpu->accel->watchpoints;
+}
+
 static void gdb_cmd_breakpoint(GdbServer *s, const char *p)
 {
     bool insert = p[-1] == 'Z', ok = true;
     char type = *p;
     uint64_t addr, len;
 
-    /* No accelerator stops at watchpoints: the debugger then steps and compares. */
-    if (type < '0' || type > '1') {
+    /* Where the accelerator does not stop at watchpoints, the debugger steps and compares. */
+    if (type < '0' || type > (gdb_has_watchpoints(s) ? '4' : '1')) {
         return; /* an empty answer: not supported */
     }
     if (p[1] != ',' || !gdb_range(p + 2, &addr, &len, &p)) {
@@ -302,7 +322,11 @@ static void gdb_cmd_breakpoint(GdbServer *s, const char *p)
         return;
     }
     for (unsigned i = 0; i < machine_n_cpus(s->m); i++) {
-        ok = gdb_breakpoint(machine_cpu(s->m, i), insert, addr) && ok;
+        Cpu *cpu = machine_cpu(s->m, i);
+
+        ok = (type > '1' ? gdb_watchpoint(cpu, insert, addr, len, type)
+                         : gdb_breakpoint(cpu, insert, addr)) &&
+             ok;
     }
     gdb_reply(s, ok ? "OK" : "E22");
 }

@@ -171,3 +171,18 @@ void mon_balloon_changed(MonHost *h)
         balloon_emit(h);
     }
 }
+
+/* CPUs run meanwhile: the guest's driver answers on them. A guest that is slow, or busy otherwise,
+ * is not waited for any longer. */
+void mon_hint_free_pages(Machine *m)
+{
+    enum { STEP_US = 1000, STEPS = 500 };
+
+    if (!balloon_hint(m, true)) {
+        return;
+    }
+    for (unsigned i = 0; i < STEPS && !balloon_hint_is_done(m); i++) {
+        g_usleep(STEP_US);
+    }
+    balloon_hint(m, false);
+}

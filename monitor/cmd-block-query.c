@@ -142,6 +142,13 @@ char *blk_backing_path(BlockNode *n)
                : g_build_filename(folder, backing, NULL);
 }
 
+static void query_name(JsonOut *j, const char *key, const BlockNode *n)
+{
+    g_autofree char *name = block_node_image_name(n);
+
+    json_out_str(j, key, name);
+}
+
 static void query_image(JsonOut *j, const char *key, BlockNode *n, unsigned depth)
 {
     int64_t actual = block_node_allocated(n);
@@ -156,7 +163,7 @@ static void query_image(JsonOut *j, const char *key, BlockNode *n, unsigned dept
     }
     query_snapshots(j, n);
     json_out_uint(j, "virtual-size", block_node_size(n));
-    json_out_str(j, "filename", block_node_filename(n));
+    query_name(j, "filename", n);
     if (block_node_cluster_size(n)) {
         json_out_uint(j, "cluster-size", block_node_cluster_size(n));
     }
@@ -221,7 +228,7 @@ void blk_node_json(JsonOut *j, const char *key, BlockNode *n, BlockBackend *driv
     json_out_str(j, "drv", block_node_format(n));
     json_out_uint(j, "write_threshold", block_node_threshold(n));
     if (block_node_backing(n)) {
-        json_out_str(j, "backing_file", block_node_filename(block_node_backing(n)));
+        query_name(j, "backing_file", block_node_backing(n));
     }
     query_bitmaps(j, n);
     json_out_bool(j, "encrypted", block_node_is_encrypted(n));
@@ -231,7 +238,7 @@ void blk_node_json(JsonOut *j, const char *key, BlockNode *n, BlockBackend *driv
     /* Of the device: nodes alone have writeback always. */
     json_out_bool(j, "writeback", !drive || !(flags & BLOCK_OPEN_WRITETHROUGH));
     json_out_end(j, '}');
-    json_out_str(j, "file", block_node_filename(n));
+    query_name(j, "file", n);
     json_out_end(j, '}');
 }
 

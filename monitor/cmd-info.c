@@ -273,12 +273,12 @@ bool hmp_ramblock(MonCall *c, GError **err)
 /* The machine's RAM is the largest block that is no ROM. */
 uint64_t mon_ram_bytes(Machine *m)
 {
-    uint64_t most = 0;
+    uint64_t all = 0;
 
     for (RamBlock *r = ram_first(m); r; r = r->next) {
-        most = r->flags & RAM_ROM ? most : MAX(most, r->size);
+        all += r->flags & RAM_MAIN ? r->size : 0;
     }
-    return most;
+    return all;
 }
 
 bool cmd_query_memory_size(MonCall *c, GError **err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands about commands: names, schema, help, and the human monitor by QMP. */
 #include "monitor/commands.h"
+#include "monitor/schema-block.h"
 
 #include <string.h>
 
@@ -141,14 +142,19 @@ static void schema_command(JsonOut *j, unsigned index, GHashTable *arrays)
     const MonCommand *c = &mon_commands[index];
     unsigned n = mon_command_n_args(c);
     g_autofree char *ret = schema_type_name(c->returns);
-    g_autofree char *args = g_strdup_printf("%u", n ? mon_n_types + 1 + index : 0);
+    bool blockdev = !strcmp(c->name, "blockdev-add");
+    g_autofree char *args = blockdev ? g_strdup(SCHEMA_BLOCKDEV)
+                                     : g_strdup_printf("%u", n ? mon_n_types + 1 + index : 0);
 
     schema_open(j, c->name);
     json_out_str(j, "ret-type", ret);
     json_out_str(j, "arg-type", args);
     schema_close(j, "command");
     schema_note_array(arrays, c->returns);
-    if (!n) {
+    if (blockdev) {
+        schema_blockdev(j);
+    }
+    if (!n || blockdev) {
         return;
     }
     schema_open(j, args);

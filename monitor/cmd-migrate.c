@@ -85,6 +85,7 @@ bool mon_migrate(MonHost *h, const char *uri, GError **err)
     migrate_set_status(h, MIGRATE_ACTIVE, NULL);
     was_running = machine_is_running(m);
     if (was_running) {
+        mon_hint_free_pages(m);
         machine_pause(m, RUN_FINISH_MIGRATE);
     }
     ok = migrate_save(h, path, err);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The buses of PCI and what is on them, as firmware or the guest has set it up. */
+#include "hw/pci/aer.h"
 #include "hw/pci/bridge.h"
 #include "hw/pci/host.h"
 #include "monitor/commands.h"
+#include "monitor/hmp-args.h"
 
 #include <inttypes.h>
 
@@ -298,5 +300,96 @@ bool hmp_info_pci(MonCall *c, GError **err)
     if (root) {
         pci_print_bus(c->text, root);
     }
+    return true;
+}
+
+/* ---- Errors ---- */
+
+static bool aer_parse(const char *text, PcieError *e)
+{
+    static const struct {
+        const char *name;
+        bool correctable;
+        uint32_t status;
+    } names[] = {
+        { "DLP", false, PCI_ERR_UNC_DLP },
+        { "SDN", false, PCI_ERR_UNC_SURPDN },
+        { "POISON_TLP", false, PCI_ERR_UNC_POISON_TLP },
+        { "FCP", false, PCI_ERR_UNC_FCP },
+        { "COMP_TIME", false, PCI_ERR_UNC_COMP_TIME },
+        { "COMP_ABORT", false, PCI_ERR_UNC_COMP_ABORT },
+        { "UNX_COMP", false, PCI_ERR_UNC_UNX_COMP },
+        { "RX_OVER", false, PCI_ERR_UNC_RX_OVER },
+        { "MALF_TLP", false, PCI_ERR_UNC_MALF_TLP },
+        { "ECRC", false, PCI_ERR_UNC_ECRC },
+        { "UNSUP", false, PCI_ERR_UNC_UNSUP },
+        { "ACSV", false, PCI_ERR_UNC_ACSV },
+        { "INTN", false, PCI_ERR_UNC_INTN },
+        { "MCBTLP", false, PCI_ERR_UNC_MCBTLP },
+        { "ATOP_EBLOCKED", false, PCI_ERR_UNC_ATOMEG },
+        { "TLP_PRF_BLOCKED", false, PCI_ERR_UNC_TLPPRE },
+        { "RCVR", true, PCI_ERR_COR_RCVR },
+        { "BAD_TLP", true, PCI_ERR_COR_BAD_TLP },
+        { "BAD_DLLP", true, PCI_ERR_COR_BAD_DLLP },
+        { "REP_ROLL", true, PCI_ERR_COR_REP_ROLL },
+        { "REP_TIMER", true, PCI_ERR_COR_REP_TIMER },
+        { "ADV_NONFATAL", true, PCI_ERR_COR_ADV_NFAT },
+        { "INTERNAL", true, PCI_ERR_COR_INTERNAL },
+        { "HL_OVERFLOW", true, PCI_ERR_COR_LOG_OVER },
+    };
+    char *end;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(text, names[i].name)) {
+            e->status = names[i].status;
+            e->correctable = names[i].correctable;
+            return true;
+        }
+    }
+    e->status = (uint32_t)strtoul(text, &end, 0);
+    return end != text && !*end;
+}
+
+/* What goes wrong is text, not an error, as with QEMU. */
+bool hmp_aer_inject(MonCall *c, GError **err)
+{
+    static const char *const words[] = { "header0", "header1", "header2", "header3" };
+    g_autoptr(GError) why = NULL;
+    g_auto(HmpArgs) a = { 0 };
+    PcieError e = { 0 };
+    const char *id;
+    Device *dev;
+    PciDevice *p;
+
+    if (!hmp_args(c,
+                  "advisory:-a,correctable:-c,id:s,status:s,header0:l?,header1:l?,header2:l?,"
+                  "header3:l?,prefix0:l?,prefix1:l?,prefix2:l?,prefix3:l?",
+                  &a)) {
+        return true;
+    }
+    id = hmp_str(&a, "id");
+    dev = device_find(c->m, id);
+    if (!dev || !device_is_a(dev, &device_pci)) {
+        g_string_append_printf(c->text,
+                               "id or pci device path is invalid or device not found. %s\n", id);
+        return true;
+    }
+    p = pci_of(dev);
+    e.advisory = hmp_flag(&a, "advisory");
+    e.correctable = hmp_flag(&a, "correctable");
+    if (!aer_parse(hmp_str(&a, "status"), &e)) {
+        g_string_append_printf(c->text, "invalid error status value. \"%s\"\n",
+                               hmp_str(&a, "status"));
+        return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        e.header[i] = (uint32_t)hmp_num(&a, words[i]);
+    }
+    if (!pcie_inject_error(p, &e, &why)) {
+        g_string_append_printf(c->text, "%s%s\n", why->message, p->exp_cap ? "" : id);
+        return true;
+    }
+    g_string_append_printf(c->text, "OK id: %s root bus: 0000:00, bus: %x devfn: %x.%x\n", id,
+                           pci_bus_number(p->bus), pci_slot(p->devfn), pci_function(p->devfn));
     return true;
 }

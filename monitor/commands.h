@@ -10,6 +10,8 @@ extern MonFn cmd_stop, cmd_cont, cmd_quit, cmd_reset, cmd_powerdown;
 extern MonFn cmd_query_status, cmd_query_version, cmd_query_name, cmd_query_uuid, cmd_query_kvm;
 extern MonFn cmd_query_target;
 extern MonFn hmp_status, hmp_version, hmp_name, hmp_uuid, hmp_kvm;
+/* cmd-display.c */
+extern MonFn cmd_screendump, hmp_screendump, cmd_query_display_options;
 /* cmd-meta.c */
 extern MonFn cmd_capabilities, cmd_query_commands, cmd_query_events, cmd_query_schema;
 extern MonFn cmd_human_monitor_command, hmp_help, hmp_info;
@@ -25,10 +27,14 @@ extern MonFn cmd_ringbuf_read, cmd_ringbuf_write, hmp_ringbuf_read, hmp_ringbuf_
 extern MonFn cmd_chardev_add, cmd_chardev_remove, hmp_chardev_add, hmp_chardev_remove;
 /* Of the board's memory. */
 uint64_t mon_ram_bytes(Machine *m);
+/* Before a state is written: pages that the guest does not use go (at most half a second). */
+void mon_hint_free_pages(Machine *m);
 /* cmd-device.c */
 extern MonFn cmd_device_add, hmp_device_add, cmd_device_del, hmp_device_del;
+/* cmd-numa.c */
+extern MonFn hmp_numa, cmd_query_memdev, hmp_memdev;
 /* cmd-pci.c */
-extern MonFn cmd_query_pci, hmp_info_pci;
+extern MonFn cmd_query_pci, hmp_info_pci, hmp_aer_inject;
 /* cmd-balloon.c */
 extern MonFn cmd_balloon, hmp_balloon, cmd_query_balloon, hmp_info_balloon;
 /* The properties of the balloon that are none of its table: the guest's statistics. */

@@ -8,7 +8,7 @@
 
 #include "monitor/monitor-priv.h"
 
-enum { HMP_ARGS_MAX = 10 };
+enum { HMP_ARGS_MAX = 12 };
 
 typedef struct HmpArg {
     char *name, *str;

@@ -33,6 +33,7 @@ static void info_image(GString *s, BlockNode *n)
 {
     g_autofree char *size = size_text_short(block_node_size(n)), *disk = NULL;
     int64_t allocated = block_node_allocated(n);
+    g_autofree char *name = block_node_image_name(n);
     g_autoptr(GError) none = NULL;
     BlockSnapshot *list;
     GVariant *specific;
@@ -41,7 +42,7 @@ static void info_image(GString *s, BlockNode *n)
     disk = allocated >= 0 ? size_text_short((uint64_t)allocated) : g_strdup("unavailable");
     g_string_append_printf(
         s, "image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n%s",
-        block_node_filename(n), block_node_format(n), size, block_node_size(n), disk,
+        name, block_node_format(n), size, block_node_size(n), disk,
         block_node_is_encrypted(n) ? "encrypted: yes\n" : "");
     if (block_node_cluster_size(n)) {
         g_string_append_printf(s, "cluster_size: %" PRIu64 "\n", block_node_cluster_size(n));
@@ -82,8 +83,9 @@ static void info_node(GString *s, BlockNode *n, BlockBackend *drive, bool verbos
                            flags & BLOCK_OPEN_DIRECT ? ", direct" : "",
                            flags & BLOCK_OPEN_UNSAFE ? ", ignore flushes" : "");
     if (depth) {
-        g_string_append_printf(s, "    Backing file:     %s (chain depth: %u)\n",
-                               block_node_filename(block_node_backing(n)), depth);
+        g_autofree char *name = block_node_image_name(block_node_backing(n));
+
+        g_string_append_printf(s, "    Backing file:     %s (chain depth: %u)\n", name, depth);
     }
     if (strcmp(block_node_detect_zeroes(n), "off")) {
         g_string_append_printf(s, "    Detect zeroes:    %s\n", block_node_detect_zeroes(n));
@@ -101,7 +103,9 @@ static void info_node(GString *s, BlockNode *n, BlockBackend *drive, bool verbos
 
 static void info_title(GString *s, BlockNode *n)
 {
-    g_string_append_printf(s, "%s (%s%s%s)\n", block_node_filename(n), block_node_format(n),
+    g_autofree char *name = block_node_image_name(n);
+
+    g_string_append_printf(s, "%s (%s%s%s)\n", name, block_node_format(n),
                            block_node_is_read_only(n) ? ", read-only" : "",
                            block_node_is_encrypted(n) ? ", encrypted" : "");
 }

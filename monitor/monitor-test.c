@@ -278,3 +278,28 @@ TEST(monitor, frames)
     EXPECT_STR(f.text->str, "\"}\"");
     json_frame_deinit(&f);
 }
+
+/* What clients look for: blockdev-add/arg-type/+file/aio/^io_uring and the like. */
+TEST(monitor, schema_of_blockdev_add)
+{
+    g_autofree char *all =
+        qmp("{\"execute\": \"qmp_capabilities\"}{\"execute\": \"query-qmp-schema\"}");
+    static const char *const parts[] = {
+        "{\"name\": \"blockdev-add\", \"ret-type\": \"0\", \"arg-type\": \"blockdev\"",
+        "{\"case\": \"file\", \"type\": \"blockdev.file\"}",
+        "{\"name\": \"aio\", \"default\": null, \"type\": \"blockdev-aio\"}",
+        "\"values\": [\"threads\", \"native\", \"io_uring\"]",
+        "{\"name\": \"drop-cache\", \"default\": null, \"type\": \"bool\"}",
+        "{\"case\": \"nbd\", \"type\": \"blockdev.nbd\"}",
+        "{\"name\": \"tls-hostname\", \"default\": null, \"type\": \"str\"}",
+    };
+
+    for (size_t i = 0; all && i < G_N_ELEMENTS(parts); i++) {
+        if (!strstr(all, parts[i])) {
+            test_fail(__FILE__, __LINE__, "the schema has no %s", parts[i]);
+        }
+    }
+    if (!all) {
+        test_skip("built without jansson");
+    }
+}

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/icount.h"
 #include "core/state/state.h"
+#include "monitor/commands.h"
 #include "monitor/vmsnap-priv.h"
 
 #include <errno.h>
@@ -392,6 +393,7 @@ bool vmsnap_save(const SnapCall *c, GError **err)
     }
     if (snap_run(&s, snap_save_prepare)) {
         if (was_running) {
+            mon_hint_free_pages(s.m);
             machine_pause(s.m, RUN_SAVE_VM);
         }
         snap_save_paused(&s);

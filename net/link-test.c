@@ -156,9 +156,58 @@ TEST(net, streams_and_datagrams_lead_from_machine_to_machine)
     g_rmdir(dir);
 }
 
+typedef struct Heard {
+    unsigned connected, disconnected;
+    char *text;
+} Heard;
+
+static void lt_hear(void *opaque, const MachineEvent *e)
+{
+    Heard *h = opaque;
+
+    if (e->kind == EVENT_DEVICE && g_str_has_prefix(e->text, "NETDEV_STREAM_")) {
+        h->connected += g_str_has_prefix(e->text, "NETDEV_STREAM_CONNECTED {");
+        h->disconnected += g_str_has_prefix(e->text, "NETDEV_STREAM_DISCONNECTED {");
+        g_free(h->text);
+        h->text = g_strdup(e->text);
+    }
+}
+
+TEST(net, a_stream_tells_of_its_peer)
+{
+    g_autofree char *dir = g_dir_make_tmp("tinamou-net-XXXXXX", NULL);
+    g_autofree char *s = g_strdup_printf("stream,server=on,addr.type=unix,addr.path=%s/s", dir);
+    g_autofree char *c = g_strdup_printf("stream,addr.type=unix,addr.path=%s/s", dir);
+    g_autofree char *want =
+        g_strdup_printf("{\"netdev-id\": \"n\", \"addr\": {\"type\": \"unix\", \"path\": "
+                        "\"%s/s\"}}",
+                        dir);
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Card *a = g_new0(Card, 1), *b = g_new0(Card, 1);
+    Heard h = { 0 };
+
+    machine_listen(m, lt_hear, &h);
+    EXPECT(lt_open(m, a, s, &err) && lt_open(m, b, c, &err));
+    lt_wait(m, &h.connected, 2);
+    EXPECT_EQ(h.connected, 2);
+    EXPECT(h.text && strstr(h.text, want));
+    lt_close(b);
+    lt_wait(m, &h.disconnected, 1);
+    EXPECT_EQ(h.disconnected, 1);
+    EXPECT_STR(h.text ? h.text : "", "NETDEV_STREAM_DISCONNECTED {\"netdev-id\": \"n\"}");
+    lt_close(a);
+    machine_unlisten(m, lt_hear, &h);
+    machine_free(m);
+    g_free(h.text);
+    g_free(a);
+    g_free(b);
+    g_rmdir(dir);
+}
+
 TEST(net, options_of_sockets)
 {
-    static const char *const bad[][2] = {
+    const char *const bad[][2] = {
         { "socket", "exactly one of" },
         { "socket,listen=:1,connect=:2", "exactly one of" },
         { "socket,listen=1", "HOST:PORT" },
@@ -175,9 +224,11 @@ TEST(net, options_of_sockets)
         { "tap,fds=999:998", "no open file descriptor" },
         { "tap,queues=33", "1 to 32" },
         { "tap,queues=2,fd=1", "is opened by its name" },
-        { "tap,vhost=on", "not supported yet" },
+        { "tap,vhostforce=on", "not supported" },
         { "bridge,helper=/nowhere/helper", "/nowhere/helper" },
         { "tup", "did you mean" },
+        { net_has_user() ? "user,guestfwd=tcp:10.0.2.9:80-chardev:no" : "tup",
+          net_has_user() ? "no -chardev with id=no" : "did you mean" },
     };
     g_autoptr(GError) err = NULL;
     Machine *m = machine_new(&err);

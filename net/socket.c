@@ -7,8 +7,10 @@
 #include "net/addr.h"
 #include "net/net-priv.h"
 #include "util/bytes.h"
+#include "util/json.h"
 #include "util/log.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -24,6 +26,7 @@ typedef struct Sock {
     unsigned listen_watch, in_watch, out_watch, retry;
     unsigned reconnect_s;
     bool dgram, server, connecting, closed;
+    bool tells, told;   /* type=stream: the monitors hear of connections; they know of one */
     GByteArray *unsent; /* of a stream whose peer lags behind */
     size_t got;
     uint8_t buf[PREFIX + NET_FRAME_MAX];
@@ -55,12 +58,76 @@ static void sock_unwatch(Sock *s, unsigned *watch)
 
 static void sock_connect(void *arg);
 
+static char *sock_quote(const char *text)
+{
+    GString *s = g_string_new("");
+
+    json_print_string(s, text);
+    return g_string_free(s, FALSE);
+}
+
+/* Whom a stream is connected to, as {"type": ...}. */
+static char *sock_peer_json(int fd)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    NetAddr a = { .len = sizeof(a.storage) };
+    const struct sockaddr_in *v4 = (const void *)&a.storage;
+    const struct sockaddr_in6 *v6 = (const void *)&a.storage;
+    g_autofree char *path = NULL;
+
+    if (getpeername(fd, &a.any, &a.len)) {
+        a.any.sa_family = AF_UNSPEC;
+    }
+    switch (a.any.sa_family) {
+    case AF_INET:
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+        return g_strdup_printf("{\"type\": \"inet\", \"host\": \"%s\", \"port\": \"%u\", "
+                               "\"ipv4\": true}",
+                               host, ntohs(v4->sin_port));
+    case AF_INET6:
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+        return g_strdup_printf("{\"type\": \"inet\", \"host\": \"%s\", \"port\": \"%u\", "
+                               "\"ipv6\": true}",
+                               host, ntohs(v6->sin6_port));
+    case AF_UNIX:
+        if (a.len <= offsetof(struct sockaddr_un, sun_path) || !a.un.sun_path[0]) {
+            a.len = sizeof(a.storage); /* the other end has no name: ours, then */
+            if (getsockname(fd, &a.any, &a.len)) {
+                a.len = 0;
+            }
+        }
+        path = a.len > offsetof(struct sockaddr_un, sun_path) ? sock_quote(a.un.sun_path)
+                                                              : g_strdup("\"\"");
+        return g_strdup_printf("{\"type\": \"unix\", \"path\": %s}", path);
+    default:
+        return g_strdup_printf("{\"type\": \"fd\", \"str\": \"%d\"}", fd);
+    }
+}
+
+static void sock_tell(Sock *s, bool connected)
+{
+    g_autofree char *id = sock_quote(s->b.id);
+    g_autofree char *addr = connected ? sock_peer_json(s->fd) : NULL;
+    g_autofree char *text =
+        connected
+            ? g_strdup_printf("NETDEV_STREAM_CONNECTED {\"netdev-id\": %s, \"addr\": %s}", id, addr)
+            : g_strdup_printf("NETDEV_STREAM_DISCONNECTED {\"netdev-id\": %s}", id);
+
+    if (s->tells && s->told != connected) {
+        s->told = connected;
+        loop_tell_event(s->b.machine, text);
+    }
+}
+
 static void sock_drop(Sock *s)
 {
     sock_unwatch(s, &s->in_watch);
     sock_unwatch(s, &s->out_watch);
     if (s->fd >= 0) {
         close(s->fd);
+    }
+    if (!s->closed) {
+        sock_tell(s, false);
     }
     s->fd = -1;
     s->got = 0;
@@ -170,6 +237,7 @@ static void sock_adopt(Sock *s, int fd)
     s->fd = fd;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     s->in_watch = loop_watch_fd(s->b.machine, fd, LOOP_IN, sock_readable, s);
+    sock_tell(s, true);
 }
 
 static bool sock_incoming(int fd, unsigned events, void *arg)
@@ -380,6 +448,7 @@ static bool sock_open_stream(NetBackend *b, Options *o, GError **err)
     uint64_t seconds;
 
     sock_init(s);
+    s->tells = true;
     if (!options_get_bool(o, "server", false, &s->server, err) ||
         !options_get_number(o, "reconnect", 0, &seconds, err) ||
         !net_addr_options(o, "addr", s->server, false, &s->remote, err)) {

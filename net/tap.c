@@ -291,7 +291,8 @@ static bool tap_begin(Tap *t, GError **err)
     return true;
 }
 
-static bool tap_no_vhost(Options *o, GError **err)
+/* The kernel's own path for frames: a wish that is given up with a warning, unless it is forced. */
+static bool tap_no_vhost(Tap *t, Options *o, GError **err)
 {
     bool vhost, force;
 
@@ -299,9 +300,17 @@ static bool tap_no_vhost(Options *o, GError **err)
         !options_get_bool(o, "vhostforce", false, &force, err)) {
         return false;
     }
-    return (!vhost && !force && !options_get(o, "vhostfd") && !options_get(o, "vhostfds")) ||
-           error_set(err, "vhost=on: vhost-net is not supported yet; without it frames pass "
-                          "through this process");
+    if (force || options_get(o, "vhostfd") || options_get(o, "vhostfds")) {
+        return error_set(err,
+                         "vhostforce=, vhostfd=: vhost-net is not supported; without it frames "
+                         "pass through this process");
+    }
+    if (vhost) {
+        log_message(loop_log(t->b.machine), LOG_LEVEL_WARN, t->b.id,
+                    "vhost=on: vhost-net is not supported, frames pass through this process "
+                    "(vhostforce=on makes that an error)");
+    }
+    return true;
 }
 
 static bool tap_of_fd(Tap *t, const char *text, GError **err)
@@ -359,7 +368,7 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
     uint64_t queues;
     bool vnet_hdr;
 
-    if (!options_get_bool(o, "vnet_hdr", true, &vnet_hdr, err) || !tap_no_vhost(o, err) ||
+    if (!options_get_bool(o, "vnet_hdr", true, &vnet_hdr, err) || !tap_no_vhost(t, o, err) ||
         !options_get_number(o, "queues", 1, &queues, err)) {
         return false;
     }

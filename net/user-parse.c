@@ -122,14 +122,38 @@ static bool user_port(const char *text, uint16_t *port)
     return g_ascii_isdigit(*text) && !*end && n >= 1 && n <= 65535;
 }
 
-/* "[ADDR]:PORT" */
-static bool user_endpoint(const char *text, struct in_addr *a, uint16_t *port)
+socklen_t user_endpoint_len(const UserEndpoint *e)
 {
-    const char *colon = strrchr(text, ':');
-    g_autofree char *addr = colon ? g_strndup(text, colon - text) : NULL;
+    return e->any.sa_family == AF_INET6 ? sizeof(e->in6) : sizeof(e->in);
+}
 
-    a->s_addr = INADDR_ANY;
-    return colon && (!*addr || inet_pton(AF_INET, addr, a) == 1) && user_port(colon + 1, port);
+uint16_t user_endpoint_port(const UserEndpoint *e)
+{
+    return ntohs(e->any.sa_family == AF_INET6 ? e->in6.sin6_port : e->in.sin_port);
+}
+
+/* "ADDR:PORT", ":PORT" (any IPv4 address) or "[ADDR6]:PORT", up to @end. */
+static bool user_endpoint(const char *text, const char *end, UserEndpoint *e)
+{
+    g_autofree char *all = g_strndup(text, (gsize)(end - text));
+    char *colon = strrchr(all, ':');
+    size_t len = colon ? (size_t)(colon - all) : 0;
+    uint16_t port;
+
+    *e = (UserEndpoint){ 0 };
+    if (!colon || !user_port(colon + 1, &port)) {
+        return false;
+    }
+    *colon = 0;
+    if (len > 2 && all[0] == '[' && all[len - 1] == ']') {
+        all[len - 1] = 0;
+        e->in6.sin6_family = AF_INET6;
+        e->in6.sin6_port = htons(port);
+        return inet_pton(AF_INET6, all + 1, &e->in6.sin6_addr) == 1;
+    }
+    e->in.sin_family = AF_INET;
+    e->in.sin_port = htons(port);
+    return !len || inet_pton(AF_INET, all, &e->in.sin_addr) == 1;
 }
 
 static const char *user_protocol(const char *text, bool *udp)
@@ -141,18 +165,35 @@ static const char *user_protocol(const char *text, bool *udp)
     return colon && (!len || *udp || (len == 3 && !strncmp(text, "tcp", 3))) ? colon + 1 : NULL;
 }
 
+/* Both ends are of one family: the guest's connections come from what connects to the host. */
+static bool user_check_families(const char *text, UserForward *f, GError **err)
+{
+    bool any_host = f->host.any.sa_family == AF_INET && !f->host.in.sin_addr.s_addr;
+    in_port_t port = f->host.in.sin_port;
+
+    if (f->guest.any.sa_family == AF_INET6 && any_host) {
+        f->host.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port };
+    }
+    if (f->guest.any.sa_family == f->host.any.sa_family) {
+        return f->guest.any.sa_family != AF_INET6 ||
+               !IN6_IS_ADDR_UNSPECIFIED(&f->guest.in6.sin6_addr) ||
+               error_set(err, "'%s': name the guest's IPv6 address: it is not given by the host",
+                         text);
+    }
+    return f->host.any.sa_family == AF_INET6
+               ? error_set(err, "'%s': name the guest's IPv6 address behind the dash, too", text)
+               : error_set(err, "'%s': the host's address must be IPv6, too ([::1])", text);
+}
+
 bool user_parse_forward(const char *text, bool add, UserForward *f, GError **err)
 {
     const char *rest = user_protocol(text, &f->udp);
     const char *dash = rest ? strchr(rest, '-') : NULL;
-    g_autofree char *host =
-        rest ? g_strndup(rest, dash ? (size_t)(dash - rest) : strlen(rest)) : NULL;
 
-    f->guest.s_addr = 0;
-    f->guest_port = 0;
-    if (rest && user_endpoint(host, &f->host, &f->host_port) &&
-        (add ? dash && user_endpoint(dash + 1, &f->guest, &f->guest_port) : !dash)) {
-        return true;
+    f->guest = (UserEndpoint){ 0 };
+    if (rest && user_endpoint(rest, dash ? dash : rest + strlen(rest), &f->host) &&
+        (add ? dash && user_endpoint(dash + 1, dash + strlen(dash), &f->guest) : !dash)) {
+        return !add || user_check_families(text, f, err);
     }
     return error_set(err, "'%s' is not of the form %s", text,
                      add ? "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT"
@@ -163,15 +204,17 @@ bool user_parse_guest_forward(const char *text, UserGuestForward *f, GError **er
 {
     bool udp;
     const char *rest = user_protocol(text, &udp), *dash = rest ? strchr(rest, '-') : NULL;
-    g_autofree char *server = dash ? g_strndup(rest, dash - rest) : NULL;
+    UserEndpoint e;
 
-    if (!dash || udp || !user_endpoint(server, &f->server, &f->port)) {
-        return error_set(err, "guestfwd=%s: is not of the form [tcp]:SERVER:PORT-cmd:COMMAND",
+    if (!dash || udp || !user_endpoint(rest, dash, &e) || e.any.sa_family != AF_INET || !dash[1]) {
+        return error_set(err,
+                         "guestfwd=%s: is not of the form [tcp]:SERVER:PORT-cmd:COMMAND or "
+                         "[tcp]:SERVER:PORT-DEVICE (chardev:ID, tcp:HOST:PORT, unix:PATH ...)",
                          text);
     }
-    if (strncmp(dash + 1, "cmd:", 4)) {
-        return error_set(err, "guestfwd=%s: only cmd:COMMAND is supported behind the dash", text);
-    }
-    f->command = g_strdup(dash + 5);
+    f->server = e.in.sin_addr;
+    f->port = user_endpoint_port(&e);
+    f->is_command = !strncmp(dash + 1, "cmd:", 4);
+    f->text = g_strdup(f->is_command ? dash + 5 : dash + 1);
     return true;
 }

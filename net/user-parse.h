@@ -15,23 +15,34 @@ typedef struct UserNet {
     uint8_t prefix_len;
 } UserNet;
 
-/* [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT; to remove: without the guest's half. */
+/* An address and port of either family. */
+typedef union UserEndpoint {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+} UserEndpoint;
+
+/* [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT; to remove: without the guest's half. IPv6
+ * addresses stand in brackets. */
 typedef struct UserForward {
     bool udp;
-    struct in_addr host, guest; /* guest 0: the first address that DHCP gives */
-    uint16_t host_port, guest_port;
+    UserEndpoint host, guest; /* guest 0.0.0.0: the first address that DHCP gives */
 } UserForward;
 
-/* tcp:SERVER:PORT-cmd:COMMAND; @command is the caller's to free. */
+/* tcp:SERVER:PORT-cmd:COMMAND, or -DEVICE; the text is the caller's to free. */
 typedef struct UserGuestForward {
     struct in_addr server;
     uint16_t port;
-    char *command;
+    bool is_command;
+    char *text; /* the command, or a character device as after -chardev ("chardev:ID": that one) */
 } UserGuestForward;
 
 /* net, host, dns, dhcpstart, ipv6-*, restrict ... with the defaults of 10.0.2.0/24, fec0::/64. */
 NODISCARD bool user_parse_net(Options *o, UserNet *n, GError **err);
 NODISCARD bool user_parse_forward(const char *text, bool add, UserForward *f, GError **err);
 NODISCARD bool user_parse_guest_forward(const char *text, UserGuestForward *f, GError **err);
+
+socklen_t user_endpoint_len(const UserEndpoint *e);
+uint16_t user_endpoint_port(const UserEndpoint *e);
 
 #endif

@@ -5,13 +5,27 @@
  */
 #include "core/event/loop.h"
 #include "net/net-priv.h"
+#include "net/user-guest.h"
 #include "net/user-parse.h"
+#include "util/bytes.h"
+#include "util/log.h"
 
 #include <arpa/inet.h>
+#include <netinet/ip_icmp.h>
 #include <slirp/libslirp.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { USER_MS_MAX = 1000 };
+enum {
+    USER_MS_MAX = 1000,
+    ETHER_IP = 0x0800,
+    ETHER_ARP = 0x0806,
+    ETHER_IP6 = 0x86dd,
+    ETHER_BYTES = 14,
+    IP_BYTES = 20,
+    IP6_BYTES = 40,
+    NEIGHBOUR_ADVERT = 136,
+};
 
 typedef struct UserSource UserSource;
 
@@ -21,6 +35,9 @@ typedef struct User {
     UserSource *source;
     UserNet net;
     GPtrArray *dns_search;
+    GPtrArray *guests; /* of UserGuest: guestfwd= to character devices */
+    bool neighbour;    /* the guest has said where it is: what waits for that can go */
+    bool ping_told;    /* the sysctl without which the guest's ping does not leave */
 } User;
 
 /* ---- The loop's source: sockets that change from round to round ---- */
@@ -81,6 +98,10 @@ static gboolean user_prepare(GSource *source, gint *timeout)
 
     user_clear_fds(s);
     slirp_pollfds_fill(s->user->slirp, &ms, user_add_poll, s);
+    if (s->user->neighbour) { /* libslirp sends what waits in slirp_pollfds_poll alone */
+        s->user->neighbour = false;
+        ms = 0;
+    }
     s->due_us = g_get_monotonic_time() + (gint64)ms * 1000;
     *timeout = (gint)ms;
     return FALSE;
@@ -103,6 +124,7 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
     UserSource *s = (UserSource *)(void *)source;
 
     slirp_pollfds_poll(s->user->slirp, 0, user_get_revents, s);
+    user_guests_more(s->user->guests);
     net_flush(&s->user->b);
     return G_SOURCE_CONTINUE;
 }
@@ -200,18 +222,24 @@ static const SlirpCb user_callbacks = {
 static bool user_forward(NetBackend *b, const char *text, bool add, GError **err)
 {
     User *u = (User *)(void *)b;
+    unsigned port, flags;
     UserForward f;
     int ret;
 
     if (!user_parse_forward(text, add, &f, err)) {
         return false;
     }
-    ret = add ? slirp_add_hostfwd(u->slirp, f.udp, f.host, f.host_port, f.guest, f.guest_port)
-              : slirp_remove_hostfwd(u->slirp, f.udp, f.host, f.host_port);
+    /* IPv4 has a rule of its own: what comes as IPv6 must be answered as IPv6. */
+    flags = (f.udp ? SLIRP_HOSTFWD_UDP : 0) |
+            (f.host.any.sa_family == AF_INET6 ? SLIRP_HOSTFWD_V6ONLY : 0);
+    port = user_endpoint_port(&f.host);
+    ret =
+        add ? slirp_add_hostxfwd(u->slirp, &f.host.any, user_endpoint_len(&f.host), &f.guest.any,
+                                 user_endpoint_len(&f.guest), (int)flags)
+            : slirp_remove_hostxfwd(u->slirp, &f.host.any, user_endpoint_len(&f.host), (int)flags);
     if (ret) {
         return add ? error_set(err, "hostfwd=%s: port %u of the host cannot be had%s: %s", text,
-                               f.host_port,
-                               f.host_port < 1024 ? " (below 1024 takes a privilege)" : "",
+                               port, port < 1024 ? " (below 1024 takes a privilege)" : "",
                                g_strerror(errno))
                    : error_set(err, "no such forwarding: %s", text);
     }
@@ -221,16 +249,26 @@ static bool user_forward(NetBackend *b, const char *text, bool add, GError **err
 
 static bool user_guest_forward(User *u, const char *text, GError **err)
 {
+    g_autofree char *what = NULL;
     UserGuestForward f;
-    bool ok;
+    UserGuest *g;
 
     if (!user_parse_guest_forward(text, &f, err)) {
         return false;
     }
-    ok = !slirp_add_exec(u->slirp, f.command, &f.server, f.port) ||
-         error_set(err, "guestfwd=%s: the address is taken or not of the guest's network", text);
-    g_free(f.command);
-    return ok;
+    what = f.text;
+    if (f.is_command) {
+        return !slirp_add_exec(u->slirp, what, &f.server, f.port) ||
+               error_set(err, "guestfwd=%s: the address is taken or not of the guest's network",
+                         text);
+    }
+    g = user_guest_new(u->b.machine, u->slirp, &f, err);
+    if (!g) {
+        g_prefix_error(err, "guestfwd=%s: ", text);
+        return false;
+    }
+    g_ptr_array_add(u->guests, g);
+    return true;
 }
 
 static bool user_forwards(User *u, Options *o, GError **err)
@@ -270,6 +308,7 @@ static bool user_open(NetBackend *b, Options *o, GError **err)
         return false;
     }
     user_dns_search(u, o);
+    u->guests = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))user_guest_free);
     options_get(o, "hostfwd");
     options_get(o, "guestfwd");
     cfg.restricted = n->restricted;
@@ -312,6 +351,9 @@ static void user_close(NetBackend *b)
         g_source_destroy(&u->source->source);
         g_source_unref(&u->source->source);
     }
+    if (u->guests) {
+        g_ptr_array_free(u->guests, TRUE);
+    }
     if (u->slirp) {
         slirp_cleanup(u->slirp);
     }
@@ -320,9 +362,64 @@ static void user_close(NetBackend *b)
     }
 }
 
+/* libslirp pings by a socket that needs no privilege, where the host's administrator allows it. */
+static bool user_can_ping(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+/* The first echo request that goes further than the guest's own network. */
+static void user_tell_of_ping(User *u, const uint8_t *frame, size_t len)
+{
+    const uint8_t *ip = frame + ETHER_BYTES;
+    size_t head = len > ETHER_BYTES ? (ip[0] & 15) * 4u : 0;
+    uint32_t to;
+
+    if (len < ETHER_BYTES + IP_BYTES + 1 || get_be16(frame + 12) != ETHER_IP ||
+        ip[9] != IPPROTO_ICMP || head < IP_BYTES || len <= ETHER_BYTES + head ||
+        ip[head] != ICMP_ECHO) {
+        return;
+    }
+    memcpy(&to, ip + 16, sizeof(to));
+    if ((to & u->net.mask.s_addr) == u->net.network.s_addr || u->net.restricted) {
+        return;
+    }
+    u->ping_told = true;
+    if (!user_can_ping()) {
+        log_message(loop_log(u->b.machine), LOG_LEVEL_WARN, u->b.id,
+                    "the guest's ping is not allowed to leave this host; root allows it with: "
+                    "sysctl -w net.ipv4.ping_group_range=\"%u %u\"",
+                    (unsigned)getgid(), (unsigned)getgid());
+    }
+}
+
+/* ARP, or a neighbour's advertisement (RFC 4861, "4.4"). */
+static bool user_tells_address(const uint8_t *frame, size_t len)
+{
+    if (len < ETHER_BYTES) {
+        return false;
+    }
+    return get_be16(frame + 12) == ETHER_ARP ||
+           (get_be16(frame + 12) == ETHER_IP6 && len > ETHER_BYTES + IP6_BYTES &&
+            frame[ETHER_BYTES + 6] == IPPROTO_ICMPV6 &&
+            frame[ETHER_BYTES + IP6_BYTES] == NEIGHBOUR_ADVERT);
+}
+
 static void user_send(NetBackend *b, uint8_t *frame, size_t len, const NetOffload *o)
 {
-    slirp_input(((User *)(void *)b)->slirp, frame, (int)len);
+    User *u = (User *)(void *)b;
+
+    if (!u->ping_told) {
+        user_tell_of_ping(u, frame, len);
+    }
+    slirp_input(u->slirp, frame, (int)len);
+    u->neighbour |= user_tells_address(frame, len);
+    user_guests_more(u->guests);
 }
 
 static char *user_text(NetBackend *b)

@@ -21,6 +21,8 @@ MAY = {
 for name in HOST:
     MAY[name] = ['util/', 'core/event/', 'core/state/', 'core/memory/share.h', 'core/types.h',
                  'chardev/chardev.h', 'audio/audio.h', 'block/block.h']
+# who looks at a machine's displays, and types
+MAY['ui'] += ['core/machine.h', 'core/input.h']
 NEVER = ['monitor/', 'debug/', 'cli/']  # not to be included from below
 
 

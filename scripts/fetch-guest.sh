@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Fetch Debian's arm64 kernel and busybox and make an initramfs of them in a cache folder:
-#   fetch-guest.sh [DIR] [KERNEL]    ->  DIR/Image, DIR/initrd.gz (DIR: build/guest)
+#   fetch-guest.sh [DIR] [KERNEL [ARCH]]    ->  DIR/Image, DIR/initrd.gz (DIR: build/guest)
+# Or those of another architecture: fetch-guest.sh DIR linux-image-4kc-malta mipsel
 # KERNEL: the package that depends on the newest one, linux-image-cloud-arm64 (linux-image-arm64 has
 # more drivers: GPIO keys).
 # Packages of another architecture are downloaded, not installed: a private state folder for apt.
@@ -9,23 +10,24 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-$here/build/guest}
 meta=${2:-linux-image-cloud-arm64}
+arch=${3:-arm64}
 [ -s "$out/Image" ] && [ "$out/initrd.gz" -nt "$0" ] && exit 0
 always="virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio-rng evdev gpio_keys"
 # In the order in which they need each other; loaded where there is more on PCI than its host bridge.
 on_pci="virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net
  nvme-common nvme-core nvme scsi_common scsi_mod sd_mod virtio_scsi 9pnet 9pnet_virtio netfs fscache 9p"
 mkdir -p "$out/lists/partial" "$out/deb"
-opts="-oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oDir::State::Lists=$out/lists
+opts="-oAPT::Architecture=$arch -oAPT::Architectures=$arch -oDir::State::Lists=$out/lists
  -oDir::Cache=$out/cache -oDebug::NoLocking=1 -oAPT::Sandbox::User=$(id -un)"
 mkdir -p "$out/cache/archives/partial"
-echo "Fetching Debian's arm64 kernel and busybox ..." >&2
+echo "Fetching Debian's $arch kernel and busybox ..." >&2
 # shellcheck disable=SC2086
 apt-get $opts update -qq >&2 || true
 # shellcheck disable=SC2086
 kernel=$(apt-cache $opts depends "$meta" 2>/dev/null |
     sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1)
 if [ -z "$kernel" ]; then
-    echo "fetch-guest: no arm64 kernel to be had (no network?)" >&2
+    echo "fetch-guest: no $arch kernel to be had (no network?)" >&2
     exit 3
 fi
 # shellcheck disable=SC2086

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-./configure --build="$build" -Dauto_features=disabled
+./configure --build="$build" -Dauto_features=disabled -Doptimization=1 -Ddebug=false
 ninja -C "$build"
 "$build/tinamou" --version
 [ -f "$build/tests/boot/tiny.elf" ] || { echo "skipped: no AArch64 assembler"; exit 77; }

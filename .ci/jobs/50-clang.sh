@@ -6,5 +6,5 @@ cd "$(dirname "$0")/../.."
 command -v clang >/dev/null || { echo "skipped: clang is not installed"; exit 77; }
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-CC=clang ./configure --build="$build" -Dwerror=true
+CC=clang ./configure --build="$build" -Dwerror=true -Doptimization=1 -Ddebug=false
 ninja -C "$build"

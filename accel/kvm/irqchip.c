@@ -43,6 +43,9 @@ static bool kvm_chip_set(Machine *m, const uint8_t *state, GError **err)
 static const MachineIrqchip kvm_chip = {
     .set_gsi = kvm_set_gsi,
     .send_msi = kvm_send_msi,
+    .msi_send_routed = kvm_msi_send_routed,
+    .msi_unroute = kvm_msi_unroute,
+    .set_pin_message = kvm_set_pin_message,
     .state_bytes = kvm_chip_bytes,
     .get = kvm_chip_get,
     .set = kvm_chip_set,
@@ -55,7 +58,12 @@ bool kvm_irqchip_init(KvmVm *vm, GError **err)
     if (vm->irqchip == KVM_IRQCHIP_OFF) {
         return true;
     }
-    if (vm->irqchip == KVM_IRQCHIP_SPLIT) {
+    if (vm->target->irqchip_create) {
+        if (!vm->target->irqchip_create(vm->machine, err)) {
+            return false;
+        }
+        rc = 0;
+    } else if (vm->irqchip == KVM_IRQCHIP_SPLIT) {
         struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
 
         rc = kvm_vm_ioctl(vm->machine, KVM_ENABLE_CAP, &cap);
@@ -66,5 +74,6 @@ bool kvm_irqchip_init(KvmVm *vm, GError **err)
         return error_set(err, "KVM makes no interrupt controllers: %s", g_strerror(-rc));
     }
     machine_set_irqchip(vm->machine, &kvm_chip);
-    return !vm->target->irqchip_ready || vm->target->irqchip_ready(vm->machine, err);
+    return kvm_routes_start(vm, err) &&
+           (!vm->target->irqchip_ready || vm->target->irqchip_ready(vm->machine, err));
 }

@@ -27,6 +27,11 @@ static int kvm_ioctl(int fd, unsigned long request, void *arg)
     return rc < 0 ? -errno : rc;
 }
 
+int kvm_device_ioctl(int fd, unsigned long request, void *arg)
+{
+    return kvm_ioctl(fd, request, arg);
+}
+
 int kvm_dev_ioctl(Machine *m, unsigned long request, void *arg)
 {
     return kvm_ioctl(kvm_vm(m)->dev_fd, request, arg);
@@ -98,24 +103,32 @@ static bool kvm_open(KvmVm *vm, GError **err)
     }
 }
 
+enum { RING_LEAST = 1024, RING_MOST = 65536 };
+
 static bool kvm_options(KvmVm *vm, const char *text, GError **err)
 {
-    static const char *const known[] = { "kernel-irqchip" };
+    static const char *const known[] = { "kernel-irqchip", "dirty-ring-size" };
     Options o = { 0 };
-    const char *chip;
+    const char *chip, *ring;
     bool ok = options_parse(&o, text ? text : "", NULL, err);
 
     vm->irqchip = KVM_IRQCHIP_ON;
     chip = ok ? options_get(&o, "kernel-irqchip") : NULL;
-    if (chip && (!strcmp(chip, "off") || !strcmp(chip, "split"))) {
-        ok = error_set(err,
-                       "kernel-irqchip=%s: there are no interrupt controllers of ours for a "
-                       "PC yet; use kernel-irqchip=on",
-                       chip);
+    if (chip && !strcmp(chip, "off")) {
+        vm->irqchip = KVM_IRQCHIP_OFF;
+    } else if (chip && !strcmp(chip, "split")) {
+        vm->irqchip = KVM_IRQCHIP_SPLIT;
     } else if (chip && strcmp(chip, "on")) {
-        ok = error_set(err, "kernel-irqchip=%s: valid: on", chip);
+        ok = error_set(err, "kernel-irqchip=%s: valid: on, off, split", chip);
     }
-    ok = ok && options_all_used(&o, known, 1, err);
+    ring = ok ? options_get(&o, "dirty-ring-size") : NULL;
+    vm->ring_entries = ring ? g_ascii_strtoull(ring, NULL, 10) : 0;
+    if (ring && (vm->ring_entries < RING_LEAST || vm->ring_entries > RING_MOST ||
+                 vm->ring_entries & (vm->ring_entries - 1))) {
+        ok = error_set(err, "dirty-ring-size=%s: a power of two from %u to %u", ring, RING_LEAST,
+                       RING_MOST);
+    }
+    ok = ok && options_all_used(&o, known, 2, err);
     options_deinit(&o);
     return ok;
 }
@@ -141,6 +154,8 @@ static bool kvm_make_vm(KvmVm *vm, GError **err)
     vm->run_bytes = (size_t)rc;
     rc = kvm_ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_NR_MEMSLOTS);
     vm->max_slots = rc > 0 ? (unsigned)rc : 32;
+    rc = kvm_ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_IOEVENTFD);
+    vm->has_ioeventfd = rc > 0;
     return true;
 }
 
@@ -148,7 +163,12 @@ static void kvm_machine_free(void *state)
 {
     KvmVm *vm = state;
 
+    if (vm->data && vm->target->vm_free) {
+        vm->target->vm_free(vm->machine);
+    }
     kvm_slots_free(vm);
+    kvm_bells_free(vm);
+    kvm_routes_free(vm);
     if (vm->vm_fd >= 0) {
         close(vm->vm_fd);
     }
@@ -166,6 +186,8 @@ static void *kvm_machine_init(Machine *m, const char *options, GError **err)
     vm->machine = m;
     vm->vm_fd = vm->dev_fd = -1;
     kvm_slots_init(vm);
+    kvm_bells_init(vm);
+    kvm_routes_init(vm);
     if (!kvm_options(vm, options, err) || !kvm_open(vm, err) || !kvm_make_vm(vm, err)) {
         kvm_machine_free(vm);
         return NULL;
@@ -209,6 +231,7 @@ static void kvm_cpu_free(Cpu *cpu)
     if (cpu->target->kvm->vcpu_free) {
         cpu->target->kvm->vcpu_free(cpu);
     }
+    kvm_ring_unmap(kvm_vm(cpu->dev.machine), k);
     if (k->run) {
         munmap(k->run, kvm_vm(cpu->dev.machine)->run_bytes);
     }
@@ -247,8 +270,14 @@ static bool kvm_first_cpu(KvmVm *vm, Cpu *cpu, GError **err)
     }
     vm->target = cpu->target->kvm;
     kvm_catch_signal();
-    return (!vm->target->vm_init || vm->target->vm_init(vm->machine, err)) &&
+    return kvm_log_init(vm, err) &&
+           (!vm->target->vm_init || vm->target->vm_init(vm->machine, err)) &&
            kvm_irqchip_init(vm, err) && kvm_slots_update(vm, err);
+}
+
+static unsigned long kvm_vcpu_id(const KvmVm *vm, const Cpu *cpu)
+{
+    return vm->target->vcpu_id ? vm->target->vcpu_id(cpu) : (unsigned long)cpu->index;
 }
 
 static bool kvm_cpu_init(Cpu *cpu, GError **err)
@@ -263,7 +292,7 @@ static bool kvm_cpu_init(Cpu *cpu, GError **err)
     k->changed = true;
     cpu->accel_state = k;
     cpu->accel_ops = &kvm_cpu_ops;
-    k->fd = kvm_ioctl(vm->vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)cpu->index);
+    k->fd = kvm_ioctl(vm->vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)kvm_vcpu_id(vm, cpu));
     if (k->fd < 0) {
         return error_set(err, "KVM makes no CPU %d: %s", cpu->index, g_strerror(-k->fd));
     }
@@ -272,7 +301,8 @@ static bool kvm_cpu_init(Cpu *cpu, GError **err)
         k->run = NULL;
         return error_set(err, "the shared area of CPU %d: %s", cpu->index, g_strerror(errno));
     }
-    return !cpu->target->kvm->vcpu_init || cpu->target->kvm->vcpu_init(cpu, err);
+    return kvm_ring_map(vm, k, err) &&
+           (!cpu->target->kvm->vcpu_init || cpu->target->kvm->vcpu_init(cpu, err));
 }
 
 /* ---- What it tells ---- */
@@ -297,4 +327,5 @@ const Accel accel_kvm = {
     .machine_free = kvm_machine_free,
     .cpu_init = kvm_cpu_init,
     .counters = kvm_counters,
+    .watchpoints = true,
 };

@@ -31,12 +31,22 @@ struct KvmTarget {
     const char *name;
     /* After KVM_CREATE_VM, before vCPUs. Errors: says which capability is missing. */
     bool (*vm_init)(Machine *m, GError **err);
+    /* What vm_init left in kvm_vm_data is going. May be NULL. */
+    void (*vm_free)(Machine *m);
+    /* Make them, where that is not KVM_CREATE_IRQCHIP. May be NULL. */
+    bool (*irqchip_create)(Machine *m, GError **err);
     /* The controllers in the kernel are made (all of them, for KVM_IRQCHIP_ON). May be NULL. */
     bool (*irqchip_ready)(Machine *m, GError **err);
+    /* Inputs of the controllers; messages' routes are numbered after them. `routes` calls
+     * kvm_route_pin for each; NULL: the kernel's own routes stay. */
+    unsigned n_gsis;
+    void (*routes)(Machine *m);
     /* The state of those in the kernel, local parts of the CPUs included. */
     uint32_t (*irqchip_bytes)(Machine *m);
     bool (*irqchip_get)(Machine *m, uint8_t *state, GError **err);
     bool (*irqchip_set)(Machine *m, const uint8_t *state, GError **err);
+    /* The number that the kernel is to know the CPU by; NULL: its index. */
+    unsigned long (*vcpu_id)(const Cpu *cpu);
     /* After KVM_CREATE_VCPU: features, identification registers. */
     bool (*vcpu_init)(Cpu *cpu, GError **err);
     void (*vcpu_free)(Cpu *cpu);
@@ -53,6 +63,9 @@ struct KvmTarget {
     bool (*put_debug)(Cpu *cpu, GError **err);
     /* Does the exit belong to a debugger? Fills debug_reason and debug_addr. */
     bool (*is_debug)(Cpu *cpu, struct kvm_run *run);
+    /* The thread begins to run the guest, and stops to; the Cpu's registers are valid. NULL. */
+    void (*enter)(Cpu *cpu);
+    void (*leave)(Cpu *cpu);
     /* A line on what a failed entry's reason means on this host; NULL. */
     const char *(*entry_failure)(uint64_t reason);
 };
@@ -60,6 +73,8 @@ struct KvmTarget {
 /* 0 or more, or -errno. */
 int kvm_vm_ioctl(Machine *m, unsigned long request, void *arg);
 int kvm_vcpu_ioctl(Cpu *cpu, unsigned long request, void *arg);
+/* Of a device that KVM_CREATE_DEVICE made. */
+int kvm_device_ioctl(int fd, unsigned long request, void *arg);
 int kvm_dev_ioctl(Machine *m, unsigned long request, void *arg);
 /* KVM_CHECK_EXTENSION of the VM: 0 where the host lacks it. */
 int kvm_check(Machine *m, unsigned cap);
@@ -68,6 +83,8 @@ KvmIrqchip kvm_irqchip(Machine *m);
 /* The target's data of the VM and of a vCPU; freed by g_free. */
 void **kvm_vm_data(Machine *m);
 void **kvm_vcpu_data(Cpu *cpu);
+/* For KvmTarget.routes: input @gsi leads to pin @pin of the kernel's controller @chip (too). */
+void kvm_route_pin(Machine *m, unsigned gsi, unsigned chip, unsigned pin);
 /* Is @m under KVM? */
 bool kvm_is_on(const Machine *m);
 

@@ -24,16 +24,16 @@ static void kvm_access(Cpu *cpu, AddressSpace *as, GuestPhys at, uint8_t *data, 
 
         if (write) {
             memcpy(&val, data, len);
-            (void)mmio_write(f, off, len, (MemAttrs){ 0 }, val);
+            (void)mmio_write(f, off, len, (MemAttrs){ .cpu = 1 }, val);
         } else {
-            if (mmio_read(f, off, len, (MemAttrs){ 0 }, &val) != MEM_OK) {
+            if (mmio_read(f, off, len, (MemAttrs){ .cpu = 1 }, &val) != MEM_OK) {
                 val = UINT64_MAX;
             }
             memcpy(data, &val, len);
         }
     } else if (write) {
-        (void)aspace_write(as, at, data, len, (MemAttrs){ 0 });
-    } else if (aspace_read(as, at, data, len, (MemAttrs){ 0 }) != MEM_OK && !f) {
+        (void)aspace_write(as, at, data, len, (MemAttrs){ .cpu = 1 });
+    } else if (aspace_read(as, at, data, len, (MemAttrs){ .cpu = 1 }) != MEM_OK && !f) {
         memset(data, 0xff, len); /* nobody drives the bus */
     }
 }
@@ -89,6 +89,8 @@ static CpuExit kvm_fatal(Cpu *cpu, const char *why)
             cpu->target->dump(cpu, s);
         }
         kvm_report_code(cpu, s);
+        kvm_report_walk(cpu, s);
+        kvm_report_exits(kvm_cpu(cpu), s);
     } else {
         g_string_append_printf(s, "  its registers cannot be read: %s\n", err->message);
     }
@@ -144,12 +146,16 @@ static bool kvm_serve(Cpu *cpu, struct kvm_run *run, CpuExit *out)
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:
         return true;
+    case KVM_EXIT_DIRTY_RING_FULL:
+        kvm_rings_sync(kvm_vm(m));
+        return true;
     case KVM_EXIT_HLT:
         cpu->halted = true;
         *out = CPU_EXIT_HALTED;
         return false;
     case KVM_EXIT_SHUTDOWN: /* a triple fault on x86 */
-        machine_reset_request(m, CAUSE_GUEST_RESET);
+        kvm_report_triple(cpu);
+        machine_reset_request_code(m, CAUSE_GUEST_RESET, STATUS_TRIPLE_FAULT);
         return true;
     case KVM_EXIT_SYSTEM_EVENT:
         if (run->system_event.type == KVM_SYSTEM_EVENT_RESET) {
@@ -195,10 +201,11 @@ static bool kvm_serve(Cpu *cpu, struct kvm_run *run, CpuExit *out)
 /* Requests that are served here; false: the core must. */
 static bool kvm_requests(Cpu *cpu)
 {
-    enum { OURS = REQ_INTERRUPT | REQ_TLB_FLUSH };
+    enum { OURS = REQ_INTERRUPT | REQ_TLB_FLUSH | REQ_DEBUG };
     uint32_t req = cpu_requests(cpu);
 
     cpu_take_requests(cpu, req & OURS);
+    kvm_cpu(cpu)->debug_changed |= (req & REQ_DEBUG) != 0;
     cpu_quiescent(cpu);
     return !(req & ~(uint32_t)OURS);
 }
@@ -228,6 +235,12 @@ static CpuExit kvm_loop(Cpu *cpu)
                 return kvm_fatal(cpu, err->message);
             }
         }
+        if (k->debug_changed && t->put_debug) {
+            k->debug_changed = false;
+            if (!t->put_debug(cpu, &err)) {
+                return kvm_fatal(cpu, err->message);
+            }
+        }
         if (t->before_run) {
             t->before_run(cpu, run);
         }
@@ -246,6 +259,7 @@ static CpuExit kvm_loop(Cpu *cpu)
 
             return kvm_fatal(cpu, text);
         }
+        kvm_note_exit(k, run);
         if (!kvm_serve(cpu, run, &why)) {
             return why;
         }
@@ -256,9 +270,16 @@ CpuExit kvm_cpu_run(Cpu *cpu)
 {
     const KvmTarget *t = cpu->target->kvm;
     KvmCpu *k = kvm_cpu(cpu);
-    CpuExit why = kvm_loop(cpu);
     g_autoptr(GError) err = NULL;
+    CpuExit why;
 
+    if (t->enter) {
+        t->enter(cpu);
+    }
+    why = kvm_loop(cpu);
+    if (t->leave) {
+        t->leave(cpu);
+    }
     /* An access that was answered is finished inside KVM by the next entry: let it, without
      * running the guest, before anybody looks at registers. */
     if (why == CPU_EXIT_REQUEST) {

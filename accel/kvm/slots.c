@@ -41,7 +41,8 @@ static bool kvm_slot_of(const FlatRange *f, KvmSlot *s)
         .host = flat_host(f, start),
         .ram = f->ram,
         .ram_off = f->offset + (start - f->start),
-        .flags = f->kind == FLAT_RAM ? 0 : KVM_MEM_READONLY,
+        .flags = (f->kind == FLAT_RAM ? 0 : KVM_MEM_READONLY) |
+                 (kvm_ram_is_logged(f->ram) ? KVM_MEM_LOG_DIRTY_PAGES : 0),
         .used = true,
     };
     /* A host page shows one guest page: both must begin alike. */
@@ -61,7 +62,7 @@ static void kvm_slots_want(const FlatRange *f, void *arg)
 static bool kvm_slot_same(const KvmSlot *a, const KvmSlot *b)
 {
     return a->used == b->used && a->start == b->start && a->len == b->len && a->host == b->host &&
-           a->flags == b->flags;
+           (a->flags & KVM_MEM_READONLY) == (b->flags & KVM_MEM_READONLY);
 }
 
 /* @len 0 takes the slot away. */
@@ -92,8 +93,16 @@ static bool kvm_slots_apply(KvmVm *vm, const GArray *wanted, GError **err) REQUI
         bool keep = false;
 
         for (unsigned i = 0; s->used && i < wanted->len && !keep; i++) {
-            keep = kvm_slot_same(s, &g_array_index(wanted, KvmSlot, i));
+            const KvmSlot *w = &g_array_index(wanted, KvmSlot, i);
+
+            keep = kvm_slot_same(s, w);
             have[i] |= keep;
+            if (keep && s->flags != w->flags) { /* the log goes on or off */
+                s->flags = w->flags;
+                if (!kvm_slot_set(vm, n, s, s->len, err)) {
+                    return false;
+                }
+            }
         }
         if (s->used && !keep) {
             if (!kvm_slot_set(vm, n, s, 0, err)) {
@@ -125,22 +134,41 @@ static bool kvm_slots_apply(KvmVm *vm, const GArray *wanted, GError **err) REQUI
     return true;
 }
 
+static bool kvm_slots_are_current(const KvmVm *vm)
+{
+    return __atomic_load_n(&vm->generation, __ATOMIC_ACQUIRE) ==
+               aspace_generation(machine_memory(vm->machine)) &&
+           __atomic_load_n(&vm->log_wanted, __ATOMIC_SEQ_CST) ==
+               __atomic_load_n(&vm->log_shown, __ATOMIC_SEQ_CST) &&
+           kvm_bells_are_current(vm);
+}
+
 bool kvm_slots_update(KvmVm *vm, GError **err)
 {
     AddressSpace *as = machine_memory(vm->machine);
     bool ok = true;
 
-    if (__atomic_load_n(&vm->generation, __ATOMIC_ACQUIRE) == aspace_generation(as)) {
+    if (kvm_slots_are_current(vm)) {
         return true;
     }
     mutex_lock(&vm->slots_lock);
-    while (ok && vm->generation != aspace_generation(as)) {
+    while (ok && !kvm_slots_are_current(vm)) {
+        uint64_t log = __atomic_load_n(&vm->log_wanted, __ATOMIC_SEQ_CST), logged = 0;
         g_autoptr(GArray) wanted = g_array_new(FALSE, TRUE, sizeof(KvmSlot));
         uint64_t generation = aspace_generation(as);
 
         aspace_each(as, kvm_slots_want, wanted);
         ok = kvm_slots_apply(vm, wanted, err);
+        for (unsigned i = 0; i < wanted->len; i++) {
+            const KvmSlot *s = &g_array_index(wanted, KvmSlot, i);
+
+            logged |=
+                s->flags & KVM_MEM_LOG_DIRTY_PAGES && s->ram->id < 64 ? 1ull << s->ram->id : 0;
+        }
         if (ok) {
+            __atomic_store_n(&vm->logged, logged, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&vm->log_shown, log, __ATOMIC_SEQ_CST);
+            kvm_bells_update(vm);
             __atomic_store_n(&vm->generation, generation, __ATOMIC_RELEASE);
         }
     }

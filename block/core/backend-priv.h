@@ -47,7 +47,7 @@ struct IoThread {
     char *id;
     IoLoop *loop;
     IoPolling polling;
-    uint64_t batch;
+    IoLimits limits;
     unsigned users; /* LOOP_THREAD */
 };
 

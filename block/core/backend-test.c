@@ -226,3 +226,17 @@ TEST(block_file, limits_of_a_disk)
     options_deinit(&o);
     machine_free(m);
 }
+
+/* As loading a state does with all drives. */
+TEST(block_file, empty_drive_has_no_size)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    BlockBackend *b = block_open_empty(m, "cd0", &err);
+
+    EXPECT(b != NULL);
+    block_size_changed(b);
+    EXPECT_EQ(block_size(b), 0);
+    block_close(b);
+    machine_free(m);
+}

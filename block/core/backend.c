@@ -799,7 +799,9 @@ static void backend_size_fiber(void *arg)
 {
     BlockBackend *b = arg;
 
-    b->size = bits_align_up(block_node_size(b->hold->node), BLOCK_SECTOR);
+    BlockNode *n = b->hold->node; /* NULL: a drive without a medium */
+
+    b->size = n ? bits_align_up(block_node_size(n), BLOCK_SECTOR) : 0;
 }
 
 void block_size_changed(BlockBackend *b)

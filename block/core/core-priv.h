@@ -99,6 +99,8 @@ struct BlockNode {
     uint64_t highest, threshold;
     BlockEventData event;
 
+    uint64_t hollow_written;   /* .written when .hollow was found out */
+    bool hollow_known, hollow; /* status.c */
     uint64_t written, flushed; /* counts of writes ended, and at the last flush's start */
     bool flushing;
     FiberQueue flush_queue;

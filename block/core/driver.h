@@ -44,6 +44,13 @@ typedef enum ExtentKind {
     EXTENT_PACKED, /* compressed: .unpack gives the whole unit */
 } ExtentKind;
 
+/* May the child have holes of its own in DATA? What it says of them is looked at. */
+typedef enum ExtentHoles {
+    EXTENT_DENSE,  /* hardly: asking costs more than it tells */
+    EXTENT_HOLLOW, /* yes: room was made for the whole disk at first */
+    EXTENT_ASK,    /* where the child takes less of its host than its size says (preallocation) */
+} ExtentHoles;
+
 typedef struct Extent {
     ExtentKind kind;
     uint64_t len;     /* from the offset asked for: 1 to the length asked for */
@@ -51,7 +58,8 @@ typedef struct Extent {
     uint64_t off;     /* in .child, of the first byte asked for; PACKED: of the packed bytes. ZERO:
                          of the space that is kept for it if .reserved */
     uint64_t packed_len;
-    bool reserved;   /* ZERO: has space in the image (preallocated) */
+    bool reserved; /* ZERO, HOLE: has space in the image (preallocated) */
+    ExtentHoles holes;
     uint64_t cookie; /* the format's own */
 } Extent;
 
@@ -287,5 +295,10 @@ NODISCARD bool block_write_all(BlockNode *n, uint64_t off, const void *buf, uint
  * or without memory: sizes come from files. */
 void *block_try_array(BlockNode *n, uint64_t count, size_t size);
 void block_free_array(BlockNode *n, void *p);
+
+/* Around a node's work in a fiber of its own that one of its requests began: who drains the node,
+ * or closes it, waits for that too. FIBER */
+void block_work_begin(BlockNode *n);
+void block_work_end(BlockNode *n);
 
 #endif

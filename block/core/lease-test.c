@@ -68,6 +68,9 @@ static void disk_open(Disk *d, Machine *m, const char *id)
     g_autofree char *text = g_strdup_printf("iothread,id=t-%s,poll-max-ns=50000", id);
 
     EXPECT(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
+    for (unsigned i = 0; i < 64; i++) {
+        memset(d->buf[i], (int)(i + 1), 512);
+    }
     d->b = block_open_fd(m, id, fd, 0, &err);
     EXPECT(d->b && block_claim(d->b, d, &err));
     mutex_init(&d->lock);
@@ -103,10 +106,10 @@ static void disk_wait(Disk *d, unsigned n)
     EXPECT_EQ(disk_count(d), n);
 }
 
+/* What is written stays as it is: requests of an earlier call may still read it. */
 static void disk_write(Disk *d, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        memset(d->buf[i % 64], (int)(i + 1), 512);
         block_write(d->b, i % 64 * 512, &(struct iovec){ d->buf[i % 64], 512 }, 1, disk_ended, d);
     }
 }
@@ -195,5 +198,41 @@ TEST(iothread, drains_within_the_lock)
         EXPECT_EQ(disk_count(&d), (i + 1) * 32);
     }
     disk_close(&d);
+    machine_free(m);
+}
+
+TEST(iothread, has_limits)
+{
+    static const char *const wrong[] = { "iothread,id=x,thread-pool-max=0",
+                                         "iothread,id=x,thread-pool-max=65",
+                                         "iothread,id=x,thread-pool-min=5,thread-pool-max=4" };
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Options o = { 0 };
+    Disk d = { 0 };
+    IoThread *t;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autoptr(GError) why = NULL;
+
+        EXPECT(options_parse(&o, wrong[i], "qom-type", &err));
+        EXPECT(!block_iothread_new(m, &o, &why));
+        EXPECT(why && strstr(why->message, "thread-pool-max="));
+        options_deinit(&o);
+    }
+    t = thread_new(m, "iothread,id=t,aio-max-batch=3,thread-pool-min=2,thread-pool-max=4");
+    EXPECT_EQ(ioloop_pool_size(block_iothread_loop(t)), 2);
+    EXPECT_EQ(block_iothread_info(t).batch, 3);
+    disk_open(&d, m, "d0");
+    d.t = t;
+    block_set_iothread(d.b, t, &disk_monitor, &d);
+    disk_write(&d, 64);
+    block_drain(d.b);
+    EXPECT_EQ(d.ended, 64);
+    EXPECT_EQ(d.failed, 0);
+    disk_close(&d);
+    EXPECT(options_parse(&o, "main-loop,id=m,aio-max-batch=1,thread-pool-max=1", "qom-type", &err));
+    EXPECT(block_main_loop_set(m, &o, &err));
+    options_deinit(&o);
     machine_free(m);
 }

@@ -17,6 +17,8 @@
 #include "block/core/backend-priv.h"
 #include "core/event/loop.h"
 
+#include <inttypes.h>
+
 /* ---- May it go? On the graph's loop, under lease_lock ---- */
 
 static void lease_add(GPtrArray *seen, BlockNode *n)
@@ -282,18 +284,62 @@ static void iothread_free(void *p)
     g_free(t);
 }
 
+static bool iothread_limits(IoLimits *l, Options *o, GError **err)
+{
+    uint64_t min, max;
+
+    if (!options_get_number(o, "aio-max-batch", 0, &l->batch, err) ||
+        !options_get_number(o, "thread-pool-min", 0, &min, err) ||
+        !options_get_number(o, "thread-pool-max", IO_POOL_MAX, &max, err)) {
+        return false;
+    }
+    if (max < 1 || max > IO_POOL_MAX || min > max) {
+        return error_set(err,
+                         "thread-pool-min=%" PRIu64 ", thread-pool-max=%" PRIu64
+                         ": the latter is 1 to %d, the former not more",
+                         min, max, IO_POOL_MAX);
+    }
+    l->pool_min = (unsigned)min;
+    l->pool_max = (unsigned)max;
+    return true;
+}
+
 static bool iothread_parse(IoThread *t, Options *o, GError **err)
 {
     return options_get_number(o, "poll-max-ns", 32768, &t->polling.max_ns, err) &&
            options_get_number(o, "poll-grow", 0, &t->polling.grow, err) &&
            options_get_number(o, "poll-shrink", 0, &t->polling.shrink, err) &&
-           options_get_number(o, "aio-max-batch", 0, &t->batch, err);
+           iothread_limits(&t->limits, o, err);
+}
+
+bool block_main_loop_set(Machine *m, Options *o, GError **err)
+{
+    static const char *const known[] = { "qom-type", "id", "aio-max-batch", "thread-pool-min",
+                                         "thread-pool-max" };
+    BlockHost *h = backend_host(m, err);
+    IoLimits limits;
+
+    (void)options_get(o, "qom-type");
+    if (!h) {
+        return false;
+    }
+    if (!options_get(o, "id")) {
+        return error_set(err, "Parameter 'id' is missing");
+    }
+    if (!iothread_limits(&limits, o, err) ||
+        !options_all_used(o, known, G_N_ELEMENTS(known), err)) {
+        return false;
+    }
+    ioloop_set_limits(h->loop, limits);
+    return true;
 }
 
 IoThread *block_iothread_new(Machine *m, Options *o, GError **err)
 {
-    static const char *const known[] = { "qom-type",  "id",          "poll-max-ns",
-                                         "poll-grow", "poll-shrink", "aio-max-batch" };
+    static const char *const known[] = { "qom-type",        "id",
+                                         "poll-max-ns",     "poll-grow",
+                                         "poll-shrink",     "aio-max-batch",
+                                         "thread-pool-min", "thread-pool-max" };
     const char *id = options_get(o, "id");
     BlockHost *h = id ? backend_host(m, err) : NULL;
     IoThread *t;
@@ -311,6 +357,7 @@ IoThread *block_iothread_new(Machine *m, Options *o, GError **err)
         return NULL;
     }
     ioloop_set_polling(t->loop, t->polling);
+    ioloop_set_limits(t->loop, t->limits);
     if (!h->threads) {
         h->threads = g_ptr_array_new_with_free_func(iothread_free);
     }
@@ -331,7 +378,13 @@ bool block_iothread_free(Machine *m, IoThread *t, GError **err)
 BlockIothreadInfo block_iothread_info(const IoThread *t)
 {
     return (BlockIothreadInfo){ t->id,           ioloop_tid(t->loop), t->polling.max_ns,
-                                t->polling.grow, t->polling.shrink,   t->batch };
+                                t->polling.grow, t->polling.shrink,   t->limits.batch };
+}
+
+void block_iothread_use(IoThread *t, bool use)
+{
+    CHECK(use || t->users);
+    t->users += use ? 1 : -1;
 }
 
 IoLoop *block_iothread_loop(const IoThread *t)

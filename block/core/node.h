@@ -137,6 +137,8 @@ NODISCARD bool block_node_want_write(BlockNode *n, GError **err);
 const char *block_node_name(const BlockNode *n);
 /* As the user would give it: a path, "nbd://...", or "json:{...}". */
 const char *block_node_filename(const BlockNode *n);
+/* As `info` tells it: a file's name, or json:{...} where that does not say all. Free it. */
+char *block_node_image_name(const BlockNode *n);
 const BlockDriver *block_node_driver(const BlockNode *n);
 const char *block_node_format(const BlockNode *n); /* the driver's name */
 uint64_t block_node_size(const BlockNode *n);      /* virtual size, bytes */

@@ -428,6 +428,59 @@ static void names_by_json(void *arg)
     g_clear_error(&err);
 }
 
+static void describe_expect(RawTest *t, const char *text, const char *want)
+{
+    g_autofree char *options = g_strdup_printf(text, t->path[0]);
+    g_autofree char *name = g_strdup_printf(want, t->path[0]);
+    g_autofree char *got = NULL;
+    GError *err = NULL;
+    BlockNode *n;
+    Options o;
+
+    EXPECT(options_parse(&o, options, NULL, &err));
+    n = block_node_open(t->g, &o, 0, &err);
+    EXPECT(n && !err);
+    got = block_node_image_name(n);
+    EXPECT_STR(got, name);
+    options_deinit(&o);
+    block_node_unref(n);
+}
+
+/* As QEMU's tools write it. */
+static void image_names(void *arg)
+{
+    static const char *const names[][2] = {
+        { "driver=raw,file.filename=%s", "%s" },
+        { "driver=raw,offset=512,size=1024,file.filename=%s",
+          "json:{\"offset\": \"512\", \"driver\": \"raw\", \"size\": \"1024\", \"file\": "
+          "{\"driver\": \"file\", \"filename\": \"%s\"}}" },
+        { "driver=raw,file.driver=preallocate,file.file.filename=%s",
+          "json:{\"driver\": \"raw\", \"file\": {\"driver\": \"preallocate\", \"file\": "
+          "{\"driver\": \"file\", \"filename\": \"%s\"}}}" },
+        { "driver=raw,file.driver=raw,file.file.filename=%s",
+          "json:{\"driver\": \"raw\", \"file\": {\"driver\": \"raw\", \"file\": "
+          "{\"driver\": \"file\", \"filename\": \"%s\"}}}" },
+        { "driver=raw,file.driver=blkdebug,file.image.filename=%s", "blkdebug::%s" },
+        { "driver=blkdebug,align=4096,image.driver=file,image.filename=%s",
+          "json:{\"image\": {\"driver\": \"file\", \"filename\": \"%s\"}, \"driver\": "
+          "\"blkdebug\", \"align\": \"4096\"}" },
+        { "driver=null-co", "null-co://" },
+        { "driver=null-co,size=1M,read-zeroes=on",
+          "json:{\"read-zeroes\": \"on\", \"driver\": \"null-co\", \"size\": \"1M\"}" },
+        { "driver=raw,file.driver=null-co,file.size=1M",
+          "json:{\"driver\": \"raw\", \"file\": {\"driver\": \"null-co\", \"size\": \"1M\"}}" },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        describe_expect(arg, names[i][0], names[i][1]);
+    }
+}
+
+TEST(blockraw, image_names)
+{
+    with_graph(image_names);
+}
+
 TEST(blockraw, names_by_json)
 {
     with_graph(names_by_json);

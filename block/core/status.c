@@ -27,6 +27,39 @@ static int status_bottom(BlockStatus *out)
     return 0;
 }
 
+/* Has @child holes that are worth asking for? One answer lasts until something is written. */
+static bool status_is_hollow(BlockNode *n, BlockNode *child)
+{
+    if (!n->hollow_known || n->hollow_written != n->written) {
+        uint64_t size = child->size;
+        int64_t has = block_node_allocated(child);
+
+        n->hollow_known = true;
+        n->hollow_written = n->written;
+        n->hollow = has >= 0 && (uint64_t)has < size - size / 10;
+    }
+    return n->hollow;
+}
+
+/* Data that a hole of the child is are zeros, though they have their place. */
+static int status_holes(BlockNode *n, const Extent *x, BlockStatus *out)
+{
+    BlockStatus below;
+    int ret;
+
+    if (x->holes == EXTENT_DENSE || n->encrypted ||
+        (x->holes == EXTENT_ASK && !status_is_hollow(n, x->child))) {
+        return 0;
+    }
+    ret = block_node_status(x->child, x->off, x->len, &below);
+    if (ret || !below.len) {
+        return ret == -EIO ? 0 : ret; /* what lies beyond the end is told by reading */
+    }
+    out->len = below.len;
+    out->bits |= below.bits & BLOCK_STATUS_ZERO;
+    return 0;
+}
+
 static int status_mapped(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
 {
     Extent x;
@@ -43,17 +76,21 @@ static int status_mapped(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *
         break;
     case EXTENT_ZERO:
         out->bits = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED;
-        if (x.reserved) {
-            out->bits |= BLOCK_STATUS_OFFSET;
-        }
         break;
     case EXTENT_DATA:
         out->bits = BLOCK_STATUS_DATA | BLOCK_STATUS_ALLOCATED;
         out->bits |= n->encrypted ? 0 : BLOCK_STATUS_OFFSET;
+        ret = status_holes(n, &x, out);
+        if (ret) {
+            return ret;
+        }
         break;
     case EXTENT_PACKED:
         out->bits = BLOCK_STATUS_DATA | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_COMPRESSED;
         break;
+    }
+    if (x.reserved) {
+        out->bits |= BLOCK_STATUS_OFFSET;
     }
     if (out->bits & BLOCK_STATUS_OFFSET) {
         out->file = x.child ? x.child : n->file;

@@ -142,6 +142,20 @@ void block_leave(BlockNode *n)
     }
 }
 
+void block_work_begin(BlockNode *n)
+{
+    unsigned *nesting = fiber_nesting();
+
+    (*nesting)++; /* as the request within which it began */
+    block_enter(n);
+    (*nesting)--;
+}
+
+void block_work_end(BlockNode *n)
+{
+    block_leave(n);
+}
+
 static void drain_collect(GPtrArray *set, BlockNode *n)
 {
     if (g_ptr_array_find(set, n, NULL)) {

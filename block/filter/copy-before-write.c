@@ -10,7 +10,11 @@
 #include "util/bits.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { CBW_STEP = 64 << 10 };
 
@@ -20,7 +24,16 @@ typedef struct Cbw {
     DirtyBits *access; /* what readers may see */
     FiberMutex lock;   /* copies, and reads of what is not copied */
     bool break_snapshot, broken;
+    uint32_t timeout_s; /* of a guest's wait for the copy; 0: none */
 } Cbw;
+
+/* A copy that its writer may give up waiting for. */
+typedef struct CbwCopy {
+    BlockNode *n;
+    uint64_t off, len;
+    int ret, event_fd;
+    bool ended, alone;
+} CbwCopy;
 
 static int cbw_copy(BlockNode *n, uint64_t off, uint64_t len)
 {
@@ -35,8 +48,7 @@ static int cbw_copy(BlockNode *n, uint64_t off, uint64_t len)
     return ret;
 }
 
-/* Before [off, off + len) changes. */
-static int cbw_before(BlockNode *n, uint64_t off, uint64_t len)
+static int cbw_copy_todo(BlockNode *n, uint64_t off, uint64_t len)
 {
     Cbw *s = block_priv(n);
     uint64_t step = dirty_bits_granularity(s->todo), size = dirty_bits_size(s->todo);
@@ -50,11 +62,71 @@ static int cbw_before(BlockNode *n, uint64_t off, uint64_t len)
         ret = cbw_copy(n, start, run);
         at = start + run;
     }
+    fiber_unlock(&s->lock);
+    return ret;
+}
+
+static void cbw_copy_free(CbwCopy *c)
+{
+    if (c->event_fd >= 0) {
+        close(c->event_fd);
+    }
+    g_free(c);
+}
+
+static void cbw_copy_fiber(void *arg)
+{
+    CbwCopy *c = arg;
+    uint64_t one = 1;
+
+    block_work_begin(c->n);
+    c->ret = cbw_copy_todo(c->n, c->off, c->len);
+    block_work_end(c->n);
+    c->ended = true;
+    if (c->alone) {
+        cbw_copy_free(c);
+    } else if (c->event_fd >= 0) {
+        ssize_t n = write(c->event_fd, &one, sizeof(one));
+
+        CHECK(n == sizeof(one));
+    }
+}
+
+/* What was begun goes on without the writer after its time. */
+static int cbw_copy_timed(BlockNode *n, uint64_t off, uint64_t len, uint32_t timeout_s)
+{
+    CbwCopy *c = g_new(CbwCopy, 1);
+    int ret;
+
+    *c = (CbwCopy){ n, off, len, .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+    if (c->event_fd < 0) {
+        ret = -errno;
+        cbw_copy_free(c);
+        return ret;
+    }
+    fiber_start(cbw_copy_fiber, c);
+    if (!c->ended) {
+        (void)io_wait_fd(c->event_fd, POLLIN, timeout_s * UINT64_C(1000000000));
+    }
+    if (!c->ended) {
+        c->alone = true;
+        return -ETIMEDOUT;
+    }
+    ret = c->ret;
+    cbw_copy_free(c);
+    return ret;
+}
+
+/* Before [off, off + len) changes. */
+static int cbw_before(BlockNode *n, uint64_t off, uint64_t len)
+{
+    Cbw *s = block_priv(n);
+    int ret = s->timeout_s ? cbw_copy_timed(n, off, len, s->timeout_s) : cbw_copy_todo(n, off, len);
+
     if (ret && s->break_snapshot) {
         s->broken = true;
         ret = 0;
     }
-    fiber_unlock(&s->lock);
     return ret;
 }
 
@@ -157,8 +229,16 @@ static void cbw_close(BlockNode *n)
 static bool cbw_policy(Cbw *s, Options *o, GError **err)
 {
     const char *text = options_get(o, "on-cbw-error");
+    uint64_t timeout;
 
     s->break_snapshot = text && !strcmp(text, "break-snapshot");
+    if (!options_get_number(o, "cbw-timeout", 0, &timeout, err)) {
+        return false;
+    }
+    if (timeout > UINT32_MAX) {
+        return error_set(err, "cbw-timeout=%" PRIu64 ": seconds, at most %u", timeout, UINT32_MAX);
+    }
+    s->timeout_s = (uint32_t)timeout;
     return !text || s->break_snapshot || !strcmp(text, "break-guest-write") ||
            error_set(err, "Parameter 'on-cbw-error' does not accept value '%s'", text);
 }
@@ -229,6 +309,8 @@ static const BlockOption cbw_options[] = {
     { "on-cbw-error", BLOCK_OPT_STR,
       "break-guest-write: the write fails; break-snapshot: the moment is lost",
       "break-guest-write" },
+    { "cbw-timeout", BLOCK_OPT_NUMBER,
+      "seconds after which a copy counts as failed; 0: it may take as long as it does", "0" },
     { NULL },
 };
 

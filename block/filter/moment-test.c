@@ -94,6 +94,66 @@ TEST(moment, copy_before_write_keeps_it)
     moment_run(keeps);
 }
 
+/* @policy is what happens to a write whose copy takes too long. */
+static void late(BlockGraph *g, const char *policy, bool fails)
+{
+    g_autofree char *text =
+        g_strdup_printf("driver=copy-before-write,node-name=f,file=disk,target.driver=blkdebug,"
+                        "target.node-name=slow,target.image=to,cbw-timeout=1,on-cbw-error=%s",
+                        policy);
+    GError *err = NULL;
+    BlockNode *disk = moment_file(g, "disk"), *to = moment_file(g, "to"), *slow, *f, *s;
+    uint8_t buf[512];
+
+    memset(buf, 1, sizeof(buf));
+    EXPECT_EQ(block_node_write(disk, 0, buf, sizeof(buf), 0), 0);
+    f = moment_open(g, text, &err);
+    s = moment_open(g, "driver=snapshot-access,file=f", &err);
+    slow = block_graph_find(g, "slow");
+    EXPECT(f && s && slow);
+    memset(buf, 2, sizeof(buf));
+    EXPECT_EQ(block_node_write(f, STEP, buf, sizeof(buf), 0), 0); /* in time */
+    EXPECT_EQ(block_debug_break(slow, "pwritev", "A"), 0);
+    EXPECT_EQ(block_node_write(f, 0, buf, sizeof(buf), 0), fails ? -ETIMEDOUT : 0);
+    EXPECT_EQ(moment_byte(f, 0), fails ? 1 : 2);
+    EXPECT_EQ(block_debug_resume(slow, "A"), 0);
+    if (fails) { /* what was begun has been done since */
+        EXPECT_EQ(moment_byte(s, 0), 1);
+        EXPECT_EQ(block_node_write(f, 0, buf, sizeof(buf), 0), 0);
+        EXPECT_EQ(moment_byte(s, 0), 1);
+        EXPECT_EQ(block_debug_break(slow, "pwritev", "B"), 0);
+        EXPECT_EQ(block_node_write(f, 2 * STEP, buf, sizeof(buf), 0), -ETIMEDOUT);
+        EXPECT_EQ(block_debug_resume(slow, "B"), 0);
+    } else {
+        EXPECT_EQ(block_node_read(s, 0, buf, 1), -EACCES);
+        EXPECT_EQ(block_node_read(s, STEP, buf, 1), -EACCES);
+    }
+    block_node_unref(s);
+    block_node_unref(f);
+    block_node_unref(to);
+    block_node_unref(disk);
+}
+
+static void late_write_fails(void *arg)
+{
+    late(arg, "break-guest-write", true);
+}
+
+static void late_moment_goes(void *arg)
+{
+    late(arg, "break-snapshot", false);
+}
+
+TEST(moment, late_copy_fails_the_write)
+{
+    moment_run(late_write_fails);
+}
+
+TEST(moment, late_copy_ends_the_moment)
+{
+    moment_run(late_moment_goes);
+}
+
 static void ahead(void *arg)
 {
     BlockGraph *g = arg;

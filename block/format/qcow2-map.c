@@ -164,8 +164,8 @@ static bool qcow2_map_more(Qcow2 *s, uint64_t off, uint64_t entry, uint64_t bitm
 
         if (kind != x->kind || kind == EXTENT_PACKED ||
             (kind == EXTENT_DATA && host + in != x->off + x->len) ||
-            (kind == EXTENT_ZERO && qcow2_has_host(s, entry) != x->reserved) ||
-            (kind == EXTENT_ZERO && x->reserved && host + in != x->off + x->len)) {
+            (kind != EXTENT_DATA && qcow2_has_host(s, entry) != x->reserved) ||
+            (kind != EXTENT_DATA && x->reserved && host + in != x->off + x->len)) {
             return false;
         }
         uint64_t n = MIN((sc + run) * s->sub - in, want - x->len);
@@ -209,7 +209,8 @@ static void qcow2_map_first(Qcow2 *s, uint64_t off, uint64_t entry, uint64_t bit
         x->len = MIN(want, s->cluster - in);
         return;
     }
-    x->reserved = x->kind == EXTENT_ZERO && qcow2_has_host(s, entry);
+    x->reserved = x->kind != EXTENT_DATA && qcow2_has_host(s, entry);
+    x->holes = s->external ? EXTENT_DENSE : EXTENT_ASK;
     if (x->kind == EXTENT_DATA || x->reserved) {
         x->off = (entry & QCOW2_OFF_MASK) + in;
     }

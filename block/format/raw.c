@@ -2,7 +2,6 @@
 /* The bytes as they are, or a part of them (offset=, size=). */
 #include "block/core/driver.h"
 #include "util/bits.h"
-#include "util/json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -39,46 +38,12 @@ static bool raw_parse(BlockNode *n, Raw *r, Options *o, GError **err)
     return true;
 }
 
-/* A part's name, as QEMU writes it. */
-static void raw_name(BlockNode *n, Options *o, const Raw *r)
-{
-    BlockNode *file = block_file(n);
-    const char *below = block_node_filename(file);
-    const char *offset = options_get(o, "offset"), *size = options_get(o, "size");
-    g_autoptr(GString) name = g_string_new("json:{");
-
-    if (offset) {
-        g_string_append_printf(name, "\"offset\": \"%s\", ", offset);
-    }
-    g_string_append(name, "\"driver\": \"raw\", ");
-    if (size) {
-        g_string_append_printf(name, "\"size\": \"%s\", ", size);
-    }
-    g_string_append(name, "\"file\": ");
-    if (g_str_has_prefix(below, "json:")) {
-        g_string_append(name, below + strlen("json:"));
-    } else {
-        g_string_append_printf(name,
-                               "{\"driver\": \"%s\", \"filename\": ", block_node_format(file));
-        json_print_string(name, below);
-        g_string_append_c(name, '}');
-    }
-    g_string_append_c(name, '}');
-    block_set_filename(n, name->str);
-}
-
 static bool raw_open(BlockNode *n, Options *o, GError **err)
 {
     Raw *r = block_priv(n);
 
     block_set_zero_limits(n, 1, 0);
-    if (!raw_parse(n, r, o, err) || !block_set_size(n, r->size, err)) {
-        return false;
-    }
-    if (options_get(o, "offset") || r->sized) {
-        raw_name(n, o, r);
-    }
-    return true;
+    return raw_parse(n, r, o, err) && block_set_size(n, r->size, err);
 }
 
 static bool raw_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GError **err)

@@ -243,6 +243,7 @@ static int vdi_map(BlockNode *n, uint64_t off, uint64_t len, Extent *out)
         return -EIO; /* opened for check */
     }
     out->kind = EXTENT_DATA;
+    out->holes = get_le32(s->header + VDI_TYPE) == VDI_TYPE_STATIC ? EXTENT_HOLLOW : EXTENT_DENSE;
     out->off = s->data_off + (uint64_t)e * s->block_size + in;
     /* Blocks are mostly in order: one answer for many. */
     while (out->len < len && i + 1 < s->n_blocks && vdi_entry(s, i + 1) == e + 1 &&

@@ -326,6 +326,7 @@ static int vmdk_map(BlockNode *n, uint64_t off, uint64_t len, Extent *out)
         return vmdk_map_sparse(n, e, off, len, out);
     }
     out->kind = e->child ? EXTENT_DATA : EXTENT_ZERO;
+    out->holes = EXTENT_HOLLOW;
     out->child = e->child;
     out->off = e->flat_off + off - e->begin;
     out->len = len;

@@ -318,6 +318,7 @@ static int vpc_map(BlockNode *n, uint64_t off, uint64_t len, Extent *out)
     out->off = off;
     out->len = len;
     if (!s->dynamic) {
+        out->holes = EXTENT_HOLLOW;
         return 0;
     }
     uint32_t i = off / s->block_size, in = off % s->block_size;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "block/net/tls.h"
 
+#include "util/library.h"
+
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -8,9 +10,71 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* With what it needs itself, more code than the rest of a small machine: loaded with the first
+ * credentials. */
+#define GNUTLS_FUNCTIONS(X)                         \
+    X(gnutls_alert_get)                             \
+    X(gnutls_alert_get_name)                        \
+    X(gnutls_anon_allocate_client_credentials)      \
+    X(gnutls_anon_allocate_server_credentials)      \
+    X(gnutls_anon_free_client_credentials)          \
+    X(gnutls_anon_free_server_credentials)          \
+    X(gnutls_anon_set_server_known_dh_params)       \
+    X(gnutls_bye)                                   \
+    X(gnutls_certificate_allocate_credentials)      \
+    X(gnutls_certificate_free_credentials)          \
+    X(gnutls_certificate_get_peers)                 \
+    X(gnutls_certificate_server_set_request)        \
+    X(gnutls_certificate_set_known_dh_params)       \
+    X(gnutls_certificate_set_x509_crl_file)         \
+    X(gnutls_certificate_set_x509_key_file)         \
+    X(gnutls_certificate_set_x509_trust_file)       \
+    X(gnutls_certificate_verification_status_print) \
+    X(gnutls_certificate_verify_peers3)             \
+    X(gnutls_credentials_set)                       \
+    X(gnutls_deinit)                                \
+    X(gnutls_error_is_fatal)                        \
+    X(gnutls_free)                                  \
+    X(gnutls_handshake)                             \
+    X(gnutls_init)                                  \
+    X(gnutls_priority_set_direct)                   \
+    X(gnutls_psk_allocate_client_credentials)       \
+    X(gnutls_psk_allocate_server_credentials)       \
+    X(gnutls_psk_free_client_credentials)           \
+    X(gnutls_psk_free_server_credentials)           \
+    X(gnutls_psk_server_get_username)               \
+    X(gnutls_psk_set_client_credentials)            \
+    X(gnutls_psk_set_server_credentials_file)       \
+    X(gnutls_psk_set_server_known_dh_params)        \
+    X(gnutls_record_get_direction)                  \
+    X(gnutls_record_recv)                           \
+    X(gnutls_record_send)                           \
+    X(gnutls_server_name_set)                       \
+    X(gnutls_strerror)                              \
+    X(gnutls_transport_set_int2)                    \
+    X(gnutls_x509_crt_deinit)                       \
+    X(gnutls_x509_crt_get_dn2)                      \
+    X(gnutls_x509_crt_import)                       \
+    X(gnutls_x509_crt_init)
+
+#define GNUTLS_MEMBER(f) typeof(f) *f;
+#define GNUTLS_ROW(f)    LIBRARY_SYMBOL(Gnutls, f),
+
+typedef struct Gnutls {
+    GNUTLS_FUNCTIONS(GNUTLS_MEMBER)
+} Gnutls;
+
+static bool tls_library(Gnutls *lib, GError **err)
+{
+    static const LibrarySymbol symbols[] = { GNUTLS_FUNCTIONS(GNUTLS_ROW) };
+
+    return library_load(GNUTLS_SONAME, symbols, G_N_ELEMENTS(symbols), lib, err);
+}
+
 typedef enum TlsKind { TLS_X509, TLS_PSK, TLS_ANON } TlsKind;
 
 struct TlsCreds {
+    Gnutls lib;
     int refs; /* atomic */
     TlsKind kind;
     bool server, verify;
@@ -46,9 +110,9 @@ static char *tls_file(const char *dir, const char *name, bool needed, GError **e
     return NULL;
 }
 
-static bool tls_failed(GError **err, const char *path, int ret)
+static bool tls_failed(const TlsCreds *c, GError **err, const char *path, int ret)
 {
-    return error_set(err, "%s: %s", path, gnutls_strerror(ret));
+    return error_set(err, "%s: %s", path, c->lib.gnutls_strerror(ret));
 }
 
 static bool tls_load_x509(TlsCreds *c, const char *dir, GError **err)
@@ -69,25 +133,25 @@ static bool tls_load_x509(TlsCreds *c, const char *dir, GError **err)
         return false;
     }
     crl = tls_file(dir, "ca-crl.pem", false, NULL);
-    gnutls_certificate_allocate_credentials(&c->x509);
-    ret = gnutls_certificate_set_x509_trust_file(c->x509, ca, GNUTLS_X509_FMT_PEM);
+    c->lib.gnutls_certificate_allocate_credentials(&c->x509);
+    ret = c->lib.gnutls_certificate_set_x509_trust_file(c->x509, ca, GNUTLS_X509_FMT_PEM);
     if (ret < 0) {
-        return tls_failed(err, ca, ret);
+        return tls_failed(c, err, ca, ret);
     }
     if (cert) {
-        ret = gnutls_certificate_set_x509_key_file(c->x509, cert, key, GNUTLS_X509_FMT_PEM);
+        ret = c->lib.gnutls_certificate_set_x509_key_file(c->x509, cert, key, GNUTLS_X509_FMT_PEM);
         if (ret < 0) {
-            return tls_failed(err, cert, ret);
+            return tls_failed(c, err, cert, ret);
         }
     }
     if (crl) {
-        ret = gnutls_certificate_set_x509_crl_file(c->x509, crl, GNUTLS_X509_FMT_PEM);
+        ret = c->lib.gnutls_certificate_set_x509_crl_file(c->x509, crl, GNUTLS_X509_FMT_PEM);
         if (ret < 0) {
-            return tls_failed(err, crl, ret);
+            return tls_failed(c, err, crl, ret);
         }
     }
     if (c->server) {
-        gnutls_certificate_set_known_dh_params(c->x509, GNUTLS_SEC_PARAM_MEDIUM);
+        c->lib.gnutls_certificate_set_known_dh_params(c->x509, GNUTLS_SEC_PARAM_MEDIUM);
     }
     return true;
 }
@@ -122,30 +186,30 @@ static bool tls_load_psk(TlsCreds *c, const char *dir, const char *user, GError 
         return false;
     }
     if (c->server) {
-        gnutls_psk_allocate_server_credentials(&c->psk_server);
-        ret = gnutls_psk_set_server_credentials_file(c->psk_server, path);
-        gnutls_psk_set_server_known_dh_params(c->psk_server, GNUTLS_SEC_PARAM_MEDIUM);
-        return ret >= 0 || tls_failed(err, path, ret);
+        c->lib.gnutls_psk_allocate_server_credentials(&c->psk_server);
+        ret = c->lib.gnutls_psk_set_server_credentials_file(c->psk_server, path);
+        c->lib.gnutls_psk_set_server_known_dh_params(c->psk_server, GNUTLS_SEC_PARAM_MEDIUM);
+        return ret >= 0 || tls_failed(c, err, path, ret);
     }
     user = user ? user : "qemu";
     key = tls_psk_find(path, user, err);
     if (!key) {
         return false;
     }
-    gnutls_psk_allocate_client_credentials(&c->psk_client);
-    ret = gnutls_psk_set_client_credentials(
+    c->lib.gnutls_psk_allocate_client_credentials(&c->psk_client);
+    ret = c->lib.gnutls_psk_set_client_credentials(
         c->psk_client, user, &(gnutls_datum_t){ (unsigned char *)key, (unsigned)strlen(key) },
         GNUTLS_PSK_KEY_HEX);
-    return ret >= 0 || tls_failed(err, path, ret);
+    return ret >= 0 || tls_failed(c, err, path, ret);
 }
 
 static bool tls_load_anon(TlsCreds *c)
 {
     if (c->server) {
-        gnutls_anon_allocate_server_credentials(&c->anon_server);
-        gnutls_anon_set_server_known_dh_params(c->anon_server, GNUTLS_SEC_PARAM_MEDIUM);
+        c->lib.gnutls_anon_allocate_server_credentials(&c->anon_server);
+        c->lib.gnutls_anon_set_server_known_dh_params(c->anon_server, GNUTLS_SEC_PARAM_MEDIUM);
     } else {
-        gnutls_anon_allocate_client_credentials(&c->anon_client);
+        c->lib.gnutls_anon_allocate_client_credentials(&c->anon_client);
     }
     return true;
 }
@@ -156,6 +220,9 @@ static bool tls_creds_load(TlsCreds *c, Options *o, GError **err)
     const char *user = options_get(o, "username");
     bool sane;
 
+    if (!tls_library(&c->lib, err)) {
+        return false;
+    }
     c->server = end && !strcmp(end, "server");
     if (end && !c->server && strcmp(end, "client")) {
         return error_set(err, "endpoint=%s: valid: server, client", end);
@@ -213,19 +280,19 @@ void tls_creds_unref(TlsCreds *c)
         return;
     }
     if (c->x509) {
-        gnutls_certificate_free_credentials(c->x509);
+        c->lib.gnutls_certificate_free_credentials(c->x509);
     }
     if (c->psk_client) {
-        gnutls_psk_free_client_credentials(c->psk_client);
+        c->lib.gnutls_psk_free_client_credentials(c->psk_client);
     }
     if (c->psk_server) {
-        gnutls_psk_free_server_credentials(c->psk_server);
+        c->lib.gnutls_psk_free_server_credentials(c->psk_server);
     }
     if (c->anon_client) {
-        gnutls_anon_free_client_credentials(c->anon_client);
+        c->lib.gnutls_anon_free_client_credentials(c->anon_client);
     }
     if (c->anon_server) {
-        gnutls_anon_free_server_credentials(c->anon_server);
+        c->lib.gnutls_anon_free_server_credentials(c->anon_server);
     }
     g_free(c->priority);
     g_free(c);
@@ -245,37 +312,39 @@ static bool tls_session_set_up(TlsSession *s, int fd, GError **err)
     g_autofree char *priority =
         g_strdup_printf("%s%s", c->priority ? c->priority : "NORMAL", more[c->kind]);
     const char *at = NULL;
-    int ret = gnutls_init(&s->native, (s->server ? GNUTLS_SERVER : GNUTLS_CLIENT) |
-                                          GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+    int ret = s->creds->lib.gnutls_init(&s->native, (s->server ? GNUTLS_SERVER : GNUTLS_CLIENT) |
+                                                        GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 
     if (ret < 0) {
-        return error_set(err, "TLS: %s", gnutls_strerror(ret));
+        return error_set(err, "TLS: %s", s->creds->lib.gnutls_strerror(ret));
     }
-    ret = gnutls_priority_set_direct(s->native, priority, &at);
+    ret = s->creds->lib.gnutls_priority_set_direct(s->native, priority, &at);
     if (ret < 0) {
-        return error_set(err, "priority=%s: %s, at '%s'", priority, gnutls_strerror(ret), at);
+        return error_set(err, "priority=%s: %s, at '%s'", priority,
+                         s->creds->lib.gnutls_strerror(ret), at);
     }
     switch (c->kind) {
     case TLS_X509:
-        gnutls_credentials_set(s->native, GNUTLS_CRD_CERTIFICATE, c->x509);
+        s->creds->lib.gnutls_credentials_set(s->native, GNUTLS_CRD_CERTIFICATE, c->x509);
         break;
     case TLS_PSK:
-        gnutls_credentials_set(s->native, GNUTLS_CRD_PSK,
-                               s->server ? (void *)c->psk_server : (void *)c->psk_client);
+        s->creds->lib.gnutls_credentials_set(
+            s->native, GNUTLS_CRD_PSK, s->server ? (void *)c->psk_server : (void *)c->psk_client);
         break;
     case TLS_ANON:
-        gnutls_credentials_set(s->native, GNUTLS_CRD_ANON,
-                               s->server ? (void *)c->anon_server : (void *)c->anon_client);
+        s->creds->lib.gnutls_credentials_set(s->native, GNUTLS_CRD_ANON,
+                                             s->server ? (void *)c->anon_server
+                                                       : (void *)c->anon_client);
         break;
     }
     if (s->server && c->kind == TLS_X509) {
-        gnutls_certificate_server_set_request(s->native, c->verify ? GNUTLS_CERT_REQUIRE
-                                                                   : GNUTLS_CERT_REQUEST);
+        s->creds->lib.gnutls_certificate_server_set_request(
+            s->native, c->verify ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST);
     }
     if (!s->server && s->host) {
-        gnutls_server_name_set(s->native, GNUTLS_NAME_DNS, s->host, strlen(s->host));
+        s->creds->lib.gnutls_server_name_set(s->native, GNUTLS_NAME_DNS, s->host, strlen(s->host));
     }
-    gnutls_transport_set_int(s->native, fd);
+    s->creds->lib.gnutls_transport_set_int2(s->native, fd, fd);
     return true;
 }
 
@@ -305,7 +374,7 @@ void tls_session_free(TlsSession *s)
         return;
     }
     if (s->native) {
-        gnutls_deinit(s->native);
+        s->creds->lib.gnutls_deinit(s->native);
     }
     tls_creds_unref(s->creds);
     g_free(s->host);
@@ -321,19 +390,22 @@ static bool tls_session_check(TlsSession *s, GError **err)
     if (s->creds->kind != TLS_X509 || (s->server && !s->creds->verify)) {
         return true;
     }
-    ret = gnutls_certificate_verify_peers3(s->native, s->server ? NULL : s->host, &status);
+    ret = s->creds->lib.gnutls_certificate_verify_peers3(s->native, s->server ? NULL : s->host,
+                                                         &status);
     if (ret < 0) {
-        return error_set(err, "TLS: the peer's certificate: %s", gnutls_strerror(ret));
+        return error_set(err, "TLS: the peer's certificate: %s",
+                         s->creds->lib.gnutls_strerror(ret));
     }
     if (status) {
         gnutls_datum_t text = { NULL, 0 };
 
-        gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
+        s->creds->lib.gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text,
+                                                                   0);
         error_set(err, "TLS: %s%s%s%s", text.data ? (char *)text.data : "the certificate is bad",
                   s->server ? "" : " (the name expected was '",
                   s->server || !s->host ? "" : s->host,
                   s->server ? "" : "'; tls-hostname= sets another)");
-        gnutls_free(text.data);
+        (*s->creds->lib.gnutls_free)(text.data);
         return false;
     }
     return true;
@@ -344,19 +416,21 @@ int tls_session_handshake(TlsSession *s, GError **err)
     int ret;
 
     do {
-        ret = gnutls_handshake(s->native);
+        ret = s->creds->lib.gnutls_handshake(s->native);
     } while (ret == GNUTLS_E_INTERRUPTED ||
-             (ret < 0 && ret != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(ret)));
+             (ret < 0 && ret != GNUTLS_E_AGAIN && !s->creds->lib.gnutls_error_is_fatal(ret)));
     if (ret == GNUTLS_E_AGAIN) {
-        return gnutls_record_get_direction(s->native) ? TLS_WANT_WRITE : TLS_WANT_READ;
+        return s->creds->lib.gnutls_record_get_direction(s->native) ? TLS_WANT_WRITE
+                                                                    : TLS_WANT_READ;
     }
     if (ret < 0) {
-        const char *alert = ret == GNUTLS_E_FATAL_ALERT_RECEIVED
-                                ? gnutls_alert_get_name(gnutls_alert_get(s->native))
-                                : NULL;
+        const char *alert =
+            ret == GNUTLS_E_FATAL_ALERT_RECEIVED
+                ? s->creds->lib.gnutls_alert_get_name(s->creds->lib.gnutls_alert_get(s->native))
+                : NULL;
 
-        error_set(err, "the TLS handshake failed: %s%s%s", gnutls_strerror(ret), alert ? ": " : "",
-                  alert ? alert : "");
+        error_set(err, "the TLS handshake failed: %s%s%s", s->creds->lib.gnutls_strerror(ret),
+                  alert ? ": " : "", alert ? alert : "");
         return -1;
     }
     return tls_session_check(s, err) ? 0 : -1;
@@ -372,19 +446,20 @@ char *tls_session_peer(const TlsSession *s)
     char *name = NULL;
 
     if (s->creds->kind == TLS_PSK) {
-        user = s->server ? gnutls_psk_server_get_username(s->native) : NULL;
+        user = s->server ? s->creds->lib.gnutls_psk_server_get_username(s->native) : NULL;
         return g_strdup(user);
     }
-    certs = s->creds->kind == TLS_X509 ? gnutls_certificate_get_peers(s->native, &n) : NULL;
-    if (!certs || !n || gnutls_x509_crt_init(&cert) < 0) {
+    certs = s->creds->kind == TLS_X509 ? s->creds->lib.gnutls_certificate_get_peers(s->native, &n)
+                                       : NULL;
+    if (!certs || !n || s->creds->lib.gnutls_x509_crt_init(&cert) < 0) {
         return NULL;
     }
-    if (gnutls_x509_crt_import(cert, &certs[0], GNUTLS_X509_FMT_DER) >= 0 &&
-        gnutls_x509_crt_get_dn2(cert, &dn) >= 0 && !memchr(dn.data, 0, dn.size)) {
+    if (s->creds->lib.gnutls_x509_crt_import(cert, &certs[0], GNUTLS_X509_FMT_DER) >= 0 &&
+        s->creds->lib.gnutls_x509_crt_get_dn2(cert, &dn) >= 0 && !memchr(dn.data, 0, dn.size)) {
         name = g_strndup((const char *)dn.data, dn.size);
     }
-    gnutls_free(dn.data);
-    gnutls_x509_crt_deinit(cert);
+    (*s->creds->lib.gnutls_free)(dn.data);
+    s->creds->lib.gnutls_x509_crt_deinit(cert);
     return name;
 }
 
@@ -404,17 +479,17 @@ ssize_t tls_session_read(TlsSession *s, void *buf, size_t len)
     ssize_t ret;
 
     do {
-        ret = gnutls_record_recv(s->native, buf, len);
-    } while (ret < 0 && ret != GNUTLS_E_AGAIN && !gnutls_error_is_fatal((int)ret));
+        ret = s->creds->lib.gnutls_record_recv(s->native, buf, len);
+    } while (ret < 0 && ret != GNUTLS_E_AGAIN && !s->creds->lib.gnutls_error_is_fatal((int)ret));
     return tls_result(ret, false);
 }
 
 ssize_t tls_session_write(TlsSession *s, const void *buf, size_t len)
 {
-    return tls_result(gnutls_record_send(s->native, buf, len), true);
+    return tls_result(s->creds->lib.gnutls_record_send(s->native, buf, len), true);
 }
 
 void tls_session_bye(TlsSession *s)
 {
-    gnutls_bye(s->native, GNUTLS_SHUT_WR);
+    s->creds->lib.gnutls_bye(s->native, GNUTLS_SHUT_WR);
 }

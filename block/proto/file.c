@@ -515,7 +515,7 @@ static int file_bounce(const File *f, uint64_t off, const struct iovec *iov, uns
     for (unsigned i = 0; write && i < n_iov; at += iov[i++].iov_len) {
         memcpy(at, iov[i].iov_base, iov[i].iov_len);
     }
-    ret = write ? io_write_by(f->engine, f->fd, &one, 1, off, fua)
+    ret = write ? io_write_by(f->engine, f->fd, &one, 1, off, fua, false)
                 : io_read_by(f->engine, f->fd, &one, 1, off);
     for (unsigned i = 0; !write && !ret && i < n_iov; at += iov[i++].iov_len) {
         memcpy(iov[i].iov_base, at, iov[i].iov_len);
@@ -547,7 +547,8 @@ static int file_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsi
     if (!file_aligned(f, iov, n_iov)) {
         return file_bounce(f, off, iov, n_iov, true, flags & BLOCK_REQ_FUA);
     }
-    return io_write_by(f->engine, f->fd, iov, n_iov, off, flags & BLOCK_REQ_FUA);
+    return io_write_by(f->engine, f->fd, iov, n_iov, off, flags & BLOCK_REQ_FUA,
+                       !(block_node_flags(n) & BLOCK_OPEN_DIRECT));
 }
 
 static int file_flush(BlockNode *n)

@@ -6,6 +6,8 @@
  */
 #include "block/proto/http-priv.h"
 
+#include "util/library.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -18,6 +20,7 @@ enum {
     HTTP_REDIRECTS = 10,
     HTTP_EVENTS = 16,
     HTTP_RECEIVE_BUFFER = 128 << 10,
+    HTTP_FTP_LOOK_NS = 20000000,
 };
 
 static uint64_t http_now_ns(void)
@@ -139,7 +142,7 @@ static bool http_check(HttpTransfer *t)
     if (s->config.ftp) {
         return true;
     }
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
+    t->http->lib.curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
     if (t->encoded) {
         return http_mind(t, "it sends the file in another encoding");
     }
@@ -211,27 +214,28 @@ static void http_end(HttpTransfer *t, CURLcode code)
 {
     curl_off_t size = -1;
 
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
-    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+    t->http->lib.curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
+    t->http->lib.curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
     t->size = size;
     t->failed = t->failed || !http_again(code);
     if (code != CURLE_OK && !*t->error) {
-        g_strlcpy(t->error, curl_easy_strerror(code), sizeof(t->error));
+        g_strlcpy(t->error, t->http->lib.curl_easy_strerror(code), sizeof(t->error));
     }
-    curl_multi_remove_handle(t->http->multi, t->easy);
-    curl_easy_cleanup(t->easy);
+    t->http->lib.curl_multi_remove_handle(t->http->multi, t->easy);
+    t->http->lib.curl_easy_cleanup(t->easy);
     t->easy = NULL;
     t->ended = t->moved = true;
 }
 
-static CURLcode http_set_server(const HttpConfig *c, CURL *e)
+static CURLcode http_set_server(const Http *s, CURL *e)
 {
+    const HttpConfig *c = &s->config;
     bool tls = g_str_has_prefix(c->url, "https:") || g_str_has_prefix(c->url, "ftps:");
     /* A redirection does not leave TLS unseen. */
     const char *redirect = tls ? "https" : "http,https";
     CURLcode ret = CURLE_OK;
 
-#define SET(option, value) ret = ret ? ret : curl_easy_setopt(e, option, value)
+#define SET(option, value) ret = ret ? ret : s->lib.curl_easy_setopt(e, option, value)
     SET(CURLOPT_URL, c->url);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https,ftp,ftps");
@@ -270,6 +274,7 @@ static CURLcode http_set_server(const HttpConfig *c, CURL *e)
 
 static CURLcode http_set_request(HttpTransfer *t, CURL *e)
 {
+    const Http *s = t->http;
     char range[64];
     CURLcode ret = CURLE_OK;
 
@@ -293,8 +298,8 @@ static CURLcode http_set_request(HttpTransfer *t, CURL *e)
 
 bool http_start(Http *s, HttpTransfer *t)
 {
-    CURL *e = curl_easy_init();
-    CURLcode ret = e ? http_set_server(&s->config, e) : CURLE_OUT_OF_MEMORY;
+    CURL *e = s->lib.curl_easy_init();
+    CURLcode ret = e ? http_set_server(s, e) : CURLE_OUT_OF_MEMORY;
 
     t->http = s;
     t->from = t->got;
@@ -305,12 +310,12 @@ bool http_start(Http *s, HttpTransfer *t)
     t->error[0] = t->wrong[0] = 0;
     t->tries++;
     ret = ret ? ret : http_set_request(t, e);
-    if (!ret && curl_multi_add_handle(s->multi, e) != CURLM_OK) {
+    if (!ret && s->lib.curl_multi_add_handle(s->multi, e) != CURLM_OK) {
         ret = CURLE_FAILED_INIT;
     }
     if (ret) {
-        g_strlcpy(t->error, curl_easy_strerror(ret), sizeof(t->error));
-        curl_easy_cleanup(e);
+        g_strlcpy(t->error, s->lib.curl_easy_strerror(ret), sizeof(t->error));
+        s->lib.curl_easy_cleanup(e);
         t->ended = t->failed = true;
         return false;
     }
@@ -323,8 +328,8 @@ bool http_start(Http *s, HttpTransfer *t)
 void http_stop(HttpTransfer *t)
 {
     if (t->easy) {
-        curl_multi_remove_handle(t->http->multi, t->easy);
-        curl_easy_cleanup(t->easy);
+        t->http->lib.curl_multi_remove_handle(t->http->multi, t->easy);
+        t->http->lib.curl_easy_cleanup(t->easy);
         t->easy = NULL;
         t->ended = t->failed = true;
     }
@@ -408,7 +413,19 @@ static void http_act(Http *s, curl_socket_t fd, int bits)
 {
     int running;
 
-    (void)curl_multi_socket_action(s->multi, fd, bits, &running);
+    (void)s->lib.curl_multi_socket_action(s->multi, fd, bits, &running);
+}
+
+/*
+ * libcurl 7.88 forgets to ask for its next turn when the reply to EPSV or PASV is there at once:
+ * the transfer waits for nothing until a timeout ends it. Only this call looks at all transfers and
+ * tells the sockets that they wait for; what replaces it, curl_multi_socket_action(), looks at one.
+ */
+static void http_look_at_all(Http *s)
+{
+    int running;
+
+    (void)s->lib.curl_multi_socket_all(s->multi, &running);
 }
 
 static void http_reap(Http *s)
@@ -416,13 +433,13 @@ static void http_reap(Http *s)
     CURLMsg *m;
     int left;
 
-    while ((m = curl_multi_info_read(s->multi, &left))) {
+    while ((m = s->lib.curl_multi_info_read(s->multi, &left))) {
         char *private = NULL;
 
         if (m->msg == CURLMSG_DONE) {
             CURLcode code = m->data.result;
 
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
+            s->lib.curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
             http_end((HttpTransfer *)(void *)private, code);
         }
     }
@@ -453,6 +470,9 @@ static void http_turn(Http *s)
     uint64_t now = http_now_ns(), wait_ns = s->due_ns > now ? s->due_ns - now : 0;
     int n;
 
+    if (s->config.ftp && s->running) {
+        wait_ns = s->due_ns ? MIN(wait_ns, HTTP_FTP_LOOK_NS) : HTTP_FTP_LOOK_NS;
+    }
     if (!s->due_ns || wait_ns) {
         (void)io_wait_fd(s->epoll_fd, POLLIN, wait_ns);
     } else {
@@ -475,6 +495,9 @@ static void http_turn(Http *s)
         s->due_ns = 0;
         http_act(s, CURL_SOCKET_TIMEOUT, 0);
     }
+    if (s->config.ftp && s->running) {
+        http_look_at_all(s);
+    }
     http_reap(s);
     http_wake(s);
 }
@@ -490,6 +513,22 @@ static void http_loop(void *arg)
     fiber_queue_wake_all(&s->loop_ended);
 }
 
+static bool http_load(Http *s, GError **err)
+{
+    static const LibrarySymbol symbols[] = {
+        LIBRARY_SYMBOL(Curl, curl_easy_cleanup),     LIBRARY_SYMBOL(Curl, curl_easy_getinfo),
+        LIBRARY_SYMBOL(Curl, curl_easy_init),        LIBRARY_SYMBOL(Curl, curl_easy_setopt),
+        LIBRARY_SYMBOL(Curl, curl_easy_strerror),    LIBRARY_SYMBOL(Curl, curl_global_cleanup),
+        LIBRARY_SYMBOL(Curl, curl_global_init),      LIBRARY_SYMBOL(Curl, curl_multi_add_handle),
+        LIBRARY_SYMBOL(Curl, curl_multi_cleanup),    LIBRARY_SYMBOL(Curl, curl_multi_info_read),
+        LIBRARY_SYMBOL(Curl, curl_multi_init),       LIBRARY_SYMBOL(Curl, curl_multi_remove_handle),
+        LIBRARY_SYMBOL(Curl, curl_multi_setopt),     LIBRARY_SYMBOL(Curl, curl_multi_socket_action),
+        LIBRARY_SYMBOL(Curl, curl_multi_socket_all),
+    };
+
+    return library_load(LIBCURL_SONAME, symbols, G_N_ELEMENTS(symbols), &s->lib, err);
+}
+
 static bool http_add_event(Http *s)
 {
     struct epoll_event e = { .events = EPOLLIN, .data.fd = s->event_fd };
@@ -499,18 +538,21 @@ static bool http_add_event(Http *s)
 
 bool http_curl_open(Http *s, GError **err)
 {
+    if (!http_load(s, err)) {
+        return false;
+    }
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->epoll_fd < 0 || s->event_fd < 0 || !http_add_event(s)) {
         error_set(err, "cannot make a descriptor for events: %s", g_strerror(errno));
-    } else if (curl_global_init(CURL_GLOBAL_ALL)) {
+    } else if (s->lib.curl_global_init(CURL_GLOBAL_ALL)) {
         error_set(err, "libcurl cannot be started");
     } else {
-        s->multi = curl_multi_init();
-        curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, http_on_socket);
-        curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
-        curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, http_on_timer);
-        curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s);
+        s->multi = s->lib.curl_multi_init();
+        s->lib.curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, http_on_socket);
+        s->lib.curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
+        s->lib.curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, http_on_timer);
+        s->lib.curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s);
         s->looping = true;
         ioloop_post(block_graph_loop(block_node_graph(s->node)), http_loop, s);
         return true;
@@ -532,8 +574,8 @@ void http_curl_close(Http *s)
         fiber_queue_wait(&s->loop_ended);
     }
     if (s->multi) {
-        curl_multi_cleanup(s->multi);
-        curl_global_cleanup();
+        s->lib.curl_multi_cleanup(s->multi);
+        s->lib.curl_global_cleanup();
         s->multi = NULL;
     }
     if (s->epoll_fd >= 0) {

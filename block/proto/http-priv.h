@@ -5,7 +5,29 @@
 
 #include "block/core/driver.h"
 
+#define CURL_DISABLE_TYPECHECK /* by macros of the functions' names */
 #include <curl/curl.h>
+
+/* What is used of libcurl, which is loaded by the first such node. */
+typedef struct Curl {
+    typeof(curl_easy_cleanup) *curl_easy_cleanup;
+    typeof(curl_easy_getinfo) *curl_easy_getinfo;
+    typeof(curl_easy_init) *curl_easy_init;
+    typeof(curl_easy_setopt) *curl_easy_setopt;
+    typeof(curl_easy_strerror) *curl_easy_strerror;
+    typeof(curl_global_cleanup) *curl_global_cleanup;
+    typeof(curl_global_init) *curl_global_init;
+    typeof(curl_multi_add_handle) *curl_multi_add_handle;
+    typeof(curl_multi_cleanup) *curl_multi_cleanup;
+    typeof(curl_multi_info_read) *curl_multi_info_read;
+    typeof(curl_multi_init) *curl_multi_init;
+    typeof(curl_multi_remove_handle) *curl_multi_remove_handle;
+    typeof(curl_multi_setopt) *curl_multi_setopt;
+    typeof(curl_multi_socket_action) *curl_multi_socket_action;
+    G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+    typeof(curl_multi_socket_all) *curl_multi_socket_all;
+    G_GNUC_END_IGNORE_DEPRECATIONS
+} Curl;
 
 /* What the user said of a server. */
 typedef struct HttpConfig {
@@ -48,6 +70,7 @@ struct Http {
     HttpConfig config;
     uint64_t size; /* 0 until it is known: replies are held against it */
     bool size_known;
+    Curl lib;
     CURLM *multi;
     int epoll_fd, event_fd;
     uint64_t due_ns; /* when libcurl wants to be called; 0: not by time */

@@ -13,7 +13,7 @@ enum {
     COMPARE_STATUS_FAILED = 3,
     COMPARE_READ_FAILED = 4,
 };
-enum { COMPARE_CHUNK = 1 << 20, COMPARE_FIBERS = 8 };
+enum { COMPARE_CHUNK = 1 << 20, COMPARE_CACHED = 256 << 10, COMPARE_FIBERS = 8 };
 
 typedef enum CompareFinding {
     FINDING_NONE,
@@ -33,6 +33,7 @@ typedef struct Compare {
     CompareSide side[2];
     bool strict;
     uint64_t next, end; /* ranges are given out in order */
+    uint64_t chunk;
     FiberMutex lock;
     ImgProgress progress;
     /* The first of what was found. */
@@ -95,7 +96,7 @@ static bool compare_next(Compare *c, ComparePart *p)
             return false;
         }
         if (p->look[0] || p->look[1]) {
-            p->len = MIN(p->len, COMPARE_CHUNK);
+            p->len = MIN(p->len, c->chunk);
         }
         c->next += p->len;
         img_progress(&c->progress, (double)c->next * 100 / (double)c->end);
@@ -138,7 +139,7 @@ static void compare_fiber(void *opaque)
     ComparePart p;
 
     for (unsigned i = 0; i < 2; i++) {
-        buf[i] = g_malloc(COMPARE_CHUNK);
+        buf[i] = g_malloc(c->chunk);
     }
     for (;;) {
         bool more;
@@ -197,6 +198,8 @@ static int compare_images(ImgTool *t, Compare *c, bool progress)
         img_progress_end(&c->progress);
         return COMPARE_DIFFERS;
     }
+    c->chunk = img_is_cached(c->side[0].node) && img_is_cached(c->side[1].node) ? COMPARE_CACHED
+                                                                                : COMPARE_CHUNK;
     c->end = MIN(c->side[0].size, c->side[1].size);
     img_fibers(COMPARE_FIBERS, compare_fiber, c);
     if (!same_size && !c->finding) { /* zeros may be missing at the shorter one's end */

@@ -421,6 +421,10 @@ static bool convert_copy(Convert *c, uint64_t sparse)
 {
     bool compressed = img_has(c->args, 'c');
 
+    c->copy.cached = img_is_cached(c->copy.to);
+    for (unsigned i = 0; i < c->n_sources; i++) {
+        c->copy.cached &= img_is_cached(c->sources[i].node);
+    }
     c->copy.tool = c->tool;
     c->copy.size = c->size;
     c->copy.next = convert_next;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/img/copy.h"
+#include "block/core/driver.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -275,6 +276,15 @@ static uint64_t img_copy_granule(BlockNode *to)
     return extended ? cluster / 32 : cluster;
 }
 
+bool img_is_cached(const BlockNode *n)
+{
+    while (n && block_node_driver(n)->kind != BLOCK_PROTOCOL) {
+        n = block_file(n);
+    }
+    return n && !strcmp(block_node_driver(n)->name, "file") &&
+           !(block_node_flags(n) & BLOCK_OPEN_DIRECT);
+}
+
 bool img_copy(ImgCopy *c)
 {
     uint64_t cluster = block_node_cluster_size(c->to), granule = img_copy_granule(c->to);
@@ -286,7 +296,7 @@ bool img_copy(ImgCopy *c)
     if (granule > c->sparse && c->sparse && granule <= IMG_COPY_CHUNK) {
         c->sparse = (uint32_t)granule; /* part of a cluster costs as much as all of it */
     }
-    c->chunk = c->compressed ? c->unit : MAX((uint64_t)IMG_COPY_CHUNK, c->unit);
+    c->chunk = c->compressed ? c->unit : MAX(c->cached ? IMG_COPY_CACHED : IMG_COPY_CHUNK, c->unit);
     c->begun_us = g_get_monotonic_time();
     img_fibers(c->fibers, img_copy_fiber, c);
     if (c->error) {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Copying within the tool: ranges are classified in order, read and written by several fibers at
- * once. Memory: IMG_COPY_CHUNK bytes (or the target's cluster, if that is larger) a fiber.
+ * once. Memory: .chunk bytes (or the target's cluster, if that is larger) a fiber.
  */
 #ifndef CLI_IMG_COPY_H
 #define CLI_IMG_COPY_H
 
 #include "cli/img/img-priv.h"
 
-enum { IMG_COPY_CHUNK = 1 << 20 };
+/* Between files in the page cache pieces that stay in a processor's own cache from reading to
+ * writing; where each request takes long, larger ones. */
+enum { IMG_COPY_CHUNK = 1 << 20, IMG_COPY_CACHED = 256 << 10 };
 
 typedef enum ImgPartKind { IMG_PART_SKIP, IMG_PART_ZERO, IMG_PART_DATA } ImgPartKind;
 
@@ -28,6 +30,7 @@ struct ImgCopy {
     bool compressed;   /* whole clusters */
     bool ordered;      /* writes begin in the order of offsets */
     bool strict_order; /* and one after the other */
+    bool cached;       /* both sides are files in the page cache: img_is_cached */
     unsigned fibers;
     uint64_t rate; /* bytes a second; 0: no limit */
     ImgProgress *progress;

@@ -218,5 +218,7 @@ void img_fibers(unsigned n, FiberFn *fn, void *arg);
 
 /* Are @len bytes (a multiple of 1) at @buf zeros? */
 bool img_is_zero(const void *buf, size_t len);
+/* Is it of files that the host's page cache has? */
+bool img_is_cached(const BlockNode *n);
 
 #endif

@@ -75,7 +75,8 @@ static void img_help(const char *prog, const ImgCommand *only)
                            "usage: %s [standard options] command [command options]\n"
                            "Disk images: create, convert, look into, repair\n\n"
                            "    '-h', '--help'       display this help and exit\n"
-                           "    '-V', '--version'    output version information and exit\n\n"
+                           "    '-V', '--version'    output version information and exit\n"
+                           "    '-T', '--trace' PATTERN   taken for scripts; does nothing\n\n"
                            "Command syntax:\n",
                            prog);
     for (size_t i = 0; i < G_N_ELEMENTS(img_commands); i++) {
@@ -263,11 +264,34 @@ static int img_command_main(ImgTool *t, const ImgCommand *c, int argc, char **ar
     return ret;
 }
 
+/* -T before the command: taken for scripts, since there are no trace events. How many words. */
+static int img_trace_words(int argc, char **argv)
+{
+    int n = 0;
+
+    while (n + 1 < argc) {
+        const char *word = argv[n + 1];
+
+        if (!strcmp(word, "-T") || !strcmp(word, "--trace")) {
+            n += n + 2 < argc ? 2 : 1;
+        } else if (g_str_has_prefix(word, "-T") || g_str_has_prefix(word, "--trace=")) {
+            n++;
+        } else {
+            break;
+        }
+    }
+    return n;
+}
+
 int img_main(const char *prog, int argc, char **argv)
 {
     ImgTool tool = { .prog = prog };
-    const char *word = argc > 1 ? argv[1] : NULL;
+    int skip = img_trace_words(argc, argv);
+    const char *word = argc > skip + 1 ? argv[skip + 1] : NULL;
     sigset_t set;
+
+    argc -= skip;
+    argv += skip;
 
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1); /* asks for the progress; before there are threads */

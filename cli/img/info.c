@@ -89,10 +89,11 @@ static GVariant *info_json(const Info *i)
 {
     BlockNode *n = i->node;
     const char *backing = block_node_backing_name(n);
+    g_autofree char *name = block_node_image_name(n);
     GVariantBuilder b, specific;
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-    json_add(&b, "filename", json_string(block_node_filename(n)));
+    json_add(&b, "filename", json_string(name));
     json_add(&b, "format", g_variant_new_string(block_node_format(n)));
     json_add(&b, "virtual-size", g_variant_new_uint64(block_node_size(n)));
     if (i->allocated >= 0) {
@@ -129,10 +130,10 @@ static GVariant *info_json(const Info *i)
 static void info_text_sizes(const Info *i)
 {
     g_autofree char *size = img_size_text(block_node_size(i->node));
+    g_autofree char *name = block_node_image_name(i->node);
 
-    printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\n",
-           block_node_filename(i->node), block_node_format(i->node), size,
-           block_node_size(i->node));
+    printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\n", name,
+           block_node_format(i->node), size, block_node_size(i->node));
     if (i->allocated >= 0) {
         g_autofree char *disk = img_size_text((uint64_t)i->allocated);
 

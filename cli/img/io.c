@@ -283,6 +283,7 @@ static const char io_help_text[] =
     "  -n, --nocache        bypass the host's cache: -t none\n"
     "  -C, --copy-on-read   reads allocate what comes from the backing image\n"
     "  -m, --misalign       taken for scripts; buffers are bounced where needed\n"
+    "  -T, --trace=PATTERN  taken for scripts; there are no trace events here\n"
     "  -k, --native-aio     -i native\n"
     "  -i, --aio=MODE       threads, native (with -n) or io_uring\n"
     "  -t, --cache=MODE     none, writeback, writethrough, directsync, unsafe\n"
@@ -389,6 +390,7 @@ static bool io_main_option(IoMain *m, int key)
         return io_aio_mode("native", &m->flags);
     case 'i':
         return io_aio_mode(optarg, &m->flags);
+    case 'T':
     case 'm':
         return true;
     case IO_OPT_OBJECT:
@@ -450,6 +452,7 @@ int io_main(const char *prog, int argc, char **argv)
         { "nocache", no_argument, NULL, 'n' },
         { "copy-on-read", no_argument, NULL, 'C' },
         { "misalign", no_argument, NULL, 'm' },
+        { "trace", required_argument, NULL, 'T' },
         { "native-aio", no_argument, NULL, 'k' },
         { "aio", required_argument, NULL, 'i' },
         { "cache", required_argument, NULL, 't' },
@@ -465,7 +468,7 @@ int io_main(const char *prog, int argc, char **argv)
 
     m.commands = g_ptr_array_new();
     m.objects = g_ptr_array_new();
-    while (go && (key = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:U", longs, NULL)) != -1) {
+    while (go && (key = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U", longs, NULL)) != -1) {
         go = io_main_option(&m, key);
     }
     if (go && argc - optind > 1) {

@@ -16,6 +16,17 @@ enum {
     IO_LOCAL_IOV = 16,
 };
 
+/* Writes of the page cache that are done at once. */
+enum {
+    IO_ONCE_MAX = 64 << 10,     /* on a loop that others wait for: a machine's */
+    IO_ONCE_MAX_TOOL = 8 << 20, /* where the loop's thread is the program */
+    IO_ONCE_SUBMIT = 64 << 10,  /* what takes so long lets the kernel begin others first */
+    IO_ONCE_ROUND = 64,         /* then somebody else has a turn */
+    IO_ONCE_ROUND_BYTES = 4 << 20,
+    IO_ONCE_SLOW_NS = 500000, /* and what the copy may take at 1 GiB/s: it has waited */
+    IO_ONCE_PENALTY = 8,      /* times as long until the next one */
+};
+
 typedef struct IoTransfer {
     int fd;
     const struct iovec *iov;
@@ -149,12 +160,53 @@ int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off)
     return io_read_by(IO_ENGINE_AUTO, fd, iov, n, off);
 }
 
+/*
+ * True where all has been written. So at most a ninth of the thread's time goes into waiting for a
+ * disk that is slower than what is written to it.
+ */
+static bool iofile_write_now(IoLoop *l, const IoTransfer *t)
+{
+    size_t len = 0, max = l->has_thread ? IO_ONCE_MAX : IO_ONCE_MAX_TOOL;
+    IoCursor c = { t->iov, t->n, 0 };
+    uint64_t begin, took;
+    ssize_t got;
+
+    for (unsigned i = 0; i < t->n; i++) {
+        len += t->iov[i].iov_len;
+    }
+    if (!len || len > max || t->n > IO_BATCH) {
+        return false;
+    }
+    begin = ioloop_now_ns();
+    if (begin < l->at_once_ns) {
+        return false;
+    }
+    if (len >= IO_ONCE_SUBMIT && l->uring && iouring_is_waiting(l->uring)) {
+        iouring_submit(l->uring);
+    }
+    got = iofile_call(t, &c, t->off, 0);
+    took = ioloop_now_ns() - begin;
+    if (took > IO_ONCE_SLOW_NS + len) {
+        l->at_once_ns = begin + took + took * IO_ONCE_PENALTY;
+    }
+    l->at_once_bytes += len;
+    if (++l->at_once_n >= IO_ONCE_ROUND || l->at_once_bytes >= IO_ONCE_ROUND_BYTES) {
+        l->at_once_n = 0;
+        l->at_once_bytes = 0;
+        io_pause();
+    }
+    return got >= 0 && (size_t)got == len;
+}
+
 int io_write_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off,
-                bool fua)
+                bool fua, bool cached)
 {
     IoLoop *l = ioloop_self();
     IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off, .write = true, .fua = fua };
 
+    if (cached && !fua && engine != IO_ENGINE_URING && iofile_write_now(l, &t)) {
+        return 0;
+    }
     if (l->uring && engine != IO_ENGINE_THREADS) {
         return iouring_rw(l, fd, iov, n, off, true, fua);
     }
@@ -164,7 +216,7 @@ int io_write_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, ui
 
 int io_write(int fd, const struct iovec *iov, unsigned n, uint64_t off, bool fua)
 {
-    return io_write_by(IO_ENGINE_AUTO, fd, iov, n, off, fua);
+    return io_write_by(IO_ENGINE_AUTO, fd, iov, n, off, fua, false);
 }
 
 typedef struct IoCall {

@@ -6,8 +6,6 @@
 #include "core/event/ioloop.h"
 #include "util/lock.h"
 
-enum { IO_POOL_MAX = 64 };
-
 /* A function to run in a fiber, or a fiber that has waited. */
 typedef struct IoItem {
     struct IoItem *next;
@@ -50,6 +48,7 @@ typedef struct IoPool {
     Cond wake;
     IoJob *first GUARDED_BY(lock), **last GUARDED_BY(lock);
     unsigned idle GUARDED_BY(lock), queued GUARDED_BY(lock), n GUARDED_BY(lock);
+    unsigned max GUARDED_BY(lock);
     bool stop GUARDED_BY(lock);
     pthread_t threads[IO_POOL_MAX];
 } IoPool;
@@ -75,6 +74,10 @@ struct IoLoop {
     unsigned n_polls;
     GPtrArray *timers; /* a heap of IoTimer *, from 1 */
     IoPool pool;
+    uint64_t batch; /* atomic; IoLimits */
+    /* Writes done at once: not before this time (0: now), and how much in this round. */
+    uint64_t at_once_ns, at_once_bytes;
+    unsigned at_once_n;
     bool has_thread, stop;
     pthread_t thread;
 };
@@ -85,6 +88,7 @@ void ioloop_post_item(IoLoop *l, IoItem *item);
 /* Wait for events up to @timeout_ns (UINT64_MAX: for ever) and run who waited for them. */
 void ioloop_poll(IoLoop *l, uint64_t timeout_ns);
 void ioloop_event_fd_clear(IoLoop *l);
+uint64_t ioloop_now_ns(void);
 
 void iopool_init(IoPool *p);
 /* No job is left. */
@@ -99,6 +103,7 @@ void iouring_poll(IoLoop *l, uint64_t timeout_ns);
 /* What was asked for goes to the kernel; has something ended? */
 void iouring_submit(IoUring *u);
 bool iouring_is_ready(IoUring *u);
+bool iouring_is_waiting(IoUring *u); /* something is to be submitted */
 int iouring_rw(IoLoop *l, int fd, const struct iovec *iov, unsigned n, uint64_t off, bool write,
                bool fua);
 int iouring_fdatasync(IoLoop *l, int fd);

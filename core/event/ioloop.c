@@ -12,7 +12,7 @@
 
 static __thread IoLoop *ioloop_current;
 
-static uint64_t ioloop_now_ns(void)
+uint64_t ioloop_now_ns(void)
 {
     struct timespec ts;
 
@@ -304,6 +304,8 @@ static void ioloop_iterate(IoLoop *l)
     } else {
         ioloop_sleep(l, timeout_ns);
     }
+    l->at_once_n = 0;
+    l->at_once_bytes = 0;
     mutex_lock(&l->lock);
     list = l->posted;
     l->posted = (IoList){ 0 };

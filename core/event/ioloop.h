@@ -43,6 +43,19 @@ typedef struct IoPolling {
 } IoPolling;
 void ioloop_set_polling(IoLoop *l, IoPolling p);
 
+enum { IO_POOL_MAX = 64 };
+
+/* @batch: requests that go to the kernel together at most (0: all of a round). The pool has at
+ * least
+ * @pool_min threads from now on, and begins none beyond @pool_max (1 to IO_POOL_MAX). ANY_THREAD */
+typedef struct IoLimits {
+    uint64_t batch;
+    unsigned pool_min, pool_max;
+} IoLimits;
+void ioloop_set_limits(IoLoop *l, IoLimits limits);
+/* Threads of the pool. ANY_THREAD */
+unsigned ioloop_pool_size(IoLoop *l);
+
 /* The loop of the running fiber (or of the thread, for one with a thread); NULL elsewhere. */
 IoLoop *ioloop_self(void);
 
@@ -65,8 +78,13 @@ int io_fdatasync(int fd);
 /* The same by an engine that the caller chose; io_engine_is_there says whether this loop has it. */
 bool io_engine_is_there(IoEngine engine);
 int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off);
+/*
+ * @cached: the bytes go to the page cache. That is a copy, done at once on the loop's thread while
+ * it is quick: the kernel's workers, which io_uring gives such writes to, cost several times as
+ * much. Where one has waited for the disk, the next ones are done elsewhere for some time.
+ */
 int io_write_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off,
-                bool fua);
+                bool fua, bool cached);
 int io_fdatasync_by(IoEngine engine, int fd);
 int io_fallocate(int fd, int mode, uint64_t off, uint64_t len);
 /* @fn on a thread of the pool: for what blocks or computes (compression, open, fsync, stat). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The threads of a loop, for what blocks or computes. They begin when they are needed. */
 #include "core/event/ioloop-priv.h"
+#include "util/error.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,6 +11,7 @@ void iopool_init(IoPool *p)
     mutex_init(&p->lock);
     cond_init(&p->wake);
     p->last = &p->first;
+    p->max = IO_POOL_MAX;
 }
 
 void iopool_deinit(IoPool *p)
@@ -69,6 +71,35 @@ static void iopool_grow(IoPool *p) REQUIRES(p->lock)
     }
 }
 
+void ioloop_set_limits(IoLoop *l, IoLimits limits)
+{
+    IoPool *p = &l->pool;
+
+    CHECK(limits.pool_max >= 1 && limits.pool_max <= IO_POOL_MAX);
+    __atomic_store_n(&l->batch, limits.batch, __ATOMIC_RELAXED);
+    mutex_lock(&p->lock);
+    p->max = limits.pool_max;
+    while (p->n < MIN(limits.pool_min, limits.pool_max)) {
+        unsigned n = p->n;
+
+        iopool_grow(p);
+        if (p->n == n) {
+            break;
+        }
+    }
+    mutex_unlock(&p->lock);
+}
+
+unsigned ioloop_pool_size(IoLoop *l)
+{
+    unsigned n;
+
+    mutex_lock(&l->pool.lock);
+    n = l->pool.n;
+    mutex_unlock(&l->pool.lock);
+    return n;
+}
+
 void iopool_run(IoLoop *l, FiberFn *fn, void *arg)
 {
     IoPool *p = &l->pool;
@@ -78,7 +109,7 @@ void iopool_run(IoLoop *l, FiberFn *fn, void *arg)
     *p->last = &job;
     p->last = &job.next;
     p->queued++;
-    if (p->queued > p->idle && p->n < IO_POOL_MAX) {
+    if (p->queued > p->idle && p->n < p->max) {
         iopool_grow(p);
     }
     cond_signal(&p->wake);

@@ -17,6 +17,7 @@ enum {
     URING_ENTRIES = 256,
     URING_BATCH = 1024,
     URING_LARGE = 128 << 10, /* the copy of so much takes longer than waking a worker */
+    URING_ASYNC = 4,         /* of these at a worker at most: the kernel begins one, seldom more */
 };
 
 /* On the stack of the fiber that waits; its address is the completion's user data. */
@@ -28,6 +29,7 @@ typedef struct UringOp {
 struct IoUring {
     struct io_uring ring;
     unsigned transfers; /* reads and writes under way */
+    unsigned async;     /* of them, what workers have been given */
     bool event_armed;   /* a poll of the event descriptor is in the ring */
 };
 
@@ -108,6 +110,11 @@ void iouring_submit(IoUring *u)
     io_uring_submit(&u->ring);
 }
 
+bool iouring_is_waiting(IoUring *u)
+{
+    return io_uring_sq_ready(&u->ring);
+}
+
 bool iouring_is_ready(IoUring *u)
 {
     return io_uring_cq_ready(&u->ring);
@@ -156,17 +163,23 @@ static bool iouring_is_large(const struct iovec *iov, unsigned n)
 
 /*
  * One piece; -EAGAIN and the like are for the caller. The kernel copies from the page cache inside
- * the call that submits: with several large reads under way its workers do it side by side
- * (IOSQE_ASYNC); a single one is done sooner in place. Writes wait for each other in a file's own
- * lock (ext4): workers made them slower.
+ * the call that submits: with several large reads under way a worker of its does some of them
+ * (IOSQE_ASYNC) while this thread does the others; a single one is done sooner in place. Writes
+ * wait for each other in a file's own lock (ext4): workers made them slower.
  */
 static int iouring_one(IoLoop *l, int fd, const struct iovec *iov, unsigned n, uint64_t off,
                        bool write, int flags)
 {
     IoUring *u = l->uring;
-    struct io_uring_sqe *s = iouring_sqe(u);
+    uint64_t batch = __atomic_load_n(&l->batch, __ATOMIC_RELAXED);
+    struct io_uring_sqe *s;
+    bool async = u->transfers && !write && u->async < URING_ASYNC && iouring_is_large(iov, n);
     int ret;
 
+    if (batch && io_uring_sq_ready(&u->ring) >= batch) {
+        io_uring_submit(&u->ring);
+    }
+    s = iouring_sqe(u);
     if (n == 1 && iov->iov_len <= INT_MAX) {
         if (write) {
             io_uring_prep_write(s, fd, iov->iov_base, (unsigned)iov->iov_len, off);
@@ -179,11 +192,14 @@ static int iouring_one(IoLoop *l, int fd, const struct iovec *iov, unsigned n, u
         io_uring_prep_readv(s, fd, iov, n, off);
     }
     s->rw_flags = flags;
-    if (u->transfers++ && !write && iouring_is_large(iov, n)) {
+    if (async) {
         s->flags |= IOSQE_ASYNC;
     }
+    u->transfers++;
+    u->async += async;
     ret = iouring_wait(s);
     u->transfers--;
+    u->async -= async;
     return ret;
 }
 

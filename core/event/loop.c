@@ -31,6 +31,16 @@ struct LogSink *loop_log(Machine *m)
     return machine_log(m);
 }
 
+void *loop_find_backend(Machine *m, const char *kind, const char *id)
+{
+    return machine_find_backend(m, kind, id);
+}
+
+void loop_tell_event(Machine *m, const char *text)
+{
+    machine_post_event(m, EVENT_DEVICE, text);
+}
+
 GMainContext *loop_context(Machine *m)
 {
     return m->loop.context;

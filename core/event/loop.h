@@ -25,6 +25,10 @@ typedef bool LoopFdFn(int fd, unsigned events, void *arg);
 GMainContext *loop_context(Machine *m);
 /* The machine's log, for backends. ANY_THREAD. */
 struct LogSink *loop_log(Machine *m);
+/* A backend by its kind and id (machine_add_backend), for those of other kinds. LOOP_THREAD. */
+void *loop_find_backend(Machine *m, const char *kind, const char *id);
+/* For the monitors: "NAME {data}". Context: ANY_THREAD. */
+void loop_tell_event(Machine *m, const char *text);
 /* Is this the thread that runs (or would run) @m's loop? True before the loop has ever run. */
 bool loop_is_current(Machine *m);
 

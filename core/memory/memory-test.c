@@ -109,7 +109,7 @@ TEST(memory, whole_address_space)
 }
 
 typedef struct Heard {
-    unsigned maps, codes, revokes;
+    unsigned maps, codes, revokes, syncs;
     uint64_t lo, last, off, len;
 } Heard;
 
@@ -136,11 +136,23 @@ static void heard_revoked(void *opaque, RamBlock *ram, uint64_t off, uint64_t le
     ((Heard *)opaque)->revokes++;
 }
 
+/* Knows of a store once, and then no more. */
+static bool heard_sync(void *opaque, RamBlock *ram)
+{
+    Heard *h = opaque;
+
+    if (!h->syncs++) {
+        ram_dirty_set(ram, 0x5000, 1);
+        return true;
+    }
+    return false;
+}
+
 TEST(memory, listeners_hear_code_writes_and_maps)
 {
     Fixture f = memory_fixture();
     Heard h = { 0 };
-    const MemListener l = { heard_map, heard_code, heard_revoked, &h };
+    const MemListener l = { heard_map, heard_code, heard_revoked, heard_sync, &h };
     AddressSpace *as = machine_memory(f.m);
 
     mem_listener_add(f.m, &l);
@@ -167,6 +179,12 @@ TEST(memory, listeners_hear_code_writes_and_maps)
     EXPECT_EQ(h.maps, 1);
     EXPECT_EQ(h.lo, 0x40000000);
     EXPECT_EQ(h.last, 0x40100fff);
+
+    ram_log_start(f.ram, DIRTY_DISPLAY);
+    EXPECT(ram_log_sync(f.ram));
+    EXPECT(ram_dirty_test(f.ram, DIRTY_DISPLAY, 0x5000, 1));
+    EXPECT(!ram_dirty_test(f.ram, DIRTY_DISPLAY, 0x6000, 1));
+    EXPECT(!ram_log_sync(f.ram));
     machine_free(f.m);
 }
 

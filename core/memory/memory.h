@@ -33,6 +33,7 @@ typedef enum RamFlags {
     RAM_ROM = 1 << 1,      /* the guest cannot write it (the content is still saved) */
     RAM_NO_SAVE = 1 << 2,  /* content is not part of the state (rebuilt on load) */
     RAM_PREALLOC = 1 << 3, /* touch every page now */
+    RAM_MAIN = 1 << 4,     /* (a part of) what -m is about */
 } RamFlags;
 
 struct RamBlock {
@@ -55,6 +56,10 @@ struct RamBlock {
  * Owned by the machine. Initially zero, DIRTY_CODE all dirty (no code), other logs off.
  */
 RamBlock *ram_new(Machine *m, const char *name, uint64_t size, unsigned flags, GError **err);
+/* The same behind @take_fd (-1: none), a file of @size bytes or more: with RAM_SHARED it sees what
+ * is written, without it stays as it is. */
+RamBlock *ram_new_fd(Machine *m, const char *name, uint64_t size, unsigned flags, int take_fd,
+                     GError **err);
 RamBlock *ram_find(Machine *m, const char *name);
 RamBlock *ram_first(Machine *m);
 /* The block and offset behind a host pointer; NULL if it is no guest RAM. */
@@ -71,6 +76,11 @@ bool ram_dirty_test(const RamBlock *ram, DirtyClient c, uint64_t off, uint64_t l
  * any was set. Read the bytes only after the revocation is complete (rules.md 7).
  */
 bool ram_dirty_clear(RamBlock *ram, DirtyClient c, uint64_t off, uint64_t len);
+/*
+ * Bring the logs up to date with what accelerators know of stores. False: one of them cannot tell,
+ * and every page may have been written. Context: ANY_THREAD.
+ */
+bool ram_log_sync(RamBlock *ram);
 void ram_log_start(RamBlock *ram, DirtyClient c);
 void ram_log_stop(RamBlock *ram, DirtyClient c);
 /* May a CPU store to the page at @off directly? False: some log that is on, or code, must see it.
@@ -207,6 +217,9 @@ typedef struct MemListener {
     void (*code_write)(void *opaque, RamBlock *ram, uint64_t off, uint64_t len);
     /* Direct stores to these pages must be trapped from now on. */
     void (*write_revoked)(void *opaque, RamBlock *ram, uint64_t off, uint64_t len);
+    /* Put the stores that only the accelerator knows of into the logs (ram_dirty_set). False: it
+     * does not know them. NULL: there are none. */
+    bool (*log_sync)(void *opaque, RamBlock *ram);
     void *opaque;
 } MemListener;
 

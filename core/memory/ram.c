@@ -40,7 +40,8 @@ static uint8_t *ram_map(RamBlock *ram)
     if (!p) {
         return NULL;
     }
-    flags |= ram->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+    flags |= ram->flags & RAM_SHARED ? MAP_SHARED : MAP_PRIVATE;
+    flags |= ram->fd < 0 ? MAP_ANONYMOUS : 0;
     q = mmap(p, ram->size, PROT_READ | PROT_WRITE, flags, ram->fd, 0);
     if (q == MAP_FAILED) {
         int saved = errno;
@@ -103,7 +104,7 @@ static bool ram_open(RamBlock *ram)
 {
     size_t words = (ram->n_pages + 63) / 64;
 
-    if (ram->flags & RAM_SHARED) {
+    if (ram->flags & RAM_SHARED && ram->fd < 0) {
         ram->fd = memfd_create(ram->name, MFD_CLOEXEC);
         if (ram->fd < 0 || ftruncate(ram->fd, (off_t)ram->size)) {
             return false;
@@ -127,15 +128,27 @@ static bool ram_open(RamBlock *ram)
 
 RamBlock *ram_new(Machine *m, const char *name, uint64_t size, unsigned flags, GError **err)
 {
+    return ram_new_fd(m, name, size, flags, -1, err);
+}
+
+static bool ram_may_be(Machine *m, const char *name, uint64_t size, const char *text, GError **err)
+{
+    if (!size || size > 1ull << 46) {
+        return error_set(err, "RAM '%s' of %s: the size must be 1 byte to 64 TiB", name, text);
+    }
+    return !ram_find(m, name) || error_set(err, "there are two RAM blocks called '%s'", name);
+}
+
+RamBlock *ram_new_fd(Machine *m, const char *name, uint64_t size, unsigned flags, int take_fd,
+                     GError **err)
+{
     RamBlock *ram, **tail = &m->rams;
     g_autofree char *text = size_text(size);
 
-    if (!size || size > 1ull << 46) {
-        error_set(err, "RAM '%s' of %s: the size must be 1 byte to 64 TiB", name, text);
-        return NULL;
-    }
-    if (ram_find(m, name)) {
-        error_set(err, "there are two RAM blocks called '%s'", name);
+    if (!ram_may_be(m, name, size, text, err)) {
+        if (take_fd >= 0) {
+            close(take_fd);
+        }
         return NULL;
     }
     ram = g_new0(RamBlock, 1);
@@ -144,7 +157,7 @@ RamBlock *ram_new(Machine *m, const char *name, uint64_t size, unsigned flags, G
     ram->size = bits_align_up(size, GUEST_PAGE_SIZE);
     ram->n_pages = ram->size / GUEST_PAGE_SIZE;
     ram->flags = flags;
-    ram->fd = -1;
+    ram->fd = take_fd;
     if (!ram_open(ram)) {
         error_set(err, "cannot get %s for RAM '%s': %s; ask for less with -m", text, name,
                   strerror(errno));
@@ -307,6 +320,19 @@ bool ram_dirty_clear(RamBlock *ram, DirtyClient c, uint64_t off, uint64_t len)
     return any;
 }
 
+bool ram_log_sync(RamBlock *ram)
+{
+    GPtrArray *ls = ram->machine->mem_listeners;
+    bool exact = true;
+
+    for (unsigned i = 0; i < ls->len; i++) {
+        const MemListener *l = g_ptr_array_index(ls, i);
+
+        exact &= !l->log_sync || l->log_sync(l->opaque, ram);
+    }
+    return exact;
+}
+
 void ram_log_start(RamBlock *ram, DirtyClient c)
 {
     __atomic_fetch_or(&ram->log_clients, 1u << c, __ATOMIC_SEQ_CST);
@@ -384,7 +410,9 @@ void ram_discard(RamBlock *ram, uint64_t off, uint64_t len)
         return;
     }
     len = min_u64(len, ram->size - off);
-    if (ram->fd >= 0) {
+    if (ram->fd >= 0 && !(ram->flags & RAM_SHARED)) {
+        memset(ram->host + off, 0, len); /* what is dropped would be the file's again */
+    } else if (ram->fd >= 0) {
         if (fallocate(ram->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
                       (off_t)len)) {
             memset(ram->host + off, 0, len);

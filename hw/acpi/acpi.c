@@ -21,9 +21,11 @@ enum {
     ZONE_FSEG = 2,
     RSDP_V1 = 20, /* bytes of the part that the first sum covers */
     RSDP_SUM_AT = 8,
+    RSDP_RSDT_AT = 16,
     RSDP_XSDT_AT = 24,
     RSDP_SUM2_AT = 32,
     RSDP_LEN = 36,
+    FACS_LEN = 64,
 };
 
 /* ---- The loader's commands ---- */
@@ -136,6 +138,21 @@ void acpi_address(AcpiTables *t, unsigned bits, unsigned access, uint64_t at)
     acpi_u64(t, at);
 }
 
+void acpi_ports(AcpiTables *t, unsigned bits, uint64_t at)
+{
+    acpi_u8(t, bits ? 1 : 0); /* system I/O */
+    acpi_u8(t, bits);
+    acpi_u8(t, 0);
+    acpi_u8(t, 0);
+    acpi_u64(t, at);
+}
+
+void acpi_pointer32(AcpiTables *t, unsigned target)
+{
+    loader_pointer(t, FILE_TABLES, t->blob->len, 4, FILE_TABLES);
+    acpi_u32(t, target);
+}
+
 void acpi_pointer(AcpiTables *t, unsigned target)
 {
     loader_pointer(t, FILE_TABLES, t->blob->len, 8, FILE_TABLES);
@@ -174,6 +191,52 @@ void acpi_end(AcpiTables *t, unsigned at, bool root)
     }
 }
 
+/* It has no sum. Spec: 5.2.10 */
+unsigned acpi_facs(AcpiTables *t)
+{
+    unsigned at = t->blob->len;
+
+    acpi_text(t, "FACS", 4);
+    acpi_u32(t, FACS_LEN);
+    acpi_zeros(t, FACS_LEN - 8);
+    return at;
+}
+
+void acpi_append(AcpiTables *t, const uint8_t *table, unsigned len, bool root)
+{
+    unsigned at = t->blob->len;
+
+    g_byte_array_append(t->blob, table, len);
+    t->blob->data[at + SUM_AT] = 0;
+    acpi_end(t, at, root);
+}
+
+static uint8_t *acpi_rsdp(AcpiTables *t, unsigned len, unsigned revision)
+{
+    uint8_t *r;
+
+    g_byte_array_set_size(t->rsdp, len);
+    r = t->rsdp->data;
+    memset(r, 0, len);
+    memcpy(r, "RSD PTR ", 8);
+    memcpy(r + 9, t->oem_id, 6);
+    r[15] = revision;
+    return r;
+}
+
+void acpi_finish_v1(AcpiTables *t)
+{
+    unsigned rsdt = acpi_begin(t, "RSDT", 1);
+
+    for (unsigned i = 0; i < t->roots->len; i++) {
+        acpi_pointer32(t, g_array_index(t->roots, uint32_t, i));
+    }
+    acpi_end(t, rsdt, false);
+    put_le32(acpi_rsdp(t, RSDP_V1, 0) + RSDP_RSDT_AT, rsdt);
+    loader_pointer(t, FILE_RSDP, RSDP_RSDT_AT, 4, FILE_TABLES);
+    loader_checksum(t, FILE_RSDP, RSDP_SUM_AT, 0, RSDP_V1);
+}
+
 void acpi_finish(AcpiTables *t)
 {
     unsigned xsdt = acpi_begin(t, "XSDT", 1);
@@ -183,12 +246,7 @@ void acpi_finish(AcpiTables *t)
         acpi_pointer(t, g_array_index(t->roots, uint32_t, i));
     }
     acpi_end(t, xsdt, false);
-    g_byte_array_set_size(t->rsdp, RSDP_LEN);
-    r = t->rsdp->data;
-    memset(r, 0, RSDP_LEN);
-    memcpy(r, "RSD PTR ", 8);
-    memcpy(r + 9, t->oem_id, 6);
-    r[15] = 2; /* revision */
+    r = acpi_rsdp(t, RSDP_LEN, 2);
     put_le32(r + 20, RSDP_LEN);
     put_le64(r + RSDP_XSDT_AT, xsdt);
     loader_checksum(t, FILE_RSDP, RSDP_SUM_AT, 0, RSDP_V1);

@@ -10,6 +10,7 @@
 
 #include "core/device.h"
 #include "hw/acpi/aml.h"
+#include "util/options.h"
 
 typedef struct AcpiTables {
     Aml *blob;          /* tables one after another; a table's terms are appended to it */
@@ -28,6 +29,14 @@ unsigned acpi_begin(AcpiTables *t, const char *signature, unsigned revision);
 void acpi_end(AcpiTables *t, unsigned at, bool root);
 /* XSDT and RSDP. */
 void acpi_finish(AcpiTables *t);
+/* RSDT and an RSDP of ACPI 1.0, which say the same to what knows 32-bit addresses alone. */
+void acpi_finish_v1(AcpiTables *t);
+/* The table that firmware and guest share; before any other, since it is aligned. */
+unsigned acpi_facs(AcpiTables *t);
+/* Bytes that are tables already: the loader sums them up again. @root: as acpi_end. */
+void acpi_append(AcpiTables *t, const uint8_t *table, unsigned len, bool root);
+/* Those of -acpitable, as given. Errors: which one, and why. */
+NODISCARD bool acpi_user_tables(AcpiTables *t, const char *const *texts, unsigned n, GError **err);
 /* As files of @fw_cfg. */
 NODISCARD bool acpi_publish(AcpiTables *t, Device *fw_cfg, GError **err);
 
@@ -38,6 +47,10 @@ void acpi_u64(AcpiTables *t, uint64_t val);
 void acpi_zeros(AcpiTables *t, unsigned n);
 /* A Generic Address Structure of memory: @bits wide, reached by @access (1 byte ... 4 qword). */
 void acpi_address(AcpiTables *t, unsigned bits, unsigned access, uint64_t at);
+/* The same of ports; @bits 0: there is no such register. */
+void acpi_ports(AcpiTables *t, unsigned bits, uint64_t at);
+/* Four bytes that firmware makes the address of the table at @target. */
+void acpi_pointer32(AcpiTables *t, unsigned target);
 /* Eight bytes that firmware makes the address of the table at @target. */
 void acpi_pointer(AcpiTables *t, unsigned target);
 

@@ -83,3 +83,34 @@ TEST(aml, uuid_order)
     aml_uuid(a, "33db4d5b-1ff7-401c-9657-7441c03dd766");
     aml_expect(a, "11130a105b4ddb33f71f1c4096577441c03dd766");
 }
+
+TEST(aml, what_pcs_use)
+{
+    static const uint8_t lines[] = { 5, 10 };
+    g_autoptr(GByteArray) a = g_byte_array_new();
+    unsigned mark;
+
+    aml_io(a, 0x3f8, 8);
+    aml_irq(a, 4);
+    aml_dma(a, 2);
+    aml_interrupts(a, lines, 2);
+    aml_expect(a, "4701f803f8030108"
+                  "221000"
+                  "2a0400"
+                  "890a000902050000000a000000");
+    aml_window_ports(a, 0xd00, 0xf300);
+    aml_window_memory(a, 0xa0000, 0x20000, false, true);
+    aml_expect(a, "880d00010c030000000dffff000000f3"
+                  "871700000c030000000000000a00ffff0b000000000000000200");
+    aml_region(a, "P40C", AML_SPACE_PCI_CONFIG, 0x60, 4);
+    mark = aml_field_begin(a, "P40C", 1);
+    aml_field(a, "PRQ0", 8);
+    aml_field(a, NULL, 64);
+    aml_end(a, mark);
+    aml_expect(a, "5b8050343043020a600a04"
+                  "5b810e503430430150525130080040"
+                  "04");
+    mark = aml_processor_begin(a, "C000", 3);
+    aml_end(a, mark);
+    aml_expect(a, "5b830b43303030030000000000");
+}

@@ -79,4 +79,31 @@ void aml_window_io(Aml *a, uint32_t at, uint32_t len);
 /* Pin @pin of controller @name: edge, active high, pulled up. */
 void aml_gpio_interrupt(Aml *a, const char *name, uint16_t pin);
 
+/* ---- Of PCs ---- */
+
+enum { AML_SPACE_MEMORY, AML_SPACE_IO, AML_SPACE_PCI_CONFIG };
+
+/* A CPU by the old operator; what it holds follows. */
+unsigned aml_processor_begin(Aml *a, const char *name, uint8_t id);
+void aml_region(Aml *a, const char *name, unsigned space, uint64_t base, uint64_t len);
+/* Fields of @region, read and written by @access (1 byte ... 3 double word). */
+unsigned aml_field_begin(Aml *a, const char *region, unsigned access);
+/* The next @bits; NULL: without a name. */
+void aml_field(Aml *a, const char *name, unsigned bits);
+/* CreateDWordField of object @source. */
+void aml_dword_field_of(Aml *a, const char *source, unsigned offset, const char *name);
+/* Less than; both operands follow. */
+void aml_less(Aml *a);
+
+/* Ports that 16 address lines decode. */
+void aml_io(Aml *a, uint16_t port, uint8_t len);
+/* A line of ISA: edge, active high. */
+void aml_irq(Aml *a, unsigned irq);
+void aml_dma(Aml *a, unsigned channel);
+/* One of @gsis: level, active high, shared. */
+void aml_interrupts(Aml *a, const uint8_t *gsis, unsigned n);
+/* Windows of a bridge that shows ports as they are, and memory, cached or not. */
+void aml_window_ports(Aml *a, uint16_t base, uint32_t len);
+void aml_window_memory(Aml *a, uint64_t base, uint64_t len, bool wide, bool cached);
+
 #endif

@@ -16,10 +16,13 @@ enum {
     TYPE_OEM_STRINGS = 11,
     TYPE_MEMORY_ARRAY = 16,
     TYPE_MEMORY_DEVICE = 17,
+    TYPE_MEMORY_AREA = 19,
     TYPE_BOOT = 32,
     TYPE_END = 127,
     NO_HANDLE = 0xfffe,
     ANCHOR_LEN = 24,
+    ANCHOR_LEN_32 = 31,
+    ANCHOR_PART_32 = 16,       /* where its second part begins, with a sum of its own */
     DEVICE_MAX_MIB = 16 << 10, /* a module of memory */
 };
 
@@ -418,6 +421,27 @@ static void smbios_memory(Smbios *s)
     }
 }
 
+/* Where the array of memory appears. In KiB, or, beyond what they can tell, in bytes. Spec: 7.20 */
+static void smbios_areas(Smbios *s)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t start = s->m->areas[i][0], len = s->m->areas[i][1];
+        bool wide = (start + len) >> 10 >= UINT32_MAX;
+
+        if (!len) {
+            continue;
+        }
+        smbios_begin(s, TYPE_MEMORY_AREA, 0x1300 + i);
+        smbios_le(s, 4, wide ? UINT32_MAX : start >> 10);
+        smbios_le(s, 4, wide ? UINT32_MAX : (start + len - 1) >> 10);
+        smbios_le(s, 2, 0x1000);
+        smbios_le(s, 1, 1); /* one device makes a row */
+        smbios_le(s, 8, wide ? start : 0);
+        smbios_le(s, 8, wide ? start + len - 1 : 0);
+        smbios_end(s);
+    }
+}
+
 /* A structure as the file has it, with its strings' end made sure of. */
 static bool smbios_file(Smbios *s, const char *path, GError **err)
 {
@@ -460,6 +484,7 @@ static bool smbios_structures(Smbios *s, GError **err)
         return false;
     }
     smbios_memory(s);
+    smbios_areas(s);
     smbios_begin(s, TYPE_BOOT, 0x2000);
     smbios_le(s, 6, 0);
     smbios_le(s, 1, 0); /* no errors */
@@ -484,6 +509,43 @@ static void smbios_anchor(GByteArray *out, uint32_t bytes)
     g_byte_array_append(out, a, sizeof(a));
 }
 
+static uint8_t smbios_sum(const uint8_t *bytes, unsigned n)
+{
+    uint8_t sum = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        sum += bytes[i];
+    }
+    return -sum;
+}
+
+/* Structures end with two zero bytes behind their strings. */
+static void smbios_anchor_32(GByteArray *out, const GByteArray *tables)
+{
+    uint8_t a[ANCHOR_LEN_32] = "_SM_";
+    unsigned n = 0, largest = 0;
+
+    for (unsigned at = 0, next; at + 4 < tables->len; at = next, n++) {
+        next = at + tables->data[at + 1];
+        while (next + 1 < tables->len && (tables->data[next] || tables->data[next + 1])) {
+            next++;
+        }
+        next += 2;
+        largest = next - at > largest ? next - at : largest;
+    }
+    a[5] = ANCHOR_LEN_32;
+    a[6] = 2; /* 2.8 */
+    a[7] = 8;
+    put_le16(a + 8, largest);
+    memcpy(a + ANCHOR_PART_32, "_DMI_", 5);
+    put_le16(a + 22, tables->len);
+    put_le16(a + 28, n);
+    a[30] = 0x28;
+    a[ANCHOR_PART_32 + 5] = smbios_sum(a + ANCHOR_PART_32, ANCHOR_LEN_32 - ANCHOR_PART_32);
+    a[4] = smbios_sum(a, ANCHOR_LEN_32);
+    g_byte_array_append(out, a, sizeof(a));
+}
+
 bool smbios_build(const SmbiosMachine *m, GByteArray *tables, GByteArray *anchor, GError **err)
 {
     Smbios s = { .m = m,
@@ -498,7 +560,11 @@ bool smbios_build(const SmbiosMachine *m, GByteArray *tables, GByteArray *anchor
              smbios_option(&s.options[i], &s.types[i], err);
     }
     ok = ok && smbios_structures(&s, err);
-    if (ok) {
+    if (ok && m->entry_32 && tables->len > UINT16_MAX) {
+        ok = error_set(err, "-smbios: more than 64 KiB of structures");
+    } else if (ok && m->entry_32) {
+        smbios_anchor_32(anchor, tables);
+    } else if (ok) {
         smbios_anchor(anchor, tables->len);
     }
     for (unsigned i = 0; i < m->n_options; i++) {

@@ -16,6 +16,8 @@ typedef struct SmbiosMachine {
     const char *uuid;              /* NULL: none */
     unsigned sockets, cores, threads;
     uint64_t ram_bytes;
+    bool entry_32;        /* the entry point of SMBIOS 2.8, which knows 32-bit addresses alone */
+    uint64_t areas[2][2]; /* start and length of what RAM is mapped at, for PCs; 0: none */
     const char *const *options; /* -smbios, as given */
     unsigned n_options;
 } SmbiosMachine;

@@ -27,3 +27,19 @@ const Board *board_find(const char *name, GError **err)
     error_set(err, "-M %s: no such machine%s", name, hint);
     return NULL;
 }
+
+char *board_cpu_props(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+    GString *s = g_string_new("");
+
+    for (char **p = parts; *p; p++) {
+        bool flag = **p == '+' || **p == '-';
+
+        g_string_append_printf(s, "%s%s%s", s->len ? "," : "", *p + flag,
+                               !flag        ? ""
+                               : **p == '+' ? "=on"
+                                            : "=off");
+    }
+    return g_string_free(s, FALSE);
+}

@@ -31,11 +31,16 @@ typedef struct BoardDrive {
     const char *file;   /* for messages; NULL: no medium */
     const char *serial; /* NULL: none */
     int index;          /* unit; -1: the next free */
+    int bus;            /* of IDE, `index` is its unit; -1: `index` counts over all buses */
     bool readonly;
+    bool cdrom;          /* media=cdrom */
     Options *node;       /* what block_open_options takes */
     unsigned open_flags; /* for it */
     BlockErrorAction on_read_error, on_write_error;
 } BoardDrive;
+
+/* Where interrupt controllers of PCs are: in the host's kernel, its local APICs alone, or here. */
+typedef enum IrqchipPlace { IRQCHIP_KERNEL, IRQCHIP_SPLIT, IRQCHIP_OWN } IrqchipPlace;
 
 /* Everything a board may ask of the command line. The strings live as long as the machine. */
 typedef struct BoardConfig {
@@ -44,13 +49,18 @@ typedef struct BoardConfig {
     const char *cpu;   /* "cortex-a57,pmu=off"; NULL: the board's default */
     unsigned n_cpus;   /* 1.. */
     unsigned max_cpus; /* 0: n_cpus */
-    unsigned sockets, clusters, cores, threads; /* 0: the board's choice */
-    uint64_t ram_bytes;                         /* 0: the board's default */
-    const char *ram_file;                       /* reserved for -mem-path; NULL */
+    unsigned sockets, dies, clusters, cores, threads; /* 0: the board's choice */
+    uint64_t ram_bytes;                               /* 0: the board's default */
+    const char *const *memdevs;                       /* -object memory-backend-*, as given */
+    unsigned n_memdevs;
+    const char *const *numa; /* -numa, in order, as given */
+    unsigned n_numa;
     const char *kernel, *initrd, *append, *dtb, *bios;
     const char *dumpdtb;     /* write the device tree there; the caller then exits */
     Chardev *const *serials; /* -serial, in order; a NULL entry: "none" */
     unsigned n_serials;
+    Chardev *const *parallels; /* -parallel, the same */
+    unsigned n_parallels;
     BoardDrive *drives;
     unsigned n_drives;
     const char *const *devices; /* -device, in order, as given */
@@ -62,9 +72,17 @@ typedef struct BoardConfig {
     unsigned n_fw_cfg;
     const char *const *smbios; /* -smbios, as given */
     unsigned n_smbios;
-    const char *uuid; /* NULL: none */
+    const char *const *option_roms; /* -option-rom, as given */
+    unsigned n_option_roms;
+    const char *const *acpi_tables; /* -acpitable, as given */
+    unsigned n_acpi_tables;
+    const char *uuid;     /* NULL: none */
+    const char *boot;     /* -boot options together, as given; NULL: none */
+    IrqchipPlace irqchip; /* of the accelerator that will run it */
+    const char *vga;      /* "std", "none"; NULL: what the board has by default */
     bool nodefaults;
     bool no_graphic;
+    bool no_fd_bootchk; /* a floppy without a signature starts as well */
     unsigned boot_menu; /* 0 off, 1 on */
 } BoardConfig;
 
@@ -84,6 +102,7 @@ typedef struct Board {
     const char *cpu_suffix;  /* model + suffix is the name of the DeviceType: "-arm-cpu" */
     unsigned max_cpus;
     uint64_t default_ram_bytes;
+    bool has_numa; /* takes -numa and -object memory-backend-* */
     const BoardProp *props;
     size_t n_props;
     /*
@@ -93,13 +112,21 @@ typedef struct Board {
     bool (*init)(Machine *m, const BoardConfig *cfg, GError **err);
     /* One device as -device says: driver=, id= and properties. NULL: none can be added. */
     bool (*add_device)(Machine *m, Options *o, GError **err);
+    unsigned max_parallels; /* printer ports */
+    bool no_default_net;    /* no card unless one is asked for */
 } Board;
 
 extern const Board board_virt;
 extern const Board board_pc;
+extern const Board board_microvm;
+extern const Board board_malta;
+extern const Board board_q35;
 
 /* Every board, NULL-terminated. */
 extern const Board *const board_types[];
+
+/* "+x,-y,z=1" of -cpu as properties: "x=on,y=off,z=1"; the caller frees. */
+char *board_cpu_props(const char *text);
 
 /* By name or alias, whatever the case; NULL with *err set naming the nearest ones. */
 const Board *board_find(const char *name, GError **err);

@@ -51,4 +51,11 @@ TEST(loader, gunzip_is_bounded)
     EXPECT(out && g_bytes_get_size(out) == sizeof(zeros));
     EXPECT(!loader_gunzip(in, "x", sizeof(zeros) - 1, &err));
     EXPECT(err && strstr(err->message, "larger than 4095 bytes"));
+    for (gsize n = 0; n < len; n++) { /* cut off anywhere */
+        g_autoptr(GBytes) part = g_bytes_new(gz, n);
+        g_autoptr(GError) broken = NULL;
+
+        EXPECT(!loader_gunzip(part, "x", sizeof(zeros), &broken));
+        EXPECT(broken && strstr(broken->message, "broken gzip data at byte"));
+    }
 }

@@ -9,8 +9,8 @@
 #include "util/bytes.h"
 
 #include <elf.h>
-#include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <zlib.h>
 
 enum {
     IMAGE_HEADER = 64,
@@ -52,33 +52,37 @@ GBytes *loader_read(const char *what, const char *path, uint64_t max, GError **e
 
 GBytes *loader_gunzip(GBytes *in, const char *what, uint64_t max, GError **err)
 {
-    g_autoptr(GConverter) z = G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP));
+    enum { GZIP_WINDOW = 16 + MAX_WBITS };
     g_autoptr(GByteArray) out = g_byte_array_new();
     g_autofree uint8_t *buf = g_malloc(1 << 18);
-    gsize len, pos = 0;
+    z_stream z = { 0 };
+    gsize len;
     const uint8_t *data = g_bytes_get_data(in, &len);
+    size_t ate = 0;
+    int r = inflateInit2(&z, GZIP_WINDOW);
 
-    for (;;) {
-        g_autoptr(GError) local = NULL;
-        gsize ate = 0, made = 0;
-        GConverterResult r = g_converter_convert(z, data + pos, len - pos, buf, 1 << 18,
-                                                 G_CONVERTER_INPUT_AT_END, &ate, &made, &local);
-
-        if (r == G_CONVERTER_ERROR) {
-            error_set(err, "%s: broken gzip data at byte %zu: %s", what, pos, local->message);
-            return NULL;
-        }
-        pos += ate;
-        if (out->len + made > max) {
-            error_set(err, "%s: decompressed it is larger than %" G_GUINT64_FORMAT " bytes", what,
-                      max);
-            return NULL;
-        }
-        g_byte_array_append(out, buf, made);
-        if (r == G_CONVERTER_FINISHED) {
-            return g_byte_array_free_to_bytes(g_steal_pointer(&out));
-        }
+    while (r == Z_OK && out->len <= max) {
+        z.next_in = (uint8_t *)data + ate;
+        z.avail_in = (unsigned)MIN(len - ate, 1u << 30);
+        z.next_out = buf;
+        z.avail_out = 1 << 18;
+        r = inflate(&z, Z_NO_FLUSH);
+        ate = (size_t)(z.next_in - data);
+        g_byte_array_append(out, buf, (1u << 18) - z.avail_out);
     }
+    inflateEnd(&z);
+    if (out->len > max) {
+        error_set(err, "%s: decompressed it is larger than %" G_GUINT64_FORMAT " bytes", what, max);
+        return NULL;
+    }
+    if (r != Z_STREAM_END) {
+        error_set(err, "%s: broken gzip data at byte %zu: %s", what, ate,
+                  r == Z_BUF_ERROR ? "it ends too early"
+                  : z.msg          ? z.msg
+                                   : "zlib fails");
+        return NULL;
+    }
+    return g_byte_array_free_to_bytes(g_steal_pointer(&out));
 }
 
 static const Magic *loader_magic(const uint8_t *data, size_t len)

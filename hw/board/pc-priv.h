@@ -5,26 +5,68 @@
 
 #include "core/cpu.h"
 #include "hw/board/board.h"
+#include "hw/board/pc-fw.h"
+#include "hw/board/pc-irq.h"
 #include "hw/board/plug.h"
 
 enum {
     PC_MAX_CPUS = 255,
     PC_ROM_MAX = 16 << 20,
-    PC_ISA_BIOS = 128 << 10,       /* of the ROM's end, below 1 MiB */
-    PC_LOWMEM = 0xe0000000u,       /* RAM below 4 GiB ends here at most ... */
-    PC_LOWMEM_SPLIT = 0xc0000000u, /* ... and here where there is more than that */
+    PC_ISA_BIOS = 128 << 10, /* of the ROM's end, below 1 MiB */
     PC_N_SERIAL = 4,
+    PC_IDE_DRIVES = 6, /* at most */
+    PC_FLOPPIES = 2,
+    PC_N_PARALLEL = 3,
 };
 
-typedef struct PcBoard {
+typedef struct PcBoard PcBoard;
+
+/* What the boards of a chip set differ in. */
+typedef struct PcChip {
+    uint64_t lowmem;               /* RAM below 4 GiB ends here at most ... */
+    uint64_t lowmem_split;         /* ... and here where there is more than that */
+    const char *product, *version; /* of SMBIOS */
+    uint64_t ecam, ecam_bytes;     /* 0: PCI without Express */
+    /* Host bridge, bridge to ISA, power management, disks. */
+    bool (*make_pci)(PcBoard *b, GError **err);
+    /* After all that is plugged; NULL: nothing. */
+    bool (*make_ports)(PcBoard *b, GError **err);
+} PcChip;
+
+struct PcBoard {
     Device dev; /* first: the container of all it makes */
     Machine *machine;
     const BoardConfig *cfg; /* valid during init */
-    Device *isa, *irqchip, *host, *piix3, *pm, *rtc, *fw_cfg;
+    const PcChip *chip;
+    Device *isa, *host, *piix3, *pm, *rtc;
+    Device *ide;
+    unsigned ide_buses, ide_units; /* units of a bus */
+    uint8_t floppies;              /* bit n: drive n is there */
+    bool has_cd;                   /* -drive put something where the CD drive would be */
+    uint8_t translation;           /* in the CMOS RAM, of the first four drives */
     MemRegion *ram_low;
     uint64_t ram_bytes, below_4g;
     unsigned n_cpus;
+    bool acpi;
+    char oem_id[7], oem_table_id[9]; /* of ACPI's tables */
+    PcFw fw;
+    PcIrq irq;
     BoardPlug plug;
-} PcBoard;
+};
+
+NODISCARD bool pc_init_with(Machine *m, const BoardConfig *cfg, const PcChip *chip, GError **err);
+extern const BoardProp pc_props[];
+enum { PC_N_PROPS = 4 };
+NODISCARD bool pc_add_device(Machine *m, Options *o, GError **err);
+/* Root of ports behind the host bridge, and its own at CF8h. */
+void pc_map_host(PcBoard *b);
+/* The power button is @dev's. */
+void pc_take_power_button(PcBoard *b, Device *dev);
+
+/* Disks (pc-disk.c): the controller, and what -drive, -hda and -cdrom say. */
+NODISCARD bool pc_make_ide(PcBoard *b, GError **err);
+NODISCARD bool pc_make_ahci(PcBoard *b, GError **err);
+NODISCARD bool pc_make_dma(PcBoard *b, GError **err);
+NODISCARD bool pc_make_drives(PcBoard *b, GError **err);
 
 #endif

@@ -35,11 +35,11 @@ static bool pc_make_ram(PcBoard *b, GError **err)
 
     b->ram_bytes = b->cfg->ram_bytes ? b->cfg->ram_bytes : board_pc.default_ram_bytes;
     b->ram_bytes = bits_align_up(b->ram_bytes, GUEST_PAGE_SIZE);
-    b->below_4g = b->ram_bytes >= PC_LOWMEM ? PC_LOWMEM_SPLIT : b->ram_bytes;
+    b->below_4g = b->ram_bytes >= b->chip->lowmem ? b->chip->lowmem_split : b->ram_bytes;
     if (b->ram_bytes < 1 << 20) {
         return error_set(err, "-m: a PC needs at least 1 MiB");
     }
-    ram = ram_new(b->machine, "pc.ram", b->ram_bytes, 0, err);
+    ram = ram_new(b->machine, "pc.ram", b->ram_bytes, RAM_MAIN, err);
     if (!ram) {
         return false;
     }
@@ -59,6 +59,7 @@ static bool pc_make_cpus(PcBoard *b, GError **err)
 {
     const char *text = b->cfg->cpu ? b->cfg->cpu : board_pc.default_cpu;
     const char *comma = strchr(text, ',');
+    g_autofree char *props = comma ? board_cpu_props(comma + 1) : NULL;
     g_autofree char *model = comma ? g_strndup(text, comma - text) : g_strdup(text);
     g_autofree char *name = g_strconcat(model, board_pc.cpu_suffix, NULL);
     const DeviceType *type = machine_find_type(b->machine, name);
@@ -72,29 +73,25 @@ static bool pc_make_cpus(PcBoard *b, GError **err)
         Cpu *cpu = cpu_new(b->machine, type, &b->dev, id);
 
         cpu->as_io = isa_ports(b->machine);
-        if (comma && !device_set_props(&cpu->dev, comma + 1, err)) {
+        device_set_u64(&cpu->dev, "apic-id", pc_apic_id(b->cfg, i));
+        pc_set_topology(b->cfg, &cpu->dev);
+        if (props && !device_set_props(&cpu->dev, props, err)) {
             g_prefix_error(err, "-cpu: ");
             return false;
         }
+        pc_irq_prepare_cpu(&b->irq, cpu);
         if (!device_realize(&cpu->dev, err)) {
             return false;
         }
     }
-    return true;
+    return pc_irq_add_cpus(&b->irq, err);
 }
 
 static bool pc_make_isa(PcBoard *b, GError **err)
 {
     b->isa = device_make(b->machine, &device_isa_bus, &b->dev, "isa");
-    b->irqchip = device_new(b->machine, "kvm-irqchip", &b->dev, "irqchip", err);
-    if (!b->irqchip || !device_realize(b->isa, err) || !device_realize(b->irqchip, err)) {
-        return false;
-    }
-    device_map(b->irqchip, 0, machine_memory_root(b->machine), 0xfee00000);
-    for (unsigned i = 0; i < ISA_N_IRQS; i++) {
-        irq_connect(b->isa, "irq", i, b->irqchip, "gsi", i);
-    }
-    return true;
+    return device_realize(b->isa, err) &&
+           pc_irq_init(&b->irq, &b->dev, b->cfg->irqchip, false, err);
 }
 
 static void pc_power_button(void *opaque)
@@ -105,26 +102,38 @@ static void pc_power_button(void *opaque)
     device_set_input(b->pm, "power-button", 0, false);
 }
 
+void pc_take_power_button(PcBoard *b, Device *dev)
+{
+    b->pm = dev;
+    machine_on_powerdown(b->machine, pc_power_button, b);
+}
+
 static bool pc_make_pm(PcBoard *b, GError **err)
 {
-    b->pm = device_new(b->machine, "PIIX4_PM", &b->dev, "pm", err);
-    if (!b->pm || !device_set_props(b->pm, "addr=1.3", err) || !device_realize(b->pm, err)) {
+    Device *pm = device_new(b->machine, "PIIX4_PM", &b->dev, "pm", err);
+
+    if (!pm || !device_set_props(pm, "addr=1.3", err) || !device_realize(pm, err)) {
         return false;
     }
-    machine_on_powerdown(b->machine, pc_power_button, b);
+    pc_take_power_button(b, pm);
     return true;
+}
+
+void pc_map_host(PcBoard *b)
+{
+    MemRegion *ports = aspace_root(isa_ports(b->machine));
+
+    region_add(ports, device_as(b->host, PciHost)->bus.io, 0, -1);
+    device_map(b->host, 0, ports, 0xcf8);
 }
 
 static bool pc_make_pci(PcBoard *b, GError **err)
 {
-    MemRegion *ports = aspace_root(isa_ports(b->machine));
-
     b->host = device_make(b->machine, &device_i440fx, &b->dev, "host");
     if (!device_realize(b->host, err) || !i440fx_populate(b->host, b->ram_low, err)) {
         return false;
     }
-    region_add(ports, device_as(b->host, PciHost)->bus.io, 0, -1);
-    device_map(b->host, 0, ports, 0xcf8);
+    pc_map_host(b);
     b->piix3 = device_new(b->machine, "PIIX3", &b->dev, "piix3", err);
     if (!b->piix3 || !device_set_props(b->piix3, "addr=1.0,multifunction=on", err) ||
         !device_realize(b->piix3, err)) {
@@ -136,73 +145,51 @@ static bool pc_make_pci(PcBoard *b, GError **err)
     for (unsigned i = 0; i < ISA_N_IRQS; i++) {
         irq_connect(b->piix3, "irq", i, b->isa, "line", i);
     }
-    return pc_make_pm(b, err);
+    return pc_make_ide(b, err) && pc_make_pm(b, err);
 }
+
+static const PcChip pc_chip = {
+    .product = "Standard PC (i440FX + PIIX, 1996)",
+    .version = "pc-i440fx-7.2",
+    .lowmem = 0xe0000000u,
+    .lowmem_split = 0xc0000000u,
+    .make_pci = pc_make_pci,
+};
 
 /* ---- What firmware reads ---- */
 
-static void pc_fill_cmos(PcBoard *b)
-{
-    uint64_t low_kib = min_u64(b->below_4g >> 10, 640);
-    uint64_t ext_kib = min_u64((b->below_4g >> 10) - 1024, 0xfc00);
-    uint64_t above_16m = b->below_4g > 16 << 20 ? (b->below_4g - (16 << 20)) >> 16 : 0;
-    uint64_t above_4g = (b->ram_bytes - b->below_4g) >> 16;
-
-    mc146818_set(b->rtc, 0x15, (uint8_t)low_kib);
-    mc146818_set(b->rtc, 0x16, (uint8_t)(low_kib >> 8));
-    mc146818_set(b->rtc, 0x17, (uint8_t)ext_kib);
-    mc146818_set(b->rtc, 0x18, (uint8_t)(ext_kib >> 8));
-    mc146818_set(b->rtc, 0x30, (uint8_t)ext_kib);
-    mc146818_set(b->rtc, 0x31, (uint8_t)(ext_kib >> 8));
-    mc146818_set(b->rtc, 0x34, (uint8_t)above_16m);
-    mc146818_set(b->rtc, 0x35, (uint8_t)(above_16m >> 8));
-    mc146818_set(b->rtc, 0x5b, (uint8_t)above_4g);
-    mc146818_set(b->rtc, 0x5c, (uint8_t)(above_4g >> 8));
-    mc146818_set(b->rtc, 0x5d, (uint8_t)(above_4g >> 16));
-    mc146818_set(b->rtc, 0x5f, (uint8_t)(b->n_cpus - 1));
-}
-
-static void pc_put_e820(uint8_t *at, uint64_t start, uint64_t len)
-{
-    start = GUINT64_TO_LE(start);
-    len = GUINT64_TO_LE(len);
-    memcpy(at, &start, 8);
-    memcpy(at + 8, &len, 8);
-    at[16] = 1; /* RAM */
-}
-
-/* Entries of 20 bytes: address, length, type. */
-static bool pc_add_e820(PcBoard *b, GError **err)
-{
-    uint8_t e820[40] = { 0 };
-    unsigned n = 0;
-
-    pc_put_e820(e820, 0, b->below_4g);
-    n = 1;
-    if (b->ram_bytes > b->below_4g) {
-        pc_put_e820(e820 + 20, 1ull << 32, b->ram_bytes - b->below_4g);
-        n = 2;
-    }
-    return fw_cfg_add_file(b->fw_cfg, "etc/e820", e820, n * 20, err);
-}
-
 static bool pc_make_fw_cfg(PcBoard *b, GError **err)
 {
-    uint8_t port[8] = { 0xf8, 0x03 };
+    b->fw = (PcFw){
+        .machine = b->machine,
+        .container = &b->dev,
+        .cfg = b->cfg,
+        .rtc = b->rtc,
+        .below_4g = b->below_4g,
+        .ram_bytes = b->ram_bytes,
+        .product = b->chip->product,
+        .version = b->chip->version,
+        .ecam = b->chip->ecam,
+        .ecam_bytes = b->chip->ecam_bytes,
+        .acpi = { .express = b->chip->ecam_bytes != 0,
+                  .keyboard = true,
+                  .oem_id = b->oem_id,
+                  .oem_table_id = b->oem_table_id },
+        .acpi_off = !b->acpi,
+    };
+    return pc_fw_init(&b->fw, err);
+}
 
-    b->fw_cfg = device_new(b->machine, "fw_cfg_io", &b->dev, "fw_cfg", err);
-    if (!b->fw_cfg || !device_realize(b->fw_cfg, err)) {
-        return false;
+static bool pc_finish_fw(PcBoard *b, GError **err)
+{
+    for (unsigned i = 0; i < b->cfg->n_serials && i < PC_N_SERIAL; i++) {
+        b->fw.acpi.serials |= (b->cfg->serials[i] != NULL) << i;
     }
-    isa_map(b->fw_cfg, 0, 0x510);
-    fw_cfg_set_le(b->fw_cfg, FW_CFG_RAM_SIZE, 8, b->ram_bytes);
-    fw_cfg_set_le(b->fw_cfg, FW_CFG_NB_CPUS, 2, b->n_cpus);
-    fw_cfg_set_le(b->fw_cfg, FW_CFG_MAX_CPUS, 2, b->n_cpus);
-    fw_cfg_set_le(b->fw_cfg, FW_CFG_NOGRAPHIC, 2, b->cfg->no_graphic);
-    fw_cfg_set_le(b->fw_cfg, FW_CFG_BOOT_MENU, 2, b->cfg->boot_menu);
-    return pc_add_e820(b, err) &&
-           (!b->cfg->no_graphic ||
-            fw_cfg_add_file(b->fw_cfg, "etc/sercon-port", port, sizeof(port), err));
+    for (unsigned i = 0; i < b->cfg->n_parallels && i < PC_N_PARALLEL; i++) {
+        b->fw.acpi.parallels |= (b->cfg->parallels[i] != NULL) << i;
+    }
+    b->fw.acpi.floppies = b->floppies;
+    return pc_fw_finish(&b->fw, err);
 }
 
 static bool pc_make_serials(PcBoard *b, GError **err)
@@ -220,6 +207,31 @@ static bool pc_make_serials(PcBoard *b, GError **err)
         }
         device_set_u64(dev, "index", i);
         device_set_backend(dev, "chardev", b->cfg->serials[i]);
+        if (!device_realize(dev, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool pc_make_parallels(PcBoard *b, GError **err)
+{
+    static const uint8_t lines[PC_N_PARALLEL] = { 7, 5, 7 };
+
+    for (unsigned i = 0; i < b->cfg->n_parallels && i < PC_N_PARALLEL; i++) {
+        g_autofree char *id = g_strdup_printf("parallel%u", i);
+        Device *dev;
+
+        if (!b->cfg->parallels[i]) {
+            continue;
+        }
+        dev = device_new(b->machine, "isa-parallel", &b->dev, id, err);
+        if (!dev) {
+            return false;
+        }
+        device_set_u64(dev, "index", i);
+        device_set_u64(dev, "irq", lines[i]);
+        device_set_backend(dev, "chardev", b->cfg->parallels[i]);
         if (!device_realize(dev, err)) {
             return false;
         }
@@ -290,75 +302,53 @@ static bool pc_make_bios(PcBoard *b, GError **err)
 static bool pc_make_keyboard(PcBoard *b, GError **err)
 {
     Device *dev = device_new(b->machine, "i8042", &b->dev, "i8042", err);
+    Device *port = device_new(b->machine, "port92", &b->dev, "port92", err);
 
-    return dev && device_realize(dev, err);
+    return dev && port && device_realize(dev, err) && device_realize(port, err);
 }
 
 static bool pc_make_rtc(PcBoard *b, GError **err)
 {
     b->rtc = device_make(b->machine, &device_mc146818, &b->dev, "rtc");
-    if (!device_realize(b->rtc, err)) {
-        return false;
-    }
-    pc_fill_cmos(b);
-    return true;
+    return device_realize(b->rtc, err);
 }
 
 /* ---- What is plugged in ---- */
 
-static bool pc_make_disk(PcBoard *b, const BoardDrive *d, const char *id, GError **err)
-{
-    Device *dev;
-
-    if (d->interface == DRIVE_NONE || !d->file) {
-        return true;
-    }
-    if (d->interface != DRIVE_VIRTIO) {
-        return error_set(err,
-                         "-drive %s: the pc board has no IDE, SCSI or floppy controller yet; "
-                         "say if=virtio, or if=none and a -device",
-                         d->file);
-    }
-    dev = device_new(b->machine, "virtio-blk-pci", &b->dev, NULL, err);
-    if (!dev || !device_set_prop(dev, "drive", id, err) ||
-        (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
-        !device_realize(dev, err)) {
-        g_prefix_error(err, "-drive file=%s: ", d->file);
-        return false;
-    }
-    return true;
-}
-
 static bool pc_make_plugged(PcBoard *b, GError **err)
 {
-    if (!board_open_drives(&b->plug, err)) {
-        return false;
-    }
-    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
-        g_autofree char *id = board_drive_id(&b->cfg->drives[i], i);
-
-        if (!pc_make_disk(b, &b->cfg->drives[i], id, err)) {
-            return false;
-        }
-    }
-    return board_plug_devices(&b->plug, 0, b->cfg->n_devices, err);
+    return pc_make_drives(b, err) && board_plug_devices(&b->plug, 0, b->cfg->n_devices, err) &&
+           (!b->chip->make_ports || b->chip->make_ports(b, err));
 }
 
-static bool pc_add_device(Machine *m, Options *o, GError **err)
+bool pc_add_device(Machine *m, Options *o, GError **err)
 {
     return board_plug_device(&device_as(device_find(m, "/pc"), PcBoard)->plug, o, err);
 }
 
-/* What the command line can ask for that this board has no place for yet. */
-static bool pc_check(const BoardConfig *cfg, GError **err)
+static bool pc_options(PcBoard *b, GError **err)
 {
-    if (cfg->kernel || cfg->initrd || cfg->dtb) {
-        return error_set(err, "-kernel: the pc board starts firmware alone so far");
+    Options none = { 0 }, *o = b->cfg->machine ? b->cfg->machine : &none;
+    const char *acpi = options_get(o, "acpi"), *id = options_get(o, "x-oem-id");
+    const char *table = options_get(o, "x-oem-table-id");
+    bool hpet = false;
+
+    b->acpi = true;
+    if (acpi && strcmp(acpi, "auto") && !options_get_bool(o, "acpi", true, &b->acpi, err)) {
+        return false;
     }
-    return true;
+    if ((id && strlen(id) > 6) || (table && strlen(table) > 8)) {
+        return error_set(err, "-M x-oem-id=, x-oem-table-id=: at most 6 and 8 characters");
+    }
+    g_strlcpy(b->oem_id, id ? id : "BOCHS", sizeof(b->oem_id));
+    g_strlcpy(b->oem_table_id, table ? table : "BXPC", sizeof(b->oem_table_id));
+    if (!options_get_bool(o, "hpet", false, &hpet, err)) {
+        return false;
+    }
+    return !hpet || error_set(err, "-M hpet=on: this board has no HPET yet");
 }
 
-static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
+bool pc_init_with(Machine *m, const BoardConfig *cfg, const PcChip *chip, GError **err)
 {
     PcBoard *b = device_as(device_make(m, &device_pc, NULL, "pc"), PcBoard);
 
@@ -367,14 +357,37 @@ static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
     }
     b->machine = m;
     b->cfg = cfg;
+    b->chip = chip;
     board_plug_init(&b->plug, &b->dev, cfg);
-    return pc_check(cfg, err) && pc_make_ram(b, err) && pc_make_isa(b, err) &&
-           pc_make_cpus(b, err) && pc_make_pci(b, err) && pc_make_rtc(b, err) &&
-           pc_make_serials(b, err) && pc_make_keyboard(b, err) && pc_make_fw_cfg(b, err) &&
-           pc_make_bios(b, err) && pc_make_plugged(b, err);
+    return pc_options(b, err) && pc_make_ram(b, err) && pc_make_isa(b, err) &&
+           pc_make_cpus(b, err) && chip->make_pci(b, err) && pc_make_rtc(b, err) &&
+           pc_make_serials(b, err) && pc_make_parallels(b, err) && pc_make_dma(b, err) &&
+           pc_make_keyboard(b, err) && pc_make_fw_cfg(b, err) && pc_make_bios(b, err) &&
+           board_make_vga(&b->plug, "std", err) && pc_make_plugged(b, err) && pc_finish_fw(b, err);
 }
 
-static const char *const pc_aliases[] = { "pc-i440fx-7.2", NULL };
+const BoardProp pc_props[PC_N_PROPS] = {
+    { "acpi", "OnOffAuto", "auto", "ACPI tables for firmware" },
+    { "x-oem-id", "string", "BOCHS", "ACPI tables: who made them, 6 characters at most" },
+    { "x-oem-table-id", "string", "BXPC", "ACPI tables: for what, 8 characters at most" },
+    { "hpet", "bool", "off", "high precision event timer; none is modelled yet" },
+};
+
+static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
+{
+    return pc_init_with(m, cfg, &pc_chip, err);
+}
+
+/* All mean the same board. */
+static const char *const pc_aliases[] = {
+    "pc-i440fx-7.2",  "pc-i440fx-7.1", "pc-i440fx-7.0",  "pc-i440fx-6.2",
+    "pc-i440fx-6.1",  "pc-i440fx-6.0", "pc-i440fx-5.2",  "pc-i440fx-5.1",
+    "pc-i440fx-5.0",  "pc-i440fx-4.2", "pc-i440fx-4.1",  "pc-i440fx-4.0",
+    "pc-i440fx-3.1",  "pc-i440fx-3.0", "pc-i440fx-2.12", "pc-i440fx-2.11",
+    "pc-i440fx-2.10", "pc-i440fx-2.9", "pc-i440fx-2.8",  "pc-i440fx-2.7",
+    "pc-i440fx-2.6",  "pc-i440fx-2.5", "pc-i440fx-2.4",  "pc-i440fx-2.3",
+    "pc-i440fx-2.2",  "pc-i440fx-2.1", "pc-i440fx-2.0",  NULL,
+};
 
 const Board board_pc = {
     .name = "pc",
@@ -385,6 +398,9 @@ const Board board_pc = {
     .cpu_suffix = "-x86_64-cpu",
     .max_cpus = PC_MAX_CPUS,
     .default_ram_bytes = 128 << 20,
+    .max_parallels = PC_N_PARALLEL,
+    .props = pc_props,
+    .n_props = ARRAY_SIZE(pc_props),
     .init = pc_init,
     .add_device = pc_add_device,
 };

@@ -200,12 +200,15 @@ bool board_plug_device(BoardPlug *b, Options *o, GError **err)
     return true;
 }
 
+static bool plug_parse(Options *o, const char *text, GError **err)
+{
+    return *text == '{' ? options_parse_json(o, text, err) : options_parse(o, text, "driver", err);
+}
+
 static bool plug_device_text(BoardPlug *b, const char *text, GError **err)
 {
     Options o = { 0 };
-    bool ok = (*text == '{' ? options_parse_json(&o, text, err)
-                            : options_parse(&o, text, "driver", err)) &&
-              board_plug_device(b, &o, err);
+    bool ok = plug_parse(&o, text, err) && board_plug_device(b, &o, err);
 
     options_deinit(&o);
     return ok;
@@ -254,6 +257,13 @@ static bool plug_open_drive(BoardPlug *b, const BoardDrive *d, const char *id, G
     return plug_add_disk(b, disk, id, err);
 }
 
+bool board_add_empty_drive(BoardPlug *b, const char *id, GError **err)
+{
+    static const BoardDrive empty = { .on_write_error = BLOCK_ERROR_ENOSPC };
+
+    return plug_open_drive(b, &empty, id, err);
+}
+
 char *board_drive_id(const BoardDrive *d, unsigned i)
 {
     return d->id ? g_strdup(d->id) : g_strdup_printf("drive%u", i);
@@ -265,7 +275,8 @@ bool board_open_drives(BoardPlug *b, GError **err)
         const BoardDrive *d = &b->cfg->drives[i];
         g_autofree char *id = board_drive_id(d, i);
 
-        if ((d->file || d->interface == DRIVE_NONE) && !plug_open_drive(b, d, id, err)) {
+        if ((d->file || d->interface == DRIVE_NONE || d->cdrom) &&
+            !plug_open_drive(b, d, id, err)) {
             return false;
         }
     }
@@ -278,6 +289,45 @@ bool board_plug_devices(BoardPlug *b, unsigned from, unsigned to, GError **err)
         if (!plug_device_text(b, b->cfg->devices[i], err)) {
             return false;
         }
+    }
+    return true;
+}
+
+/* Is a display card among -device's that stands in for the default one? */
+static bool plug_has_vga(const BoardPlug *b)
+{
+    static const char *const cards[] = { "VGA", "isa-vga", "cirrus-vga", "qxl-vga", "virtio-vga" };
+
+    for (unsigned i = 0; i < b->cfg->n_devices; i++) {
+        g_autoptr(GError) later = NULL; /* it is told when the device is made */
+        Options o = { 0 };
+        bool found = false;
+
+        if (plug_parse(&o, b->cfg->devices[i], &later)) {
+            for (size_t k = 0; k < G_N_ELEMENTS(cards); k++) {
+                found |= !g_strcmp0(options_get(&o, "driver"), cards[k]);
+            }
+        }
+        options_deinit(&o);
+        if (found) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool board_make_vga(BoardPlug *b, const char *by_default, GError **err)
+{
+    const char *vga = b->cfg->vga ? b->cfg->vga : by_default;
+    Device *dev;
+
+    if (!strcmp(vga, "none") || (!b->cfg->vga && (b->cfg->nodefaults || plug_has_vga(b)))) {
+        return true;
+    }
+    dev = device_new(b->machine, "VGA", b->parent, NULL, err);
+    if (!dev || !board_globals(b, dev, err) || !device_realize(dev, err)) {
+        g_prefix_error(err, "-vga %s: ", vga);
+        return false;
     }
     return true;
 }

@@ -25,8 +25,13 @@ void board_plug_stop(BoardPlug *b);
 NODISCARD bool board_plug_device(BoardPlug *b, Options *o, GError **err);
 /* Those of the command line from @from to before @to. */
 NODISCARD bool board_plug_devices(BoardPlug *b, unsigned from, unsigned to, GError **err);
+/* The display card that -vga asks for, or else @by_default ("std", "none"), unless one of -device's
+ * is there instead. */
+NODISCARD bool board_make_vga(BoardPlug *b, const char *by_default, GError **err);
 /* Every -drive that has a file or waits for a device becomes a backend of its id. */
 NODISCARD bool board_open_drives(BoardPlug *b, GError **err);
+/* An empty drive @id, whose errors the guest sees. */
+NODISCARD bool board_add_empty_drive(BoardPlug *b, const char *id, GError **err);
 /* The id of drive number @i; the caller frees. */
 char *board_drive_id(const BoardDrive *d, unsigned i);
 /* Apply -global to a device of the board's own. */

@@ -8,6 +8,7 @@
 #include "hw/board/virt-priv.h"
 
 #include "hw/acpi/acpi.h"
+#include "hw/acpi/srat.h"
 
 enum {
     GSI_SPI = 32, /* number of the first shared interrupt */
@@ -343,6 +344,15 @@ static void madt_cpu(AcpiTables *t, const VirtBoard *b, unsigned cpu)
     acpi_u32(t, 0);
 }
 
+static void madt_redistributors(AcpiTables *t, VirtPlace p)
+{
+    acpi_u8(t, 14);
+    acpi_u8(t, 16);
+    acpi_u16(t, 0);
+    acpi_u64(t, virt_map[p].base);
+    acpi_u32(t, (uint32_t)virt_map[p].size);
+}
+
 /* Spec: 5.2.12.14 to 5.2.12.18 */
 static void virt_madt(AcpiTables *t, const VirtBoard *b)
 {
@@ -362,11 +372,10 @@ static void virt_madt(AcpiTables *t, const VirtBoard *b)
         madt_cpu(t, b, i);
     }
     if (b->gic_version == 3) {
-        acpi_u8(t, 14); /* redistributors */
-        acpi_u8(t, 16);
-        acpi_u16(t, 0);
-        acpi_u64(t, virt_map[VIRT_GIC_REDIST].base);
-        acpi_u32(t, (uint32_t)virt_map[VIRT_GIC_REDIST].size);
+        madt_redistributors(t, VIRT_GIC_REDIST);
+    }
+    if (virt_has_high_redist(b)) {
+        madt_redistributors(t, VIRT_GIC_REDIST_HIGH);
     }
     if (b->has_its) {
         acpi_u8(t, 15);
@@ -407,11 +416,9 @@ static unsigned pptt_node(AcpiTables *t, unsigned table, uint32_t flags, unsigne
 /* Sockets, clusters, cores and threads as -smp has them; the rest are cores. Spec: 5.2.30 */
 static void virt_pptt(AcpiTables *t, const VirtBoard *b)
 {
-    const BoardConfig *cfg = b->cfg;
+    VirtTopology top = virt_topology(b);
     unsigned at = acpi_begin(t, "PPTT", 2), cpu = 0;
-    unsigned clusters = MAX(cfg->clusters, 1), threads = MAX(cfg->threads, 1);
-    unsigned above = MAX(cfg->sockets, 1) * clusters * threads;
-    unsigned cores = MAX(cfg->cores, (b->n_cpus + above - 1) / above);
+    unsigned clusters = top.clusters, threads = top.threads, cores = top.cores;
 
     for (unsigned socket = 0; cpu < b->n_cpus; socket++) {
         unsigned package = pptt_node(t, at, PPTT_PACKAGE, 0, socket);
@@ -518,6 +525,26 @@ static void virt_dbg2(AcpiTables *t)
     acpi_end(t, at, true);
 }
 
+static void virt_srat(AcpiTables *t, const VirtBoard *b)
+{
+    const BoardMemory *mem = b->memory;
+    GuestPhys base = virt_map[VIRT_RAM].base;
+    unsigned at = srat_begin(t);
+
+    for (unsigned i = 0; i < b->n_cpus; i++) {
+        srat_gicc(t, numa_cpu_node(mem, i), i);
+    }
+    for (unsigned i = 0; i < mem->n_nodes; base += mem->nodes[i++].bytes) {
+        if (mem->nodes[i].bytes) {
+            srat_memory(t, i, base, mem->nodes[i].bytes);
+        }
+    }
+    acpi_end(t, at, true);
+    if (mem->has_distance) {
+        acpi_slit(t, mem->distance[0], mem->n_nodes, sizeof(mem->distance[0]));
+    }
+}
+
 /* Requester ids of PCI are the ITS's device ids. Spec: DEN0049 */
 static void virt_iort(AcpiTables *t)
 {
@@ -574,6 +601,9 @@ bool virt_acpi(VirtBoard *b, GError **err)
     virt_mcfg(&t, b);
     virt_spcr(&t);
     virt_dbg2(&t);
+    if (b->memory->n_nodes) {
+        virt_srat(&t, b);
+    }
     if (b->has_its) {
         virt_iort(&t);
     }

@@ -87,6 +87,12 @@ bool virt_make_plugged(VirtBoard *b, GError **err)
 {
     unsigned n_nics = b->cfg->n_nics;
 
+    if (b->cfg->vga && strcmp(b->cfg->vga, "none")) {
+        return error_set(err,
+                         "-vga %s: the virt board has no card of its own; -device VGA, "
+                         "bochs-display or ramfb gives it one",
+                         b->cfg->vga);
+    }
     return virt_make_slots(b, err) && board_plug_devices(&b->plug, 0, n_nics, err) &&
            board_open_drives(&b->plug, err) &&
            board_plug_devices(&b->plug, n_nics, b->cfg->n_devices, err) &&

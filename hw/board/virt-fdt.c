@@ -112,6 +112,34 @@ static void tree_pclk(Tree *t, const char *path)
     tree_str(t, path, "clock-names", "apb_pclk");
 }
 
+/* The node NAME<n> of @path, which becomes its. */
+static void tree_below(Tree *t, GString *path, const char *name, unsigned n)
+{
+    g_string_append_printf(path, "/%s%u", name, n);
+    tree_node(t, path->str);
+}
+
+/* Sockets, clusters, cores and threads. Spec: Linux bindings, cpu/cpu-topology.txt */
+static void fdt_cpu_map(Tree *t, const VirtBoard *b)
+{
+    VirtTopology top = virt_topology(b);
+    g_autoptr(GString) path = g_string_new("/cpus/cpu-map");
+
+    tree_node(t, path->str);
+    for (unsigned i = 0; i < b->n_cpus; i++) {
+        unsigned core = i / top.threads, cluster = core / top.cores;
+
+        g_string_assign(path, "/cpus/cpu-map");
+        tree_below(t, path, "socket", cluster / top.clusters);
+        tree_below(t, path, "cluster", cluster % top.clusters);
+        tree_below(t, path, "core", core % top.cores);
+        if (top.threads > 1) {
+            tree_below(t, path, "thread", i % top.threads);
+        }
+        tree_cells(t, path->str, "cpu", 1, PHANDLE_CPU + i);
+    }
+}
+
 static void fdt_cpus(Tree *t, VirtBoard *b)
 {
     g_autofree char *compatible = g_strdup_printf("arm,%s", b->cpu_model);
@@ -120,14 +148,10 @@ static void fdt_cpus(Tree *t, VirtBoard *b)
     tree_node(t, "/cpus");
     tree_cells(t, "/cpus", "#address-cells", 1, 1);
     tree_cells(t, "/cpus", "#size-cells", 1, 0);
-    tree_node(t, "/cpus/cpu-map");
-    tree_node(t, "/cpus/cpu-map/socket0");
-    tree_node(t, "/cpus/cpu-map/socket0/cluster0");
     for (int i = (int)b->n_cpus - 1; i >= 0; i--) {
         /* 8 (GICv2) or 16 (GICv3) CPUs to a cluster */
         unsigned per = b->gic_version == 2 ? 8 : 16, mpidr = (i / per) << 8 | i % per;
         g_autofree char *path = g_strdup_printf("/cpus/cpu@%x", mpidr);
-        g_autofree char *core = g_strdup_printf("/cpus/cpu-map/socket0/cluster0/core%d", i);
 
         tree_node(t, path);
         tree_str(t, path, "device_type", "cpu");
@@ -135,9 +159,11 @@ static void fdt_cpus(Tree *t, VirtBoard *b)
         tree_cells(t, path, "reg", 1, mpidr);
         tree_str(t, path, "enable-method", "psci");
         tree_cells(t, path, "phandle", 1, PHANDLE_CPU + i);
-        tree_node(t, core);
-        tree_cells(t, core, "cpu", 1, PHANDLE_CPU + i);
+        if (b->memory->n_nodes) {
+            tree_cells(t, path, "numa-node-id", 1, numa_cpu_node(b->memory, (unsigned)i));
+        }
     }
+    fdt_cpu_map(t, b);
 }
 
 static void fdt_psci(Tree *t, const VirtBoard *b)
@@ -212,6 +238,7 @@ static void fdt_gic(Tree *t, const VirtBoard *b)
 {
     const VirtMap *dist = &virt_map[VIRT_GIC_DIST];
     const VirtMap *second = &virt_map[b->gic_version == 2 ? VIRT_GIC_CPU : VIRT_GIC_REDIST];
+    const VirtMap *high = &virt_map[VIRT_GIC_REDIST_HIGH];
     g_autofree char *path = g_strdup_printf("/intc@%" PRIx64, dist->base);
 
     tree_node(t, path);
@@ -221,10 +248,12 @@ static void fdt_gic(Tree *t, const VirtBoard *b)
     tree_cells(t, path, "#address-cells", 1, 2);
     tree_cells(t, path, "#size-cells", 1, 2);
     tree_bytes(t, path, "ranges", NULL, 0);
-    tree_cells(t, path, "reg", 8, 0, (uint32_t)dist->base, 0, (uint32_t)dist->size, 0,
-               (uint32_t)second->base, 0, (uint32_t)second->size);
+    /* The cells of the third count only where it is there. */
+    tree_cells(t, path, "reg", virt_has_high_redist(b) ? 12 : 8, 0, (uint32_t)dist->base, 0,
+               (uint32_t)dist->size, 0, (uint32_t)second->base, 0, (uint32_t)second->size,
+               (uint32_t)(high->base >> 32), (uint32_t)high->base, 0, (uint32_t)high->size);
     if (b->gic_version == 3) {
-        tree_cells(t, path, "#redistributor-regions", 1, 1);
+        tree_cells(t, path, "#redistributor-regions", 1, virt_has_high_redist(b) ? 2 : 1);
     }
     if (b->virtualization && b->gic_version == 3) {
         tree_cells(t, path, "interrupts", 3, IRQ_PPI, 9, IRQ_LEVEL);
@@ -354,13 +383,53 @@ static void fdt_pci(Tree *t, const VirtBoard *b)
     fdt_pci_interrupts(t, path, a);
 }
 
-static void fdt_memory(Tree *t, const VirtBoard *b)
+/* A node of the tree for the memory of NUMA node @node (-1: there is no NUMA). */
+static void fdt_memory_part(Tree *t, GuestPhys base, uint64_t size, int node)
 {
-    g_autofree char *path = g_strdup_printf("/memory@%" PRIx64, virt_map[VIRT_RAM].base);
+    g_autofree char *path = g_strdup_printf("/memory@%" PRIx64, base);
 
     tree_node(t, path);
     tree_str(t, path, "device_type", "memory");
-    tree_reg(t, path, virt_map[VIRT_RAM].base, b->ram_bytes);
+    tree_reg(t, path, base, size);
+    if (node >= 0) {
+        tree_cells(t, path, "numa-node-id", 1, node);
+    }
+}
+
+/* Spec: Linux bindings, numa.txt */
+static void fdt_distances(Tree *t, const BoardMemory *mem)
+{
+    g_autofree uint8_t *m = g_malloc((size_t)mem->n_nodes * mem->n_nodes * 12);
+    uint8_t *to = m;
+
+    for (unsigned i = 0; i < mem->n_nodes; i++) {
+        for (unsigned k = 0; k < mem->n_nodes; k++, to += 12) {
+            put_be32(to, i);
+            put_be32(to + 4, k);
+            put_be32(to + 8, mem->distance[i][k]);
+        }
+    }
+    tree_node(t, "/distance-map");
+    tree_str(t, "/distance-map", "compatible", "numa-distance-map-v1");
+    tree_bytes(t, "/distance-map", "distance-matrix", m, (int)(to - m));
+}
+
+static void fdt_memory(Tree *t, const VirtBoard *b)
+{
+    const BoardMemory *mem = b->memory;
+    GuestPhys at = virt_map[VIRT_RAM].base;
+
+    if (!mem->n_nodes) {
+        fdt_memory_part(t, at, b->ram_bytes, -1);
+    }
+    for (unsigned i = 0; i < mem->n_nodes; at += mem->nodes[i++].bytes) {
+        if (mem->nodes[i].bytes) {
+            fdt_memory_part(t, at, mem->nodes[i].bytes, (int)i);
+        }
+    }
+    if (mem->has_distance) {
+        fdt_distances(t, mem);
+    }
 }
 
 /* What the boot loader tells the kernel. */

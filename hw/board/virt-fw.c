@@ -3,43 +3,11 @@
 #include "hw/board/virt-priv.h"
 
 #include "hw/acpi/smbios.h"
+#include "hw/board/fw-files.h"
+#include "hw/board/order.h"
 #include "hw/misc/fw_cfg.h"
 
-enum { FW_CFG_FILE_MAX = 64 << 20 };
-
-/* "[name=]NAME,file=PATH" or "[name=]NAME,string=TEXT" */
-static bool fw_user_file(Device *fw, Options *o, GError **err)
-{
-    const char *name = options_get(o, "name"), *path = options_get(o, "file");
-    const char *text = options_get(o, "string");
-    g_autoptr(GBytes) file = NULL;
-
-    if (!name || !path == !text) {
-        return error_set(err, "-fw_cfg %s: wants name=NAME and either file=PATH or string=TEXT",
-                         o->text);
-    }
-    if (text) {
-        return fw_cfg_add_file(fw, name, text, strlen(text), err);
-    }
-    file = loader_read("-fw_cfg", path, FW_CFG_FILE_MAX, err);
-    return file &&
-           fw_cfg_add_file(fw, name, g_bytes_get_data(file, NULL), g_bytes_get_size(file), err);
-}
-
-static bool fw_user_files(VirtBoard *b, GError **err)
-{
-    for (unsigned i = 0; i < b->cfg->n_fw_cfg; i++) {
-        Options o = { 0 };
-        bool ok =
-            options_parse(&o, b->cfg->fw_cfg[i], "name", err) && fw_user_file(b->fw_cfg, &o, err);
-
-        options_deinit(&o);
-        if (!ok) {
-            return false;
-        }
-    }
-    return true;
-}
+#include <inttypes.h>
 
 static bool fw_blob(VirtBoard *b, const char *what, const char *path, uint16_t size_key,
                     uint16_t data_key, GError **err)
@@ -104,6 +72,33 @@ static bool virt_smbios(VirtBoard *b, GError **err)
            fw_cfg_add_file(b->fw_cfg, "etc/smbios/smbios-anchor", anchor->data, anchor->len, err);
 }
 
+/* Where a virtio-mmio is. */
+static bool fw_place(void *opaque, Device *on, GString *path)
+{
+    const VirtBoard *b = opaque;
+    const VirtMap *map = &virt_map[VIRT_VIRTIO];
+
+    for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
+        if (b->virtio[i] == on) {
+            g_string_append_printf(path, "/virtio-mmio@%016" PRIx64, map->base + i * map->size);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool virt_boot_order(VirtBoard *b, GError **err)
+{
+    BootOrder o = {
+        .container = b->device,
+        .pci_root = "/pci@ffffffffffffffff",
+        .place = fw_place,
+        .opaque = b,
+    };
+
+    return board_boot_order(&o, b->fw_cfg, err);
+}
+
 bool virt_make_fw_cfg(VirtBoard *b, GError **err)
 {
     const BoardConfig *cfg = b->cfg;
@@ -119,5 +114,5 @@ bool virt_make_fw_cfg(VirtBoard *b, GError **err)
     fw_cfg_set_le(fw, FW_CFG_NB_CPUS, 2, b->n_cpus);
     fw_cfg_set_le(fw, FW_CFG_MAX_CPUS, 2, max_u64(cfg->max_cpus, b->n_cpus));
     fw_cfg_set_le(fw, FW_CFG_BOOT_MENU, 2, cfg->boot_menu);
-    return virt_smbios(b, err) && fw_user_files(b, err);
+    return virt_smbios(b, err) && board_fw_files(cfg, fw, err);
 }

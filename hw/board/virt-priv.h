@@ -6,11 +6,13 @@
 #include "core/cpu.h"
 #include "hw/board/board.h"
 #include "hw/board/loader.h"
+#include "hw/board/numa.h"
 #include "hw/board/plug.h"
 
 enum {
     VIRT_MAX_CPUS = 8, /* of GICv2; GICv3 has room for more */
-    VIRT_MAX_CPUS_V3 = 123,
+    VIRT_MAX_CPUS_V3 = 512,
+    VIRT_LOW_CPUS = 123, /* whose redistributors are below the RAM */
     VIRT_N_VIRTIO = 32,
     VIRT_N_IRQS = 288,
     VIRT_V2M_SPIS = 64,
@@ -26,6 +28,7 @@ typedef enum VirtPlace {
     VIRT_GIC_V2M,
     VIRT_GIC_ITS,
     VIRT_GIC_REDIST,
+    VIRT_GIC_REDIST_HIGH,
     VIRT_UART,
     VIRT_RTC,
     VIRT_FW_CFG,
@@ -69,6 +72,7 @@ typedef struct VirtBoard {
     unsigned gic_version; /* 2 or 3 */
     unsigned n_cpus;
     uint64_t ram_bytes;
+    BoardMemory *memory;
     bool virtualization; /* CPUs have EL2 */
     bool highmem, highmem_ecam, highmem_mmio;
     bool has_v2m, has_its;
@@ -82,6 +86,18 @@ typedef struct VirtBoard {
     GuestPhys initrd_start, initrd_end; /* equal: none */
     GuestPhys boot_pc;                  /* where CPU 0 begins; 0: in flash */
 } VirtBoard;
+
+/* Are there more CPUs than redistributors below the RAM? */
+static inline bool virt_has_high_redist(const VirtBoard *b)
+{
+    return b->gic_version == 3 && b->n_cpus > VIRT_LOW_CPUS;
+}
+
+/* How many of each there are in the next larger one; what -smp leaves open goes into cores. */
+typedef struct VirtTopology {
+    unsigned clusters, cores, threads;
+} VirtTopology;
+VirtTopology virt_topology(const VirtBoard *b);
 
 /* The PCI Express host bridge, after the GIC. */
 NODISCARD bool virt_make_pci(VirtBoard *b, GError **err);

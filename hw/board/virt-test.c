@@ -148,6 +148,25 @@ TEST(virt, order_of_boot)
     EXPECT(err && strstr(err->message, "bootindex=1 is taken"));
 }
 
+TEST(virt, order_of_boot_on_usb)
+{
+    static const char *const devices[] = { "qemu-xhci,id=x", "usb-hub,port=1",
+                                           "usb-bot,id=u,port=1.2", "scsi-cd,bus=u.0,bootindex=3",
+                                           NULL };
+    g_autoptr(GError) err = NULL;
+    Machine *m = virt_machine_with("", 1, devices, &err);
+    const uint8_t *order = NULL;
+    size_t len = 0;
+
+    EXPECT(m != NULL);
+    if (m) {
+        order = fw_cfg_find_file(device_find(m, "fw_cfg"), "bootorder", &len);
+        EXPECT_STR((const char *)order,
+                   "/pci@ffffffffffffffff/usb@1/hub@1/storage@2/channel@0/disk@0,0");
+        machine_free(m);
+    }
+}
+
 TEST(virt, tables_for_firmware)
 {
     g_autoptr(GError) err = NULL;

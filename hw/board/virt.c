@@ -20,6 +20,7 @@ const VirtMap virt_map[VIRT_PLACES] = {
     [VIRT_GIC_V2M] = { 0x08020000, 0x1000, 48 },
     [VIRT_GIC_ITS] = { 0x08080000, 0x20000, -1 },
     [VIRT_GIC_REDIST] = { 0x080a0000, 0xf60000, -1 },
+    [VIRT_GIC_REDIST_HIGH] = { 0x4000000000, 64 << 20, -1 }, /* by QEMU's map: 512 */
     [VIRT_UART] = { 0x09000000, 0x1000, 1 },
     [VIRT_RTC] = { 0x09010000, 0x1000, 2 },
     [VIRT_FW_CFG] = { 0x09020000, 0x18, -1 },
@@ -58,7 +59,9 @@ static bool virt_has_type(VirtBoard *b, const char *type)
 
 static bool virt_gic_option(VirtBoard *b, const char *text, GError **err)
 {
-    if (!text || !strcmp(text, "2")) {
+    if (!text) { /* GICv2 serves eight */
+        b->gic_version = b->cfg->n_cpus > VIRT_MAX_CPUS ? 3 : 2;
+    } else if (!strcmp(text, "2")) {
         b->gic_version = 2;
     } else if (!strcmp(text, "3")) {
         b->gic_version = 3;
@@ -132,8 +135,11 @@ static bool virt_sizes(VirtBoard *b, const BoardConfig *cfg, GError **err)
     uint64_t limit = b->highmem ? 255ull << 30 : 3ull << 30;
 
     b->n_cpus = cfg->n_cpus ? cfg->n_cpus : 1;
-    b->ram_bytes = cfg->ram_bytes ? cfg->ram_bytes : board_virt.default_ram_bytes;
-    b->ram_bytes = bits_align_up(b->ram_bytes, GUEST_PAGE_SIZE);
+    b->memory = board_memory_new(b->device, cfg, board_virt.default_ram_bytes, err);
+    if (!b->memory) {
+        return false;
+    }
+    b->ram_bytes = b->memory->bytes;
     if (b->n_cpus > max) {
         return error_set(err, "-smp %u: GICv%u serves at most %u CPUs%s", b->n_cpus, b->gic_version,
                          max, b->gic_version == 2 ? "; try -M virt,gic-version=3" : "");
@@ -145,19 +151,29 @@ static bool virt_sizes(VirtBoard *b, const BoardConfig *cfg, GError **err)
     return true;
 }
 
+VirtTopology virt_topology(const VirtBoard *b)
+{
+    const BoardConfig *cfg = b->cfg;
+    unsigned clusters = MAX(cfg->clusters, 1), threads = MAX(cfg->threads, 1);
+    unsigned above = MAX(cfg->sockets, 1) * clusters * threads;
+
+    return (VirtTopology){ clusters, MAX(cfg->cores, (b->n_cpus + above - 1) / above), threads };
+}
+
 /* ---- Wiring ---- */
 
 static bool virt_make_ram(VirtBoard *b, GError **err)
 {
-    /* Private: nobody shares it, and huge pages come with anonymous memory alone on most hosts. */
-    RamBlock *ram = ram_new(b->machine, "mach-virt.ram", b->ram_bytes, 0, err);
+    VirtTopology top = virt_topology(b);
+    /* Private where nothing else is said: huge pages come with anonymous memory alone on most
+     * hosts. */
+    MemRegion *ram =
+        board_memory_make(b->memory, "mach-virt.ram", top.clusters * top.cores * top.threads, err);
 
     if (!ram) {
         return false;
     }
-    region_add(machine_memory_root(b->machine),
-               region_new_ram(b->machine, "mach-virt.ram", ram, 0, b->ram_bytes),
-               virt_map[VIRT_RAM].base, 0);
+    region_add(machine_memory_root(b->machine), ram, virt_map[VIRT_RAM].base, 0);
     return true;
 }
 
@@ -243,6 +259,9 @@ static bool virt_make_gic(VirtBoard *b, GError **err)
     }
     virt_map_device(b, b->gic, 0, VIRT_GIC_DIST, 0);
     virt_map_device(b, b->gic, 1, b->gic_version == 2 ? VIRT_GIC_CPU : VIRT_GIC_REDIST, 0);
+    if (virt_has_high_redist(b)) {
+        virt_map_device(b, b->gic, 3, VIRT_GIC_REDIST_HIGH, 0);
+    }
     for (unsigned i = 0; i < b->n_cpus; i++) {
         virt_connect_cpu(b, i);
     }
@@ -342,7 +361,8 @@ static const char *const virt_aliases[] = {
 };
 
 static const BoardProp virt_props[] = {
-    { "gic-version", "string", "2", "interrupt controller: 2, 3, max, host" },
+    { "gic-version", "string", "2",
+      "interrupt controller: 2, 3, max, host; 3 for more than 8 CPUs" },
     { "virtualization", "bool", "off", "CPUs have EL2" },
     { "secure", "bool", "off", "CPUs have EL3; only off is modelled" },
     { "mte", "bool", "off", "memory tagging; only off is modelled" },
@@ -353,6 +373,7 @@ static const BoardProp virt_props[] = {
     { "acpi", "OnOffAuto", "auto", "ACPI tables for firmware, beside the device tree" },
     { "x-oem-id", "string", "BOCHS", "ACPI tables: who made them, 6 characters at most" },
     { "x-oem-table-id", "string", "BXPC", "ACPI tables: for what, 8 characters at most" },
+    { "memory-backend", "string", "", "id of an -object memory-backend-* that is the RAM" },
     { "hotplug-ports", "uint8", "4",
       "spare ports for device_add, at the end of the root bus; 0 with -nodefaults" },
     { "dtb-randomness", "bool", "on", "random seeds in the device tree" },
@@ -368,6 +389,7 @@ const Board board_virt = {
     .cpu_suffix = "-arm-cpu",
     .max_cpus = VIRT_MAX_CPUS_V3,
     .default_ram_bytes = 128 << 20,
+    .has_numa = true,
     .props = virt_props,
     .n_props = ARRAY_SIZE(virt_props),
     .init = virt_init,

@@ -336,3 +336,41 @@ const DeviceType device_isa_serial = {
     .settle = serial_settle,
     .user_creatable = true,
 };
+
+/* ---- In memory: registers of 8 bits, 8 bytes apart ---- */
+
+enum { MM_SHIFT = 3, MM_BYTES = 8 << MM_SHIFT };
+
+static MemResult serial_mm_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                uint64_t *val)
+{
+    return serial_read(dev, off >> MM_SHIFT, 1, attrs, val);
+}
+
+static MemResult serial_mm_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                 uint64_t val)
+{
+    return serial_write(dev, off >> MM_SHIFT, 1, attrs, val & 0xff);
+}
+
+static bool serial_mm_start(Device *dev, GError **err)
+{
+    static const CharHandlers handlers = { serial_can_read, serial_receive, serial_event };
+    Serial *s = device_as(dev, Serial);
+
+    return !s->chardev || chardev_attach(s->chardev, &handlers, s, err);
+}
+
+const DeviceType device_serial_mm = {
+    .name = "serial-mm",
+    .doc = "16550A serial port in memory",
+    .size = sizeof(Serial),
+    .mmio_size = MM_BYTES,
+    .access_max = 4,
+    .read = serial_mm_read,
+    .write = serial_mm_write,
+    .fields = TABLE(serial_fields),
+    .start = serial_mm_start,
+    .stop = serial_stop,
+    .settle = serial_settle,
+};

@@ -8,7 +8,8 @@
 #include "core/intc.h"
 
 enum {
-    MAX_CPUS = 128,
+    MAX_CPUS = 512,
+    LOW_CPUS = 123, /* redistributors in the first region; the others are in the second */
     MAX_IRQS = 1020,
     WORDS = 32, /* of 32 interrupts; word 0 of a CPU lies behind them */
     ALL_WORDS = WORDS + MAX_CPUS,
@@ -51,6 +52,7 @@ enum {
     GICR_SYNCR = 0x00c0,
     GICR_CTLR_LPIS = 1 << 0,
     GICR_TYPER_PLPIS = 1 << 0,
+    GICR_TYPER_LAST = 1 << 4,
     GICD_TYPER_LPIS = 1 << 17,
 
     GITS_CTLR = 0x0000,

@@ -312,20 +312,22 @@ static MemResult gicv3_dist_write(Device *dev, uint64_t off, unsigned size, MemA
     return MEM_OK;
 }
 
-static MemResult gicv3_redist_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+/* The last of each region says so, by which software ends its search there. */
+static uint64_t gicv3_redist_typer(const Gicv3 *s, unsigned cpu)
+{
+    bool last = cpu == s->num_cpu - 1 || cpu == LOW_CPUS - 1;
+
+    return (uint64_t)gicv3_affinity(cpu) << 32 | cpu << 8 | (last ? GICR_TYPER_LAST : 0) |
+           (s->has_lpi ? GICR_TYPER_PLPIS : 0);
+}
+
+static MemResult gicv3_redist_load(Gicv3 *s, unsigned cpu, uint64_t off, unsigned size,
                                    uint64_t *val)
 {
-    Gicv3 *s = device_as(dev, Gicv3);
-    unsigned cpu = off / REDIST_BYTES;
-    uint64_t typer;
-
-    off %= REDIST_BYTES;
     *val = 0;
     if (cpu >= s->num_cpu) {
         return MEM_OK;
     }
-    typer = (uint64_t)gicv3_affinity(cpu) << 32 | cpu << 8 | (cpu == s->num_cpu - 1 ? 1 << 4 : 0) |
-            (s->has_lpi ? GICR_TYPER_PLPIS : 0);
     if (off >= SGI_FRAME) {
         for (unsigned i = 0; i < size; i++) {
             *val |= (uint64_t)gicv3_byte_read(s, cpu, off - SGI_FRAME + i, false) << (8 * i);
@@ -335,7 +337,7 @@ static MemResult gicv3_redist_read(Device *dev, uint64_t off, unsigned size, Mem
     } else if (off == GICR_IIDR) {
         *val = 0x43b;
     } else if (off >= GICR_TYPER && off < GICR_TYPER + 8) {
-        *val = typer >> (off % 8 * 8);
+        *val = gicv3_redist_typer(s, cpu) >> (off % 8 * 8);
     } else if (off == GICR_WAKER) {
         *val = s->waker[cpu] | (s->waker[cpu] & WAKER_SLEEP ? WAKER_ASLEEP : 0);
     } else if (s->has_lpi) {
@@ -344,13 +346,9 @@ static MemResult gicv3_redist_read(Device *dev, uint64_t off, unsigned size, Mem
     return MEM_OK;
 }
 
-static MemResult gicv3_redist_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+static MemResult gicv3_redist_store(Gicv3 *s, unsigned cpu, uint64_t off, unsigned size,
                                     uint64_t val)
 {
-    Gicv3 *s = device_as(dev, Gicv3);
-    unsigned cpu = off / REDIST_BYTES;
-
-    off %= REDIST_BYTES;
     if (cpu >= s->num_cpu) {
         return MEM_OK;
     }
@@ -364,6 +362,34 @@ static MemResult gicv3_redist_write(Device *dev, uint64_t off, unsigned size, Me
         gicv3_lpi_write(s, cpu, off, size, val);
     }
     return MEM_OK;
+}
+
+static MemResult gicv3_redist_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                   uint64_t *val)
+{
+    return gicv3_redist_load(device_as(dev, Gicv3), (unsigned)(off / REDIST_BYTES),
+                             off % REDIST_BYTES, size, val);
+}
+
+static MemResult gicv3_redist_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                    uint64_t val)
+{
+    return gicv3_redist_store(device_as(dev, Gicv3), (unsigned)(off / REDIST_BYTES),
+                              off % REDIST_BYTES, size, val);
+}
+
+static MemResult gicv3_high_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                 uint64_t *val)
+{
+    return gicv3_redist_load(device_as(dev, Gicv3), LOW_CPUS + (unsigned)(off / REDIST_BYTES),
+                             off % REDIST_BYTES, size, val);
+}
+
+static MemResult gicv3_high_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
+                                  uint64_t val)
+{
+    return gicv3_redist_store(device_as(dev, Gicv3), LOW_CPUS + (unsigned)(off / REDIST_BYTES),
+                              off % REDIST_BYTES, size, val);
 }
 
 static bool gicv3_start(Device *dev, GError **err)
@@ -409,8 +435,8 @@ static bool gicv3_loaded(Device *dev, GError **err)
 }
 
 static const Field gicv3_fields[] = {
-    { "num-cpu", FIELD_PROP, TYPE_U32, FIELD_AT(Gicv3, num_cpu, 4), .def = 1, .min = 1, .max = 123,
-      .doc = "CPUs" },
+    { "num-cpu", FIELD_PROP, TYPE_U32, FIELD_AT(Gicv3, num_cpu, 4), .def = 1, .min = 1,
+      .max = MAX_CPUS, .doc = "CPUs" },
     { "num-irq", FIELD_PROP, TYPE_U32, FIELD_AT(Gicv3, num_irq, 4), .def = 288, .min = 32,
       .max = 992, .doc = "interrupts, SGIs and PPIs included; a multiple of 32" },
     { "has-lpi", FIELD_PROP, TYPE_BOOL, FIELD_AT(Gicv3, has_lpi, 1), .def = 0,
@@ -454,10 +480,14 @@ static const Field gicv3_fields[] = {
 static const RegionType gicv3_regions[] = {
     { .name = "distributor", .size = 0x10000, .read = gicv3_dist_read, .write = gicv3_dist_write },
     { .name = "redistributors",
-      .size = 123 * REDIST_BYTES,
+      .size = LOW_CPUS * REDIST_BYTES,
       .read = gicv3_redist_read,
       .write = gicv3_redist_write },
     { .name = "its", .size = ITS_BYTES, .read = gicv3_its_read, .write = gicv3_its_write },
+    { .name = "redistributors-high",
+      .size = (MAX_CPUS - LOW_CPUS) * REDIST_BYTES,
+      .read = gicv3_high_read,
+      .write = gicv3_high_write },
 };
 
 const DeviceType device_arm_gicv3 = {

@@ -3,7 +3,11 @@
  * Stands for the interrupt controllers of a PC (two 8259, I/O APIC, local APICs) where they are in
  * the host's kernel: lines and messages go there.
  */
-#include "core/device.h"
+#include "hw/intc/kernel-irqchip.h"
+
+#include "core/intc.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
 
 enum { CHIP_GSIS = 24, CHIP_MSI_BYTES = 1 << 20, CHIP_STATE_MAX = 1 << 20 };
 
@@ -11,8 +15,44 @@ typedef struct KernelIrqchip {
     Device dev;
     uint8_t *state; /* while it is saved or loaded */
     uint32_t state_len;
-    uint8_t *fresh; /* as the kernel made it: what a reset gives */
+    uint8_t *fresh;       /* as the kernel made it: what a reset gives */
+    Device *pic, *ioapic; /* which are ours; NULL: the kernel's */
+    CpuIntc intc;
 } KernelIrqchip;
+
+/* ---- Local APICs there, the rest here ---- */
+
+static int chip_acknowledge(CpuIntc *intc, Cpu *cpu)
+{
+    KernelIrqchip *s = device_as(intc->dev, KernelIrqchip);
+
+    return cpu->index == 0 ? i8259_acknowledge(s->pic) : -1;
+}
+
+static void chip_end(CpuIntc *intc, Cpu *cpu, int vector)
+{
+    ioapic_end(device_as(intc->dev, KernelIrqchip)->ioapic, (uint8_t)vector);
+}
+
+static const CpuIntcOps chip_intc_ops = {
+    .name = "kvm-irqchip",
+    .acknowledge = chip_acknowledge,
+    .end = chip_end,
+};
+
+void kernel_irqchip_wire(Device *dev, Device *pic, Device *ioapic)
+{
+    KernelIrqchip *s = device_as(dev, KernelIrqchip);
+
+    s->pic = pic;
+    s->ioapic = ioapic;
+    s->intc = (CpuIntc){ &chip_intc_ops, dev };
+    for (unsigned i = 0; i < machine_n_cpus(dev->machine); i++) {
+        cpu_intc_attach(machine_cpu(dev->machine, i), &s->intc);
+    }
+}
+
+/* ---- State ---- */
 
 static bool chip_keep(KernelIrqchip *s, uint8_t **to, GError **err)
 {
@@ -123,6 +163,9 @@ static const Field chip_fields[] = {
     PIN_IN_DIRECT("gsi", chip_gsi, .count = CHIP_GSIS),
     STATE_BYTES(KernelIrqchip, state, state_len, CHIP_STATE_MAX, .no_reset = true),
     SCRATCH(KernelIrqchip, fresh),
+    SCRATCH(KernelIrqchip, pic),
+    SCRATCH(KernelIrqchip, ioapic),
+    SCRATCH(KernelIrqchip, intc),
 };
 
 const DeviceType device_kernel_irqchip = {

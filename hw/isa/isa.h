@@ -25,6 +25,8 @@ IsaBus *isa_bus(Machine *m);
 void isa_map(Device *dev, unsigned region, unsigned port);
 /* Connect output @name of @dev to line @irq. */
 void isa_connect(Device *dev, const char *name, unsigned irq);
+/* What is there by custom, for messages; NULL. */
+const char *isa_port_name(unsigned port);
 /* For the CPUs of a board with ports. */
 AddressSpace *isa_ports(Machine *m);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PIIX3's function 0: the bridge to ISA, which routes the four interrupts of PCI to ISA lines.
- * Spec: Intel 82371SB (PIIX3) datasheet, 290550, 2.2.
+ * PIIX3's and PIIX4's function 0: the bridge to ISA, which routes the four interrupts of PCI to ISA
+ * lines. Spec: Intel 82371SB (PIIX3) datasheet, 290550, 2.2.
  */
 #include "hw/isa/isa.h"
 #include "hw/pci/pci.h"
@@ -73,6 +73,13 @@ static const PciType piix3_pci = {
     .class_code = 0x060100,
 };
 
+/* PIIX4 (82371AB, 290562): the same as far as this goes. */
+static const PciType piix4_pci = {
+    .vendor = PCI_VENDOR_INTEL,
+    .device = 0x7110,
+    .class_code = 0x060100,
+};
+
 static const Field piix3_fields[] = {
     STATE_U8(Piix3, pirq, .max = 15),
     PIN_IN("pirq", piix3_pirq, .count = PCI_N_INTX),
@@ -88,4 +95,15 @@ const DeviceType device_piix3 = {
     .start = piix3_start,
     .settle = piix3_settle,
     .extra = &piix3_pci,
+};
+
+const DeviceType device_piix4 = {
+    .name = "PIIX4",
+    .doc = "bridge to ISA of PIIX4",
+    .base = &device_pci,
+    .size = sizeof(Piix3),
+    .fields = TABLE(piix3_fields),
+    .start = piix3_start,
+    .settle = piix3_settle,
+    .extra = &piix4_pci,
 };

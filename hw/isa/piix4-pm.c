@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PIIX4's function 3: power management (ACPI registers at PMBA) and, at register level, the SMBus
- * host. The system control interrupt is line 9.
+ * PIIX4's function 3: power management (ACPI registers at PMBA) and the SMBus host. The system
+ * control interrupt is line 9.
  * Spec: Intel 82371AB (PIIX4) datasheet, 290562, chapter 7.
  */
 #include "hw/acpi/pm1.h"
+#include "hw/i2c/smbus.h"
 #include "hw/isa/isa.h"
 #include "hw/pci/pci.h"
 
@@ -25,14 +26,13 @@ enum {
     REGION_SMB = 1,
     REGION_GPE = 2,
     REGION_APM = 3,
-    SMB_STS_DEV_ERR = 1 << 2,
 };
 
 typedef struct Piix4Pm {
     PciDevice pci;
     AcpiPm1 pm1;
     uint8_t apm_control, apm_status, gpe[4];
-    uint8_t smb[SMB_BYTES];
+    Smbus smbus;
     Irq sci;
 } Piix4Pm;
 
@@ -76,27 +76,17 @@ static MemResult pm_write(Device *dev, uint64_t off, unsigned size, MemAttrs att
     return MEM_OK;
 }
 
-/* No device answers on the SMBus: a transaction ends with an error at once. */
 static MemResult pm_smb_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
                              uint64_t *val)
 {
-    *val = device_as(dev, Piix4Pm)->smb[off];
+    *val = smbus_read(&device_as(dev, Piix4Pm)->smbus, (unsigned)off);
     return MEM_OK;
 }
 
 static MemResult pm_smb_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
                               uint64_t val)
 {
-    Piix4Pm *s = device_as(dev, Piix4Pm);
-
-    if (off == 0) {
-        s->smb[0] &= ~(uint8_t)val;
-    } else {
-        s->smb[off] = (uint8_t)val;
-        if (off == 2 && val & 1 << 6) {
-            s->smb[0] |= SMB_STS_DEV_ERR;
-        }
-    }
+    smbus_write(&device_as(dev, Piix4Pm)->smbus, (unsigned)off, (uint8_t)val);
     return MEM_OK;
 }
 
@@ -258,7 +248,7 @@ static const PciType pm_pci = {
 static const Field pm_fields[] = {
     PM1_FIELDS(Piix4Pm, pm1, pm_timer), STATE_U8(Piix4Pm, apm_control),
     STATE_U8(Piix4Pm, apm_status),      STATE_ARRAY(Piix4Pm, gpe),
-    STATE_ARRAY(Piix4Pm, smb),          PIN_OUT(Piix4Pm, sci),
+    SMBUS_FIELDS(Piix4Pm, smbus),       PIN_OUT(Piix4Pm, sci),
     PIN_IN("power-button", pm_button),
 };
 

@@ -30,23 +30,37 @@ enum {
 typedef struct FwCfgItem {
     uint8_t *data;
     uint32_t len;
+    FwCfgWrote *wrote; /* the guest may write it; NULL: it may not */
+    void *opaque;
 } FwCfgItem;
 
 typedef struct FwCfg {
     Device dev;
-    FwCfgItem items[FW_CFG_KEYS];
+    FwCfgItem items[FW_CFG_KEYS + FW_CFG_ARCH_KEYS]; /* the architecture's own come last */
     uint32_t n_files;
     uint16_t key;
     uint32_t offset; /* of the next byte in the item */
     uint32_t dma_high;
 } FwCfg;
 
+/* Bit 15 is a space of the architecture's own keys. What there is not is an item never filled. */
+static uint16_t fw_cfg_index(uint16_t key)
+{
+    if (key & KEY_ARCH) {
+        key &= KEY_MASK;
+        return key < FW_CFG_ARCH_KEYS ? FW_CFG_KEYS + key : FW_CFG_KEYS - 1;
+    }
+    key &= KEY_MASK;
+    return key < FW_CFG_KEYS ? key : FW_CFG_KEYS - 1;
+}
+
 void fw_cfg_set(Device *dev, uint16_t key, const void *data, size_t len)
 {
     FwCfg *s = device_as(dev, FwCfg);
-    FwCfgItem *item = &s->items[key];
+    uint16_t index = fw_cfg_index(key);
+    FwCfgItem *item = &s->items[index];
 
-    CHECK(key < FW_CFG_KEYS && len <= UINT32_MAX);
+    CHECK(index != FW_CFG_KEYS - 1 && len <= UINT32_MAX);
     item->data = device_alloc(dev, len + 1);
     memcpy(item->data, data, len);
     item->len = len;
@@ -107,6 +121,33 @@ const uint8_t *fw_cfg_find_file(Device *dev, const char *name, size_t *len)
     return NULL;
 }
 
+bool fw_cfg_add_writable(Device *dev, const char *name, size_t len, FwCfgWrote *wrote, void *opaque,
+                         GError **err)
+{
+    FwCfg *s = device_as(dev, FwCfg);
+    g_autofree uint8_t *zeros = g_malloc0(len);
+
+    if (!fw_cfg_add_file(dev, name, zeros, len, err)) {
+        return false;
+    }
+    s->items[FW_CFG_FILE_FIRST + s->n_files - 1].wrote = wrote;
+    s->items[FW_CFG_FILE_FIRST + s->n_files - 1].opaque = opaque;
+    return true;
+}
+
+void fw_cfg_fill(Device *dev, const char *name, const void *data, size_t len)
+{
+    FwCfg *s = device_as(dev, FwCfg);
+    size_t have;
+    const uint8_t *old = fw_cfg_find_file(dev, name, &have);
+
+    for (uint32_t i = 0; old && i < s->n_files; i++) {
+        if (s->items[FW_CFG_FILE_FIRST + i].data == old) {
+            memcpy(s->items[FW_CFG_FILE_FIRST + i].data, data, MIN(len, have));
+        }
+    }
+}
+
 static const FwCfgItem *fw_cfg_item(const FwCfg *s)
 {
     return &s->items[s->key];
@@ -114,9 +155,7 @@ static const FwCfgItem *fw_cfg_item(const FwCfg *s)
 
 static void fw_cfg_select(FwCfg *s, uint16_t key)
 {
-    /* Bit 15 is a space of the architecture's own keys, of which there are none. */
-    key = key & KEY_ARCH ? FW_CFG_KEYS : key & KEY_MASK;
-    s->key = key < FW_CFG_KEYS ? key : FW_CFG_KEYS - 1; /* the last one is never filled */
+    s->key = fw_cfg_index(key);
     s->offset = 0;
 }
 
@@ -149,6 +188,21 @@ static bool fw_cfg_dma_copy(FwCfg *s, GuestPhys to, uint32_t len)
     return true;
 }
 
+/* Into the item as far as it goes; more than that is the guest's error. */
+static bool fw_cfg_dma_take(FwCfg *s, GuestPhys from, uint32_t len)
+{
+    FwCfgItem *item = &s->items[s->key];
+    uint32_t have = item->len - min_u64(item->len, s->offset);
+
+    if (!item->wrote || len > have ||
+        device_dma_read(&s->dev, from, item->data + s->offset, len) != MEM_OK) {
+        return false;
+    }
+    s->offset += len;
+    item->wrote(item->opaque, item->data, item->len);
+    return true;
+}
+
 static void fw_cfg_dma(FwCfg *s, GuestPhys at)
 {
     uint8_t desc[16], result[4];
@@ -167,7 +221,7 @@ static void fw_cfg_dma(FwCfg *s, GuestPhys at)
     if (control & DMA_READ) {
         ok = fw_cfg_dma_copy(s, get_be64(desc + 8), len);
     } else if (control & DMA_WRITE) {
-        ok = false; /* nothing here is writable */
+        ok = fw_cfg_dma_take(s, get_be64(desc + 8), len);
     } else if (control & DMA_SKIP) {
         s->offset = min_u64((uint64_t)s->offset + len, fw_cfg_item(s)->len);
     }
@@ -252,7 +306,7 @@ static bool fw_cfg_start(Device *dev, GError **err)
 static const Field fw_cfg_fields[] = {
     SCRATCH(FwCfg, items),
     SCRATCH(FwCfg, n_files),
-    STATE_U16(FwCfg, key, .max = FW_CFG_KEYS - 1),
+    STATE_U16(FwCfg, key, .max = FW_CFG_KEYS + FW_CFG_ARCH_KEYS - 1),
     STATE_U32(FwCfg, offset),
     STATE_U32(FwCfg, dma_high),
 };
@@ -278,3 +332,10 @@ const DeviceType device_fw_cfg_io = {
     .fields = TABLE(fw_cfg_fields),
     .start = fw_cfg_start,
 };
+
+Device *fw_cfg_find(Machine *m)
+{
+    Device *dev = device_find_type(m, &device_fw_cfg);
+
+    return dev ? dev : device_find_type(m, &device_fw_cfg_io);
+}

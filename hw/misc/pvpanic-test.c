@@ -2,7 +2,7 @@
 #include "hw/pci/bench.h"
 #include "tests/unit.h"
 
-extern const DeviceType device_pvpanic_pci;
+extern const DeviceType device_pvpanic_pci, device_pvpanic_isa;
 
 static void pvp_event(void *opaque, const MachineEvent *e)
 {
@@ -49,5 +49,19 @@ TEST(pvpanic, tells_what_it_may)
     EXPECT_EQ(pci_bench_read(b, 0, 0, 1), 2);
     pci_bench_write(b, 0, 0, 1, 1);
     EXPECT_STR(said->str, "");
+    bench_end(b);
+}
+
+TEST(pvpanic, at_a_port)
+{
+    g_autoptr(GString) said = g_string_new("");
+    Bench *b = bench_device_type(&device_pvpanic_isa, NULL);
+
+    bench_no_reload(b);
+    machine_set_actions(bench_machine(b), (MachineActions){ .panic = PANIC_NONE });
+    machine_listen(bench_machine(b), pvp_event, said);
+    EXPECT_EQ(bench_read(b, "EVENTS"), 3);
+    bench_write(b, "EVENTS", 1);
+    EXPECT_STR(said->str, "panicked ");
     bench_end(b);
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvpanic-pci: the guest tells that it has panicked, or that it runs its crash kernel.
+ * pvpanic-pci, and pvpanic at a port of the ISA bus: the guest tells that it has panicked, or that
+ * it runs its crash kernel.
  * Spec: QEMU documentation, "PVPANIC DEVICE".
  */
+#include "hw/isa/isa.h"
+#include "hw/misc/fw_cfg.h"
 #include "hw/pci/pci.h"
+#include "util/bytes.h"
 
 enum { PVPANIC_PANICKED = 1, PVPANIC_CRASH_LOADED = 2, PVPANIC_BAR_SIZE = 16 };
 
@@ -17,14 +21,18 @@ static uint64_t pvpanic_read(Device *dev)
     return device_as(dev, Pvpanic)->events;
 }
 
-static void pvpanic_write(Device *dev, uint64_t val)
+static void pvpanic_tell(Device *dev, uint64_t val)
 {
-    val &= device_as(dev, Pvpanic)->events;
     if (val & PVPANIC_PANICKED) {
         machine_panic_request(dev->machine, "the guest has panicked");
     } else if (val & PVPANIC_CRASH_LOADED) {
         machine_post_event(dev->machine, EVENT_DEVICE, "GUEST_CRASHLOADED {\"action\": \"run\"}");
     }
+}
+
+static void pvpanic_write(Device *dev, uint64_t val)
+{
+    pvpanic_tell(dev, val & device_as(dev, Pvpanic)->events);
 }
 
 static bool pvpanic_start(Device *dev, GError **err)
@@ -69,4 +77,66 @@ const DeviceType device_pvpanic_pci = {
     .user_creatable = true,
     .start = pvpanic_start,
     .extra = &pvpanic_type,
+};
+
+/* ---- On the ISA bus ---- */
+
+typedef struct PvpanicIsa {
+    Device dev;
+    uint16_t ioport;
+    uint8_t events;
+} PvpanicIsa;
+
+static uint64_t pvpanic_isa_read(Device *dev)
+{
+    return device_as(dev, PvpanicIsa)->events;
+}
+
+static void pvpanic_isa_write(Device *dev, uint64_t val)
+{
+    pvpanic_tell(dev, val & device_as(dev, PvpanicIsa)->events);
+}
+
+/* Firmware and drivers that know no ACPI find the port by fw_cfg. */
+static bool pvpanic_isa_start(Device *dev, GError **err)
+{
+    Device *fw = fw_cfg_find(dev->machine);
+    uint8_t port[2];
+
+    put_le16(port, device_as(dev, PvpanicIsa)->ioport);
+    return !fw || machine_has_started(dev->machine) ||
+           fw_cfg_add_file(fw, "etc/pvpanic-port", port, sizeof(port), err);
+}
+
+static void pvpanic_isa_ready(Device *dev)
+{
+    isa_map(dev, 0, device_as(dev, PvpanicIsa)->ioport);
+}
+
+static const Reg pvpanic_isa_regs[] = {
+    { 0x00, "EVENTS", .size = 1, .read = pvpanic_isa_read, .write = pvpanic_isa_write,
+      .doc = "0: panicked; 1: a crash kernel runs. Reads as what can be told" },
+};
+
+static const RegionType pvpanic_isa_regions[] = {
+    { .name = "pvpanic", .size = 1, .regs = TABLE(pvpanic_isa_regs) },
+};
+
+static const Field pvpanic_isa_fields[] = {
+    PROP_U16(PvpanicIsa, ioport, 0x505, .doc = "port"),
+    PROP_U8(PvpanicIsa, events, PVPANIC_PANICKED | PVPANIC_CRASH_LOADED,
+            .max = PVPANIC_PANICKED | PVPANIC_CRASH_LOADED,
+            .doc = "what the guest may tell: 1, that it panicked; 2, that its crash kernel runs"),
+};
+
+const DeviceType device_pvpanic_isa = {
+    .name = "pvpanic",
+    .doc = "the guest tells of its panic, at a port",
+    .size = sizeof(PvpanicIsa),
+    .regions = pvpanic_isa_regions,
+    .n_regions = ARRAY_SIZE(pvpanic_isa_regions),
+    .fields = TABLE(pvpanic_isa_fields),
+    .start = pvpanic_isa_start,
+    .ready = pvpanic_isa_ready,
+    .user_creatable = true,
 };

@@ -507,8 +507,15 @@ static bool e1000_loaded(Device *dev, GError **err)
     return true;
 }
 
+static char *e1000_boot_node(Device *dev, Device **on)
+{
+    *on = dev;
+    return g_strdup("ethernet-phy@0");
+}
+
 static const Field e1000_fields[] = {
     PROP_BACKEND(E1000, netdev, "netdev", .doc = "the network"),
+    PROP_BOOTINDEX(E1000, bootindex),
     { "mac", FIELD_PROP, TYPE_STR, .at = offsetof(E1000, mac_text), .size = sizeof(char *),
       .doc = "hardware address" },
     SCRATCH(E1000, first_mac),
@@ -558,24 +565,25 @@ static const RegionType e1000e_regions[] = {
     PCI_MSIX_REGION,
 };
 
-#define E1000_TYPE(id, express_, phy)          \
+#define E1000_TYPE(id, express_, phy, rom)     \
     {                                          \
         .pci = { .vendor = PCI_VENDOR_INTEL,   \
                  .device = id,                 \
                  .revision = express_ ? 0 : 3, \
                  .class_code = 0x020000,       \
-                 .intx = 1 },                  \
+                 .intx = 1,                    \
+                 .romfile = rom },             \
         .express = express_, .phy_id = phy     \
     }
-static const E1000Type type_82540em = E1000_TYPE(0x100e, false, 0x01410c20);
-static const E1000Type type_82544gc = E1000_TYPE(0x100c, false, 0x01410c30);
-static const E1000Type type_82545em = E1000_TYPE(0x100f, false, 0x01410c20);
-static const E1000Type type_82574l = E1000_TYPE(0x10d3, true, 0x01410cb1);
+static const E1000Type type_82540em = E1000_TYPE(0x100e, false, 0x01410c20, "efi-e1000.rom");
+static const E1000Type type_82544gc = E1000_TYPE(0x100c, false, 0x01410c30, "efi-e1000.rom");
+static const E1000Type type_82545em = E1000_TYPE(0x100f, false, 0x01410c20, "efi-e1000.rom");
+static const E1000Type type_82574l = E1000_TYPE(0x10d3, true, 0x01410cb1, "efi-e1000e.rom");
 
 #define E1000_LIFE                                                                          \
     .base = &device_pci, .size = sizeof(E1000), .fields = TABLE(e1000_fields),              \
     .user_creatable = true, .start = e1000_start, .stop = e1000_stop, .reset = e1000_reset, \
-    .loaded = e1000_loaded
+    .boot_node = e1000_boot_node, .loaded = e1000_loaded
 
 const DeviceType device_e1000 = {
     .name = "e1000",

@@ -78,6 +78,7 @@ typedef struct E1000Context {
 typedef struct E1000 {
     PciDevice pci;
     NetBackend *netdev;
+    uint32_t bootindex;
     char *mac_text;
     uint8_t first_mac[MAC_BYTES];
     /* registers */

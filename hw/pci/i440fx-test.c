@@ -16,7 +16,7 @@ static Machine *pc_machine(GError **err)
     g_autofree char *rom = g_malloc(64 << 10);
     int fd = g_mkstemp(path);
     Machine *m = machine_new(err);
-    BoardConfig cfg = { .ram_bytes = 64 << 20, .bios = path, .cpu = "host" };
+    BoardConfig cfg = { .ram_bytes = 64 << 20, .bios = path, .cpu = "host", .vga = "none" };
     bool ok;
 
     memset(rom, 0xf4, 64 << 10);

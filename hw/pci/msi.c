@@ -10,6 +10,10 @@
 
 #include <inttypes.h>
 
+/* Where messages of x86 go to (Intel SDM volume 3, 11.11.1). */
+#define MSI_X86_BASE 0xfee00000ull
+enum { MSI_X86_SIZE = 1 << 20 };
+
 /* A message is a write with the function's number; it needs the right to be bus master. */
 static void pci_message(PciDevice *p, uint64_t addr, uint32_t data)
 {
@@ -123,6 +127,7 @@ void pci_add_msix(PciDevice *p, unsigned n, unsigned bar, uint64_t table_at, uin
     p->n_msix_pending = (n + 63) / 64;
     p->msix_table = device_alloc(&p->dev, p->n_msix_words * sizeof(uint32_t));
     p->msix_pending = device_alloc(&p->dev, p->n_msix_pending * sizeof(uint64_t));
+    p->msix_routes = device_alloc(&p->dev, n * sizeof(MsiRoute *));
     p->msix_bar = (uint8_t)bar;
     p->msix_table_at = table_at;
     p->msix_pba_at = pba_at;
@@ -157,11 +162,37 @@ static bool msix_is_masked(const PciDevice *p, unsigned n)
     return msix_all_masked(p) || p->msix_table[4 * n + 3] & PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
 
+/* By the descriptor that the accelerator has for it; false: there is none. */
+static bool msix_send_routed(PciDevice *p, unsigned n, uint64_t addr, uint32_t data)
+{
+    Machine *m = p->dev.machine;
+    const MachineIrqchip *chip = machine_irqchip(m);
+
+    if (!chip || !chip->msi_send_routed || !pci_is_master(p) || p->bus_space != machine_memory(m) ||
+        addr - MSI_X86_BASE >= MSI_X86_SIZE) {
+        return false;
+    }
+    return chip->msi_send_routed(m, &p->msix_routes[n], addr, data);
+}
+
 static void msix_send(PciDevice *p, unsigned n)
 {
     const uint32_t *e = &p->msix_table[4 * n];
+    uint64_t addr = e[0] | (uint64_t)e[1] << 32;
 
-    pci_message(p, e[0] | (uint64_t)e[1] << 32, e[2]);
+    if (!msix_send_routed(p, n, addr, e[2])) {
+        pci_message(p, addr, e[2]);
+    }
+}
+
+void pci_msix_unroute(PciDevice *p)
+{
+    const MachineIrqchip *chip = machine_irqchip(p->dev.machine);
+
+    for (unsigned n = 0; chip && chip->msi_unroute && n < p->n_msix; n++) {
+        chip->msi_unroute(p->dev.machine, p->msix_routes[n]);
+        p->msix_routes[n] = NULL;
+    }
 }
 
 static void msix_send_pending(PciDevice *p, unsigned n)

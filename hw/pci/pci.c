@@ -253,11 +253,7 @@ static void pci_fill_header(PciDevice *p)
 bool pci_plug(PciDevice *p, GError **err)
 {
     p->next_cap = 0x40;
-    if (p->romfile && *p->romfile) {
-        return error_set(err, "romfile=%s: expansion ROMs are not there yet; use romfile= (none)",
-                         p->romfile);
-    }
-    if (!pci_bus_take(p, err)) {
+    if (!pci_rom_open(p, err) || !pci_bus_take(p, err)) {
         return false;
     }
     p->bus_space = p->dev.dma;
@@ -274,8 +270,10 @@ void pci_unplug(PciDevice *p)
             p->bars[n].size = 0;
         }
     }
+    pci_msix_unroute(p);
     pci_bus_leave(p);
     g_clear_pointer(&p->initial, g_free);
+    g_clear_pointer(&p->rom, g_free);
 }
 
 /* Pins are there now: INTx goes to the root, turned by one at each bridge (the standard swizzle).
@@ -294,7 +292,8 @@ static void pci_connect_intx(PciDevice *p)
     }
     if (bus->intx_pin) {
         irq_connect(&p->dev, "intx", 0, bus->owner, bus->intx_pin,
-                    (pin + pci_slot(devfn)) % PCI_N_INTX);
+                    bus->map_intx ? bus->map_intx(pci_slot(devfn), pin)
+                                  : (pin + pci_slot(devfn)) % PCI_N_INTX);
     }
 }
 
@@ -302,6 +301,7 @@ static void pci_ready(Device *dev)
 {
     PciDevice *p = pci_of(dev);
 
+    pci_rom_add(p);
     p->initial = g_memdup2(p->config, sizeof(p->config));
     pci_connect_intx(p);
     __atomic_store_n(&p->bus->functions[p->devfn], p, __ATOMIC_RELEASE);
@@ -336,6 +336,12 @@ static bool pci_loaded(Device *dev, GError **err)
 {
     PciDevice *p = pci_of(dev);
 
+    if (p->rom_saved != p->rom_size) {
+        return error_set(err,
+                         "%s: the expansion ROM has %" PRIu32 " bytes here and had %" PRIu32
+                         " in the state: give the same romfile= or romsize=",
+                         device_path(dev), p->rom_size, p->rom_saved);
+    }
     for (unsigned i = 0; i < PCIE_CONFIG_SIZE; i++) {
         uint8_t fixed = (uint8_t) ~(p->wmask[i] | p->w1c[i] | p->changing[i]);
 
@@ -358,10 +364,15 @@ static const Field pci_fields[] = {
       .doc = "slot, or slot.function, in hexadecimal; the first free slot without it" },
     PROP_BOOL(PciDevice, multifunction, false, .doc = "function 0 tells that there are others"),
     PROP_U32(PciDevice, rombar, 1, .doc = "0: no expansion ROM"),
-    PROP_STR(PciDevice, romfile, NULL, .doc = "expansion ROM; only empty, none, is taken yet"),
+    PROP_STR(PciDevice, romfile, NULL,
+             .doc = "file of the expansion ROM; empty: none; network cards have iPXE's without it "
+                    "where that is installed"),
+    PROP_U32(PciDevice, romsize, UINT32_MAX,
+             .doc = "bytes of the expansion ROM, a power of two; those of the file without it"),
     PROP_U32(PciDevice, acpi_index, 0, .doc = "number of the slot for the guest's names"),
     STATE_ARRAY(PciDevice, config, .no_reset = true),
     STATE_BOOL(PciDevice, intx_level, .no_reset = true),
+    STATE_U32(PciDevice, rom_saved, .no_reset = true, .optional = true),
     STATE_ARRAY_DYN(PciDevice, msix_table, n_msix_words, .no_reset = true),
     STATE_ARRAY_DYN(PciDevice, msix_pending, n_msix_pending, .no_reset = true),
     PIN_OUT(PciDevice, intx),
@@ -376,11 +387,14 @@ static const Field pci_fields[] = {
     SCRATCH(PciDevice, next_ext),
     SCRATCH(PciDevice, last_ext),
     SCRATCH(PciDevice, bars),
+    SCRATCH(PciDevice, rom),
+    SCRATCH(PciDevice, rom_size),
     SCRATCH(PciDevice, pm_cap),
     SCRATCH(PciDevice, msi_cap),
     SCRATCH(PciDevice, msix_cap),
     SCRATCH(PciDevice, exp_cap),
     SCRATCH(PciDevice, aer_cap),
+    SCRATCH(PciDevice, aer_interrupts),
     SCRATCH(PciDevice, bus_space),
     SCRATCH(PciDevice, n_msix),
     SCRATCH(PciDevice, n_msix_words),
@@ -389,6 +403,7 @@ static const Field pci_fields[] = {
     SCRATCH(PciDevice, msix_table_at),
     SCRATCH(PciDevice, msix_pba_at),
     SCRATCH(PciDevice, msix_masked),
+    SCRATCH(PciDevice, msix_routes),
 };
 
 const DeviceType device_pci = {

@@ -46,7 +46,8 @@ typedef struct PciType {
     uint8_t revision;
     uint32_t class_code; /* class, subclass, programming interface: 0x020000 */
     bool bridge;
-    uint8_t intx; /* interrupt pin: 1 INTA ... 4; 0: none */
+    uint8_t intx;        /* interrupt pin: 1 INTA ... 4; 0: none */
+    const char *romfile; /* expansion ROM, where it is installed; NULL: none */
     /* Configuration space has changed at [off, off + len); BARs are in place already. */
     void (*config_wrote)(PciDevice *p, unsigned off, unsigned len);
     /* Replaces reading the bytes; for windows in configuration space. NULL: the bytes. */
@@ -54,17 +55,19 @@ typedef struct PciType {
 } PciType;
 
 struct PciBus {
-    Device *owner;                       /* host bridge or bridge */
-    PciDevice *bridge;                   /* the bridge above; NULL: a root bus */
-    char *name;                          /* "pcie.0"; owned */
-    bool express;                        /* functions here are express */
-    bool single_slot;                    /* behind a port: slot 0 alone */
-    bool hotplug;                        /* functions may come and go while the machine runs */
-    bool off;                            /* atomic; no power: nobody answers */
-    uint8_t first_slot;                  /* given to the first function without addr= */
-    MemRegion *mem;                      /* its memory addresses, of the whole 64 bits */
-    MemRegion *io;                       /* its I/O ports */
-    const char *intx_pin;                /* root: name of the owner's 4 inputs */
+    Device *owner;        /* host bridge or bridge */
+    PciDevice *bridge;    /* the bridge above; NULL: a root bus */
+    char *name;           /* "pcie.0"; owned */
+    bool express;         /* functions here are express */
+    bool single_slot;     /* behind a port: slot 0 alone */
+    bool hotplug;         /* functions may come and go while the machine runs */
+    bool off;             /* atomic; no power: nobody answers */
+    uint8_t first_slot;   /* given to the first function without addr= */
+    MemRegion *mem;       /* its memory addresses, of the whole 64 bits */
+    MemRegion *io;        /* its I/O ports */
+    const char *intx_pin; /* root: name of the owner's inputs */
+    /* Which of them is for @pin (0: INTA) of @slot; NULL: their sum modulo 4. */
+    unsigned (*map_intx)(unsigned slot, unsigned pin);
     PciDevice *functions[PCI_DEVFN_MAX]; /* atomic */
     /* A function 0 has come while the machine runs; what is in its slot is to go: the guest is
      * asked. LOOP_THREAD, no lock held. */
@@ -87,6 +90,7 @@ struct PciDevice {
     bool multifunction;
     uint32_t rombar; /* 0: no expansion ROM */
     char *romfile;
+    uint32_t romsize; /* UINT32_MAX: of the file, rounded up */
     uint32_t acpi_index;
     /* where it is */
     PciBus *bus;
@@ -99,14 +103,19 @@ struct PciDevice {
     uint8_t *initial; /* the bytes after reset */
     uint16_t next_cap, next_ext, last_ext;
     PciBar bars[PCI_N_BARS + 1];
+    uint8_t *rom;       /* read, not mapped yet; owned */
+    uint32_t rom_size;  /* of the expansion ROM; 0: there is none */
+    uint32_t rom_saved; /* the same; as of the state that was loaded */
     uint16_t pm_cap, msi_cap, msix_cap, exp_cap, aer_cap; /* offsets; 0: none */
     bool intx_level;                                      /* what the function asks for */
+    bool aer_interrupts;                                  /* a root port has errors to tell */
     Irq intx;
     AddressSpace *bus_space; /* of its DMA while it is bus master */
     /* MSI-X */
     uint32_t n_msix, n_msix_words, n_msix_pending;
     uint32_t *msix_table; /* 4 words a vector */
     uint64_t *msix_pending;
+    MsiRoute **msix_routes; /* the accelerator's, of vectors sent so far */
     uint8_t msix_bar;
     uint64_t msix_table_at, msix_pba_at; /* in the region */
     /* A vector got masked (true) or unmasked by the driver; NULL: nobody minds. */
@@ -238,8 +247,10 @@ void pci_for_each(PciBus *b, void (*fn)(PciDevice *p, void *arg), void *arg);
  * integrated one.
  */
 void pcie_add_cap(PciDevice *p, unsigned type, unsigned port);
-/* Advanced error reporting: registers and masks. */
+/* Advanced error reporting (hw/pci/aer.h). */
 void pcie_add_aer(PciDevice *p);
+/* Access control services of a port: the register, as nothing passes below one here. */
+void pcie_add_acs(PciDevice *p);
 void pcie_add_serial(PciDevice *p, uint64_t serial);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is PCI Express alone.
- * Spec: PCI Express Base 5.0, 7.5.3 (capability), 7.8.4 (AER), 7.9.3 (serial number).
+ * Spec: PCI Express Base 5.0, 7.5.3 (capability), 7.7.11 (ACS), 7.9.3 (serial number).
  */
 #include "hw/pci/pci.h"
 
@@ -9,11 +9,7 @@ enum {
     PCIE_LINK_SPEED_2_5 = 1,
     PCIE_LINK_WIDTH_1 = 1 << 4,
     PCIE_CAP_V2_SIZE = 0x3c,
-    PCIE_AER_SIZE = 0x48,
-    AER_UNCORRECTABLE = 0x0ff5f030, /* implemented bits: data link, poisoned, ... */
-    AER_UNCORRECTABLE_SEVERITY = 0x00062030,
-    AER_CORRECTABLE = 0x0000f1c1,
-    AER_CORRECTABLE_MASK = 0x0000e000,
+    PCIE_ACS_SIZE = 8,
 };
 
 static void pcie_add_link(PciDevice *p, unsigned cap, unsigned type, unsigned port)
@@ -60,31 +56,6 @@ void pcie_add_cap(PciDevice *p, unsigned type, unsigned port)
     }
 }
 
-void pcie_add_aer(PciDevice *p)
-{
-    unsigned cap;
-
-    if (!p->exp_cap) {
-        return;
-    }
-    cap = pci_add_ext_cap(p, PCI_EXT_CAP_ID_ERR, 2, PCIE_AER_SIZE);
-    p->aer_cap = (uint16_t)cap;
-    pci_write1_clears(p, cap + PCI_ERR_UNCOR_STATUS, 4, AER_UNCORRECTABLE);
-    pci_changing(p, cap + PCI_ERR_UNCOR_STATUS, 4, AER_UNCORRECTABLE);
-    pci_writable(p, cap + PCI_ERR_UNCOR_MASK, 4, AER_UNCORRECTABLE);
-    pci_set32(p, cap + PCI_ERR_UNCOR_SEVER, AER_UNCORRECTABLE_SEVERITY);
-    pci_writable(p, cap + PCI_ERR_UNCOR_SEVER, 4, AER_UNCORRECTABLE);
-    pci_write1_clears(p, cap + PCI_ERR_COR_STATUS, 4, AER_CORRECTABLE);
-    pci_changing(p, cap + PCI_ERR_COR_STATUS, 4, AER_CORRECTABLE);
-    pci_set32(p, cap + PCI_ERR_COR_MASK, AER_CORRECTABLE_MASK);
-    pci_writable(p, cap + PCI_ERR_COR_MASK, 4, AER_CORRECTABLE);
-    if (pci_type(p)->bridge) {
-        pci_writable(p, cap + PCI_ERR_ROOT_COMMAND, 4, 7);
-        pci_write1_clears(p, cap + PCI_ERR_ROOT_STATUS, 4, 0x7f);
-        pci_changing(p, cap + PCI_ERR_ROOT_STATUS, 4, 0x7f);
-    }
-}
-
 void pcie_add_serial(PciDevice *p, uint64_t serial)
 {
     unsigned cap;
@@ -94,4 +65,18 @@ void pcie_add_serial(PciDevice *p, uint64_t serial)
         pci_set32(p, cap + 4, (uint32_t)serial);
         pci_set32(p, cap + 8, (uint32_t)(serial >> 32));
     }
+}
+
+void pcie_add_acs(PciDevice *p)
+{
+    /* What goes between functions of one port, where requests are not told apart otherwise. */
+    uint16_t can = PCI_ACS_SV | PCI_ACS_TB | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF;
+    unsigned cap;
+
+    if (!p->exp_cap) {
+        return;
+    }
+    cap = pci_add_ext_cap(p, PCI_EXT_CAP_ID_ACS, 1, PCIE_ACS_SIZE);
+    pci_set16(p, cap + PCI_ACS_CAP, can);
+    pci_writable(p, cap + PCI_ACS_CTRL, 2, can);
 }

@@ -3,6 +3,7 @@
  * pcie-root-port: a port of the root complex with one slot below it.
  * Spec: PCI Express Base 5.0, 7.5.3.9 (slot registers).
  */
+#include "hw/pci/aer.h"
 #include "hw/pci/slot.h"
 
 enum { ROOT_PORT_MSIX };
@@ -56,6 +57,7 @@ static bool root_port_start(Device *dev, GError **err)
     pci_slot_add(&s->bridge, &s->hp, s->slot, s->hotplug, s->power);
     root_port_add_root(p);
     pcie_add_aer(p);
+    pcie_add_acs(p);
     return true;
 }
 
@@ -65,6 +67,7 @@ static void root_port_config_wrote(PciDevice *p, unsigned off, unsigned len)
 
     pci_bridge_config_wrote(p, off, len);
     pci_slot_config_wrote(&s->bridge, &s->hp, off, len);
+    pcie_aer_config_wrote(p, off, len);
 }
 
 static void root_port_reset(Device *dev, ResetType type)
@@ -72,6 +75,7 @@ static void root_port_reset(Device *dev, ResetType type)
     RootPort *s = device_as(dev, RootPort);
 
     pci_slot_reset(&s->bridge, &s->hp);
+    s->bridge.pci.aer_interrupts = false;
 }
 
 static bool root_port_loaded(Device *dev, GError **err)
@@ -79,6 +83,7 @@ static bool root_port_loaded(Device *dev, GError **err)
     RootPort *s = device_as(dev, RootPort);
 
     pci_slot_loaded(&s->bridge, &s->hp);
+    pcie_aer_look(&s->bridge.pci, true);
     return true;
 }
 
@@ -86,7 +91,8 @@ static void root_port_settle(Device *dev)
 {
     RootPort *s = device_as(dev, RootPort);
 
-    pci_set_intx(&s->bridge.pci, pci_slot_wants_intx(&s->bridge, &s->hp));
+    pci_set_intx(&s->bridge.pci,
+                 pci_slot_wants_intx(&s->bridge, &s->hp) || s->bridge.pci.aer_interrupts);
     pci_settle(&s->bridge.pci);
 }
 

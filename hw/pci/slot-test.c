@@ -169,3 +169,19 @@ TEST(pci_slot, without_power_it_goes_at_once)
     EXPECT(err && strstr(err->message, "does not support hotplugging"));
     bench_end(b);
 }
+
+/* Error reporting, then access control, of which the bits that are there can be set. */
+TEST(pci_slot, extended_capabilities)
+{
+    Bench *b = bench_device_setup(&device_pcie_root_port, NULL, pci_bench_host, NULL);
+    uint32_t aer = pci_bench_config(b, 0x100, 4);
+    unsigned acs = aer >> 20;
+
+    EXPECT_EQ(aer & 0xffff, PCI_EXT_CAP_ID_ERR);
+    EXPECT_EQ(pci_bench_config(b, acs, 4), 0x0001000d);
+    pci_bench_set_config(b, acs + PCI_ACS_CTRL, 2, 0xffff);
+    EXPECT_EQ(pci_bench_config(b, acs + PCI_ACS_CTRL, 2),
+              pci_bench_config(b, acs + PCI_ACS_CAP, 2));
+    EXPECT_EQ(pci_bench_config(b, acs + PCI_ACS_CAP, 2), 0x1f);
+    bench_end(b);
+}

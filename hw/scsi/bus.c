@@ -2,12 +2,23 @@
 /* The bus: places of units, what all of them answer, management of tasks, life. */
 #include "hw/scsi/scsi-priv.h"
 
+#include "core/event/loop.h"
 #include "util/bytes.h"
 
 /* ---- The monitor ---- */
 
+/* On an iothread completions run within the monitor. */
+static bool bus_is_entered(const ScsiBus *bus)
+{
+    return bus->ops->entered && bus->ops->entered(bus);
+}
+
 void scsi_enter(ScsiBus *bus) NO_LOCK_ANALYSIS
 {
+    if (bus_is_entered(bus)) {
+        bus->nested++;
+        return;
+    }
     if (bus->quiet) {
         return;
     }
@@ -20,6 +31,10 @@ void scsi_enter(ScsiBus *bus) NO_LOCK_ANALYSIS
 
 void scsi_leave(ScsiBus *bus) NO_LOCK_ANALYSIS
 {
+    if (bus_is_entered(bus) && bus->nested) {
+        bus->nested--;
+        return;
+    }
     if (bus->quiet) {
         return;
     }
@@ -75,17 +90,17 @@ bool scsi_has_target(ScsiBus *bus, unsigned channel, unsigned target)
 
 /* ---- Life of the bus ---- */
 
-/* Cancel all of the unit, and wait for what its disk still has. */
-static void bus_silence(ScsiDevice *d, ScsiBus *bus)
+/* What is cancelled, its disk may still have. */
+static void bus_let_go(ScsiDevice *d, const ScsiBus *bus)
 {
     BlockBackend *disk = scsi_type(d)->disk(d);
 
-    scsi_enter(bus);
-    scsi_abort_all(d);
-    scsi_leave(bus);
     if (disk) {
         block_drain(disk);
         block_end_held(disk);
+        if (bus->iothread) {
+            block_set_iothread(disk, NULL, NULL, NULL);
+        }
     }
 }
 
@@ -113,6 +128,9 @@ static void bus_machine_event(void *opaque, const MachineEvent *event)
     if (event->kind == EVENT_RESUME) {
         bus_resume(bus);
         return;
+    }
+    if (event->kind == EVENT_STOP && bus->ops->stopping) {
+        bus->ops->stopping(bus);
     }
     for (unsigned i = 0; i < bus->units->len; i++) {
         if (!bus_disk(bus, i)) {
@@ -161,9 +179,12 @@ void scsi_bus_deinit(ScsiBus *bus)
         return;
     }
     machine_unlisten(m, bus_machine_event, bus);
-    bus->quiet = true;
+    bus->quiet = !bus->iothread; /* where requests may still end */
     for (unsigned i = 0; i < bus->units->len; i++) {
-        bus_silence(bus_unit(bus, i), bus);
+        scsi_enter(bus);
+        scsi_abort_all(bus_unit(bus, i));
+        scsi_leave(bus);
+        bus_let_go(bus_unit(bus, i), bus);
         bus_unit(bus, i)->bus = NULL;
     }
     if (bus->alias) {
@@ -275,18 +296,41 @@ static bool unit_place(ScsiDevice *d, ScsiBus *bus, GError **err)
 
 bool scsi_plug(ScsiDevice *d, GError **err)
 {
-    ScsiBus *bus = d->bus ? d->bus : unit_find_bus(d, err);
+    bool other = !d->bus;
+    ScsiBus *bus = other ? unit_find_bus(d, err) : d->bus;
+    BlockBackend *disk = scsi_type(d)->disk(d);
 
     if (!bus || !unit_place(d, bus, err)) {
         d->bus = NULL;
         return false;
     }
+    if (bus->iothread && disk) {
+        block_set_iothread(disk, bus->iothread, bus->monitor, bus);
+    }
     scsi_enter(bus);
     d->bus = bus;
     g_ptr_array_add(bus->units, d);
-    scsi_changed(d, SCSI_ATTACHED);
     scsi_leave(bus);
+    d->dev.on = other ? bus->dev : NULL; /* it goes with that */
     return true;
+}
+
+static void scsi_ready_now(void *arg)
+{
+    ScsiDevice *d = arg;
+
+    if (d->bus) {
+        scsi_enter(d->bus);
+        scsi_changed(d, SCSI_ATTACHED);
+        scsi_leave(d->bus);
+    }
+}
+
+void scsi_ready(ScsiDevice *d)
+{
+    if (machine_has_started(d->dev.machine)) {
+        loop_post(d->dev.machine, scsi_ready_now, d); /* the core resets it yet */
+    }
 }
 
 void scsi_unplug(ScsiDevice *d)
@@ -296,12 +340,14 @@ void scsi_unplug(ScsiDevice *d)
     if (!bus) {
         return;
     }
-    bus_silence(d, bus);
+    loop_unpost(d->dev.machine, scsi_ready_now, d);
     scsi_enter(bus);
+    g_ptr_array_remove(bus->units, d); /* nothing new comes to it */
+    scsi_abort_all(d);
     scsi_changed(d, SCSI_DETACHED);
-    g_ptr_array_remove(bus->units, d);
-    d->bus = NULL;
     scsi_leave(bus);
+    bus_let_go(d, bus);
+    d->bus = NULL;
 }
 
 void scsi_changed(ScsiDevice *d, ScsiChange change)

@@ -263,6 +263,21 @@ static bool sd_start_dev(Device *dev, GError **err)
     return true;
 }
 
+static void sd_ready(Device *dev)
+{
+    scsi_ready(&disk_of(dev)->s);
+}
+
+/* Nobody is asked: the adapter tells its driver that the unit is gone. */
+static bool sd_pull(Device *dev, GError **err)
+{
+    if (!dev->on) {
+        return error_set(err, "Device '%s' goes with the device that it is part of", dev->id);
+    }
+    device_delete(dev, true);
+    return true;
+}
+
 static void sd_stop(Device *dev)
 {
     scsi_unplug(&disk_of(dev)->s);
@@ -284,6 +299,9 @@ static char *sd_boot_node(Device *dev, Device **on)
 {
     const ScsiDevice *d = device_as(dev, ScsiDevice);
 
+    if (d->bus && d->bus->boot_node) {
+        return d->bus->boot_node(d->bus, on);
+    }
     *on = d->bus ? d->bus->host : dev;
     return g_strdup_printf("channel@%x/disk@%x,%x", d->channel, d->scsi_id, d->lun);
 }
@@ -331,7 +349,9 @@ static const DeviceType device_scsi_disk = {
     .base = &device_scsi,
     .size = sizeof(ScsiDisk),
     .fields = TABLE(sd_fields),
+    .ready = sd_ready,
     .stop = sd_stop,
+    .unplug = sd_pull,
     .loaded = sd_loaded,
 };
 

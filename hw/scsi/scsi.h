@@ -145,6 +145,10 @@ typedef struct ScsiBusOps {
     /* The monitor; NULL: device_enter and device_leave of the adapter. */
     void (*enter)(ScsiBus *bus);
     void (*leave)(ScsiBus *bus);
+    /* Of a bus with an iothread: has the calling thread entered the monitor already? */
+    bool (*entered)(const ScsiBus *bus);
+    /* The machine stops: the iothread submits nothing until `resumed`. LOOP_THREAD, no lock. */
+    void (*stopping)(ScsiBus *bus);
 } ScsiBusOps;
 
 typedef struct ScsiBusInfo {
@@ -159,16 +163,22 @@ struct ScsiBus {
     const ScsiBusOps *ops;
     ScsiBusInfo info;
     char *name, *alias;
+    /* NULL: by channel, target and unit; else the place of its one unit as firmware names it. */
+    char *(*boot_node)(ScsiBus *bus, Device **on);
     GPtrArray *units; /* ScsiDevice */
     bool quiet;       /* on the loop with the lock held: it is not taken again */
     bool holding;     /* what ends now is held */
+    /* Its disks' own; the adapter sets these after scsi_bus_init. */
+    IoThread *iothread;          /* NULL: none */
+    const BlockMonitor *monitor; /* with the bus as its argument */
+    unsigned nested;             /* entered once more by who has the lock */
 };
 
 /* In the adapter's start: the bus ID.0 of @id, which -device scsi-hd finds. LOOP_THREAD, no lock.
  * Errors: there is such a bus. */
 NODISCARD bool scsi_bus_init(ScsiBus *bus, Device *adapter, const char *id, const ScsiBusOps *ops,
                              const ScsiBusInfo *info, GError **err);
-/* In its stop. Units that still sit there have none any more. */
+/* In its stop. Units that still sit there have none any more, nor their disks the iothread. */
 void scsi_bus_deinit(ScsiBus *bus);
 
 /* A unit of the adapter's own: set its properties, then device_realize. @type: device_scsi_hd. */
@@ -228,6 +238,8 @@ static inline const ScsiType *scsi_type(const ScsiDevice *d)
 
 /* For start and stop of a unit: find its place. LOOP_THREAD, no lock. */
 NODISCARD bool scsi_plug(ScsiDevice *d, GError **err);
+/* It works: drivers may hear of it. In its ready. */
+void scsi_ready(ScsiDevice *d);
 void scsi_unplug(ScsiDevice *d);
 
 void scsi_end(ScsiRequest *r, uint8_t status);

@@ -6,6 +6,8 @@
 #include "hw/scsi/scsi.h"
 
 #include "core/cpu.h"
+#include "core/event/ioloop.h"
+#include "core/event/loop.h"
 #include "hw/virtio/virtqueue.h"
 #include "util/bytes.h"
 
@@ -21,8 +23,6 @@ enum {
     SENSE_LIMIT = 252,
     EVENT_SIZE = 16,
     CONFIG_SIZE = 36,
-    HELD = 4,
-    HELD_MAX = HELD * 4096,
     LUN_MAX = 16383,
 };
 
@@ -60,6 +60,9 @@ typedef struct VirtioScsi {
     VirtioDevice v;
     ScsiBus bus;
     void *iothread;
+    IoLoop *far; /* the iothread's, which takes requests from their queues; NULL: who notifies */
+    uint64_t kicked; /* atomic, a bit a queue: vscsi_kick is on its way to it */
+    bool resting;    /* it takes none: the machine is stopped */
     uint32_t num_queues, cmd_per_lun, max_sectors;
     uint16_t virtqueue_size;
     bool hotplug, param_change;
@@ -87,6 +90,11 @@ static void vscsi_enter(ScsiBus *bus) NO_LOCK_ANALYSIS
 static void vscsi_leave(ScsiBus *bus) NO_LOCK_ANALYSIS
 {
     virtio_leave(&vscsi_of_bus(bus)->v);
+}
+
+static bool vscsi_entered(const ScsiBus *bus)
+{
+    return device_is_entered(bus->host);
 }
 
 /* ---- Ends of requests ---- */
@@ -147,13 +155,9 @@ static void vscsi_hold(ScsiRequest *r)
 {
     VirtioScsi *s = vscsi_of_bus(r->bus);
     VirtElem *e = r->opaque;
-    uint32_t n = s->held_len;
 
-    if (e->lifetime == s->v.lifetime && n + HELD <= HELD_MAX) {
-        s->held = g_realloc(s->held, HELD_MAX);
-        put_le16(s->held + n, e->queue);
-        put_le16(s->held + n + 2, e->head);
-        s->held_len = n + HELD;
+    if (e->lifetime == s->v.lifetime) {
+        virtq_save(&s->v, e, &s->held, &s->held_len, VIRTQ_SAVED_MAX);
     }
     virtq_drop(e);
     scsi_request_unref(r);
@@ -204,6 +208,65 @@ static void vscsi_request(VirtioScsi *s, VirtElem *e)
     scsi_request_submit(r);
 }
 
+static void vscsi_take(VirtioScsi *s, unsigned q)
+{
+    VirtElem *e;
+
+    while ((e = virtq_pop(&s->v, q)) != NULL) {
+        vscsi_request(s, e);
+    }
+}
+
+/* ---- On an iothread ---- */
+
+static bool vscsi_try_enter(void *opaque) NO_LOCK_ANALYSIS
+{
+    return device_try_enter(((ScsiBus *)opaque)->host);
+}
+
+static void vscsi_leave_far(void *opaque) NO_LOCK_ANALYSIS
+{
+    device_leave(((ScsiBus *)opaque)->host);
+}
+
+static const BlockMonitor vscsi_monitor = { vscsi_try_enter, vscsi_leave_far };
+
+static void vscsi_kick(void *arg)
+{
+    VirtioScsi *s = arg;
+    uint64_t queues;
+
+    block_monitor_enter(&vscsi_monitor, &s->bus);
+    queues = __atomic_exchange_n(&s->kicked, 0, __ATOMIC_SEQ_CST);
+    for (; queues && !s->resting; queues &= queues - 1) {
+        vscsi_take(s, (unsigned)__builtin_ctzll(queues));
+    }
+    vscsi_leave_far(&s->bus);
+}
+
+/* From now on the iothread takes requests, or none any more. */
+static void vscsi_rest(VirtioScsi *s)
+{
+    device_enter(s->v.bus->dev);
+    s->resting = true;
+    device_leave(s->v.bus->dev);
+}
+
+/* Until no notification is on its way. */
+static void vscsi_await_kick(void *arg)
+{
+    while (__atomic_load_n(&((VirtioScsi *)arg)->kicked, __ATOMIC_SEQ_CST)) {
+        io_pause();
+    }
+}
+
+static void vscsi_stopping(ScsiBus *bus)
+{
+    if (vscsi_of_bus(bus)->far) {
+        vscsi_rest(vscsi_of_bus(bus));
+    }
+}
+
 static void vscsi_resumed(ScsiBus *bus)
 {
     VirtioScsi *s = vscsi_of_bus(bus);
@@ -211,13 +274,18 @@ static void vscsi_resumed(ScsiBus *bus)
     uint32_t len = s->held_len;
 
     s->held_len = 0;
-    for (uint32_t at = 0; at < len; at += HELD) {
-        unsigned q = get_le16(held + at);
-        VirtElem *e = q >= FIRST_QUEUE ? virtq_again(&s->v, q, get_le16(held + at + 2)) : NULL;
+    s->resting = false;
+    for (uint32_t at = 0; at < len;) {
+        VirtElem *e = virtq_load(&s->v, held, len, &at);
 
-        if (e) {
+        if (e && e->queue >= FIRST_QUEUE) {
             vscsi_request(s, e);
+        } else if (e) {
+            virtq_drop(e);
         }
+    }
+    for (unsigned i = 0; s->far && i < s->num_queues; i++) {
+        virtio_notify(&s->v, FIRST_QUEUE + i); /* it may have come while it rested */
     }
 }
 
@@ -321,7 +389,8 @@ static void vscsi_event(VirtioScsi *s, uint32_t event, const ScsiDevice *d, uint
     if (d) {
         buf[4] = 1;
         buf[5] = (uint8_t)d->scsi_id;
-        put_be16(buf + 6, (uint16_t)(d->lun | 0x4000));
+        /* As REPORT LUNS says it: drivers compare the bytes. */
+        put_be16(buf + 6, (uint16_t)(d->lun < 256 ? d->lun : d->lun | 0x4000));
     }
     put_le32(buf + 12, reason);
     virtq_write(e, 0, buf, sizeof(buf));
@@ -352,6 +421,8 @@ static const ScsiBusOps vscsi_bus_ops = {
     .changed = vscsi_changed,
     .enter = vscsi_enter,
     .leave = vscsi_leave,
+    .entered = vscsi_entered,
+    .stopping = vscsi_stopping,
 };
 
 /* ---- The function ---- */
@@ -367,15 +438,15 @@ static void vscsi_notify(VirtioDevice *v, unsigned q)
         }
         return;
     }
-    while ((e = virtq_pop(v, q)) != NULL) {
-        if (q == CTRL_QUEUE) {
-            vscsi_control(s, e);
-        } else {
-            vscsi_request(s, e);
-        }
-    }
     if (q == CTRL_QUEUE) {
+        while ((e = virtq_pop(v, q)) != NULL) {
+            vscsi_control(s, e);
+        }
         virtq_notify(v, q);
+    } else if (!s->far) {
+        vscsi_take(s, q);
+    } else if (!__atomic_fetch_or(&s->kicked, BIT(q), __ATOMIC_SEQ_CST)) {
+        ioloop_post(s->far, vscsi_kick, s);
     }
 }
 
@@ -452,9 +523,7 @@ static bool vscsi_loaded(Device *dev, GError **err)
         return error_set(err, "%s: sense_size %" PRIu32 ", cdb_size %" PRIu32, device_path(dev),
                          s->sense_size, s->cdb_size);
     }
-    return s->held_len % HELD == 0 ||
-           error_set(err, "field 'held' has %" PRIu32 " bytes, which is no multiple of %d",
-                     s->held_len, HELD);
+    return true;
 }
 
 static const VirtioType vscsi_type = {
@@ -502,10 +571,11 @@ static bool vscsi_start(Device *dev, GError **err)
         return false;
     }
     s->bus.host = s->v.bus->dev;
-    if (s->iothread) {
-        log_message(machine_log(dev->machine), LOG_LEVEL_WARN, device_path(dev),
-                    "iothread= has no effect yet on virtio-scsi: its disks share the block layer's "
-                    "thread");
+    if (s->iothread && !loop_is_ordered(dev->machine)) {
+        block_iothread_use(s->iothread, true);
+        s->far = block_iothread_loop(s->iothread);
+        s->bus.iothread = s->iothread;
+        s->bus.monitor = &vscsi_monitor;
     }
     return true;
 }
@@ -514,14 +584,24 @@ static void vscsi_stop(Device *dev)
 {
     VirtioScsi *s = vscsi_of(dev);
 
-    s->v.lifetime++; /* what ends now is dropped */
-    s->v.draining = true;
+    if (s->far) { /* the last notification is let go of before the thread is */
+        device_enter(s->v.bus->dev);
+        s->resting = true;
+        s->v.lifetime++; /* what ends now is dropped */
+        device_leave(s->v.bus->dev);
+        ioloop_run(s->far, vscsi_await_kick, s);
+    } else {
+        s->v.lifetime++;
+        s->v.draining = true;
+    }
     scsi_bus_deinit(&s->bus);
+    if (s->far) {
+        block_iothread_use(s->iothread, false);
+    }
 }
 
 static const Field vscsi_fields[] = {
-    PROP_BACKEND(VirtioScsi, iothread, "iothread",
-                 .doc = "no effect yet, and a warning: its disks stay on the block layer's thread"),
+    PROP_BACKEND(VirtioScsi, iothread, "iothread", .doc = "an -object iothread for all its disks"),
     PROP_U32(VirtioScsi, num_queues, UINT32_MAX,
              .doc = "queues of requests; one a CPU without it (virtio-scsi-device: 1)"),
     PROP_U16(VirtioScsi, virtqueue_size, 256, .min = 4, .max = VIRTIO_QUEUE_SIZE_MAX,
@@ -533,8 +613,11 @@ static const Field vscsi_fields[] = {
     STATE_U32(VirtioScsi, sense_size, .def = SENSE_DEFAULT, .no_reset = true),
     STATE_U32(VirtioScsi, cdb_size, .def = CDB_DEFAULT, .no_reset = true),
     STATE_U8(VirtioScsi, events_missed, .max = 1, .no_reset = true),
-    STATE_BYTES(VirtioScsi, held, held_len, HELD_MAX),
+    STATE_BYTES(VirtioScsi, held, held_len, VIRTQ_SAVED_MAX),
     SCRATCH(VirtioScsi, bus),
+    SCRATCH(VirtioScsi, far),
+    SCRATCH(VirtioScsi, kicked),
+    SCRATCH(VirtioScsi, resting),
     SCRATCH(VirtioScsi, resetting),
 };
 

@@ -41,6 +41,24 @@ TEST(mc146818, time_is_set_and_goes_on)
     bench_end(b);
 }
 
+TEST(mc146818, before_the_first_year)
+{
+    Bench *b = bench_device("mc146818rtc", "");
+
+    put(b, 0xb, 0x82);
+    put(b, 9, 0);
+    put(b, 0x32, 0);
+    put(b, 7, 1);
+    put(b, 8, 0); /* the month before the first */
+    put(b, 0xb, 0x02);
+    EXPECT_EQ(get(b, 8), 0x12);
+    EXPECT_EQ(get(b, 9), 0x99);
+    EXPECT_EQ(get(b, 0x32), 0x99);
+    put(b, 0, 0x30);
+    EXPECT_EQ(get(b, 0x32), 0x99);
+    bench_end(b);
+}
+
 TEST(mc146818, periodic_interrupt_and_its_flags)
 {
     Bench *b = bench_device("mc146818rtc", "");

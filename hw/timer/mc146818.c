@@ -9,6 +9,8 @@
 
 #include <time.h>
 
+enum { YEARS = 10000 }; /* that two bytes of BCD hold */
+
 enum {
     RTC_SECONDS,
     RTC_SECONDS_ALARM,
@@ -53,6 +55,8 @@ typedef struct Mc146818 {
     uint8_t index, ram[RTC_BYTES];
     int64_t offset_s; /* guest's time - the machine's wall clock, seconds */
     int64_t held_s;   /* with SET: the time that it shows */
+    int64_t polled_s; /* when UIP was read last, and what it was */
+    bool polled_near;
     Timer update, periodic;
     Irq irq;
 } Mc146818;
@@ -105,16 +109,19 @@ static void rtc_show(Mc146818 *s)
 {
     time_t t = (time_t)rtc_now_s(s);
     struct tm tm;
+    int year;
 
     gmtime_r(&t, &tm);
+    year =
+        ((tm.tm_year + 1900) % YEARS + YEARS) % YEARS; /* a guest may have set month 0 of year 0 */
     s->ram[RTC_SECONDS] = rtc_number(s, tm.tm_sec);
     s->ram[RTC_MINUTES] = rtc_number(s, tm.tm_min);
     s->ram[RTC_HOURS] = rtc_hour(s, tm.tm_hour);
     s->ram[RTC_WEEKDAY] = rtc_number(s, tm.tm_wday + 1);
     s->ram[RTC_DAY] = rtc_number(s, tm.tm_mday);
     s->ram[RTC_MONTH] = rtc_number(s, tm.tm_mon + 1);
-    s->ram[RTC_YEAR] = rtc_number(s, tm.tm_year % 100);
-    s->ram[RTC_CENTURY] = rtc_number(s, (tm.tm_year + 1900) / 100);
+    s->ram[RTC_YEAR] = rtc_number(s, year % 100);
+    s->ram[RTC_CENTURY] = rtc_number(s, year / 100);
 }
 
 /* And back. */
@@ -214,15 +221,31 @@ static void rtc_settle(Device *dev)
 
 /* ---- Ports ---- */
 
+/*
+ * UIP: an update is near; firmware and kernels wait for its end. A guest that polls but slept over
+ * the whole of it (the host's CPUs are busy) sees it once, late: else it would wait for hours.
+ */
+static bool rtc_update_is_near(Mc146818 *s)
+{
+    int64_t now = rtc_wall_ns(s), second = now / NS_PER_S;
+    bool near = NS_PER_S - now % NS_PER_S <= UIP_NS, missed;
+
+    if (!rtc_runs(s)) {
+        return false;
+    }
+    missed = !near && second == s->polled_s + 1 && !s->polled_near;
+    s->polled_s = second;
+    s->polled_near = near;
+    return near || missed;
+}
+
 static uint8_t rtc_read_byte(Mc146818 *s)
 {
     uint8_t v;
 
     switch (s->index) {
     case RTC_A:
-        /* An update is near: firmware and kernels wait for its end. */
-        v = rtc_runs(s) && NS_PER_S - rtc_wall_ns(s) % NS_PER_S <= UIP_NS ? A_UIP : 0;
-        return v | (s->ram[RTC_A] & ~A_UIP);
+        return (rtc_update_is_near(s) ? A_UIP : 0) | (s->ram[RTC_A] & ~A_UIP);
     case RTC_C:
         v = s->ram[RTC_C];
         s->ram[RTC_C] = 0;
@@ -345,6 +368,8 @@ static const Field rtc_fields[] = {
       .no_reset = true },
     { "held_s", FIELD_STATE, TYPE_U64, .at = offsetof(Mc146818, held_s), .size = 8,
       .no_reset = true },
+    { "polled_s", FIELD_STATE, TYPE_U64, .at = offsetof(Mc146818, polled_s), .size = 8 },
+    STATE_BOOL(Mc146818, polled_near),
     STATE_TIMER(Mc146818, update, rtc_updated, .no_reset = true),
     STATE_TIMER(Mc146818, periodic, rtc_ticked, .no_reset = true),
     PIN_OUT(Mc146818, irq),

@@ -74,6 +74,11 @@ static void desc_endpoint(const UsbEndpointDesc *e, unsigned speed, DescOut *o)
             put_le16(d + 4, e->max_packet[speed]);
         }
     }
+    if (e->extra_len) {
+        CHECK(o->len + e->extra_len <= DESC_MAX);
+        memcpy(o->bytes + o->len, e->extra, e->extra_len);
+        o->len += e->extra_len;
+    }
 }
 
 /* "9.6.3 Configuration": with its interfaces and endpoints. */

@@ -181,7 +181,7 @@ static void hub_reset(UsbDevice *u)
     }
 }
 
-static bool hub_start(Device *dev, GError **err)
+NO_LOCK_ANALYSIS static bool hub_start(Device *dev, GError **err)
 {
     UsbHub *s = device_as(dev, UsbHub);
     unsigned depth = 0;
@@ -199,19 +199,24 @@ static bool hub_start(Device *dev, GError **err)
         usb_unplug(&s->usb);
         return error_set(err, "there may be %d hubs in a row", USB_DEPTH_MAX);
     }
+    if (!usb_enter(&s->usb)) {
+        return false;
+    }
     for (unsigned n = 0; n < s->n_ports; n++) {
         s->port[n] =
             usb_bus_add_port(s->usb.port->bus, &s->usb, n + 1, USB_MASK_LOW | USB_MASK_FULL);
     }
+    usb_leave(&s->usb);
     return true;
 }
 
-static void hub_stop(Device *dev)
+NO_LOCK_ANALYSIS static void hub_stop(Device *dev)
 {
     UsbHub *s = device_as(dev, UsbHub);
 
-    if (s->usb.port) {
+    if (usb_enter(&s->usb)) {
         usb_bus_remove_ports(s->usb.port->bus, &s->usb);
+        usb_leave(&s->usb);
     }
 }
 

@@ -2,6 +2,7 @@
 /* Devices: their place, standard requests (USB2 "9.4"), packets. */
 #include "hw/usb/usb.h"
 
+#include "core/event/loop.h"
 #include "util/bytes.h"
 
 /* ---- Packets ---- */
@@ -259,26 +260,30 @@ static bool usb_start(Device *dev, GError **err)
     return usb_plug(usb_of(dev), err);
 }
 
-bool usb_plug(UsbDevice *u, GError **err)
+NO_LOCK_ANALYSIS bool usb_plug(UsbDevice *u, GError **err)
 {
     UsbBus *b = usb_bus_find(u->dev.machine, u->bus_name);
+    UsbPort *p;
 
     if (!b) {
         return u->bus_name ? error_set(err, "no USB bus '%s'", u->bus_name)
                            : error_set(err, "this machine has no USB controller: add -device "
                                             "qemu-xhci before it, or -usb");
     }
-    u->port = usb_choose_port(u, b, err);
-    if (!u->port) {
-        return false;
-    }
-    for (unsigned s = USB_LOW; s < USB_SPEEDS; s++) {
-        if (u->port->speeds & usb_speeds(u) & 1u << s) {
+    device_enter(b->owner);
+    p = usb_choose_port(u, b, err);
+    for (unsigned s = USB_LOW; p && s < USB_SPEEDS; s++) {
+        if (p->speeds & usb_speeds(u) & 1u << s) {
             u->speed = (uint8_t)s;
         }
     }
-    u->port->dev = u;
-    return true;
+    if (p) {
+        p->dev = u;
+        u->port = p;
+        u->dev.on = p->hub ? &p->hub->dev : b->owner; /* it goes with that */
+    }
+    device_leave(b->owner);
+    return p != NULL;
 }
 
 static void usb_ready(Device *dev)
@@ -286,12 +291,38 @@ static void usb_ready(Device *dev)
     usb_attach(usb_of(dev));
 }
 
-void usb_attach(UsbDevice *u)
+NO_LOCK_ANALYSIS static void usb_attach_now(void *arg)
 {
+    UsbDevice *u = arg;
+
     if (usb_enter(u)) {
         usb_port_changed(u->port, true);
         usb_leave(u);
     }
+}
+
+void usb_attach(UsbDevice *u)
+{
+    Machine *m = u->dev.machine;
+
+    if (machine_has_started(m)) {
+        loop_post(m, usb_attach_now, u); /* the core resets it yet */
+    } else {
+        usb_attach_now(u);
+    }
+}
+
+char *usb_boot_path(const UsbDevice *u)
+{
+    GString *path = g_string_new("");
+
+    for (const UsbPort *p = u->port; p; p = p->hub ? p->hub->port : NULL) {
+        g_autofree char *node =
+            g_strdup_printf("/%s@%x", p != u->port ? "hub" : "storage", p->number);
+
+        g_string_prepend(path, node);
+    }
+    return g_string_free(path, FALSE);
 }
 
 NO_LOCK_ANALYSIS void usb_unplug(UsbDevice *u)
@@ -302,6 +333,7 @@ NO_LOCK_ANALYSIS void usb_unplug(UsbDevice *u)
     if (!p) {
         return;
     }
+    loop_unpost(u->dev.machine, usb_attach_now, u);
     device_enter(owner);
     p->bus->ops->gone(p->bus, u);
     p->dev = NULL;
@@ -313,6 +345,13 @@ NO_LOCK_ANALYSIS void usb_unplug(UsbDevice *u)
 static void usb_stop(Device *dev)
 {
     usb_unplug(usb_of(dev));
+}
+
+/* Nobody is asked: the guest sees that it is gone. */
+static bool usb_pull(Device *dev, GError **err)
+{
+    device_delete(dev, true);
+    return true;
 }
 
 static void usb_dev_reset(Device *dev, ResetType type)
@@ -343,5 +382,6 @@ const DeviceType device_usb = {
     .start = usb_start,
     .ready = usb_ready,
     .stop = usb_stop,
+    .unplug = usb_pull,
     .reset = usb_dev_reset,
 };

@@ -101,6 +101,9 @@ typedef struct UsbEndpointDesc {
     uint16_t max_packet[USB_SPEEDS];
     uint8_t interval[USB_SPEEDS];
     uint8_t max_burst; /* of the SuperSpeed companion */
+    /* Descriptors of the class that stand behind it. */
+    const uint8_t *extra;
+    uint8_t extra_len;
 } UsbEndpointDesc;
 
 typedef struct UsbInterfaceDesc {
@@ -181,6 +184,8 @@ static inline const UsbDesc *usb_desc(UsbDevice *u)
 NODISCARD bool usb_plug(UsbDevice *u, GError **err);
 void usb_attach(UsbDevice *u);
 void usb_unplug(UsbDevice *u);
+/* Its part of a path of firmware's, below the controller: "/hub@1/storage@2"; the caller frees. */
+char *usb_boot_path(const UsbDevice *u);
 /* Its product's name for people. */
 const char *usb_product(UsbDevice *u);
 

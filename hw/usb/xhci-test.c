@@ -268,6 +268,56 @@ TEST(xhci, hub_tells_of_its_ports)
     bench_end(t.b);
 }
 
+static Device *xt_plug(Xt *t, const DeviceType *type, const char *id, const char *props)
+{
+    g_autoptr(GError) err = NULL;
+    Device *d = device_new_type(bench_machine(t->b), type, NULL, id, &err);
+
+    EXPECT(d && device_set_props(d, props, &err) && device_realize(d, &err));
+    bench_run_loop(t->b);
+    return d;
+}
+
+TEST(xhci, devices_come_and_go)
+{
+    g_autoptr(GError) err = NULL;
+    Device *hub, *kbd;
+    Machine *m;
+    Xt t;
+
+    xt_begin_at(&t, &device_usb_kbd, "port=1");
+    EXPECT(xt_event(&t));
+    bench_no_reload(t.b);
+    m = bench_machine(t.b);
+    hub = xt_plug(&t, &device_usb_hub, "hub", "port=2");
+    EXPECT(xt_event(&t));
+    EXPECT_EQ(xt_type(&t), TRB_PORT_EVENT);
+    EXPECT_EQ(t.event[0], 2u << 24);
+    EXPECT_EQ(xt_get(&t, 0x450) & 0x20001, 0x20001); /* connected, and that has changed */
+    kbd = xt_plug(&t, &device_usb_kbd, "late", "port=2.1");
+    EXPECT(!xt_event(&t)); /* the hub tells of it */
+    EXPECT(kbd->on == hub);
+    xt_reg(&t, 0x450, 4, 0x20200);
+    EXPECT(device_unplug(hub, &err));
+    bench_run_loop(t.b);
+    EXPECT(!device_find(m, "hub") && !device_find(m, "late"));
+    EXPECT(xt_event(&t));
+    EXPECT_EQ(t.event[0], 2u << 24);
+    EXPECT_EQ(xt_get(&t, 0x450) & 0x20001, 0x20000);
+    /* One that is in use, with a transfer under way. */
+    xt_address(&t);
+    xt_trb(&t, IN_RING, DATA, 8, TRB_NORMAL << 10 | TRB_IOC);
+    xt_reg(&t, 0x2004, 4, 3);
+    xt_reg(&t, 0x440, 4, 0xfe0200); /* what has changed is known */
+    EXPECT(device_unplug(device_find(m, "dut"), &err));
+    bench_run_loop(t.b);
+    EXPECT(xt_event(&t));
+    EXPECT_EQ(xt_type(&t), TRB_PORT_EVENT);
+    EXPECT_EQ(xt_get(&t, 0x440) & 1, 0);
+    EXPECT_EQ(xt_control(&t, 0x80, USB_REQ_GET_CONFIGURATION, 0, 0, 1), CC_TRANSACTION_ERROR);
+    bench_end(t.b);
+}
+
 /* Rings that run in circles, lie outside of memory, or never end. */
 TEST(xhci, survives_a_hostile_driver)
 {

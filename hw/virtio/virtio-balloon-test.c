@@ -18,7 +18,9 @@ enum {
     WRITE = 2,
     Q_INFLATE = 0,
     Q_STATS = 2,
-    Q_REPORT = 3,
+    Q_HINT = 3,
+    Q_REPORT = 4,
+    HINT_CMD = 0x108,
     POISON = 0x10c, /* in MMIO: its configuration begins at 0x100 */
 };
 
@@ -169,4 +171,56 @@ TEST(virtio_balloon, reported_pages)
         EXPECT_EQ(vb_peek(b, PAGE + 0x2000, 8), 7);
         bench_end(b);
     }
+}
+
+TEST(virtio_balloon, hints_of_a_round)
+{
+    Bench *b = vb_bench(0);
+    Machine *m = bench_machine(b);
+    uint32_t round;
+
+    for (unsigned n = 0; n < 2; n++) {
+        vb_poke(b, PAGE, 8, 5);
+        vb_poke(b, PAGE + 0x1000, 8, 6);
+        EXPECT(balloon_hint(m, true));
+        bench_run_loop(b);
+        m = bench_machine(b);
+        round = (uint32_t)vb_peek(b, MMIO + HINT_CMD, 4);
+        EXPECT(round >= 0x80000000u);
+        vb_offer(b, Q_HINT, PAGE, 0x1000, WRITE); /* before the round's number: nothing */
+        EXPECT_EQ(vb_peek(b, PAGE, 8), 5);
+        vb_poke(b, DATA, 4, round);
+        vb_offer(b, Q_HINT, DATA, 4, 0);
+        vb_offer(b, Q_HINT, PAGE, 0x1000, WRITE);
+        EXPECT_EQ(vb_peek(b, PAGE, 8), 0);
+        m = bench_machine(b);
+        EXPECT(!balloon_hint_is_done(m));
+        vb_poke(b, DATA, 4, 0);
+        vb_offer(b, Q_HINT, DATA, 4, 0);
+        m = bench_machine(b);
+        EXPECT(balloon_hint_is_done(m));
+        EXPECT(balloon_hint(m, false));
+        bench_run_loop(b);
+        m = bench_machine(b);
+        EXPECT_EQ(vb_peek(b, MMIO + HINT_CMD, 4), 1);
+        vb_poke(b, DATA, 4, round); /* it is over */
+        vb_offer(b, Q_HINT, DATA, 4, 0);
+        vb_offer(b, Q_HINT, PAGE + 0x1000, 0x1000, WRITE);
+        EXPECT_EQ(vb_peek(b, PAGE + 0x1000, 8), 6);
+        EXPECT_EQ(vb_used(b, Q_HINT), 6 * (n + 1));
+        m = bench_machine(b);
+    }
+    bench_end(b);
+}
+
+/* A driver without hints counts its queue of reports as the fourth. */
+TEST(virtio_balloon, reports_without_hints)
+{
+    Bench *b = vb_bench(1u << 3);
+
+    EXPECT(!balloon_hint(bench_machine(b), true));
+    vb_poke(b, PAGE, 8, 5);
+    vb_offer(b, Q_HINT, PAGE, 0x1000, WRITE);
+    EXPECT_EQ(vb_peek(b, PAGE, 8), 0);
+    bench_end(b);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtio-balloon: memory that the guest gives back, for good (inflate), for a while (free page
- * reporting) or while it has none to spare (deflate on OOM).
+ * reporting), while a state is written (free page hints) or while it has none to spare (deflate on
+ * OOM).
  * Spec: VIRTIO 1.2, "5.5 Traditional Memory Balloon Device".
  */
 #include "hw/virtio/virtio-balloon.h"
@@ -18,31 +19,42 @@ enum {
     BALLOON_F_MUST_TELL_HOST = 0,
     BALLOON_F_STATS_VQ = 1,
     BALLOON_F_DEFLATE_ON_OOM = 2,
+    BALLOON_F_FREE_PAGE_HINT = 3,
     BALLOON_F_PAGE_POISON = 4,
     BALLOON_F_REPORTING = 5,
     BALLOON_QUEUE = 128,
-    BALLOON_REPORT_QUEUE = 32,
+    BALLOON_MORE_QUEUE = 128,
     BALLOON_CONFIG = 16, /* num_pages, actual, free_page_hint_cmd_id, poison_val */
+    BALLOON_CONFIG_HINT = 8,
     BALLOON_CONFIG_POISON = 12,
+    HINT_STOP = 0,
+    HINT_DONE = 1,
     BALLOON_PAGE = 4096, /* the unit of the interface, whatever pages the guest has */
     BALLOON_STAT = 10,   /* bytes: tag, value */
     Q_INFLATE = 0,
     Q_DEFLATE = 1,
     Q_STATS = 2,
+    Q_MORE = 3, /* of hints, then of reports: as far as the driver has taken them */
 };
+
+#define HINT_FIRST 0x80000000u
 
 typedef struct VirtioBalloon {
     VirtioDevice v;
-    bool deflate_on_oom, reporting, page_poison;
-    uint32_t report_q; /* 0: none */
-    Timer poll;        /* of no device: it takes the transport's lock itself */
-    uint32_t poll_s;   /* asks for statistics so often; 0: never */
+    bool deflate_on_oom, reporting, hint, page_poison;
+    void *iothread;
+    Timer poll;      /* of no device: it takes the transport's lock itself */
+    uint32_t poll_s; /* asks for statistics so often; 0: never */
     /* state */
     uint32_t num_pages, actual; /* wanted and there, in units */
     uint64_t stats[BALLOON_STATS];
     uint8_t stats_there; /* the guest has given some */
     int64_t stats_at_s;  /* since 1970 */
     uint32_t poison;     /* what free pages of the guest are filled with */
+    uint32_t hint_cmd;   /* HINT_STOP, HINT_DONE, or the number of a round of hints */
+    uint32_t hint_round; /* counts them */
+    uint8_t hinting;     /* the guest is giving the hints of that round */
+    uint8_t hinted;      /* it has given all */
 } VirtioBalloon;
 
 static VirtioBalloon *vbal_of(VirtioDevice *v)
@@ -56,13 +68,15 @@ static uint64_t vbal_features(VirtioDevice *v)
 
     return BIT(BALLOON_F_STATS_VQ) | (s->deflate_on_oom ? BIT(BALLOON_F_DEFLATE_ON_OOM) : 0) |
            (s->page_poison ? BIT(BALLOON_F_PAGE_POISON) : 0) |
-           (s->report_q ? BIT(BALLOON_F_REPORTING) : 0);
+           (s->hint ? BIT(BALLOON_F_FREE_PAGE_HINT) : 0) |
+           (s->reporting ? BIT(BALLOON_F_REPORTING) : 0);
 }
 
 static void vbal_config_read(VirtioDevice *v, uint8_t *config)
 {
     put_le32(config, vbal_of(v)->num_pages);
     put_le32(config + 4, vbal_of(v)->actual);
+    put_le32(config + BALLOON_CONFIG_HINT, vbal_of(v)->hint_cmd);
     put_le32(config + BALLOON_CONFIG_POISON, vbal_of(v)->poison);
 }
 
@@ -151,29 +165,69 @@ static void vbal_deflate(VirtioDevice *v)
     virtq_notify(v, Q_DEFLATE);
 }
 
-/*
- * "5.5.6.7 Free Page Reporting": the buffers themselves are what is free. Pages that come back are
- * zero, so those of a guest that expects its poison there stay ("5.5.6.6").
- */
-static void vbal_report(VirtioDevice *v, unsigned q)
+/* Pages that come back are zero, so those of a guest that expects its poison there stay. */
+static void vbal_discard_buffers(VirtioDevice *v, const VirtElem *e)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    bool keep = virtio_has(v, BIT(BALLOON_F_PAGE_POISON)) && vbal_of(v)->poison;
+
+    if (virtio_has(v, BIT(BALLOON_F_PAGE_POISON)) && vbal_of(v)->poison) {
+        return;
+    }
+    for (uint32_t i = 0; i < e->n_in; i++) {
+        const VirtSegment *seg = &e->seg[e->n_out + i];
+        uint64_t from = bits_align_up(seg->offset, page),
+                 to = (seg->offset + seg->len) & ~(page - 1);
+
+        if (to > from) {
+            ram_discard(seg->ram, from, to - from);
+        }
+    }
+}
+
+/* "5.5.6.7 Free Page Reporting": the buffers themselves are what is free. */
+static void vbal_report(VirtioDevice *v, unsigned q)
+{
     VirtElem *e;
 
     while ((e = virtq_pop(v, q)) != NULL) {
-        for (uint32_t i = 0; i < e->n_in && !keep; i++) {
-            const VirtSegment *seg = &e->seg[e->n_out + i];
-            uint64_t from = bits_align_up(seg->offset, page),
-                     to = (seg->offset + seg->len) & ~(page - 1);
+        vbal_discard_buffers(v, e);
+        virtq_push(v, e, 0);
+    }
+    virtq_notify(v, q);
+}
 
-            if (to > from) {
-                ram_discard(seg->ram, from, to - from);
-            }
+/*
+ * "5.5.6.5 Free Page Hinting": the number of the round, then buffers that are free until it is
+ * done, then HINT_STOP. Pages of a round that is over are the guest's.
+ */
+static void vbal_hint(VirtioDevice *v, unsigned q)
+{
+    VirtioBalloon *s = vbal_of(v);
+    VirtElem *e;
+
+    while ((e = virtq_pop(v, q)) != NULL) {
+        uint8_t b[4];
+
+        if (virtq_read(e, 0, b, sizeof(b)) == sizeof(b)) {
+            s->hinted |= s->hinting && get_le32(b) == HINT_STOP;
+            s->hinting = get_le32(b) == s->hint_cmd && s->hint_cmd >= HINT_FIRST;
+        }
+        if (s->hinting) {
+            vbal_discard_buffers(v, e);
         }
         virtq_push(v, e, 0);
     }
     virtq_notify(v, q);
+}
+
+/* A driver counts the queues of what it has taken alone. */
+static void vbal_more(VirtioDevice *v, unsigned q)
+{
+    if (virtio_has(v, BIT(BALLOON_F_FREE_PAGE_HINT)) && q == Q_MORE) {
+        vbal_hint(v, q);
+    } else if (virtio_has(v, BIT(BALLOON_F_REPORTING))) {
+        vbal_report(v, q);
+    }
 }
 
 /* ---- Statistics ---- */
@@ -212,7 +266,7 @@ static void vbal_notify(VirtioDevice *v, unsigned q)
     } else if (q == Q_STATS) {
         vbal_take_stats(v);
     } else {
-        vbal_report(v, q);
+        vbal_more(v, q);
     }
 }
 
@@ -300,6 +354,43 @@ bool balloon_set(Machine *m, uint64_t bytes)
     return true;
 }
 
+bool balloon_hint(Machine *m, bool begin)
+{
+    VirtioBalloon *s = vbal_find(m);
+    bool can;
+
+    if (!s) {
+        return false;
+    }
+    virtio_enter(&s->v);
+    can = virtio_is_running(&s->v) && virtio_has(&s->v, BIT(BALLOON_F_FREE_PAGE_HINT));
+    if (can && begin) {
+        s->hint_cmd = HINT_FIRST | s->hint_round++;
+        s->hinting = s->hinted = 0;
+        virtio_config_changed(&s->v);
+    } else if (can && s->hint_cmd >= HINT_FIRST) {
+        s->hint_cmd = HINT_DONE;
+        s->hinting = 0;
+        virtio_config_changed(&s->v);
+    }
+    virtio_leave(&s->v);
+    return can;
+}
+
+bool balloon_hint_is_done(Machine *m)
+{
+    VirtioBalloon *s = vbal_find(m);
+    bool done;
+
+    if (!s) {
+        return true;
+    }
+    virtio_enter(&s->v);
+    done = s->hinted || !virtio_is_running(&s->v);
+    virtio_leave(&s->v);
+    return done;
+}
+
 /* ---- Life ---- */
 
 static void vbal_forget(VirtioDevice *v)
@@ -310,6 +401,8 @@ static void vbal_forget(VirtioDevice *v)
     s->stats_there = 0;
     s->stats_at_s = 0;
     s->poison = 0;
+    s->hint_cmd = HINT_STOP;
+    s->hinting = s->hinted = 0;
     memset(s->stats, 0xff, sizeof(s->stats));
 }
 
@@ -328,9 +421,11 @@ static bool vbal_start(Device *dev, GError **err)
     virtio_add_queue(&s->v, BALLOON_QUEUE);
     virtio_add_queue(&s->v, BALLOON_QUEUE);
     virtio_add_queue(&s->v, BALLOON_QUEUE);
-    if (s->reporting) {
-        virtio_add_queue(&s->v, BALLOON_REPORT_QUEUE);
-        s->report_q = s->v.n_queues - 1;
+    for (int n = s->hint + s->reporting; n > 0; n--) {
+        virtio_add_queue(&s->v, BALLOON_MORE_QUEUE);
+    }
+    if (s->iothread) {
+        device_warn(dev, "iothread= has no effect: hints are taken on the CPU that gives them");
     }
     if (!virtio_plug(&s->v, err)) {
         return false;
@@ -361,7 +456,9 @@ static const Field vbal_fields[] = {
       .doc = "the guest tells which pages it does not use" },
     { "page-poison", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBalloon, page_poison, 1), .def = 1,
       .doc = "the guest tells what it fills free pages with" },
-    SCRATCH(VirtioBalloon, report_q),
+    { "free-page-hint", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBalloon, hint, 1), .def = 1,
+      .doc = "before a state is written the guest tells which pages it does not use" },
+    PROP_BACKEND(VirtioBalloon, iothread, "iothread", .doc = "no effect, and a warning"),
     SCRATCH(VirtioBalloon, poll),
     SCRATCH(VirtioBalloon, poll_s),
     STATE_U32(VirtioBalloon, num_pages, .keep_warm = true),
@@ -371,6 +468,10 @@ static const Field vbal_fields[] = {
     { "stats_at_s", FIELD_STATE, TYPE_U64, FIELD_AT(VirtioBalloon, stats_at_s, 8),
       .no_reset = true },
     STATE_U32(VirtioBalloon, poison, .no_reset = true),
+    STATE_U32(VirtioBalloon, hint_cmd, .no_reset = true, .optional = true),
+    STATE_U32(VirtioBalloon, hint_round, .no_reset = true, .optional = true),
+    STATE_U8(VirtioBalloon, hinting, .max = 1, .no_reset = true, .optional = true),
+    STATE_U8(VirtioBalloon, hinted, .max = 1, .no_reset = true, .optional = true),
 };
 
 const DeviceType device_virtio_balloon = {

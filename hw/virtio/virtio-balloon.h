@@ -28,6 +28,14 @@ bool balloon_set(Machine *m, uint64_t bytes);
 /* Ask the guest for statistics every @seconds; 0: no more. LOOP_THREAD. */
 bool balloon_set_polling(Machine *m, uint32_t seconds);
 
+/*
+ * Begin a round of hints: the guest tells which pages it does not use, and they are given back. The
+ * end of it: the guest may use them again. False: nobody there who would. LOOP_THREAD.
+ */
+bool balloon_hint(Machine *m, bool begin);
+/* It has told all of them. */
+bool balloon_hint_is_done(Machine *m);
+
 /* EVENT_DEVICE's text when the guest has changed what it has given back; no data. */
 #define BALLOON_CHANGE "BALLOON_CHANGE"
 

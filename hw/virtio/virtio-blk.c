@@ -30,11 +30,11 @@ enum { BLK_HEADER = 16, BLK_RANGE = 16, BLK_ID_BYTES = 20, BLK_CONFIG_BYTES = 60
 #define BLK_F_FLUSH        BIT(9)
 #define BLK_F_TOPOLOGY     BIT(10)
 #define BLK_F_CONFIG_WCE   BIT(11)
+#define BLK_F_MQ           BIT(12)
 #define BLK_F_DISCARD      BIT(13)
 #define BLK_F_WRITE_ZEROES BIT(14)
 
 enum { BLK_DISCARD_SECTORS_MAX = 0x3fffff };
-enum { BLK_HELD = 4, BLK_HELD_MAX = BLK_HELD * VIRTIO_QUEUE_SIZE_MAX };
 
 typedef struct VirtioBlk {
     VirtioDevice v;
@@ -47,11 +47,11 @@ typedef struct VirtioBlk {
     uint32_t bootindex;
     bool share_rw;
     char *serial;
-    uint16_t queue_size;
+    uint16_t queue_size, num_queues;
     bool discard, write_zeroes;
     uint8_t writeback; /* the cache the driver has asked for */
     /* Requests that a disk's error held when the state was saved, to begin again when the machine
-     * does: queue and head of each, 16 bits each. */
+     * does, as virtq_save has them. */
     uint8_t *held;
     uint32_t held_len;
     bool holding; /* what ends now goes there */
@@ -69,14 +69,7 @@ typedef struct BlkRequest {
 
 static void vblk_hold(VirtioBlk *s, BlkRequest *r)
 {
-    uint32_t n = s->held_len;
-
-    if (n + BLK_HELD <= BLK_HELD_MAX) {
-        s->held = g_realloc(s->held, BLK_HELD_MAX);
-        put_le16(s->held + n, r->e->queue);
-        put_le16(s->held + n + 2, r->e->head);
-        s->held_len = n + BLK_HELD;
-    }
+    virtq_save(&s->v, r->e, &s->held, &s->held_len, VIRTQ_SAVED_MAX);
     virtq_drop(r->e);
     g_free(r);
 }
@@ -235,12 +228,19 @@ static void vblk_request(VirtioBlk *s, VirtElem *e)
     }
 }
 
-static void vblk_take(VirtioBlk *s)
+static void vblk_take_queue(VirtioBlk *s, unsigned q)
 {
     VirtElem *e;
 
-    while ((e = virtq_pop(&s->v, 0)) != NULL) {
+    while ((e = virtq_pop(&s->v, q)) != NULL) {
         vblk_request(s, e);
+    }
+}
+
+static void vblk_take(VirtioBlk *s)
+{
+    for (unsigned q = 0; q < s->num_queues; q++) {
+        vblk_take_queue(s, q);
     }
 }
 
@@ -275,7 +275,7 @@ static void vblk_notify(VirtioDevice *v, unsigned q)
     VirtioBlk *s = device_as(&v->dev, VirtioBlk);
 
     if (!s->far) {
-        vblk_take(s);
+        vblk_take_queue(s, q);
     } else if (!__atomic_exchange_n(&s->kicked, true, __ATOMIC_SEQ_CST)) {
         ioloop_post(s->far, vblk_kick, s);
     }
@@ -304,6 +304,7 @@ static uint64_t vblk_features(VirtioDevice *v)
     VirtioBlk *s = device_as(&v->dev, VirtioBlk);
     uint64_t f = BLK_F_SEG_MAX | BLK_F_GEOMETRY | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
 
+    f |= s->num_queues > 1 ? BLK_F_MQ : 0;
     if (block_is_read_only(s->disk)) {
         return f | BLK_F_RO;
     }
@@ -323,6 +324,7 @@ static void vblk_config_read(VirtioDevice *v, uint8_t *config)
     config[19] = 63;                                                      /* sectors */
     put_le32(config + 20, BLOCK_SECTOR);                                  /* blk_size */
     config[32] = s->writeback;
+    put_le16(config + 34, s->num_queues);
     put_le32(config + 36, BLK_DISCARD_SECTORS_MAX);
     put_le32(config + 40, 1); /* ranges a discard */
     put_le32(config + 44, 1); /* its alignment */
@@ -374,15 +376,6 @@ static void vblk_saving(Device *dev)
     s->v.draining = s->holding = false;
 }
 
-static bool vblk_loaded(Device *dev, GError **err)
-{
-    VirtioBlk *s = device_as(dev, VirtioBlk);
-
-    return s->held_len % BLK_HELD == 0 ||
-           error_set(err, "field 'held' has %" PRIu32 " bytes, which is no multiple of %d",
-                     s->held_len, BLK_HELD);
-}
-
 static void vblk_go_on(VirtioBlk *s)
 {
     g_autofree uint8_t *held = NULL;
@@ -395,15 +388,17 @@ static void vblk_go_on(VirtioBlk *s)
     held = g_memdup2(s->held, s->held_len);
     len = s->held_len;
     s->held_len = 0;
-    for (uint32_t at = 0; at < len; at += BLK_HELD) {
-        VirtElem *e = virtq_again(&s->v, get_le16(held + at), get_le16(held + at + 2));
+    for (uint32_t at = 0; at < len;) {
+        VirtElem *e = virtq_load(&s->v, held, len, &at);
 
         if (e) {
             vblk_request(s, e);
         }
     }
     s->resting = false;
-    virtio_notify(&s->v, 0); /* a notification may have come while it rested */
+    for (unsigned q = 0; q < s->num_queues; q++) {
+        virtio_notify(&s->v, q); /* a notification may have come while it rested */
+    }
     virtio_leave(&s->v);
 }
 
@@ -460,7 +455,9 @@ static bool vblk_start(Device *dev, GError **err)
         return false;
     }
     block_set_shared(s->disk, s->share_rw);
-    virtio_add_queue(&s->v, s->queue_size);
+    for (unsigned q = 0; q < s->num_queues; q++) {
+        virtio_add_queue(&s->v, s->queue_size);
+    }
     if (!virtio_plug(&s->v, err)) {
         vblk_let_go(s);
         return false;
@@ -509,11 +506,13 @@ static const Field vblk_fields[] = {
     PROP_STR(VirtioBlk, serial, NULL, .doc = "20 characters at most"),
     { "queue-size", FIELD_PROP, TYPE_U16, FIELD_AT(VirtioBlk, queue_size, 2), .def = 256, .min = 4,
       .max = VIRTIO_QUEUE_SIZE_MAX, .doc = "entries of the queue" },
+    { "num-queues", FIELD_PROP, TYPE_U16, FIELD_AT(VirtioBlk, num_queues, 2), .def = 1, .min = 1,
+      .max = VIRTIO_QUEUES_MAX - 1, .doc = "queues; Linux takes one for each CPU" },
     PROP_BOOL(VirtioBlk, discard, true, .doc = "offer discard"),
     { "write-zeroes", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioBlk, write_zeroes, 1), .def = true,
       .doc = "offer the writing of zeros" },
     STATE_U8(VirtioBlk, writeback, .def = 1, .max = 1),
-    STATE_BYTES(VirtioBlk, held, held_len, BLK_HELD_MAX),
+    STATE_BYTES(VirtioBlk, held, held_len, VIRTQ_SAVED_MAX),
     SCRATCH(VirtioBlk, far),
     SCRATCH(VirtioBlk, kicked),
     SCRATCH(VirtioBlk, resting),
@@ -531,7 +530,6 @@ const DeviceType device_virtio_blk = {
     .start = vblk_start,
     .stop = vblk_stop,
     .saving = vblk_saving,
-    .loaded = vblk_loaded,
     .boot_node = vblk_boot_node,
     .extra = &vblk_type,
 };

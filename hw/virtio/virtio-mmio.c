@@ -5,11 +5,14 @@
  */
 #include "hw/virtio/virtio.h"
 
+#include "core/doorbell.h"
+
 #include <inttypes.h>
 
 enum {
     MMIO_MAGIC = 0x74726976,  /* "virt" */
     MMIO_VENDOR = 0x554d4551, /* what drivers of this machine find elsewhere */
+    MMIO_QUEUE_NOTIFY = 0x50,
     MMIO_CONFIG = 0x100,
     ISR_QUEUE = 1,
     ISR_CONFIG = 2,
@@ -19,7 +22,7 @@ enum {
 typedef struct VirtioMmio {
     Device dev;
     VirtioBus bus;
-    bool force_legacy;
+    bool force_legacy, ioeventfd;
     uint32_t host_features_sel, guest_features_sel, queue_sel, isr;
     uint32_t guest_features[2];
     uint32_t guest_page_size;
@@ -109,7 +112,7 @@ static void vmmio_num_write(Device *dev, uint64_t val)
 {
     VirtQueue *q = vmmio_queue(device_as(dev, VirtioMmio));
 
-    if (!q || q->ready || val > q->num_max || !bits_is_pow2(val)) {
+    if (!q || q->ready || !virtio_size_is_valid(device_as(dev, VirtioMmio)->bus.vdev, q, val)) {
         guest_error(dev, "sets the size of a queue to %" PRIu64, val);
         return;
     }
@@ -185,8 +188,7 @@ static void vmmio_ready_write(Device *dev, uint64_t val)
         return;
     }
     if (val & 1 & ~q->ready) {
-        q->last_avail = q->used_idx = q->signalled = 0;
-        q->signalled_valid = 0;
+        virtio_start_queue(s->bus.vdev, q);
     }
     q->ready = val & 1;
 }
@@ -229,6 +231,21 @@ static void vmmio_notify_write(Device *dev, uint64_t val)
 
     if (s->bus.vdev) {
         virtio_notify(s->bus.vdev, (unsigned)val);
+    }
+}
+
+static void vmmio_rung(Device *dev, unsigned n)
+{
+    vmmio_notify_write(dev, n);
+}
+
+/* A function was plugged in: its notifications are events. */
+static void vmmio_plugged(VirtioBus *bus)
+{
+    VirtioMmio *s = device_as(bus->dev, VirtioMmio);
+
+    for (unsigned q = 0; s->ioeventfd && q < bus->vdev->n_queues; q++) {
+        doorbell_add_value(bus->dev, 0, MMIO_QUEUE_NOTIFY, 4, q, vmmio_rung, q);
     }
 }
 
@@ -285,7 +302,7 @@ static const Reg vmmio_regs[] = {
     { 0x03c, "QueueAlign", .write = vmmio_align_write, .doc = "legacy" },
     { 0x040, "QueuePFN", .read = vmmio_pfn_read, .write = vmmio_pfn_write, .doc = "legacy" },
     { 0x044, "QueueReady", .read = vmmio_ready_read, .write = vmmio_ready_write },
-    { 0x050, "QueueNotify", .write = vmmio_notify_write },
+    { MMIO_QUEUE_NOTIFY, "QueueNotify", .write = vmmio_notify_write },
     { 0x060, "InterruptStatus", AT(VirtioMmio, isr), .silent_write = true },
     { 0x064, "InterruptACK", .write = vmmio_ack_write },
     { 0x070, "Status", .read = vmmio_status_read, .write = vmmio_status_write },
@@ -334,7 +351,11 @@ static void vmmio_config_interrupt(VirtioBus *bus)
     s->config_generation++;
 }
 
-static const VirtioBusOps vmmio_bus_ops = { vmmio_queue_interrupt, vmmio_config_interrupt };
+static const VirtioBusOps vmmio_bus_ops = {
+    .queue_interrupt = vmmio_queue_interrupt,
+    .config_interrupt = vmmio_config_interrupt,
+    .plugged = vmmio_plugged,
+};
 
 VirtioBus *virtio_mmio_bus(Device *dev)
 {
@@ -370,6 +391,8 @@ static void vmmio_saving(Device *dev)
 static const Field vmmio_fields[] = {
     { "force-legacy", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioMmio, force_legacy, 1), .def = true,
       .doc = "the interface of before VIRTIO 1.0" },
+    PROP_BOOL(VirtioMmio, ioeventfd, true,
+              .doc = "where the host's kernel can, it takes notifications and the guest goes on"),
     STATE_ARRAY(VirtioMmio, guest_features),
     STATE_U32(VirtioMmio, guest_page_size),
     PIN_OUT(VirtioMmio, irq),

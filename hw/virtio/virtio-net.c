@@ -7,6 +7,7 @@
  * Spec: VIRTIO 1.2, "5.1 Network Device".
  */
 #include "hw/net/mac.h"
+#include "hw/virtio/virtio-net-rss.h"
 #include "hw/virtio/virtqueue.h"
 #include "net/net.h"
 #include "util/bytes.h"
@@ -34,6 +35,8 @@ enum {
     NET_F_GUEST_ANNOUNCE = 21,
     NET_F_MQ = 22,
     NET_F_CTRL_MAC_ADDR = 23,
+    NET_F_HASH_REPORT = 57,
+    NET_F_RSS = 60,
     NET_F_SPEED_DUPLEX = 63,
     NET_PAIRS_MAX = (VIRTIO_QUEUES_MAX - 1) / 2,
     NET_FLOWS = 256,
@@ -41,14 +44,19 @@ enum {
     NET_CTRL_SIZE = 64,
     NET_HEADER = 12, /* with num_buffers */
     NET_HEADER_OLD = 10,
+    NET_HEADER_HASH = 20, /* with the hash and its report */
+    NET_HEADER_HASH_VALUE = 12,
     NET_HEADER_BUFFERS = 10, /* where num_buffers lies */
     NET_STATUS_LINK_UP = 1,
     NET_STATUS_ANNOUNCE = 2,
-    NET_CONFIG_BYTES = 17, /* mac, status, max_virtqueue_pairs, mtu, speed, duplex */
+    NET_CONFIG_BYTES = 24, /* mac, status, max_virtqueue_pairs, mtu, speed, duplex, rss_* */
     NET_CONFIG_PAIRS = 8,
     NET_CONFIG_MTU = 10,
     NET_CONFIG_SPEED = 12,
     NET_CONFIG_DUPLEX = 16,
+    NET_CONFIG_RSS_KEY = 17,
+    NET_CONFIG_RSS_TABLE = 18,
+    NET_CONFIG_RSS_TYPES = 20,
     NET_MTU_MIN = 68,
     NET_MACS_MAX = NET_RX_MACS,
     NET_TX_BATCH = 256,
@@ -73,6 +81,8 @@ enum {
     CTRL_VLAN_DEL = 1,
     CTRL_ANNOUNCE_ACK = 0,
     CTRL_MQ_PAIRS_SET = 0,
+    CTRL_MQ_RSS = 1,
+    CTRL_MQ_HASH = 2,
     CTRL_GUEST_OFFLOADS_SET = 0,
     CTRL_OK = 0,
     CTRL_ERR = 1,
@@ -88,6 +98,7 @@ typedef struct VirtioNet {
     uint16_t rx_queue_size, tx_queue_size, host_mtu;
     uint32_t speed, bootindex;
     char *duplex;
+    bool failover;
     unsigned pairs;   /* as many as the network has */
     bool offered[64]; /* properties: by number of the feature */
     uint8_t first_mac[MAC_BYTES];
@@ -104,7 +115,8 @@ typedef struct VirtioNet {
     bool filter_told;
     uint16_t pairs_on;       /* the driver uses them */
     uint8_t flow[NET_FLOWS]; /* where a flow was sent from last: it is received there */
-    uint64_t offloads;       /* GUEST_* features in force; atomic: the loop reads it */
+    NetRss rss;
+    uint64_t offloads; /* GUEST_* features in force; atomic: the loop reads it */
 } VirtioNet;
 
 #define NET_GUEST_OFFLOADS                                                   \
@@ -137,6 +149,8 @@ static const struct {
     { NET_F_GUEST_ANNOUNCE, NET_F_CTRL_VQ },
     { NET_F_CTRL_GUEST_OFFLOADS, NET_F_CTRL_VQ },
     { NET_F_MQ, NET_F_CTRL_VQ },
+    { NET_F_RSS, NET_F_CTRL_VQ },
+    { NET_F_HASH_REPORT, NET_F_CTRL_VQ },
 };
 
 /* "5.1.2 Virtqueues": receiving and transmitting in turn, then control; without
@@ -153,7 +167,7 @@ static unsigned vnet_tx(unsigned pair)
 
 static unsigned vnet_ctrl_queue(const VirtioNet *s)
 {
-    return virtio_has(&s->v, BIT(NET_F_MQ)) ? 2 * s->pairs : 2;
+    return virtio_has(&s->v, BIT(NET_F_MQ) | BIT(NET_F_RSS)) ? 2 * s->pairs : 2;
 }
 
 static uint64_t vnet_features(VirtioDevice *v)
@@ -183,6 +197,9 @@ static void vnet_config_read(VirtioDevice *v, uint8_t *config)
     put_le16(config + NET_CONFIG_PAIRS, (uint16_t)s->pairs);
     put_le16(config + NET_CONFIG_MTU, s->host_mtu);
     put_le32(config + NET_CONFIG_SPEED, s->speed);
+    config[NET_CONFIG_RSS_KEY] = RSS_KEY_BYTES;
+    put_le16(config + NET_CONFIG_RSS_TABLE, s->offered[NET_F_RSS] ? RSS_TABLE_MAX : 1);
+    put_le32(config + NET_CONFIG_RSS_TYPES, RSS_TYPES);
     config[NET_CONFIG_DUPLEX] = !s->duplex ? 0xff : !strcmp(s->duplex, "full");
 }
 
@@ -196,6 +213,9 @@ static void vnet_config_wrote(VirtioDevice *v, const uint8_t *config, unsigned o
 
 static unsigned vnet_header(const VirtioDevice *v)
 {
+    if (virtio_has(v, BIT(NET_F_HASH_REPORT))) {
+        return NET_HEADER_HASH;
+    }
     return virtio_has(v, VIRTIO_F_VERSION_1) || virtio_has(v, BIT(NET_F_MRG_RXBUF))
                ? NET_HEADER
                : NET_HEADER_OLD;
@@ -229,7 +249,7 @@ static void vnet_transmit(VirtioDevice *v, unsigned pair)
 {
     VirtioNet *s = vnet_of(v);
     struct iovec iov[VIRTQ_SEGMENTS_MAX];
-    uint8_t h[NET_HEADER];
+    uint8_t h[NET_HEADER_HASH];
     NetOffload o;
     unsigned header = vnet_header(v);
     VirtElem *e;
@@ -319,13 +339,20 @@ static unsigned vnet_take_buffers(VirtioDevice *v, unsigned q, size_t len, VirtE
     return 0;
 }
 
+/* Where a frame goes, and what its header says of that. */
+typedef struct NetTarget {
+    unsigned queue, report;
+    uint32_t hash;
+} NetTarget;
+
 /* Under the lock. False: no room. */
-static bool vnet_put(VirtioDevice *v, unsigned q, const uint8_t *frame, size_t len,
+static bool vnet_put(VirtioDevice *v, const NetTarget *to, const uint8_t *frame, size_t len,
                      const NetOffload *o)
 {
     VirtElem *e[NET_RX_CHAINS_MAX];
-    uint8_t header[NET_HEADER] = { 0 };
-    unsigned header_len = vnet_header(v), n = vnet_take_buffers(v, q, header_len + len, e);
+    uint8_t header[NET_HEADER_HASH] = { 0 };
+    unsigned q = to->queue, header_len = vnet_header(v),
+             n = vnet_take_buffers(v, q, header_len + len, e);
     unsigned filled = 0;
     size_t at = 0;
 
@@ -339,6 +366,8 @@ static bool vnet_put(VirtioDevice *v, unsigned q, const uint8_t *frame, size_t l
     put_le16(header + 6, o->csum_start);
     put_le16(header + 8, o->csum_offset);
     put_le16(header + NET_HEADER_BUFFERS, (uint16_t)n);
+    put_le32(header + NET_HEADER_HASH_VALUE, to->hash);
+    put_le16(header + NET_HEADER_HASH_VALUE + 4, (uint16_t)to->report);
     for (unsigned i = 0; i < n; i++) {
         size_t done = i ? 0 : virtq_write(e[0], 0, header, header_len);
         size_t part = virtq_write(e[i], done, frame + at, len - at);
@@ -361,10 +390,17 @@ static unsigned vnet_takes(void *opaque)
            (f & BIT(NET_F_GUEST_TSO6) ? NET_TAKES_TSO6 : 0);
 }
 
-static unsigned vnet_choose_pair(const VirtioNet *s, const uint8_t *frame, size_t len)
+static unsigned vnet_choose_pair(const VirtioNet *s, const uint8_t *frame, size_t len,
+                                 NetTarget *to)
 {
     unsigned pair;
 
+    if (s->rss.on) {
+        to->hash = rss_hash(&s->rss, frame, len, &to->report);
+    }
+    if (s->rss.steers) {
+        return rss_queue(&s->rss, to->hash, to->report);
+    }
     if (s->pairs_on < 2) {
         return 0;
     }
@@ -376,13 +412,13 @@ static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len, const N
 {
     VirtioNet *s = opaque;
     VirtioDevice *v = &s->v;
+    NetTarget to = { 0 };
     bool taken = true;
-    unsigned q;
 
     virtio_enter(v);
-    q = vnet_rx(vnet_choose_pair(s, frame, len));
-    if (virtio_is_running(v) && v->vq[q].ready && s->link_up && vnet_wants(s, frame, len)) {
-        taken = vnet_put(v, q, frame, len, o) || v->broken;
+    to.queue = vnet_rx(vnet_choose_pair(s, frame, len, &to));
+    if (virtio_is_running(v) && v->vq[to.queue].ready && s->link_up && vnet_wants(s, frame, len)) {
+        taken = vnet_put(v, &to, frame, len, o) || v->broken;
         s->rx_wanted |= !taken;
     }
     virtio_leave(v);
@@ -467,10 +503,27 @@ static unsigned vnet_ctrl_pairs(VirtioNet *s, const uint8_t *b, size_t len)
 {
     unsigned pairs = len >= 4 ? get_le16(b + 2) : 0;
 
-    if (!virtio_has(&s->v, BIT(NET_F_MQ)) || !pairs || pairs > s->pairs) {
+    if (!virtio_has(&s->v, BIT(NET_F_MQ) | BIT(NET_F_RSS)) || !pairs || pairs > s->pairs) {
         return CTRL_ERR;
     }
     s->pairs_on = (uint16_t)pairs;
+    s->rss.steers = 0; /* the last command decides */
+    return CTRL_OK;
+}
+
+static unsigned vnet_ctrl_rss(VirtioNet *s, const VirtElem *e, bool steers)
+{
+    uint8_t b[RSS_COMMAND_MAX];
+    size_t len = virtq_read(e, 2, b, sizeof(b));
+    unsigned pairs;
+
+    if (!virtio_has(&s->v, BIT(steers ? NET_F_RSS : NET_F_HASH_REPORT)) ||
+        !rss_configure(&s->rss, b, len, steers, s->pairs, &pairs)) {
+        return CTRL_ERR;
+    }
+    if (pairs) {
+        s->pairs_on = (uint16_t)pairs;
+    }
     return CTRL_OK;
 }
 
@@ -503,6 +556,9 @@ static unsigned vnet_ctrl(VirtioNet *s, const VirtElem *e)
     }
     if (b[0] == CTRL_MQ && b[1] == CTRL_MQ_PAIRS_SET) {
         return vnet_ctrl_pairs(s, b, len);
+    }
+    if (b[0] == CTRL_MQ && (b[1] == CTRL_MQ_RSS || b[1] == CTRL_MQ_HASH)) {
+        return vnet_ctrl_rss(s, e, b[1] == CTRL_MQ_RSS);
     }
     if (b[0] == CTRL_VLAN && b[1] <= CTRL_VLAN_DEL && len >= 4) {
         vlan = get_le16(b + 2) & (VLANS - 1);
@@ -555,6 +611,7 @@ static void vnet_forget(VirtioDevice *v)
     s->started = 0;
     s->pairs_on = 1;
     memset(s->flow, 0, sizeof(s->flow));
+    s->rss = (NetRss){ 0 };
     __atomic_store_n(&s->offloads, 0, __ATOMIC_RELAXED);
     if (s->rx_wanted) {
         s->rx_wanted = 0;
@@ -584,6 +641,13 @@ static bool vnet_loaded(Device *dev, GError **err)
     if (!s->pairs_on || s->pairs_on > s->pairs) {
         return error_set(err, "%s: %u pairs of queues are in use, netdev= has %u", device_path(dev),
                          s->pairs_on, s->pairs);
+    }
+    for (unsigned i = 0; i < RSS_TABLE_MAX; i++) {
+        if (s->rss.table[i] >= s->pairs || s->rss.unclassified >= s->pairs ||
+            s->rss.mask >= RSS_TABLE_MAX) {
+            return error_set(err, "%s: its table of receive queues leads to one that is not there",
+                             device_path(dev));
+        }
     }
     if (s->n_macs > NET_MACS_MAX || s->n_unicast > s->n_macs) {
         return error_set(err, "%s: %u addresses, %u of them unicast: at most %d are possible",
@@ -675,6 +739,11 @@ static bool vnet_start(Device *dev, GError **err)
     if (s->host_mtu && s->host_mtu < NET_MTU_MIN) {
         return error_set(err, "host_mtu=%u: must be %d at least", s->host_mtu, NET_MTU_MIN);
     }
+    if (s->failover) {
+        return error_set(err,
+                         "failover=on: no other card can be kept back for this one to stand in "
+                         "for (failover_pair_id= is not supported); leave it out");
+    }
     if (s->duplex && strcmp(s->duplex, "half") && strcmp(s->duplex, "full")) {
         return error_set(err, "duplex=%s: must be half or full", s->duplex);
     }
@@ -724,6 +793,12 @@ static const VirtioType vnet_type = {
             .def = 1, .doc = doc_                                                       \
     }
 
+#define RSS_STATE(name_, member_, type_, size_, count_)                                     \
+    {                                                                                       \
+        name_, FIELD_STATE, type_, .at = offsetof(VirtioNet, rss.member_), .size = (size_), \
+                                   .count = (count_), .no_reset = true, .optional = true    \
+    }
+
 static char *vnet_boot_node(Device *dev, Device **on)
 {
     *on = virtio_of(dev)->bus->dev;
@@ -761,6 +836,12 @@ static const Field vnet_fields[] = {
     OFFER(GUEST_ANNOUNCE, "guest_announce", "ask the driver to announce itself"),
     { "mq", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioNet, offered[NET_F_MQ], 1),
       .doc = "several pairs of queues, where the network has them (tap,queues=N)" },
+    PROP_BOOL(VirtioNet, failover, false,
+              .doc = "refused: there is no pair of cards to stand in for"),
+    { "rss", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioNet, offered[NET_F_RSS], 1),
+      .doc = "the driver chooses queues by a hash (with mq=on)" },
+    { "hash", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioNet, offered[NET_F_HASH_REPORT], 1),
+      .doc = "frames come with their hash" },
     SCRATCH(VirtioNet, first_mac),
     SCRATCH(VirtioNet, pairs),
     SCRATCH(VirtioNet, filter_told),
@@ -779,6 +860,13 @@ static const Field vnet_fields[] = {
     STATE_U8(VirtioNet, started, .max = 1, .no_reset = true, .optional = true),
     STATE_U16(VirtioNet, pairs_on, .def = 1, .min = 1, .max = NET_PAIRS_MAX, .no_reset = true,
               .optional = true),
+    RSS_STATE("rss-on", on, TYPE_U8, 1, 0),
+    RSS_STATE("rss-steers", steers, TYPE_U8, 1, 0),
+    RSS_STATE("rss-types", types, TYPE_U32, 4, 0),
+    RSS_STATE("rss-mask", mask, TYPE_U16, 2, 0),
+    RSS_STATE("rss-unclassified", unclassified, TYPE_U16, 2, 0),
+    RSS_STATE("rss-table", table, TYPE_U16, 2, RSS_TABLE_MAX),
+    RSS_STATE("rss-key", key, TYPE_U8, 1, RSS_KEY_BYTES),
     STATE_U64(VirtioNet, offloads, .no_reset = true, .optional = true),
 };
 

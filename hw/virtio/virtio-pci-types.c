@@ -7,6 +7,7 @@
         .pci = { .vendor = PCI_VENDOR_QUMRANET,                                 \
                  .class_code = (class_),                                        \
                  .intx = 1,                                                     \
+                 .romfile = (class_) == 0x020000 ? "efi-virtio.rom" : NULL,     \
                  .config_read = virtio_pci_config_read,                         \
                  .config_wrote = virtio_pci_config_wrote },                     \
         .transitional_id = (id_),                                               \
@@ -41,3 +42,8 @@ VIRTIO_PCI_TYPES(balloon, "virtio-balloon", "virtio memory balloon on PCI", 0x00
 VIRTIO_PCI_TYPES(scsi, "virtio-scsi", "virtio SCSI adapter on PCI", 0x010000, 0x1004, 0);
 VIRTIO_PCI_TYPES(9p, "virtio-9p", "virtio 9P transport on PCI", 0x000200, 0x1009, 2);
 VIRTIO_PCI_TYPES(serial, "virtio-serial", "virtio console controller on PCI", 0x078000, 0x1003, 2);
+
+/* No legacy interface ("5.7 GPU Device" came with version 1.0's successors): one type. */
+extern const DeviceType device_virtio_gpu;
+VIRTIO_PCI_TYPE(virtio_gpu_pci, "virtio-gpu-pci", "virtio display on PCI", device_virtio_gpu,
+                VIRTIO_PCI_MODERN, 0x038000, 0, 3);

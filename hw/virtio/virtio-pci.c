@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hw/virtio/virtio-pci.h"
 
+#include "core/doorbell.h"
 #include "util/bytes.h"
 
 #include <inttypes.h>
@@ -228,7 +229,7 @@ static void vpci_size_write(Device *dev, uint64_t val)
 {
     VirtQueue *q = vpci_queue(vpci_of(dev));
 
-    if (!q || q->ready || val > q->num_max || !bits_is_pow2(val)) {
+    if (!q || q->ready || !virtio_size_is_valid(vpci_of(dev)->bus.vdev, q, val)) {
         guest_error(dev, "sets the size of a queue to %" PRIu64, val);
         return;
     }
@@ -277,9 +278,7 @@ static void vpci_enable_write(Device *dev, uint64_t val)
         return;
     }
     if (!q->ready) {
-        q->last_avail = q->used_idx = q->signalled = 0;
-        q->signalled_valid = 0;
-        q->ready = 1;
+        virtio_start_queue(vpci_of(dev)->bus.vdev, q);
     }
 }
 
@@ -391,6 +390,26 @@ static MemResult vpci_notify_write(Device *dev, uint64_t off, unsigned size, Mem
     return MEM_OK;
 }
 
+static void vpci_rung(Device *dev, unsigned n)
+{
+    virtio_notify(vpci_of(dev)->bus.vdev, n);
+}
+
+/* Queues' notifications are events: the guest need not wait until they are served. */
+static void vpci_add_doorbells(VirtioPci *s)
+{
+    Device *dev = &s->pci.dev;
+
+    for (unsigned q = 0; s->ioeventfd && q < s->bus.vdev->n_queues; q++) {
+        if (s->modern) {
+            doorbell_add(dev, VPCI_NOTIFY, (uint64_t)q * NOTIFY_EACH, 0, vpci_rung, q);
+        }
+        if (s->legacy) {
+            doorbell_add_value(dev, VPCI_LEGACY, VIRTIO_PCI_QUEUE_NOTIFY, 2, q, vpci_rung, q);
+        }
+    }
+}
+
 /* ---- The legacy interface ("4.1.4.8"): ports of BAR 0 ---- */
 
 static unsigned vpci_legacy_config_at(const VirtioPci *s)
@@ -464,9 +483,7 @@ static void vpci_legacy_pfn(VirtioPci *s, uint32_t pfn)
         q->desc = (uint64_t)pfn << LEGACY_PAGE_BITS;
         q->avail = q->desc + 16ull * q->num;
         q->used = bits_align_up(q->avail + 6 + 2ull * q->num, 1 << LEGACY_PAGE_BITS);
-        q->last_avail = q->used_idx = q->signalled = 0;
-        q->signalled_valid = 0;
-        q->ready = 1;
+        virtio_start_queue(s->bus.vdev, q);
     }
 }
 
@@ -645,9 +662,13 @@ bool virtio_pci_start(Device *dev, GError **err)
     if (s->modern) {
         vpci_add_modern(s);
     }
+    vpci_add_doorbells(s);
     if (port) {
         pci_add_pm(&s->pci);
         pcie_add_cap(&s->pci, PCI_EXP_TYPE_ENDPOINT, 0);
+        if (s->aer) {
+            pcie_add_aer(&s->pci);
+        }
     }
     return true;
 }
@@ -683,8 +704,12 @@ static const Field vpci_fields[] = {
     { "vectors", FIELD_PROP, TYPE_U32, FIELD_AT(VirtioPci, vectors, 4), .def = UINT32_MAX,
       .doc = "MSI-X vectors; 0: none; one a queue and one without it" },
     { "ats", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioPci, ats, 1), .doc = "accepted" },
+    { "aer", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioPci, aer, 1),
+      .doc = "advanced error reporting, behind a port" },
     { "page-per-vq", FIELD_PROP, TYPE_BOOL, FIELD_AT(VirtioPci, page_per_vq, 1),
       .doc = "accepted" },
+    PROP_BOOL(VirtioPci, ioeventfd, true,
+              .doc = "where the host's kernel can, it takes notifications and the guest goes on"),
     STATE_ARRAY(VirtioPci, driver_feature, .no_reset = true),
     STATE_ARRAY(VirtioPci, queue_vector, .no_reset = true),
     SCRATCH(VirtioPci, bus),

@@ -25,7 +25,7 @@ typedef struct VirtioPci {
     PciDevice pci;
     VirtioBus bus;
     uint32_t disable_legacy; /* property: off, on, auto */
-    bool disable_modern, ats, page_per_vq;
+    bool disable_modern, ats, aer, page_per_vq, ioeventfd;
     uint32_t vectors;    /* property; UINT32_MAX: by the type */
     bool legacy, modern; /* which interfaces there are */
     uint16_t cfg_cap;    /* where the capability is that shows the BAR; 0: none */

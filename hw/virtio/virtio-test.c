@@ -465,3 +465,39 @@ TEST(virtio, blk_held_reset)
     }
     close(host.disk);
 }
+
+/* Queue 1 of three is served like queue 0. */
+TEST(virtio, blk_queues)
+{
+    Host host = { .modern = true, .disk = memfd_create("disk", MFD_CLOEXEC) };
+    Bench *b;
+
+    EXPECT(ftruncate(host.disk, 64 << 10) == 0);
+    b = bench_device_setup(&device_virtio_blk, "num-queues=3", vt_plug, &host);
+    EXPECT(vt_in(b, 0x10) & 1 << 12);
+    EXPECT_EQ(vt_peek(b, MMIO + 0x100 + 34, 2), 3);
+    vt_drive(b, &host); /* queue 0 */
+    vt_out(b, 0x30, 1);
+    vt_out(b, 0x38, QUEUE);
+    vt_out(b, 0x80, DESC);
+    vt_out(b, 0x90, AVAIL);
+    vt_out(b, 0xa0, USED);
+    vt_out(b, 0x44, 1);
+    vt_out(b, 0x30, 0);
+    vt_poke(b, DATA, 8, 0);
+    vt_poke(b, DATA + 8, 8, 0);
+    vt_poke(b, DATA + 16, 1, 0xff);
+    vt_desc(b, 0, DATA, 16, NEXT, 1);
+    vt_desc(b, 1, DATA + 0x1000, 512, NEXT | WRITE, 2);
+    vt_desc(b, 2, DATA + 16, 1, WRITE, 0);
+    vt_poke(b, AVAIL + 4, 2, 0);
+    vt_poke(b, AVAIL + 2, 2, 1);
+    vt_poke(b, MMIO + 0x50, 4, 1);
+    while (block_in_flight(machine_find_backend(bench_machine(b), "drive", "d0"))) {
+        loop_iterate(bench_machine(b), true);
+    }
+    bench_run_loop(b);
+    EXPECT_EQ(vt_peek(b, DATA + 16, 1), 0);
+    EXPECT_EQ(vt_peek(b, USED + 2, 2), 1);
+    vt_end(b, &host);
+}

@@ -64,6 +64,15 @@ bool virtio_plug(VirtioDevice *v, GError **err)
     return true;
 }
 
+static void virtio_ready(Device *dev)
+{
+    VirtioDevice *v = virtio_of(dev);
+
+    if (v->bus && v->bus->ops->plugged) {
+        v->bus->ops->plugged(v->bus);
+    }
+}
+
 static void virtio_unplug(Device *dev)
 {
     VirtioDevice *v = virtio_of(dev);
@@ -88,13 +97,20 @@ uint64_t virtio_host_features(VirtioDevice *v)
 
     f |= v->indirect_desc ? VIRTIO_F_INDIRECT_DESC : 0;
     f |= v->event_idx ? VIRTIO_F_EVENT_IDX : 0;
-    return f | (v->bus->legacy ? VIRTIO_F_ANY_LAYOUT : VIRTIO_F_VERSION_1);
+    if (v->bus->legacy) {
+        return f | VIRTIO_F_ANY_LAYOUT;
+    }
+    return f | VIRTIO_F_VERSION_1 | (v->packed ? VIRTIO_F_RING_PACKED : 0);
 }
 
 void virtio_set_features(VirtioDevice *v, uint64_t features)
 {
     uint64_t host = virtio_host_features(v);
 
+    if (v->status & VIRTIO_STATUS_FEATURES_OK) {
+        guest_error(&v->dev, "changes features that it has agreed to");
+        return;
+    }
     if (features & ~host) {
         guest_error(&v->dev, "takes features 0x%" PRIx64 " that were not offered",
                     features & ~host);
@@ -151,6 +167,20 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
     if (virtio_type(v)->status_changed) {
         virtio_type(v)->status_changed(v);
     }
+}
+
+bool virtio_size_is_valid(const VirtioDevice *v, const VirtQueue *q, uint64_t num)
+{
+    return num && num <= q->num_max && (virtio_has(v, VIRTIO_F_RING_PACKED) || bits_is_pow2(num));
+}
+
+void virtio_start_queue(VirtioDevice *v, VirtQueue *q)
+{
+    q->last_avail = q->used_idx = q->signalled = 0;
+    q->signalled_valid = 0;
+    q->avail_wrap = q->used_wrap = virtio_has(v, VIRTIO_F_RING_PACKED);
+    q->batch = 0;
+    q->ready = 1;
 }
 
 void virtio_notify(VirtioDevice *v, unsigned q)
@@ -235,8 +265,14 @@ static bool virtio_loaded(Device *dev, GError **err)
     for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++) {
         const VirtQueue *q = &v->vq[i];
 
-        if (q->num > q->num_max || (q->ready && !bits_is_pow2(q->num))) {
+        bool packed = virtio_has(v, VIRTIO_F_RING_PACKED);
+
+        if (q->num > q->num_max || (q->ready && !packed && !bits_is_pow2(q->num))) {
             return error_set(err, "%s: queue %u has %u entries", device_path(dev), i, q->num);
+        }
+        if (q->ready && packed && (q->last_avail >= q->num || q->used_idx >= q->num)) {
+            return error_set(err, "%s: packed queue %u of %u is at %u and %u", device_path(dev), i,
+                             q->num, q->last_avail, q->used_idx);
         }
     }
     return true;
@@ -262,12 +298,15 @@ static const Field virtio_fields[] = {
       .doc = "virtio-mmio-bus.N; the last free one without it" },
     PROP_BOOL(VirtioDevice, indirect_desc, true, .doc = "offer indirect descriptors"),
     PROP_BOOL(VirtioDevice, event_idx, true, .doc = "offer event indices"),
+    PROP_BOOL(VirtioDevice, packed, false, .doc = "offer packed rings"),
     STATE_U64(VirtioDevice, features),
     STATE_U8(VirtioDevice, status),
     STATE_U8(VirtioDevice, broken, .max = 1),
     STATE_BANK(VirtioDevice, vq, num, .no_reset = true),
     STATE_BANK(VirtioDevice, vq, ready, .max = 1, .no_reset = true),
     STATE_BANK(VirtioDevice, vq, signalled_valid, .max = 1, .no_reset = true),
+    STATE_BANK(VirtioDevice, vq, avail_wrap, .max = 1, .no_reset = true, .optional = true),
+    STATE_BANK(VirtioDevice, vq, used_wrap, .max = 1, .no_reset = true, .optional = true),
     STATE_BANK(VirtioDevice, vq, last_avail, .no_reset = true),
     STATE_BANK(VirtioDevice, vq, used_idx, .no_reset = true),
     STATE_BANK(VirtioDevice, vq, signalled, .no_reset = true),
@@ -287,6 +326,7 @@ const DeviceType device_virtio = {
     .doc = "what every virtio function has",
     .size = sizeof(VirtioDevice),
     .fields = TABLE(virtio_fields),
+    .ready = virtio_ready,
     .stop = virtio_unplug,
     .reset_enter = virtio_dev_reset_enter,
     .reset = virtio_dev_reset,

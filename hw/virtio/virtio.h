@@ -29,19 +29,25 @@ enum {
 #define VIRTIO_F_INDIRECT_DESC BIT(28)
 #define VIRTIO_F_EVENT_IDX     BIT(29)
 #define VIRTIO_F_VERSION_1     BIT(32)
+#define VIRTIO_F_RING_PACKED   BIT(34)
 
 typedef struct VirtioDevice VirtioDevice;
 typedef struct VirtioBus VirtioBus;
 
-/* A queue as the driver has set it up (a split ring). The addresses are checked at each use. */
+/* A queue as the driver has set it up. The addresses are checked at each use. */
 typedef struct VirtQueue {
     uint16_t num_max; /* constant; 0: there is no such queue */
     uint16_t num;
     uint8_t ready;
-    uint8_t signalled_valid; /* `signalled` holds the used index of the last interrupt */
-    uint16_t last_avail, used_idx, signalled;
-    uint32_t pfn, align; /* legacy */
-    uint64_t desc, avail, used;
+    uint8_t signalled_valid;       /* `signalled` holds the used index of the last interrupt */
+    uint8_t avail_wrap, used_wrap; /* packed: counters of wraps, 0 or 1 */
+    uint16_t last_avail, used_idx, signalled; /* split: free running; packed: places in the ring */
+    uint32_t pfn, align;                      /* legacy */
+    uint64_t desc;                            /* the table; the packed ring */
+    uint64_t avail, used; /* the rings; packed: event suppression of the driver and of ours */
+    /* packed, from virtq_fill to virtq_flush: descriptors filled, and flags of the first */
+    uint32_t batch;
+    uint16_t batch_flags;
 } VirtQueue;
 
 /* What a function is: DeviceType.extra of a type whose base is device_virtio. */
@@ -66,7 +72,7 @@ typedef struct VirtioType {
 struct VirtioDevice {
     Device dev;
     char *bus_name; /* property "bus" */
-    bool indirect_desc, event_idx;
+    bool indirect_desc, event_idx, packed;
     VirtioBus *bus;
     uint64_t features; /* as the driver took them */
     uint8_t status;
@@ -81,6 +87,8 @@ struct VirtioDevice {
 typedef struct VirtioBusOps {
     void (*queue_interrupt)(VirtioBus *bus, unsigned q);
     void (*config_interrupt)(VirtioBus *bus);
+    /* The function is realized: its queues are known. May be NULL. */
+    void (*plugged)(VirtioBus *bus);
 } VirtioBusOps;
 
 struct VirtioBus {
@@ -123,6 +131,10 @@ static inline bool virtio_is_running(const VirtioDevice *v)
 }
 
 /* For transports, under their lock. */
+/* May the driver have @num entries in queue @q? A split ring wants a power of two. */
+bool virtio_size_is_valid(const VirtioDevice *v, const VirtQueue *q, uint64_t num);
+/* The driver has set queue @q up and lets it go. */
+void virtio_start_queue(VirtioDevice *v, VirtQueue *q);
 void virtio_reset(VirtioDevice *v);
 void virtio_set_status(VirtioDevice *v, uint8_t status);
 void virtio_set_features(VirtioDevice *v, uint64_t features);

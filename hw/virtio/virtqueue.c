@@ -1,29 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Split virtqueues.
+ * Virtqueues: what both kinds share, and split rings.
  * Spec: VIRTIO 1.2, "2.7 Split Virtqueues".
  */
 #include "hw/virtio/virtqueue.h"
+
+#include "hw/virtio/virtqueue-priv.h"
 #include "util/bytes.h"
 
 #include <inttypes.h>
 
-enum { DESC_SIZE = 16, DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4, AVAIL_NO_INTERRUPT = 1 };
+enum { AVAIL_NO_INTERRUPT = 1 };
 
-typedef struct VirtDesc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags, next;
-} VirtDesc;
-
-typedef struct VirtChain {
-    VirtioDevice *v;
-    uint32_t n_out, n_in;
-    uint64_t out_bytes, in_bytes;
-    VirtSegment seg[VIRTQ_SEGMENTS_MAX];
-} VirtChain;
-
-static bool virtq_load16(VirtioDevice *v, GuestPhys gpa, uint16_t *val)
+bool virtq_load16(VirtioDevice *v, GuestPhys gpa, uint16_t *val)
 {
     uint64_t word = 0;
 
@@ -35,7 +24,7 @@ static bool virtq_load16(VirtioDevice *v, GuestPhys gpa, uint16_t *val)
     return true;
 }
 
-static bool virtq_store(VirtioDevice *v, GuestPhys gpa, unsigned size, uint64_t val)
+bool virtq_store(VirtioDevice *v, GuestPhys gpa, unsigned size, uint64_t val)
 {
     if (device_dma_store(&v->dev, gpa, size, val) != MEM_OK) {
         virtio_error(v, "no ring at 0x%" PRIx64, gpa);
@@ -50,26 +39,27 @@ static bool virtq_usable(VirtioDevice *v, unsigned q)
            (v->status & VIRTIO_STATUS_DRIVER_OK);
 }
 
+static bool virtq_is_packed(const VirtioDevice *v)
+{
+    return virtio_has(v, VIRTIO_F_RING_PACKED);
+}
+
 /* ---- Chains of descriptors ---- */
 
-static bool virtq_load_desc(VirtioDevice *v, GuestPhys table, unsigned i, VirtDesc *d)
+bool virtq_load_bytes(VirtioDevice *v, GuestPhys table, unsigned i, uint8_t b[DESC_SIZE])
 {
-    uint8_t b[DESC_SIZE];
-
-    if (device_dma_read(&v->dev, table + (uint64_t)i * DESC_SIZE, b, sizeof(b)) != MEM_OK) {
+    if (device_dma_read(&v->dev, table + (uint64_t)i * DESC_SIZE, b, DESC_SIZE) != MEM_OK) {
         virtio_error(v, "no descriptor at 0x%" PRIx64, table + (uint64_t)i * DESC_SIZE);
         return false;
     }
-    *d = (VirtDesc){ get_le64(b), get_le32(b + 8), get_le16(b + 12), get_le16(b + 14) };
     return true;
 }
 
-static bool virtq_map(VirtChain *c, const VirtDesc *d)
+static bool virtq_map(VirtChain *c, GuestPhys addr, uint32_t len, bool in)
 {
-    bool in = d->flags & DESC_WRITE;
     AddressSpace *as = c->v->dev.dma;
-    GuestPhys gpa = d->addr;
-    uint32_t left = d->len;
+    GuestPhys gpa = addr;
+    uint32_t left = len;
     AspaceReader reader = aspace_enter(as);
 
     while (left) {
@@ -80,7 +70,7 @@ static bool virtq_map(VirtChain *c, const VirtDesc *d)
             break;
         }
         n = (uint32_t)min_u64(left, f->len - (gpa - f->start));
-        c->seg[k] = (VirtSegment){ f->ram, f->offset + (gpa - f->start), n };
+        c->seg[k] = (VirtSegment){ f->ram, f->offset + (gpa - f->start), gpa, n };
         c->n_in += in;
         c->n_out += !in;
         *(in ? &c->in_bytes : &c->out_bytes) += n;
@@ -89,18 +79,43 @@ static bool virtq_map(VirtChain *c, const VirtDesc *d)
     }
     aspace_leave(reader);
     if (left) {
-        virtio_error(c->v, "a buffer of %" PRIu32 " bytes at 0x%" PRIx64 " is not in memory",
-                     d->len, d->addr);
+        virtio_error(c->v, "a buffer of %" PRIu32 " bytes at 0x%" PRIx64 " is not in memory", len,
+                     addr);
     }
     return left == 0;
+}
+
+bool virtq_take(VirtChain *c, uint64_t addr, uint32_t len, uint16_t flags)
+{
+    if (!(flags & DESC_WRITE) && c->n_in) {
+        virtio_error(c->v, "a readable buffer follows a writable one");
+        return false;
+    }
+    if (!len) {
+        virtio_error(c->v, "a buffer of no bytes");
+        return false;
+    }
+    return virtq_map(c, addr, len, flags & DESC_WRITE);
+}
+
+bool virtq_check_indirect(VirtioDevice *v, uint32_t len, uint16_t flags, bool nested)
+{
+    if (nested || (flags & DESC_NEXT) || !len || len % DESC_SIZE) {
+        virtio_error(v, "bad indirect descriptor: flags 0x%x, %" PRIu32 " bytes", flags, len);
+        return false;
+    }
+    return true;
 }
 
 /* Follow the chain at @i of a table of @n descriptors. */
 static bool virtq_walk(VirtChain *c, GuestPhys table, unsigned n, unsigned i, bool indirect)
 {
-    VirtDesc d;
+    for (unsigned steps = 0;; steps++) {
+        uint8_t b[DESC_SIZE];
+        uint64_t addr;
+        uint32_t len;
+        uint16_t flags;
 
-    for (unsigned steps = 0;; steps++, i = d.next) {
         if (steps == n) {
             virtio_error(c->v, "descriptors form a loop");
             return false;
@@ -109,56 +124,57 @@ static bool virtq_walk(VirtChain *c, GuestPhys table, unsigned n, unsigned i, bo
             virtio_error(c->v, "descriptor %u of %u", i, n);
             return false;
         }
-        if (!virtq_load_desc(c->v, table, i, &d)) {
+        if (!virtq_load_bytes(c->v, table, i, b)) {
             return false;
         }
-        if (d.flags & DESC_INDIRECT) {
-            if (indirect || (d.flags & DESC_NEXT) || !d.len || d.len % DESC_SIZE) {
-                virtio_error(c->v, "bad indirect descriptor: flags 0x%x, %" PRIu32 " bytes",
-                             d.flags, d.len);
-                return false;
-            }
-            return virtq_walk(c, d.addr, (unsigned)min_u64(d.len / DESC_SIZE, 1 << 16), 0, true);
+        addr = get_le64(b);
+        len = get_le32(b + 8);
+        flags = get_le16(b + 12);
+        if (flags & DESC_INDIRECT) {
+            return virtq_check_indirect(c->v, len, flags, indirect) &&
+                   virtq_walk(c, addr, (unsigned)min_u64(len / DESC_SIZE, 1 << 16), 0, true);
         }
-        if (!(d.flags & DESC_WRITE) && c->n_in) {
-            virtio_error(c->v, "a readable buffer follows a writable one");
+        if (!virtq_take(c, addr, len, flags)) {
             return false;
         }
-        if (!d.len) {
-            virtio_error(c->v, "a buffer of no bytes");
-            return false;
-        }
-        if (!virtq_map(c, &d)) {
-            return false;
-        }
-        if (!(d.flags & DESC_NEXT)) {
+        if (!(flags & DESC_NEXT)) {
             return true;
         }
+        i = get_le16(b + 14);
     }
 }
 
-static VirtElem *virtq_elem(VirtioDevice *v, unsigned q, uint16_t head)
+static void virtq_begin(VirtChain *c, VirtioDevice *v)
 {
-    VirtQueue *vq = &v->vq[q];
-    VirtChain c;
-    VirtElem *e;
-    size_t bytes;
+    c->v = v;
+    c->n_out = c->n_in = 0;
+    c->out_bytes = c->in_bytes = 0;
+}
 
-    c.v = v;
-    c.n_out = c.n_in = 0;
-    c.out_bytes = c.in_bytes = 0;
-    if (!virtq_walk(&c, vq->desc, vq->num, head, false)) {
-        return NULL;
-    }
-    bytes = (c.n_out + c.n_in) * sizeof(VirtSegment);
-    e = g_malloc(sizeof(*e) + bytes);
-    *e = (VirtElem){ .head = head, .queue = (uint16_t)q, .lifetime = v->lifetime };
-    e->n_out = c.n_out;
-    e->n_in = c.n_in;
-    e->out_bytes = c.out_bytes;
-    e->in_bytes = c.in_bytes;
-    memcpy(e->seg, c.seg, bytes);
+static VirtElem *virtq_elem(const VirtChain *c, unsigned q, uint16_t head, uint16_t n_ring)
+{
+    size_t bytes = (c->n_out + c->n_in) * sizeof(VirtSegment);
+    VirtElem *e = g_malloc(sizeof(*e) + bytes);
+
+    *e = (VirtElem){ .head = head,
+                     .queue = (uint16_t)q,
+                     .n_ring = n_ring,
+                     .lifetime = c->v->lifetime,
+                     .n_out = c->n_out,
+                     .n_in = c->n_in,
+                     .out_bytes = c->out_bytes,
+                     .in_bytes = c->in_bytes };
+    memcpy(e->seg, c->seg, bytes);
     return e;
+}
+
+static VirtElem *virtq_split_elem(VirtioDevice *v, unsigned q, uint16_t head)
+{
+    VirtChain c;
+
+    virtq_begin(&c, v);
+    return virtq_walk(&c, v->vq[q].desc, v->vq[q].num, head, false) ? virtq_elem(&c, q, head, 1)
+                                                                    : NULL;
 }
 
 /* ---- The rings ---- */
@@ -190,7 +206,24 @@ static bool virtq_has_avail(VirtioDevice *v, VirtQueue *vq)
 
 bool virtq_is_empty(VirtioDevice *v, unsigned q)
 {
-    return !virtq_usable(v, q) || !virtq_has_avail(v, &v->vq[q]);
+    if (!virtq_usable(v, q)) {
+        return true;
+    }
+    return virtq_is_packed(v) ? !packed_has_avail(v, &v->vq[q]) : !virtq_has_avail(v, &v->vq[q]);
+}
+
+static VirtElem *virtq_packed_pop(VirtioDevice *v, unsigned q)
+{
+    VirtQueue *vq = &v->vq[q];
+    uint16_t id, n_ring;
+    VirtChain c;
+
+    virtq_begin(&c, v);
+    if (!packed_walk(&c, vq, &id, &n_ring)) {
+        return NULL;
+    }
+    packed_advance(vq, n_ring);
+    return virtq_elem(&c, q, id, n_ring);
 }
 
 VirtElem *virtq_pop(VirtioDevice *v, unsigned q)
@@ -199,25 +232,31 @@ VirtElem *virtq_pop(VirtioDevice *v, unsigned q)
     VirtElem *e;
     uint16_t head;
 
-    if (virtq_is_empty(v, q) ||
-        !virtq_load16(v, vq->avail + 4 + 2ull * (vq->last_avail % vq->num), &head)) {
+    if (virtq_is_empty(v, q)) {
         return NULL;
     }
-    e = virtq_elem(v, q, head);
+    if (virtq_is_packed(v)) {
+        return virtq_packed_pop(v, q);
+    }
+    if (!virtq_load16(v, vq->avail + 4 + 2ull * (vq->last_avail % vq->num), &head)) {
+        return NULL;
+    }
+    e = virtq_split_elem(v, q, head);
     if (e) {
         vq->last_avail++;
     }
     return e;
 }
 
-VirtElem *virtq_again(VirtioDevice *v, unsigned q, uint16_t head)
-{
-    return virtq_usable(v, q) ? virtq_elem(v, q, head) : NULL;
-}
-
 void virtq_unpop(VirtioDevice *v, VirtElem *take_e)
 {
-    v->vq[take_e->queue].last_avail--;
+    VirtQueue *vq = &v->vq[take_e->queue];
+
+    if (virtq_is_packed(v)) {
+        packed_advance(vq, -(int)take_e->n_ring);
+    } else {
+        vq->last_avail--;
+    }
     g_free(take_e);
 }
 
@@ -236,6 +275,9 @@ bool virtq_fill(VirtioDevice *v, VirtElem *take_e, unsigned ahead, uint32_t writ
     if (e->lifetime != v->lifetime || !virtq_usable(v, e->queue)) {
         return false;
     }
+    if (virtq_is_packed(v)) {
+        return packed_fill(v, vq, e, ahead, written);
+    }
     slot = vq->used + 4 + 8ull * ((uint16_t)(vq->used_idx + ahead) % vq->num);
     put_le32(b, e->head);
     put_le32(b + 4, written);
@@ -250,7 +292,12 @@ void virtq_flush(VirtioDevice *v, unsigned q, unsigned n)
 {
     VirtQueue *vq = &v->vq[q];
 
-    if (n && virtq_usable(v, q)) {
+    if (!n || !virtq_usable(v, q)) {
+        return;
+    }
+    if (virtq_is_packed(v)) {
+        packed_flush(v, vq);
+    } else {
         __atomic_thread_fence(__ATOMIC_RELEASE);
         vq->used_idx += (uint16_t)n;
         virtq_store(v, vq->used + 2, 2, vq->used_idx);
@@ -272,6 +319,9 @@ static bool virtq_wants_interrupt(VirtioDevice *v, VirtQueue *vq)
     bool valid = vq->signalled_valid;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (virtq_is_packed(v)) {
+        return packed_wants_interrupt(v, vq);
+    }
     if (!virtio_has(v, VIRTIO_F_EVENT_IDX)) {
         return virtq_load16(v, vq->avail, &word) && !(word & AVAIL_NO_INTERRUPT);
     }
@@ -288,6 +338,87 @@ void virtq_notify(VirtioDevice *v, unsigned q)
     if (virtq_usable(v, q) && virtq_wants_interrupt(v, &v->vq[q])) {
         v->bus->ops->queue_interrupt(v->bus, q);
     }
+}
+
+/* ---- Requests in a saved state ---- */
+
+/*
+ * Of a split ring: queue and head, whose descriptors stay in the table while the device has them.
+ * Entries of a packed ring may be overwritten by used ones, so there: queue, id, entries of the
+ * ring, readable and writable segments (16 bits each), then address and length of each.
+ */
+enum { SAVED_SPLIT = 4, SAVED_PACKED = 10, SAVED_SEGMENT = 12 };
+
+void virtq_save(const VirtioDevice *v, const VirtElem *e, uint8_t **buf, uint32_t *len,
+                uint32_t limit)
+{
+    uint32_t n = e->n_out + e->n_in, bytes = SAVED_SPLIT;
+    uint8_t *to;
+
+    if (virtq_is_packed(v)) {
+        bytes = SAVED_PACKED + n * SAVED_SEGMENT;
+    }
+    if (bytes > limit - *len) {
+        return;
+    }
+    *buf = g_realloc(*buf, *len + bytes);
+    to = *buf + *len;
+    *len += bytes;
+    put_le16(to, e->queue);
+    put_le16(to + 2, e->head);
+    if (bytes == SAVED_SPLIT) {
+        return;
+    }
+    put_le16(to + 4, e->n_ring);
+    put_le16(to + 6, (uint16_t)e->n_out);
+    put_le16(to + 8, (uint16_t)e->n_in);
+    for (uint32_t i = 0; i < n; i++) {
+        put_le64(to + SAVED_PACKED + i * SAVED_SEGMENT, e->seg[i].gpa);
+        put_le32(to + SAVED_PACKED + i * SAVED_SEGMENT + 8, e->seg[i].len);
+    }
+}
+
+static VirtElem *virtq_load_packed(VirtioDevice *v, const uint8_t *b, uint32_t n, unsigned q)
+{
+    uint16_t n_out = get_le16(b + 6), n_ring = get_le16(b + 4);
+    VirtChain c;
+
+    if (!n_ring || n_ring > v->vq[q].num) {
+        return NULL;
+    }
+    virtq_begin(&c, v);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *s = b + SAVED_PACKED + i * SAVED_SEGMENT;
+
+        if (!virtq_take(&c, get_le64(s), get_le32(s + 8), i < n_out ? 0 : DESC_WRITE)) {
+            return NULL;
+        }
+    }
+    return virtq_elem(&c, q, get_le16(b + 2), n_ring);
+}
+
+VirtElem *virtq_load(VirtioDevice *v, const uint8_t *buf, uint32_t len, uint32_t *at)
+{
+    const uint8_t *b = buf + *at;
+    uint32_t left = len - *at, n;
+    unsigned q;
+
+    if (left < (virtq_is_packed(v) ? SAVED_PACKED : SAVED_SPLIT)) {
+        *at = len;
+        return NULL;
+    }
+    q = get_le16(b);
+    if (!virtq_is_packed(v)) {
+        *at += SAVED_SPLIT;
+        return virtq_usable(v, q) ? virtq_split_elem(v, q, get_le16(b + 2)) : NULL;
+    }
+    n = get_le16(b + 6) + get_le16(b + 8);
+    if (n * SAVED_SEGMENT > left - SAVED_PACKED) {
+        *at = len;
+        return NULL;
+    }
+    *at += SAVED_PACKED + n * SAVED_SEGMENT;
+    return virtq_usable(v, q) ? virtq_load_packed(v, b, n, q) : NULL;
 }
 
 /* ---- Buffers ---- */

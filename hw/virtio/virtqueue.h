@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Split virtqueues: buffers of the driver as scattered guest memory. Nothing the driver writes is
- * trusted: what does not hold together ends in virtio_error, and pops nothing any more.
+ * Virtqueues, split and packed: buffers of the driver as scattered guest memory. Nothing the driver
+ * writes is trusted: what does not hold together ends in virtio_error, and pops nothing any more.
  */
 #ifndef HW_VIRTIO_VIRTQUEUE_H
 #define HW_VIRTIO_VIRTQUEUE_H
@@ -15,13 +15,15 @@ enum { VIRTQ_SEGMENTS_MAX = 1024 };
 typedef struct VirtSegment {
     RamBlock *ram;
     uint64_t offset; /* in `ram` */
+    GuestPhys gpa;
     uint32_t len;
 } VirtSegment;
 
 /* One buffer chain: @n_out segments the device reads, then @n_in it writes. */
 typedef struct VirtElem {
-    uint16_t head;
+    uint16_t head; /* packed: buffer id */
     uint16_t queue;
+    uint16_t n_ring;   /* entries of a packed ring that it takes */
     uint32_t lifetime; /* of the device when it was popped */
     uint32_t n_out, n_in;
     uint64_t out_bytes, in_bytes;
@@ -42,9 +44,15 @@ void virtq_flush(VirtioDevice *v, unsigned q, unsigned n);
 void virtq_drop(VirtElem *take_e);
 /* Undo the last pop. */
 void virtq_unpop(VirtioDevice *v, VirtElem *take_e);
-/* The buffer of head @head once more, which a saved state says is not given back yet; NULL: it does
- * not hold together. */
-VirtElem *virtq_again(VirtioDevice *v, unsigned q, uint16_t head);
+/*
+ * What a saved state must know of a buffer that is not given back yet, behind the *@len bytes of
+ * *@buf; nothing when there would be more than @limit.
+ */
+enum { VIRTQ_SAVED_MAX = 16 << 20 };
+void virtq_save(const VirtioDevice *v, const VirtElem *e, uint8_t **buf, uint32_t *len,
+                uint32_t limit);
+/* The buffer at *@at of it once more, and *@at behind it; NULL: it does not hold together. */
+VirtElem *virtq_load(VirtioDevice *v, const uint8_t *buf, uint32_t len, uint32_t *at);
 /* Interrupt the driver if it wants to hear of what was pushed. */
 void virtq_notify(VirtioDevice *v, unsigned q);
 

@@ -47,8 +47,8 @@ bool trans_ldp_v(Trans *t, const ArgsPairV *a)
 
     IrVal base = arm_base(t, a->rn), out[2];
 
-    ir_ldp(t->ir, IR_V128, arm_memop(t, a->size, 0),
-           a->mode == VMODE_POST ? base : ir_addi(t->ir, base, offset), out);
+    ir_ldp_at(t->ir, IR_V128, arm_memop(t, a->size, 0), base, a->mode == VMODE_POST ? 0 : offset,
+              out);
     vldst_pair_writeback(t, a, base, offset);
     arm_set_v(t, a->rt, out[0]);
     arm_set_v(t, a->rt2, out[1]);
@@ -65,9 +65,8 @@ bool trans_stp_v(Trans *t, const ArgsPairV *a)
 
     IrVal base = arm_base(t, a->rn);
 
-    ir_stp(t->ir, arm_memop(t, a->size, 0),
-           a->mode == VMODE_POST ? base : ir_addi(t->ir, base, offset), arm_v(t, a->rt),
-           arm_v(t, a->rt2));
+    ir_stp_at(t->ir, arm_memop(t, a->size, 0), base, a->mode == VMODE_POST ? 0 : offset,
+              arm_v(t, a->rt), arm_v(t, a->rt2));
     vldst_pair_writeback(t, a, base, offset);
     return true;
 }
@@ -111,9 +110,11 @@ bool trans_ldr_v_u(Trans *t, const ArgsLdstVu *a)
         return true;
     }
 
-    IrVal addr = ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size));
+    IrVal base = arm_base(t, a->rn);
 
-    arm_set_v(t, a->rt, vldst_load(t, a->size, addr));
+    arm_set_v(
+        t, a->rt,
+        ir_ld_at(t->ir, IR_V128, arm_memop(t, a->size, 0), base, (int64_t)a->imm * (1 << a->size)));
     return true;
 }
 
@@ -122,8 +123,8 @@ bool trans_str_v_u(Trans *t, const ArgsLdstVu *a)
     if (!arm_fp_check(t)) {
         return true;
     }
-    vldst_store(t, a->size, ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size)),
-                a->rt);
+    ir_st_at(t->ir, arm_memop(t, a->size, 0), arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size),
+             arm_v(t, a->rt));
     return true;
 }
 
@@ -190,8 +191,7 @@ static IrVal vldst_load_elements(Trans *t, unsigned size, bool q, IrVal addr)
     IrVal v = vldst_load(t, size, addr);
 
     for (unsigned i = 1; i < (q ? 16u : 8u) >> size; i++) {
-        IrVal element =
-            ir_ld(t->ir, IR_I64, arm_memop(t, size, 0), ir_addi(t->ir, addr, (int64_t)i << size));
+        IrVal element = ir_ld_at(t->ir, IR_I64, arm_memop(t, size, 0), addr, (int64_t)i << size);
         v = ir_vinsert(t->ir, size, i, v, element);
     }
     return v;

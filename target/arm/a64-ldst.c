@@ -15,19 +15,20 @@ enum { LDST_ZERO, LDST_SIGN64, LDST_SIGN32 };           /* ArgsX.ext */
 enum { LDST_OFFSET, LDST_POST, LDST_UNPRIV, LDST_PRE }; /* ArgsX.mode */
 
 static void ldst_load(Trans *t, unsigned rt, unsigned size, unsigned ext, uint32_t extra,
-                      IrVal addr)
+                      IrVal addr, int64_t disp)
 {
     IrType type = ext == LDST_SIGN32 ? IR_I32 : IR_I64;
 
     if (ext != LDST_ZERO) {
         extra |= IR_MO_SIGN;
     }
-    arm_set_r(t, rt, ir_ld(t->ir, type, arm_memop(t, size, extra), addr));
+    arm_set_r(t, rt, ir_ld_at(t->ir, type, arm_memop(t, size, extra), addr, disp));
 }
 
-static void ldst_store(Trans *t, unsigned rt, unsigned size, uint32_t extra, IrVal addr)
+static void ldst_store(Trans *t, unsigned rt, unsigned size, uint32_t extra, IrVal addr,
+                       int64_t disp)
 {
-    ir_st(t->ir, arm_memop(t, size, extra), addr, arm_x(t, rt));
+    ir_st_at(t->ir, arm_memop(t, size, extra), addr, disp, arm_x(t, rt));
 }
 
 bool trans_prfm(Trans *t, const ArgsPrfm *a)
@@ -37,15 +38,19 @@ bool trans_prfm(Trans *t, const ArgsPrfm *a)
 
 bool trans_ldr_lit(Trans *t, const ArgsLit *a)
 {
-    ldst_load(t, a->rt, a->size, a->ext, 0, arm_pc(t, a->offset));
+    ldst_load(t, a->rt, a->size, a->ext, 0, arm_pc(t, a->offset), 0);
     return true;
 }
 
 /* ---- pairs ---- */
 
-static IrVal ldst_pair_addr(Trans *t, const ArgsPair *a, IrVal base, int64_t offset)
+/* What is to be added to the address beside; with writeback the sum is wanted anyway. */
+static int64_t ldst_pair_addr(Trans *t, const ArgsPair *a, IrVal *base, int64_t offset)
 {
-    return a->mode == LDST_POST ? base : ir_addi(t->ir, base, offset);
+    if (a->mode == LDST_PRE) {
+        *base = ir_addi(t->ir, *base, offset);
+    }
+    return a->mode == LDST_OFFSET ? offset : 0;
 }
 
 static void ldst_pair_writeback(Trans *t, const ArgsPair *a, IrVal base, int64_t offset)
@@ -67,10 +72,12 @@ static uint32_t ldst_pair_order(const Trans *t, const ArgsPair *a)
 bool trans_ldp(Trans *t, const ArgsPair *a)
 {
     int64_t offset = (int64_t)a->imm * (1 << a->size);
-    IrVal base = arm_base(t, a->rn), out[2];
+    IrVal base = arm_base(t, a->rn), addr = base, out[2];
+    int64_t disp = ldst_pair_addr(t, a, &addr, offset);
 
-    ir_ldp(t->ir, IR_I64, arm_memop(t, a->size, ldst_pair_order(t, a) | (a->ext ? IR_MO_SIGN : 0)),
-           ldst_pair_addr(t, a, base, offset), out);
+    ir_ldp_at(t->ir, IR_I64,
+              arm_memop(t, a->size, ldst_pair_order(t, a) | (a->ext ? IR_MO_SIGN : 0)), addr, disp,
+              out);
     ldst_pair_writeback(t, a, base, offset);
     arm_set_r(t, a->rt, out[0]);
     arm_set_r(t, a->rt2, out[1]);
@@ -80,27 +87,32 @@ bool trans_ldp(Trans *t, const ArgsPair *a)
 bool trans_stp(Trans *t, const ArgsPair *a)
 {
     int64_t offset = (int64_t)a->imm * (1 << a->size);
-    IrVal base = arm_base(t, a->rn);
+    IrVal base = arm_base(t, a->rn), addr = base;
+    int64_t disp = ldst_pair_addr(t, a, &addr, offset);
 
-    ir_stp(t->ir, arm_memop(t, a->size, ldst_pair_order(t, a)), ldst_pair_addr(t, a, base, offset),
-           arm_x(t, a->rt), arm_x(t, a->rt2));
+    ir_stp_at(t->ir, arm_memop(t, a->size, ldst_pair_order(t, a)), addr, disp, arm_x(t, a->rt),
+              arm_x(t, a->rt2));
     ldst_pair_writeback(t, a, base, offset);
     return true;
 }
 
 /* ---- one register ---- */
 
-static IrVal ldst_addr(Trans *t, const ArgsLdstI *a, IrVal base)
+static int64_t ldst_addr(Trans *t, const ArgsLdstI *a, IrVal *base)
 {
-    return a->mode == LDST_POST ? base : ir_addi(t->ir, base, a->imm);
+    if (a->mode == LDST_PRE) {
+        *base = ir_addi(t->ir, *base, a->imm);
+    }
+    return a->mode & 1 ? 0 : a->imm;
 }
 
 static bool ldst_load_i(Trans *t, const ArgsLdstI *a, uint32_t extra)
 {
-    IrVal base = arm_base(t, a->rn);
+    IrVal base = arm_base(t, a->rn), addr = base;
     IrType type = a->ext == LDST_SIGN32 ? IR_I32 : IR_I64;
     IrMemOp mo = arm_memop(t, a->size, extra | (a->ext ? IR_MO_SIGN : 0));
-    IrVal v = ir_ld(t->ir, type, mo, ldst_addr(t, a, base));
+    int64_t disp = ldst_addr(t, a, &addr);
+    IrVal v = ir_ld_at(t->ir, type, mo, addr, disp);
 
     if (a->mode & 1) {
         arm_set_r_sp(t, a->rn, ir_addi(t->ir, base, a->imm));
@@ -111,9 +123,10 @@ static bool ldst_load_i(Trans *t, const ArgsLdstI *a, uint32_t extra)
 
 static bool ldst_store_i(Trans *t, const ArgsLdstI *a, uint32_t extra)
 {
-    IrVal base = arm_base(t, a->rn);
+    IrVal base = arm_base(t, a->rn), addr = base;
+    int64_t disp = ldst_addr(t, a, &addr);
 
-    ldst_store(t, a->rt, a->size, extra, ldst_addr(t, a, base));
+    ldst_store(t, a->rt, a->size, extra, addr, disp);
     if (a->mode & 1) {
         arm_set_r_sp(t, a->rn, ir_addi(t->ir, base, a->imm));
     }
@@ -142,15 +155,13 @@ bool trans_sttr(Trans *t, const ArgsLdstI *a)
 
 bool trans_ldr_u(Trans *t, const ArgsLdstU *a)
 {
-    ldst_load(t, a->rt, a->size, a->ext, 0,
-              ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size)));
+    ldst_load(t, a->rt, a->size, a->ext, 0, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size));
     return true;
 }
 
 bool trans_str_u(Trans *t, const ArgsLdstU *a)
 {
-    ldst_store(t, a->rt, a->size, 0,
-               ir_addi(t->ir, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size)));
+    ldst_store(t, a->rt, a->size, 0, arm_base(t, a->rn), (int64_t)a->imm * (1 << a->size));
     return true;
 }
 
@@ -163,13 +174,13 @@ static IrVal ldst_r_addr(Trans *t, const ArgsLdstR *a)
 
 bool trans_ldr_r(Trans *t, const ArgsLdstR *a)
 {
-    ldst_load(t, a->rt, a->size, a->ext, 0, ldst_r_addr(t, a));
+    ldst_load(t, a->rt, a->size, a->ext, 0, ldst_r_addr(t, a), 0);
     return true;
 }
 
 bool trans_str_r(Trans *t, const ArgsLdstR *a)
 {
-    ldst_store(t, a->rt, a->size, 0, ldst_r_addr(t, a));
+    ldst_store(t, a->rt, a->size, 0, ldst_r_addr(t, a), 0);
     return true;
 }
 
@@ -200,34 +211,34 @@ static uint32_t ldst_ordered_align(const Trans *t)
 
 bool trans_ldar(Trans *t, const ArgsOrdered *a)
 {
-    ldst_load(t, a->rt, a->size, LDST_ZERO, IR_MO_ACQ | ldst_ordered_align(t), arm_base(t, a->rn));
+    ldst_load(t, a->rt, a->size, LDST_ZERO, IR_MO_ACQ | ldst_ordered_align(t), arm_base(t, a->rn),
+              0);
     return true;
 }
 
 bool trans_stlr(Trans *t, const ArgsOrdered *a)
 {
-    ldst_store(t, a->rt, a->size, IR_MO_REL | ldst_ordered_align(t), arm_base(t, a->rn));
+    ldst_store(t, a->rt, a->size, IR_MO_REL | ldst_ordered_align(t), arm_base(t, a->rn), 0);
     return true;
 }
 
 bool trans_ldapr(Trans *t, const ArgsOrdered *a)
 {
-    ldst_load(t, a->rt, a->size, LDST_ZERO, IR_MO_ACQPC | ldst_ordered_align(t),
-              arm_base(t, a->rn));
+    ldst_load(t, a->rt, a->size, LDST_ZERO, IR_MO_ACQPC | ldst_ordered_align(t), arm_base(t, a->rn),
+              0);
     return true;
 }
 
 bool trans_ldapur(Trans *t, const ArgsRcpc2 *a)
 {
-    ldst_load(t, a->rt, a->size, a->ext, IR_MO_ACQPC | ldst_ordered_align(t),
-              ir_addi(t->ir, arm_base(t, a->rn), a->imm));
+    ldst_load(t, a->rt, a->size, a->ext, IR_MO_ACQPC | ldst_ordered_align(t), arm_base(t, a->rn),
+              a->imm);
     return true;
 }
 
 bool trans_stlur(Trans *t, const ArgsRcpc2 *a)
 {
-    ldst_store(t, a->rt, a->size, IR_MO_REL | ldst_ordered_align(t),
-               ir_addi(t->ir, arm_base(t, a->rn), a->imm));
+    ldst_store(t, a->rt, a->size, IR_MO_REL | ldst_ordered_align(t), arm_base(t, a->rn), a->imm);
     return true;
 }
 

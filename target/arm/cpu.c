@@ -264,6 +264,7 @@ static const Field cpu_arm_fields[] = {
     SCRATCH(ArmCpu, exc),  /* entered before a vCPU stops */
     SCRATCH(ArmCpu, walk), /* every load changes the epoch */
     SCRATCH(ArmCpu, id),
+    SCRATCH(ArmCpu, sys_kept),
     SCRATCH(ArmCpu, model),
 };
 

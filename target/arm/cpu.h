@@ -124,7 +124,11 @@ typedef struct ArmCpu {
     bool prop_pauth, prop_pauth_impdef, prop_sve, prop_el2, prop_el3, prop_pmu;
     uint64_t rvbar, mp_affinity, cntfrq;
     unsigned int psci_conduit;
+
+    const struct ArmSysReg *sys_kept[64]; /* rows that the translator found */
 } ArmCpu;
+
+extern const KvmTarget kvm_target_arm; /* on AArch64 hosts */
 
 static inline ArmCpu *arm_cpu(Cpu *cpu)
 {

@@ -311,6 +311,21 @@ static bool sysreg_zero_block(Trans *t, const SysAccess *a)
     return true;
 }
 
+/* As arm_sys_find(), which looks through all tables: what was found is kept. */
+static const ArmSysReg *sysreg_find(ArmCpu *c, uint32_t id)
+{
+    const ArmSysReg **kept = &c->sys_kept[(id ^ id >> 5) % G_N_ELEMENTS(c->sys_kept)];
+    const ArmSysReg *r = *kept;
+
+    if (sysreg_is_intc(id)) {
+        return NULL;
+    }
+    if (!r || r->id != id || (r->need && !arm_has(c, r->need - 1))) {
+        r = *kept = arm_sys_find(c, id);
+    }
+    return r;
+}
+
 bool arm_trans_sysreg(Trans *t, bool is_read, unsigned op0, unsigned op1, unsigned crn,
                       unsigned crm, unsigned op2, unsigned rt)
 {
@@ -322,7 +337,7 @@ bool arm_trans_sysreg(Trans *t, bool is_read, unsigned op0, unsigned op1, unsign
         .syndrome = arm_syndrome(ARM_EC_SYSREG, op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 |
                                                     rt << 5 | crm << 1 | is_read),
     };
-    const ArmSysReg *r = arm_sys_find(t->cpu, a.id);
+    const ArmSysReg *r = sysreg_find(t->cpu, a.id);
     bool undefined;
 
     if (!r) {

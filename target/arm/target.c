@@ -343,4 +343,7 @@ const Target target_aarch64 = {
     .n_regs = G_N_ELEMENTS(target_regs),
     .disas_isa = target_disas_isa,
     .dump = target_dump,
+#ifdef HOST_RUNS_ARM
+    .kvm = &kvm_target_arm,
+#endif
 };

@@ -6,6 +6,7 @@
 #include "target/i386/cpu.h"
 
 #include "core/device.h"
+#include "target/i386/features.h"
 
 #include <string.h>
 
@@ -39,7 +40,7 @@ void x86_reset(X86Cpu *c)
 {
     memset(c->regs, 0, sizeof(c->regs));
     memset(c->dr, 0, sizeof(c->dr));
-    memset(c->xsave, 0, sizeof(c->xsave));
+    memset(c->xsave_area, 0, sizeof(c->xsave_area));
     c->regs[X86_RDX] = 0x60fb1; /* family, model, stepping */
     c->rip = 0xfff0;
     c->rflags = X86_RFLAGS_1;
@@ -56,9 +57,9 @@ void x86_reset(X86Cpu *c)
     c->xcr0 = 1;
     c->dr[6] = 0xffff0ff0;
     c->dr[7] = 0x400;
-    c->xsave[0] = RESET_FCW;
-    c->xsave[XSAVE_MXCSR] = RESET_MXCSR;
-    c->xsave[XSAVE_HEADER] = 3;
+    c->xsave_area[0] = RESET_FCW;
+    c->xsave_area[XSAVE_MXCSR] = RESET_MXCSR;
+    c->xsave_area[XSAVE_HEADER] = 3;
     c->apic_base = APIC_BASE | APIC_BASE_ENABLE | (c->cpu.index ? 0 : APIC_BASE_BSP);
     c->exception = c->interrupt = 0;
     c->exception_pending = c->nmi_pending = c->nmi_masked = c->shadow = 0;
@@ -78,6 +79,56 @@ static bool cpu_x86_has_work(Cpu *cpu)
 
     return (lines & 1u << X86_LINE_INTR && c->rflags & X86_RFLAGS_IF) ||
            lines & (1u << X86_LINE_NMI | 1u << X86_LINE_SMI | 1u << X86_LINE_INIT);
+}
+
+/* ---- INIT, start-up, NMI ---- */
+
+/* Volume 3, 9.1 and table 9-1: INIT keeps caches' modes, FPU and MSRs. */
+static void cpu_x86_do_init(Cpu *cpu, void *arg)
+{
+    X86Cpu *c = x86_cpu(cpu);
+    g_autofree X86Cpu *old = g_memdup2(c, sizeof(*c));
+
+    x86_reset(c);
+    memcpy(c->xsave_area, old->xsave_area, sizeof(c->xsave_area));
+    memcpy(c->msr_value, old->msr_value, sizeof(c->msr_value));
+    c->xcr0 = old->xcr0;
+    c->apic_base = old->apic_base;
+    c->cr0 = X86_CR0_ET | (old->cr0 & (uint64_t)(X86_CR0_NW | X86_CR0_CD));
+    cpu_park(cpu, cpu->index != 0);
+    cpu_state_changed(cpu);
+}
+
+static void cpu_x86_init(Cpu *cpu)
+{
+    cpu_run_on(cpu, cpu_x86_do_init, NULL);
+}
+
+/* Volume 3, 11.4.4: it goes on at 000VV000h; one that does not wait for it takes no notice. */
+static void cpu_x86_do_startup(Cpu *cpu, void *arg)
+{
+    X86Cpu *c = x86_cpu(cpu);
+    uint32_t page = (uint32_t)(uintptr_t)arg;
+
+    if (!cpu_is_parked(cpu)) {
+        return;
+    }
+    c->seg[X86_CS].selector = page << 8;
+    c->seg[X86_CS].base = page << 12;
+    c->rip = 0;
+    cpu_park(cpu, false);
+    cpu_state_changed(cpu);
+}
+
+static void cpu_x86_startup(Cpu *cpu, unsigned page)
+{
+    cpu_run_on(cpu, cpu_x86_do_startup, (void *)(uintptr_t)page);
+}
+
+/* An edge: whoever runs the CPU takes the line down again. */
+static void cpu_x86_send_nmi(Cpu *cpu)
+{
+    cpu_set_line(cpu, X86_LINE_NMI, true);
 }
 
 /* Debuggers see linear addresses. */
@@ -104,6 +155,9 @@ static bool cpu_x86_debug_translate(Cpu *cpu, GuestVirt va, GuestPhys *pa, MemAt
 static const CpuTargetOps cpu_x86_ops = {
     .reset = cpu_x86_reset,
     .has_work = cpu_x86_has_work,
+    .init = cpu_x86_init,
+    .startup = cpu_x86_startup,
+    .nmi = cpu_x86_send_nmi,
     .get_pc = cpu_x86_get_pc,
     .set_pc = cpu_x86_set_pc,
     .debug_translate = cpu_x86_debug_translate,
@@ -139,7 +193,25 @@ static void cpu_x86_nmi(Device *dev, unsigned n, bool level)
         STATE_U32(X86Cpu, m.selector, .no_reset = true)
 #define EVENT(m) STATE_U8(X86Cpu, m, .no_reset = true)
 
+/* A property for each row: its place is the row's line. */
+enum { FIRST_FEATURE_LINE = 3 };
+#define FEATURE(word, bit_, name_)                                                \
+    { name_,     FIELD_PROP,                                                      \
+      TYPE_BOOL, .at = offsetof(X86Cpu, feature) + __LINE__ - FIRST_FEATURE_LINE, \
+      .size = 1, .doc = "feature of CPUID" },
+
 static const Field cpu_x86_fields[] = {
+#include "target/i386/features.def"
+    PROP_U32(X86Cpu, cores, 1, .min = 1, .max = 4096, .doc = "cores of its package"),
+    PROP_U32(X86Cpu, threads, 1, .min = 1, .max = 4096, .doc = "threads of its core"),
+    PROP_BOOL(X86Cpu, check, true, .doc = "warn of features that the host lacks"),
+    PROP_BOOL(X86Cpu, enforce, false, .doc = "refuse to start without them"),
+    PROP_BOOL(X86Cpu, migratable, true, .doc = "host, max: without what cannot move (invtsc)"),
+    PROP_BOOL(X86Cpu, kvm, true, .doc = "show that this is KVM"),
+    { "host-phys-bits", FIELD_PROP, TYPE_BOOL, FIELD_AT(X86Cpu, host_phys_bits, 1),
+      .doc = "named models: as many address bits as the host has, not 40 at most" },
+    { "tsc-frequency", FIELD_PROP, TYPE_U64, FIELD_AT(X86Cpu, tsc_frequency, 8),
+      .doc = "Hz; 0: the host's" },
     { "apic-id", FIELD_PROP, TYPE_U32, .at = offsetof(X86Cpu, apic_id), .size = 4,
       .doc = "identifier of the local APIC" },
     STATE_ARRAY(X86Cpu, regs, .no_reset = true),
@@ -166,7 +238,7 @@ static const Field cpu_x86_fields[] = {
     STATE_U64(X86Cpu, apic_base, .no_reset = true),
     STATE_U64(X86Cpu, xcr0, .no_reset = true),
     STATE_ARRAY(X86Cpu, dr, .no_reset = true),
-    STATE_ARRAY(X86Cpu, xsave, .no_reset = true),
+    STATE_ARRAY(X86Cpu, xsave_area, .no_reset = true),
     STATE_U32(X86Cpu, n_msrs, .no_reset = true, .max = X86_MAX_MSRS),
     STATE_ARRAY(X86Cpu, msr_index, .no_reset = true),
     STATE_ARRAY(X86Cpu, msr_value, .no_reset = true),
@@ -197,12 +269,36 @@ const DeviceType device_x86_cpu = {
     .start = cpu_x86_start,
 };
 
-static const DeviceType cpu_x86_host = {
-    .name = "host-x86_64-cpu",
-    .doc = "what the host's CPU has, as far as the accelerator gives it",
-    .base = &device_x86_cpu,
-    .size = sizeof(X86Cpu),
-    .start = cpu_x86_start,
+/* One row for each of x86_models, in its order. */
+#define MODEL(i, name_)                                                         \
+    static const DeviceType cpu_x86_model##i = { .name = name_ "-x86_64-cpu",   \
+                                                 .doc = "x86 CPU model " name_, \
+                                                 .base = &device_x86_cpu,       \
+                                                 .size = sizeof(X86Cpu),        \
+                                                 .start = cpu_x86_start,        \
+                                                 .extra = &x86_models[i] };
+MODEL(0, "host")
+MODEL(1, "max")
+MODEL(2, "qemu64")
+MODEL(3, "kvm64")
+MODEL(4, "x86-64-v1")
+MODEL(5, "x86-64-v2")
+MODEL(6, "x86-64-v3")
+MODEL(7, "x86-64-v4")
+MODEL(8, "Nehalem")
+MODEL(9, "SandyBridge")
+MODEL(10, "Haswell")
+MODEL(11, "Broadwell")
+MODEL(12, "Skylake-Client")
+MODEL(13, "Skylake-Server")
+MODEL(14, "Cascadelake-Server")
+MODEL(15, "Icelake-Server")
+MODEL(16, "EPYC")
+MODEL(17, "EPYC-Rome")
+MODEL(18, "EPYC-Milan")
+const DeviceType *const x86_cpu_types[] = {
+    &cpu_x86_model0,  &cpu_x86_model1,  &cpu_x86_model2,  &cpu_x86_model3,  &cpu_x86_model4,
+    &cpu_x86_model5,  &cpu_x86_model6,  &cpu_x86_model7,  &cpu_x86_model8,  &cpu_x86_model9,
+    &cpu_x86_model10, &cpu_x86_model11, &cpu_x86_model12, &cpu_x86_model13, &cpu_x86_model14,
+    &cpu_x86_model15, &cpu_x86_model16, &cpu_x86_model17, &cpu_x86_model18, NULL
 };
-
-const DeviceType *const x86_cpu_types[] = { &cpu_x86_host, NULL };

@@ -76,7 +76,7 @@ typedef struct X86Cpuid {
     bool has_subleaf;
 } X86Cpuid;
 
-enum { X86_MAX_CPUID = 128 };
+enum { X86_MAX_CPUID = 128, X86_MAX_FEATURES = 256 };
 
 typedef struct X86Cpu {
     Cpu cpu; /* first */
@@ -89,7 +89,7 @@ typedef struct X86Cpu {
     uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base, xcr0;
     uint64_t dr[8];
     /* The XSAVE area in standard form (volume 1, 13.4), whatever of it the model has. */
-    uint64_t xsave[X86_XSAVE_BYTES / 8];
+    uint64_t xsave_area[X86_XSAVE_BYTES / 8];
     /* Other model-specific registers, by index; which ones is the accelerator's matter. */
     uint32_t n_msrs;
     uint32_t msr_index[X86_MAX_MSRS];
@@ -107,6 +107,10 @@ typedef struct X86Cpu {
 
     /* Properties. */
     uint32_t apic_id;
+    uint32_t cores, threads; /* of a package; of a core */
+    bool check, enforce, migratable, kvm, host_phys_bits;
+    uint64_t tsc_frequency; /* Hz; 0: the host's */
+    bool feature[X86_MAX_FEATURES];
 } X86Cpu;
 
 enum { X86_MP_RUNNABLE, X86_MP_UNINITIALIZED, X86_MP_INIT_RECEIVED, X86_MP_HALTED, X86_MP_SIPI };

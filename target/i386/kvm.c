@@ -3,12 +3,10 @@
  * x86 registers between the Cpu and KVM.
  * Spec: Documentation/virt/kvm/api.rst, section 4; Intel SDM volumes 3 and 4.
  */
-#include "accel/kvm/kvm.h"
-#include "target/i386/cpu.h"
+#include "target/i386/kvm-x86.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/kvm.h>
 #include <string.h>
 
 enum {
@@ -16,6 +14,7 @@ enum {
      * not: below the last 256 KiB of firmware's 16 MiB. */
     KVM_X86_IDENTITY_MAP = 0xfeffc000,
     KVM_X86_TSS = 0xfeffd000,
+    KVM_X86_PINS = 24, /* of the I/O APIC */
 };
 
 static bool kvm_x86_failed(Cpu *cpu, const char *what, int rc, GError **err)
@@ -38,6 +37,7 @@ static bool kvm_x86_vm_init(Machine *m, GError **err)
     uint64_t identity = KVM_X86_IDENTITY_MAP;
     int rc;
 
+    kvm_x86_soft_init(m);
     for (unsigned i = 0; i < G_N_ELEMENTS(needed); i++) {
         if (!kvm_check(m, needed[i].cap)) {
             return error_set(err,
@@ -50,7 +50,8 @@ static bool kvm_x86_vm_init(Machine *m, GError **err)
     if (rc >= 0) {
         rc = kvm_vm_ioctl(m, KVM_SET_TSS_ADDR, (void *)(uintptr_t)KVM_X86_TSS);
     }
-    return rc >= 0 || error_set(err, "KVM_SET_TSS_ADDR: %s", g_strerror(-rc));
+    return rc >= 0 ? kvm_x86_irq_init(m, err)
+                   : error_set(err, "KVM_SET_TSS_ADDR: %s", g_strerror(-rc));
 }
 
 /* The interval timer is part of what the kernel has; its port 61h as well. */
@@ -62,18 +63,59 @@ static bool kvm_x86_irqchip_ready(Machine *m, GError **err)
     return rc >= 0 || error_set(err, "KVM makes no interval timer: %s", g_strerror(-rc));
 }
 
+/*
+ * ISA lines lead to the 8259s and to the I/O APIC, at the pin of their number; but the timer's is
+ * pin 2 there (as tables of firmware say, an override of its bus source).
+ */
+static void kvm_x86_routes(Machine *m)
+{
+    for (unsigned n = 0; kvm_irqchip(m) == KVM_IRQCHIP_ON && n < KVM_X86_PINS; n++) {
+        if (n < 16 && n != 2) {
+            kvm_route_pin(m, n, n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, n % 8);
+        }
+        if (n != 2) {
+            kvm_route_pin(m, n, KVM_IRQCHIP_IOAPIC, n ? n : 2);
+        }
+    }
+}
+
+/* The local APIC's identifier is the number of the vCPU. */
+static unsigned long kvm_x86_vcpu_id(const Cpu *cpu)
+{
+    return ((const X86Cpu *)cpu)->apic_id;
+}
+
 /* Two 8259, the I/O APIC, the interval timer; then the local APIC of each CPU. */
 enum { KVM_X86_CHIPS = 3 };
 
 static uint32_t kvm_x86_irqchip_bytes(Machine *m)
 {
     return KVM_X86_CHIPS * sizeof(struct kvm_irqchip) + sizeof(struct kvm_pit_state2) +
-           machine_n_cpus(m) * sizeof(struct kvm_lapic_state);
+           machine_n_cpus(m) * sizeof(struct kvm_lapic_state) + sizeof(uint64_t);
 }
 
 static bool kvm_x86_chip_failed(const char *what, int rc, GError **err)
 {
     return rc >= 0 || error_set(err, "KVM: the state of %s: %s", what, g_strerror(-rc));
+}
+
+/* The clock that kvmclock shows goes on from where it was. */
+static bool kvm_x86_clock_move(Machine *m, uint8_t *state, bool set, GError **err)
+{
+    struct kvm_clock_data clock = { 0 };
+
+    if (!kvm_check(m, KVM_CAP_ADJUST_CLOCK)) {
+        return true;
+    }
+    if (set) {
+        memcpy(&clock.clock, state, sizeof(clock.clock));
+    }
+    if (!kvm_x86_chip_failed("the paravirtual clock",
+                             kvm_vm_ioctl(m, set ? KVM_SET_CLOCK : KVM_GET_CLOCK, &clock), err)) {
+        return false;
+    }
+    memcpy(state, &clock.clock, sizeof(clock.clock));
+    return true;
 }
 
 /* @set: from @state; else into it. What the kernel does not have is zeros. */
@@ -109,7 +151,7 @@ static bool kvm_x86_irqchip_move(Machine *m, uint8_t *state, bool set, GError **
             return false;
         }
     }
-    return true;
+    return kvm_x86_clock_move(m, state, set, err);
 }
 
 static bool kvm_x86_irqchip_get(Machine *m, uint8_t *state, GError **err)
@@ -123,59 +165,6 @@ static bool kvm_x86_irqchip_set(Machine *m, const uint8_t *state, GError **err)
     g_autofree uint8_t *copy = g_memdup2(state, kvm_x86_irqchip_bytes(m));
 
     return kvm_x86_irqchip_move(m, copy, true, err);
-}
-
-/* ---- CPUID ---- */
-
-static struct kvm_cpuid2 *kvm_x86_supported(Machine *m, GError **err)
-{
-    for (unsigned n = 128; n <= 1024; n *= 2) {
-        struct kvm_cpuid2 *c = g_malloc0(sizeof(*c) + n * sizeof(struct kvm_cpuid_entry2));
-        int rc;
-
-        c->nent = n;
-        rc = kvm_dev_ioctl(m, KVM_GET_SUPPORTED_CPUID, c);
-        if (rc >= 0) {
-            return c;
-        }
-        g_free(c);
-        if (rc != -E2BIG) {
-            error_set(err, "KVM_GET_SUPPORTED_CPUID: %s", g_strerror(-rc));
-            return NULL;
-        }
-    }
-    error_set(err, "KVM_GET_SUPPORTED_CPUID: more than 1024 entries");
-    return NULL;
-}
-
-/* What differs from CPU to CPU. */
-static void kvm_x86_identify(const X86Cpu *c, struct kvm_cpuid_entry2 *e)
-{
-    switch (e->function) {
-    case 1:
-        e->ebx = (e->ebx & 0x0000ffff) | c->apic_id << 24 |
-                 (machine_n_cpus(c->cpu.dev.machine) & 0xff) << 16;
-        break;
-    case 0xb:
-    case 0x1f:
-        e->edx = c->apic_id;
-        break;
-    default:
-        break;
-    }
-}
-
-static bool kvm_x86_set_cpuid(Cpu *cpu, GError **err)
-{
-    g_autofree struct kvm_cpuid2 *c = kvm_x86_supported(cpu->dev.machine, err);
-
-    if (!c) {
-        return false;
-    }
-    for (unsigned i = 0; i < c->nent; i++) {
-        kvm_x86_identify(x86_cpu(cpu), &c->entries[i]);
-    }
-    return kvm_x86_failed(cpu, "the CPUID", kvm_vcpu_ioctl(cpu, KVM_SET_CPUID2, c), err);
 }
 
 /* ---- Model-specific registers ---- */
@@ -403,7 +392,7 @@ static bool kvm_x86_put_fpu(Cpu *cpu, GError **err)
     struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .xcr = 0, .value = c->xcr0 } } };
     struct kvm_xsave area;
 
-    memcpy(&area, c->xsave, sizeof(area));
+    memcpy(&area, c->xsave_area, sizeof(area));
     return kvm_x86_failed(cpu, "the FPU registers", kvm_vcpu_ioctl(cpu, KVM_SET_XSAVE, &area),
                           err) &&
            (!kvm_check(cpu->dev.machine, KVM_CAP_XCRS) ||
@@ -420,7 +409,7 @@ static bool kvm_x86_get_fpu(Cpu *cpu, GError **err)
                         err)) {
         return false;
     }
-    memcpy(c->xsave, &area, sizeof(c->xsave));
+    memcpy(c->xsave_area, &area, sizeof(c->xsave_area));
     if (kvm_check(cpu->dev.machine, KVM_CAP_XCRS) && kvm_vcpu_ioctl(cpu, KVM_GET_XCRS, &x) >= 0) {
         for (unsigned i = 0; i < x.nr_xcrs && i < KVM_MAX_XCRS; i++) {
             c->xcr0 = x.xcrs[i].xcr == 0 ? x.xcrs[i].value : c->xcr0;
@@ -516,10 +505,22 @@ const KvmTarget kvm_target_x86 = {
     .name = "x86_64",
     .vm_init = kvm_x86_vm_init,
     .irqchip_ready = kvm_x86_irqchip_ready,
+    .n_gsis = KVM_X86_PINS,
+    .routes = kvm_x86_routes,
     .irqchip_bytes = kvm_x86_irqchip_bytes,
     .irqchip_get = kvm_x86_irqchip_get,
     .irqchip_set = kvm_x86_irqchip_set,
+    .vcpu_id = kvm_x86_vcpu_id,
+    .vm_free = kvm_x86_soft_free,
     .vcpu_init = kvm_x86_vcpu_init,
+    .vcpu_free = kvm_x86_soft_cpu_free,
+    .before_run = kvm_x86_before_run,
+    .after_run = kvm_x86_after_run,
+    .exit = kvm_x86_exit,
+    .put_debug = kvm_x86_put_debug,
+    .is_debug = kvm_x86_is_debug,
+    .enter = kvm_x86_debug_enter,
+    .leave = kvm_x86_soft_leave,
     .put = kvm_x86_put,
     .get = kvm_x86_get,
 };

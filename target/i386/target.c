@@ -157,12 +157,12 @@ static void target_set_seg(Cpu *cpu, unsigned n, const void *in)
 
 static void target_get_x87(Cpu *cpu, unsigned n, void *out)
 {
-    memcpy(out, (const uint8_t *)x86_cpu(cpu)->xsave + 32 + 16 * n, 10);
+    memcpy(out, (const uint8_t *)x86_cpu(cpu)->xsave_area + 32 + 16 * n, 10);
 }
 
 static void target_set_x87(Cpu *cpu, unsigned n, const void *in)
 {
-    memcpy((uint8_t *)x86_cpu(cpu)->xsave + 32 + 16 * n, in, 10);
+    memcpy((uint8_t *)x86_cpu(cpu)->xsave_area + 32 + 16 * n, in, 10);
 }
 
 /* Control, status, tag word, then instruction and operand pointers, opcode (volume 1, 10.5.1.1) */
@@ -172,7 +172,7 @@ static void target_get_x87_control(Cpu *cpu, unsigned n, void *out)
     static const uint8_t bytes[8] = { 2, 2, 1, 2, 4, 2, 4, 2 };
     uint32_t v = 0;
 
-    memcpy(&v, (const uint8_t *)x86_cpu(cpu)->xsave + at[n], bytes[n]);
+    memcpy(&v, (const uint8_t *)x86_cpu(cpu)->xsave_area + at[n], bytes[n]);
     memcpy(out, &v, 4);
 }
 
@@ -181,7 +181,7 @@ static void target_set_x87_control(Cpu *cpu, unsigned n, const void *in)
     static const uint8_t at[8] = { 0, 2, 4, 12, 8, 20, 16, 6 };
     static const uint8_t bytes[8] = { 2, 2, 1, 2, 4, 2, 4, 2 };
 
-    memcpy((uint8_t *)x86_cpu(cpu)->xsave + at[n], in, bytes[n]);
+    memcpy((uint8_t *)x86_cpu(cpu)->xsave_area + at[n], in, bytes[n]);
 }
 
 #define ST(n)                                                            \
@@ -285,6 +285,7 @@ static DisasIsa target_disas_isa(const Cpu *cpu)
 
 const Target target_x86_64 = {
     .name = "x86_64",
+    .gdb_arch = "i386:x86-64",
     .pc_offset = offsetof(X86Cpu, rip),
     .debug_translate = x86_debug_translate,
     .regs = target_regs,

@@ -2,7 +2,7 @@
 /*
  * What firmware makes of a machine's ACPI tables, as files:
  *
- *   acpi-dump FOLDER ARGUMENTS...     as of `tinamou system aarch64`
+ *   acpi-dump FOLDER ARCH ARGUMENTS...     as of `tinamou system ARCH`
  *
  * FOLDER gets SIGNATURE.aml for each table, and rsdp, smbios-anchor and smbios-tables. The loader's
  * commands are carried out as firmware does, with the blobs at made-up addresses. Status 1: a
@@ -113,7 +113,7 @@ static bool dump_tables(const Dump *d, const Blob *b)
         if (len < 36 || len > b->len - at) {
             return dump_fail("a table without end", b->name);
         }
-        for (uint32_t i = 0; i < len; i++) {
+        for (uint32_t i = 0; i < len && memcmp(b->data + at, "FACS", 4); i++) {
             sum += b->data[at + i];
         }
         g_snprintf(name, sizeof(name), "%.4s.aml", (const char *)b->data + at);
@@ -169,9 +169,9 @@ int main(int argc, char **argv)
     GError *err = NULL;
     int status = 1;
 
-    config_init(&c, "aarch64");
+    config_init(&c, argc > 2 ? argv[2] : "aarch64");
     build_init(&b, &c);
-    if (argc > 1 && config_parse(&c, argc - 2, argv + 2, &err) && build_machine(&b, &err)) {
+    if (argc > 2 && config_parse(&c, argc - 3, argv + 3, &err) && build_machine(&b, &err)) {
         d.fw_cfg = device_find(b.m, "fw_cfg");
         status = d.fw_cfg && dump_all(&d) ? 0 : 1;
     }

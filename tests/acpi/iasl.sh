@@ -9,22 +9,26 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 n=0
 
+# check ARCH "TABLES" ARGUMENTS...
 check() {
-    local d=$work/$((++n)) t
+    local d=$work/$((++n)) arch=$1 tables=$2 t
+    shift 2
     mkdir "$d"
-    "$build/tests/acpi/acpi-dump" "$d" -display none -cpu cortex-a57 "$@" 2>"$d/err" || { cat "$d/err"; exit 1; }
-    for t in DSDT FACP APIC PPTT GTDT MCFG SPCR DBG2 XSDT; do
+    "$build/tests/acpi/acpi-dump" "$d" "$arch" -display none "$@" 2>"$d/err" || { cat "$d/err"; exit 1; }
+    for t in $tables; do
         [ -s "$d/$t.aml" ] || { echo "$*: no $t"; exit 1; }
     done
     for t in "$d"/*.aml; do
         iasl -d "$t" >"$d/log" 2>&1 || { cat "$d/log"; exit 1; }
-        if grep -iE 'error|invalid|unknown|\*\*\*' "${t%.aml}.dsl" "$d/log"; then
+        if grep -hv '32-bit table (V1)' "${t%.aml}.dsl" "$d/log" |
+            grep -iE 'error|invalid|unknown|\*\*\*'; then
             echo "$*: ${t##*/} is no proper table"
             exit 1
         fi
     done
     iasl -oa -p "$d/again" "$d/DSDT.dsl" >"$d/log" 2>&1 || { cat "$d/log"; exit 1; }
-    if grep -E '^(Error|Warning)' "$d/log"; then
+    # old guests know CPUs by the old operator alone
+    if grep -E '^(Error|Warning)' "$d/log" | grep -v 'Legacy Processor'; then
         exit 1
     fi
     iasl -d "$d/again.aml" >"$d/log" 2>&1 || { cat "$d/log"; exit 1; }
@@ -34,8 +38,25 @@ check() {
     echo "ok: $*"
 }
 
-check -M virt -smp 1
-check -M virt -smp 8,sockets=2,clusters=2,cores=1,threads=2
-check -M virt,gic-version=3 -smp 8
-check -M virt,gic-version=3,its=off,highmem=off -smp 2
-check -M virt,x-oem-id=TINA,x-oem-table-id=MOU -m 4096
+virt() {
+    check aarch64 "DSDT FACP APIC PPTT GTDT MCFG SPCR DBG2 XSDT" -cpu cortex-a57 "$@"
+}
+
+virt -M virt -smp 1
+virt -M virt -smp 8,sockets=2,clusters=2,cores=1,threads=2
+virt -M virt,gic-version=3 -smp 8
+virt -M virt,gic-version=3,its=off,highmem=off -smp 2
+virt -M virt,x-oem-id=TINA,x-oem-table-id=MOU -m 4096
+
+if [ ! -w /dev/kvm ]; then
+    echo "skipped: PCs need /dev/kvm"
+    exit 0
+fi
+head -c 65536 /dev/zero >"$work/bios"
+pc() {
+    check x86_64 "DSDT FACP FACS APIC WAET RSDT" -bios "$work/bios" "$@"
+}
+
+pc -M pc -smp 1
+pc -M pc -smp 6,sockets=2,cores=3 -m 4096
+pc -M pc,x-oem-id=TINA,x-oem-table-id=MOU -serial null -serial null

@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tinamou img` and qemu-img in turn on the same files: seconds of each, and how much faster ours is.
 
-usage: img.py BUILD [ROUNDS [FOLDER]]     the smallest of ROUNDS (3) is told; FOLDER: where the
-files are made (a file system with some gigabytes free)
+usage: img.py BUILD [ROUNDS [FOLDER [ROWS]]]     the medians of ROUNDS (3) are told; FOLDER: where the
+files are made (a file system with some gigabytes free), and kept if it has a file "keep"; ROWS: a
+regular expression, which of them. Who comes first alternates, and nothing of the files is left to be
+written out when a measurement begins. Columns: seconds, the ratio of the seconds and that of the
+smallest ones (which other work on the host disturbs less), processor seconds.
 """
 import os
 import random
+import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,7 +24,10 @@ if not THEIRS:
     sys.exit(77)
 OURS = os.path.join(os.path.abspath(sys.argv[1]), 'compat', 'qemu-img')
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-WORK = tempfile.mkdtemp(prefix='img-bench-', dir=sys.argv[3] if len(sys.argv) > 3 else None)
+FOLDER = sys.argv[3] if len(sys.argv) > 3 else None
+KEEP = bool(FOLDER) and os.path.exists(os.path.join(FOLDER, 'keep'))
+WORK = FOLDER if KEEP else tempfile.mkdtemp(prefix='img-bench-', dir=FOLDER)
+ROWS = sys.argv[4] if len(sys.argv) > 4 else ''
 MIB = 1 << 20
 
 
@@ -48,6 +56,10 @@ def timed(tool, args):
                 os.unlink(a)
             except FileNotFoundError:
                 pass
+    for a in args:
+        if os.path.exists(a):
+            with open(a) as f:
+                os.fsync(f.fileno())
     begin, cpu = time.monotonic(), os.times()
     p = subprocess.run([tool, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     end = os.times()
@@ -58,32 +70,41 @@ def timed(tool, args):
 
 
 def row(name, args):
-    best = {OURS: None, THEIRS: None}
-    cpu = {OURS: 0, THEIRS: 0}
-    for _ in range(ROUNDS):
-        for tool in (THEIRS, OURS):
-            wall, used, why = timed(tool, args)
-            if wall is None:
+    if not re.search(ROWS, name):
+        return
+    wall, cpu = ({OURS: [], THEIRS: []} for _ in range(2))
+    for i in range(ROUNDS):
+        for tool in (THEIRS, OURS) if i % 2 else (OURS, THEIRS):
+            took, used, why = timed(tool, args)
+            if took is None:
                 print(f'{name:42} {"ours" if tool == OURS else "qemu-img"} fails: {why}')
                 return
-            if best[tool] is None or wall < best[tool]:
-                best[tool], cpu[tool] = wall, used
-    print(f'{name:42} {best[THEIRS]:8.3f} {best[OURS]:8.3f} {best[THEIRS] / best[OURS]:7.2f}x '
-          f'{cpu[THEIRS]:8.2f} {cpu[OURS]:8.2f}', flush=True)
+            wall[tool].append(took)
+            cpu[tool].append(used)
+    theirs, ours = statistics.median(wall[THEIRS]), statistics.median(wall[OURS])
+    best = min(wall[THEIRS]) / min(wall[OURS])
+    print(f'{name:42} {theirs:8.3f} {ours:8.3f} {theirs / ours:7.2f}x {best:7.2f}x '
+          f'{statistics.median(cpu[THEIRS]):8.2f} {statistics.median(cpu[OURS]):8.2f}', flush=True)
+
+
+def make_files(mib):
+    make_data('full.raw', mib, False)
+    make_data('sparse.raw', 8 * mib, True)
+    for source, target, more in (('full.raw', 'full.qcow2', ()), ('sparse.raw', 'sparse.qcow2', ()),
+                                 ('full.raw', 'zlib.qcow2', ('-c',))):
+        subprocess.run([THEIRS, 'convert', *more, '-O', 'qcow2', path(source), path(target)],
+                       check=True)
+    for name in ('raw', 'qcow2'):  # what is written to has none of the data afterwards
+        shutil.copy(path('full.' + name), path('written.' + name))
+    subprocess.run([THEIRS, 'create', '-q', '-f', 'qcow2', '-o', 'preallocation=metadata',
+                    path('large.qcow2'), '100G'], check=True)
 
 
 def main():
     mib = int(os.environ.get('MIB', '512'))
-    make_data('full.raw', mib, False)
-    make_data('sparse.raw', 8 * mib, True)
-    subprocess.run([THEIRS, 'convert', '-O', 'qcow2', path('full.raw'), path('full.qcow2')], check=True)
-    subprocess.run([THEIRS, 'convert', '-O', 'qcow2', path('sparse.raw'), path('sparse.qcow2')],
-                   check=True)
-    subprocess.run([THEIRS, 'convert', '-c', '-O', 'qcow2', path('full.raw'), path('zlib.qcow2')],
-                   check=True)
-    subprocess.run([THEIRS, 'create', '-q', '-f', 'qcow2', '-o', 'preallocation=metadata',
-                    path('large.qcow2'), '100G'], check=True)
-    print(f'{"":42} {"qemu-img":>8} {"ours":>8} {"ratio":>8} {"cpu q":>8} {"cpu o":>8}')
+    if not os.path.exists(path('large.qcow2')):
+        make_files(mib)
+    print(f'{"":42} {"qemu-img":>8} {"ours":>8} {"ratio":>8} {"least":>8} {"cpu q":>8} {"cpu o":>8}')
     qcow2, raw = ['-O', 'qcow2'], ['-O', 'raw']
     row('convert raw qcow2', ['convert', '-f', 'raw', *qcow2, path('full.raw'), path('out')])
     row('convert raw qcow2 -W', ['convert', '-W', '-f', 'raw', *qcow2, path('full.raw'), path('out')])
@@ -105,11 +126,13 @@ def main():
         image = ['-f', name, path('full.' + name)]
         row(f'bench read 4K, {name}', ['bench', '-c', '200000', '-d', '32', '-S', '3170304', *image])
         row(f'bench read 1M, {name}', ['bench', '-c', '4000', '-d', '8', '-s', '1M', *image])
+        image = ['-f', name, path('written.' + name)]
         row(f'bench write 4K, {name}', ['bench', '-w', '-t', 'unsafe', '-c', '200000', '-d', '32', '-S',
                                         '3170304', *image])
         row(f'bench write 1M, {name}', ['bench', '-w', '-t', 'unsafe', '-c', '2000', '-d', '8', '-s',
                                         '1M', *image])
-    shutil.rmtree(WORK)
+    if not KEEP:
+        shutil.rmtree(WORK)
 
 
 main()

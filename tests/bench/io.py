@@ -23,8 +23,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import guest  # noqa: E402
 
 CPU = 'max,pauth-impdef=on,sve=off'
-MIB = 256
+MIB = int(os.environ.get('MIB', '256'))
 DISKS = [(bus, fmt) for bus in ('virtio-blk', 'nvme') for fmt in ('raw', 'qcow2')]
+# Two disks at once, each on an iothread of its own.
+PAIRS = [('virtio-blk', 'iothread'), ('virtio-scsi', 'iothread')]
 LOADS = [('randread', 'read rand 4096 1'), ('randread', 'read rand 4096 32'),
          ('randwrite', 'write rand 4096 1'), ('randwrite', 'write rand 4096 32'),
          ('read', 'read seq 131072 8'), ('write', 'write seq 131072 8')]
@@ -82,6 +84,7 @@ class Side:
             self.tap, self.net = f'tinbench{k}', f'10.213.{k}'
             args += ['-netdev', f'tap,id=n1,ifname={self.tap},script=no,downscript=no',
                      '-device', 'virtio-net-pci,netdev=n1,romfile=']
+        args += self.pairs(d, name)
         for i, (bus, fmt) in enumerate(DISKS):
             path = f'{d}/{name}{i}.{fmt}'
             make_disk(path, fmt)
@@ -91,6 +94,32 @@ class Side:
         guest.PROGRAM = program
         self.g = guest.Guest(*args, *options, cpu=CPU, smp=2, mem=512, timeout=240)
 
+    def pairs(self, d, name):
+        args = []
+        for k, (bus, _) in enumerate(PAIRS):
+            for i in range(2):
+                path, who = f'{d}/{name}-pair{k}{i}.raw', f'p{k}{i}'
+                make_disk(path, 'raw')
+                args += ['-object', f'iothread,id=t{who}',
+                         '-drive', f'if=none,id={who},file={path},format=raw,cache=writeback']
+                if bus == 'virtio-blk':
+                    args += ['-device', f'virtio-blk-pci,drive={who},iothread=t{who},serial={who}']
+                else:
+                    args += ['-device', f'virtio-scsi-pci,id=c{who},iothread=t{who}',
+                             '-device', f'scsi-hd,drive={who},bus=c{who}.0,serial={who}']
+        return args
+
+    def find_pairs(self):
+        """Linux's names for them: by the serial number, of SCSI disks in the order of adapters."""
+        out = self.g.run('cd /sys/block; for b in vd*; do echo $b $(cat $b/serial); done; '
+                         'ls -1d sd* 2>/dev/null; cd /')
+        rows = [line.split() for line in out.strip().split('\n')]
+        serial = {r[1]: r[0] for r in rows if len(r) == 2}
+        scsi = iter(sorted(r[0] for r in rows if len(r) == 1 and r[0].startswith('sd')))
+        self.pair = [[serial.get(f'p{k}{i}') if bus == 'virtio-blk' else next(scsi, None)
+                      for i in range(2)] for k, (bus, _) in enumerate(PAIRS)]
+        return sorted(r[0] for r in rows if r[0].startswith('vd') and len(r) == 1)
+
     def begin(self):
         self.g.expect('tinamou# ')
         self.g.run('ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up')
@@ -98,7 +127,7 @@ class Side:
             subprocess.run(['ip', 'addr', 'add', self.net + '.1/24', 'dev', self.tap], check=True)
             subprocess.run(['ip', 'link', 'set', self.tap, 'up'], check=True)
             self.g.run(f'ip addr add {self.net}.2/24 dev eth1; ip link set eth1 up')
-        vd, nvme = iter(('vda', 'vdb')), iter(('nvme0n1', 'nvme1n1'))
+        vd, nvme = iter(self.find_pairs()), iter(('nvme0n1', 'nvme1n1'))
         self.disk = [next(vd) if bus == 'virtio-blk' else next(nvme) for bus, _ in DISKS]
 
     def load(self, command, each):
@@ -107,13 +136,13 @@ class Side:
             gate = subprocess.Popen([*each, 'sh', '-c', 'echo; read x'], stdin=subprocess.PIPE,
                                     stdout=subprocess.PIPE)
             gate.stdout.readline()
-        out = self.g.run('/io-load ' + command)
+        out = self.g.run(' & '.join('/io-load ' + c for c in command) + '; wait')
         if each:
             gate.communicate(b'\n')
-        m = re.search(r'result: (\S+) (\S+)', out)
-        if not m:
+        found = re.findall(r'result: (\S+) (\S+)', out)
+        if len(found) != len(command):
             self.g.fail(f'{self.name}: {command}: {out}')
-        return float(m[1]), float(m[2])
+        return tuple(sum(float(f[i]) for f in found) for i in range(2))
 
 
 def cases(taps):
@@ -121,11 +150,18 @@ def cases(taps):
         for what, args in LOADS:
             _, _, size, depth = args.split()
             label = f'{bus} {fmt} {what} {int(size) // 1024}k depth {depth}'
-            yield label, lambda s, t, i=i, args=args: f'disk /dev/{s.disk[i]} {args} {t}', size == '4096'
+            yield (label, lambda s, t, i=i, args=args: [f'disk /dev/{s.disk[i]} {args} {t}'],
+                   size == '4096')
+    for k, (bus, how) in enumerate(PAIRS):
+        for what, args in LOADS:
+            _, _, size, depth = args.split()
+            label = f'two {bus} {how} {what} {int(size) // 1024}k depth {depth}'
+            yield (label, lambda s, t, k=k, args=args: [f'disk /dev/{n} {args} {t}' for n in s.pair[k]],
+                   size == '4096')
     for way in ('send', 'receive'):
-        yield f'user {way}', lambda s, t, way=way: f'net {way} 10.0.2.2 {PORT} {t}', False
+        yield f'user {way}', lambda s, t, way=way: [f'net {way} 10.0.2.2 {PORT} {t}'], False
         if taps:
-            yield f'tap {way}', lambda s, t, way=way: f'net {way} {s.net}.1 {PORT} {t}', False
+            yield f'tap {way}', lambda s, t, way=way: [f'net {way} {s.net}.1 {PORT} {t}'], False
 
 
 def can_tap():

@@ -40,6 +40,19 @@ two)
             -serial "file:$logs/%d" -kernel "$BUILD/tests/boot/smp.elf" -accel $accel
         grep -q 'smp ok' "$logs/0" && grep -q 'smp ok' "$logs/1"
     done ;;
+malta)
+    guest=$BUILD/guest-mipsel
+    "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-4kc-malta mipsel ||
+        { echo "skipped: no Debian kernel for MIPS (network?)"; exit 77; }
+    for accel in tcg tcg,x-slow=20; do
+        echo "== -accel $accel"
+        expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
+            --send 'uname -m; cat /proc/cpuinfo; echo a$((6*7))b' --expect mips --expect 'MIPS 24Kc' \
+            --expect a42b --send 'md5sum /bin/busybox /bin/busybox | cut -c1-8 | uniq -c' --expect '2 ' \
+            --send 'poweroff -f' --expect 'Power down' --wait -- \
+            "$tinamou" system mipsel -M malta -m 256 -nographic -nic none -accel $accel \
+            -kernel "$guest/Image" -initrd "$guest/initrd.gz" -append console=ttyS0
+    done ;;
 linux)
     fetch
     for cpu in cortex-a53 cortex-a57 cortex-a72 neoverse-n1 max; do
@@ -54,7 +67,7 @@ pci)
     trap 'rm -f "$disk" "$disk.raw"' EXIT
     # Modern with MSI-X, behind a port, legacy, with a pin: what is written is in the image.
     for device in virtio-blk-pci 'virtio-blk-pci,bus=rp' 'virtio-blk-pci,disable-modern=on' \
-        'virtio-blk-pci,vectors=0'; do
+        'virtio-blk-pci,vectors=0' 'virtio-blk-pci,packed=on'; do
         echo "== -device $device"
         "$tinamou" img create -q -f qcow2 "$disk" 64M
         expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
@@ -91,7 +104,7 @@ SERVER
         sleep 0.5
     done) & knocker=$!
     trap 'kill %1 $knocker 2>/dev/null; rm -rf "$files"' EXIT
-    for card in virtio-net-pci virtio-net-device; do
+    for card in virtio-net-pci virtio-net-pci,packed=on virtio-net-device; do
         expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
             --send 'ip link set eth0 up; udhcpc -q -n -s /bin/true -i eth0 2>&1 | grep obtained' \
             --expect 'lease of 10.0.2.15 obtained' \
@@ -100,7 +113,7 @@ SERVER
             --send 'nc -l -p 77 > /got; grep -c . /got; cat /got' --expect 'to the guest' \
             --send 'poweroff -f' --wait -- \
             "$tinamou" system aarch64 -M virt -cpu max -smp 2 "${linux[@]}" -append console=ttyAMA0 \
-            -nic "user,model=$card,hostfwd=tcp:127.0.0.1:$forward-:77"
+            -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$forward-:77" -device "$card,netdev=net"
     done ;;
 linux-interp)
     fetch

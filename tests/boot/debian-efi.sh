@@ -19,7 +19,7 @@ for tool in debugfs mkfs.vfat mcopy sgdisk; do
     command -v $tool >/dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 
 # The root file system becomes the second partition.
@@ -53,7 +53,7 @@ cp $aavmf/AAVMF_VARS.fd vars.fd
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 timeout 600 "$build/tinamou" system aarch64 -M "virt,${MACHINE:-gic-version=3}" \
-    -cpu "${CPU:-max,pauth-impdef=on,sve=off}" -smp 4 -m 1024 -display none -monitor none \
+    -cpu "${CPU:-max,pauth-impdef=on,sve=off}" -smp 4 -m 1024 -display none -monitor none -qmp "unix:$work/qmp,server=on,wait=off" \
     -serial file:console -no-reboot \
     -drive "if=pflash,format=raw,readonly=on,file=$aavmf/AAVMF_CODE.fd" \
     -drive if=pflash,format=raw,file=vars.fd \
@@ -77,6 +77,27 @@ if dmesg | grep -E "Oops|BUG:|WARNING:|ACPI.*(Error|BIOS)"; then exit 1; fi' || 
     tail -n 30 console
     exit 1
 }
-"${ssh[@]}" poweroff || true
+# The power button, which logind listens to.
+python3 - "$work/qmp" <<'QMP'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+f = s.makefile('rw')
+f.readline()
+for command in 'qmp_capabilities', 'system_powerdown':
+    print(json.dumps({'execute': command}), file=f, flush=True)
+    while 'return' not in json.loads(f.readline()):
+        pass
+QMP
+for ((i = 0; i < 120; i++)); do
+    kill -0 $vm 2>/dev/null || break
+    sleep 1
+done
+if kill -0 $vm 2>/dev/null; then
+    echo "the power button does nothing"
+    tail -n 30 console
+    exit 1
+fi
 wait $vm
+grep -aE "Power down|System Power Off" console
 echo "ok: $(grep -ac . console) lines of console"

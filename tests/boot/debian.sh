@@ -4,14 +4,16 @@
 # address, answer ssh on a forwarded port, download, start processes, compile, power off; its file
 # system is clean afterwards. debian.sh [TIMES]
 #
-# DEBIAN  folder with debian.qcow2, vmlinuz, initrd.img, key (build/debian)
+# DEBIAN     folder with debian.qcow2, vmlinuz, initrd.img, key (build/debian)
+# PROCESSES  how many are started (1000)
+# KERNEL     a linux-source-*.tar.xz: the guest downloads and unpacks it
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$source/build}
 debian=${DEBIAN:-$build/debian}
 [ -s "$debian/debian.qcow2" ] || { echo "skipped: no $debian/debian.qcow2 (scripts/debian-guest.sh)"; exit 77; }
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 head -c 20000000 /dev/urandom >"$work/f"
 sum=$(md5sum <"$work/f" | cut -c1-32)
 read -r server forward < <(python3 - <<'PORTS'
@@ -22,6 +24,8 @@ print(*(x.getsockname()[1] for x in s))
 PORTS
 )
 (cd "$work" && exec python3 -m http.server "$server" --bind 127.0.0.1 >/dev/null 2>&1) &
+
+[ -z "${KERNEL:-}" ] || ln -s "$(realpath "$KERNEL")" "$work/kernel.tar.xz"
 
 cat >"$work/job" <<JOB
 set -e
@@ -37,19 +41,26 @@ echo 'int f1(int), f2(int), f3(int), f4(int); int main(void) { return printf("%d
 printf 'm: m.o f1.o f2.o f3.o f4.o\n\tcc -o \$@ \$^\n' >Makefile
 make -s -j4 CFLAGS=-O2
 [ "\$(./m)" = 30 ]
+if [ -n "${KERNEL:+1}" ]; then
+    wget -q -O /root/k.tar.xz http://10.0.2.2:$server/kernel.tar.xz
+    tar -C /root -xJf /root/k.tar.xz
+    find /root/linux* -type f | wc -l
+    [ -s /root/linux*/kernel/sched/core.c ]
+    sync
+fi
 dmesg | grep -E 'Oops|BUG:|WARNING:|rcu.*stall|I/O error' && exit 1
 echo done
 JOB
 for ((n = 1; n <= ${1:-1}; n++)); do
     rm -f "$work/d.qcow2"
     "$build/tinamou" img create -q -f qcow2 -b "$debian/debian.qcow2" -F qcow2 "$work/d.qcow2"
-    timeout 900 "$build/tinamou" system aarch64 -M virt -cpu "${CPU:-max,pauth-impdef=on,sve=off}" -smp 4 -m 2048 \
+    timeout 2400 "$build/tinamou" system aarch64 -M virt -cpu "${CPU:-max,pauth-impdef=on,sve=off}" -smp 4 -m 2048 \
         -kernel "$debian/vmlinuz" -initrd "$debian/initrd.img" -append "console=ttyAMA0 root=/dev/vda rw" \
         -display none -monitor none -serial "file:$work/console" -no-reboot \
         -drive file="$work/d.qcow2",if=none,id=d,format=qcow2 -device virtio-blk-pci,drive=d \
         -nic "user,hostfwd=tcp:127.0.0.1:$forward-:22" &
     vm=$!
-    ssh=(timeout 600 ssh -i "$debian/key" -p "$forward" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
+    ssh=(timeout 2000 ssh -i "$debian/key" -p "$forward" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
          -o LogLevel=ERROR -o ConnectTimeout=60 root@127.0.0.1)
     out=
     for ((i = 0; i < 60; i++)); do
@@ -71,5 +82,5 @@ for ((n = 1; n <= ${1:-1}; n++)); do
     "$build/tinamou" img convert -O raw "$work/d.qcow2" "$work/d.raw"
     e2fsck -fn "$work/d.raw" >"$work/fsck" 2>&1 || { cat "$work/fsck"; exit 1; }
     rm "$work/d.raw"
-    echo "boot $n of ${1:-1}: ok, $(grep -ac . "$work/console") lines of console"
+    echo "boot $n of ${1:-1}: ok, $(grep -ac . "$work/console") lines of console${KERNEL:+, ${out//$'\n'/ }}"
 done

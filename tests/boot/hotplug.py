@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Devices that come and go in a running Debian (scripts/debian-guest.sh): a disk and a network card
-on each of several rounds, the balloon, a device that the guest does not let go.
-hotplug.py [--rounds N] TINAMOU DEBIAN-FOLDER [OPTION...]"""
+on each of several rounds, the balloon, a device that the guest does not let go. --units: what
+comes to a controller that is there, on USB and SCSI.
+hotplug.py [--rounds N | --units] TINAMOU DEBIAN-FOLDER [OPTION...]"""
 import hashlib
 import json
 import os
@@ -199,6 +200,46 @@ def hotplug(vm, rounds):
         raise RuntimeError(errors)
 
 
+def stick(vm, node, driver, want, **where):
+    """A disk on a bus that is there: its bytes, and that it goes while it is read."""
+    q = vm.qmp
+    q('device_add', driver=driver, id='unit', drive=node, serial=want[0], **where)
+    disk = f'/dev/disk/by-id/*{want[0]}*'
+    vm.until('ls /sys/class/scsi_device', ':0:0:0')
+    vm.until(f'cat $(ls {disk} | head -n 1) | md5sum', want[1])
+    print(driver, where, vm.ssh('lsblk -o NAME,TRAN,SIZE,SERIAL | grep -v vda').strip())
+    vm.ssh(f'd=$(ls {disk} | head -n 1); dd if=$d of=/dev/null bs=64k iflag=direct count=1000000 '
+           '</dev/null >/dev/null 2>&1 &')
+    q('device_del', id='unit')
+    q.wait('DEVICE_DELETED', device='unit')
+    vm.until(f'ls {disk} 2>/dev/null', '')
+
+
+def units(vm, rounds):
+    q, image, data = vm.qmp, f'{vm.work}/hot.raw', os.urandom(4 << 20)
+    with open(image, 'wb') as f:
+        f.write(data)
+    digest = hashlib.md5(data).hexdigest()
+    for number in range(rounds):
+        q('blockdev-add', driver='file', node_name='hot', filename=image)
+        want = (f'hot{number}', digest)
+        stick(vm, 'hot', 'scsi-hd', want, bus='scsi0.0')
+        stick(vm, 'hot', 'usb-storage', want, bus='xhci.0')
+        q('device_add', driver='usb-hub', id='hub', bus='xhci.0', port='2')
+        q('device_add', driver='usb-kbd', id='keys', bus='xhci.0', port='2.1')
+        stick(vm, 'hot', 'usb-storage', want, bus='xhci.0', port='2.3')
+        vm.until('cat /proc/bus/input/devices', 'QEMU USB Keyboard')
+        print(q.hmp('info usb').strip())
+        q('device_del', id='hub')
+        q.wait('DEVICE_DELETED', device='keys')
+        q.wait('DEVICE_DELETED', device='hub')
+        vm.until('grep "QEMU USB Keyboard" /proc/bus/input/devices', '')
+        q('blockdev-del', node_name='hot')
+    errors = vm.ssh("dmesg | grep -E 'Oops|BUG:|WARNING:|stall|Call trace'", check=False)
+    if errors:
+        raise RuntimeError(errors)
+
+
 POKE = r"""
 cat >/tmp/poke.c <<'C'
 #include <fcntl.h>
@@ -226,11 +267,19 @@ def main():
     argv, rounds = sys.argv[1:], 20
     if argv[:1] == ['--rounds']:
         rounds, argv = int(argv[1]), argv[2:]
+    only_units = argv[:1] == ['--units']
+    argv = argv[only_units:]
     tinamou, folder, options = argv[0], argv[1], argv[2:]
     with tempfile.TemporaryDirectory() as work:
-        vm = Debian(tinamou, folder, work, ['-device', 'virtio-balloon-pci,id=balloon0', '-device', 'pvpanic-pci', *options])
+        vm = Debian(tinamou, folder, work, ['-device', 'virtio-balloon-pci,id=balloon0', '-device', 'pvpanic-pci',
+                                            '-device', 'qemu-xhci,id=xhci', '-device', 'virtio-scsi-pci,id=scsi0',
+                                            *options])
         try:
             vm.up()
+            if only_units:
+                units(vm, 3)
+                print('units: good')
+                return
             print(vm.ssh('lspci; uname -r'))
             balloon(vm) if rounds > 2 else None
             hotplug(vm, rounds)

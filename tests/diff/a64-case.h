@@ -6,19 +6,12 @@
 #ifndef TESTS_DIFF_A64_CASE_H
 #define TESTS_DIFF_A64_CASE_H
 
-#include <stdint.h>
+#include "case.h"
 
 enum {
     CASE_INSNS = 32,
-    CASE_SCRATCH = 0x50000000, /* data: CASE_SCRATCH_BYTES, the only memory beside the code */
-    CASE_SCRATCH_BYTES = 0x4000,
-    CASE_CODE = 0x60000000,
-    CASE_CODE_BYTES = 0x1000,
     CASE_END = 0x5e4d, /* immediate of the BRK that ends a case */
 };
-
-/* How a case ended. */
-enum { CASE_DONE, CASE_UNDEFINED, CASE_FAULT, CASE_OTHER };
 
 typedef struct A64State {
     uint64_t x[31], sp, pc, nzcv;
@@ -39,32 +32,5 @@ typedef struct A64Result {
     uint64_t memory; /* hash of the scratch memory */
     A64State out;
 } A64Result;
-
-static inline uint64_t case_random(uint64_t *s)
-{
-    uint64_t z = (*s += 0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
-static inline void case_fill(uint64_t *mem, uint64_t seed)
-{
-    for (unsigned i = 0; i < CASE_SCRATCH_BYTES / 8; i++) {
-        mem[i] = case_random(&seed);
-    }
-}
-
-static inline uint64_t case_hash(const uint64_t *mem)
-{
-    uint64_t h = 0;
-
-    for (unsigned i = 0; i < CASE_SCRATCH_BYTES / 8; i++) {
-        h = (h ^ mem[i]) * 0x9fb21c651e98df25;
-        h ^= h >> 29;
-    }
-    return h;
-}
 
 #endif

@@ -7,6 +7,8 @@
  */
 #include "tests/diff/a64-gen.h"
 
+#include "tests/diff/gen.h"
+
 #include <string.h>
 
 enum { REG_POINTER = 20, REG_OFFSET = 28, REG_END = 29 };
@@ -59,27 +61,6 @@ bool gen_is_excluded(const InsnPattern *p)
     return gen_starts(p->group, "pauth") || !strcmp(p->name, "fcvtzs_vf.sh") ||
            !strcmp(p->name, "fcvtzu_vf.sh") || !strcmp(p->name, "fjcvtzs") ||
            !strcmp(p->name, "ldapr"); /* which it lets off its alignment */
-}
-
-static uint32_t gen_put(uint32_t insn, unsigned lo, unsigned width, uint32_t value)
-{
-    uint32_t mask = (width == 32 ? UINT32_MAX : (1u << width) - 1) << lo;
-
-    return (insn & ~mask) | (value << lo & mask);
-}
-
-static uint32_t gen_field(const InsnPattern *p, uint32_t insn, const char *name, uint32_t value)
-{
-    for (int i = 0; i < p->n_fields; i++) {
-        const InsnField *f = &p->fields[i];
-
-        if (!strcmp(f->name, name)) {
-            uint32_t mask = ((1u << f->width) - 1) << f->lo;
-
-            return (insn & ~mask) | (value << f->lo & mask & ~p->mask) | (insn & mask & p->mask);
-        }
-    }
-    return insn;
 }
 
 static uint32_t gen_branch(const InsnPattern *p, uint32_t insn, uint64_t *seed)
@@ -160,71 +141,6 @@ uint32_t gen_insn(const InsnPattern *p, uint64_t *seed)
         }
     }
     return 0xd503201f; /* NOP: the pattern's constraints were not met */
-}
-
-static uint64_t gen_interesting(uint64_t *seed)
-{
-    uint64_t r = case_random(seed), v = case_random(seed);
-
-    switch (r % 8) {
-    case 0:
-        return (r >> 8) % 3 - 1;
-    case 1:
-        return 1ull << (r >> 8 & 63);
-    case 2:
-        return (1ull << (r >> 8 & 63)) - 1;
-    case 3:
-        return v & 0xff;
-    case 4:
-        return (uint64_t)(int64_t)(int32_t)v;
-    case 5:
-        return (uint32_t)v;
-    default:
-        return v;
-    }
-}
-
-static uint64_t gen_fp(uint64_t *seed)
-{
-    static const uint64_t special[] = {
-        0,
-        0x8000000000000000,
-        0x3ff0000000000000,
-        0xbff0000000000000,
-        0x7ff0000000000000,
-        0xfff0000000000000,
-        0x7ff8000000000000,
-        0x7ff0000000000001,
-        0x0000000000000001,
-        0x0010000000000000,
-        0x7fefffffffffffff,
-        0x3f8000003f800000,
-        0x7f8000007f800000,
-        0x7fc000017f800001,
-        0x0000000100800000,
-        0x3c003c003c003c00,
-        0x7c007e017c010001,
-        0x43e0000000000000,
-        0x41dfffffffc00000,
-        0xc1e0000000000000,
-    };
-    uint64_t r = case_random(seed), v = case_random(seed);
-
-    switch (r % 6) {
-    case 0:
-        return special[(r >> 8) % (sizeof(special) / sizeof(special[0]))];
-    case 1: /* double of modest exponent */
-        return (v & 0x800fffffffffffff) | (0x3f0 + (r >> 8) % 32) << 52;
-    case 2: /* two singles of modest exponent */
-        return (v & 0x807fffff807fffff) | (0x78 + (r >> 8) % 16) << 23 |
-               (0x78 + (r >> 16) % 16) << 55;
-    case 3:
-        return v & 0x00ff00ff00ff00ff;
-    case 4:
-        return v & (r & 256 ? 0xffffffff : 0xffffffffffffffff);
-    default:
-        return v;
-    }
 }
 
 void gen_state(A64State *s, uint64_t scratch, uint64_t end, uint64_t *seed)

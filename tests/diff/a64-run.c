@@ -14,7 +14,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     RUN_RAM = 0x40000000,
@@ -230,28 +229,4 @@ void a64_run_swap(A64Machine *other)
     run.cpu = other->cpu;
     run.ram = other->ram;
     *other = mine;
-}
-
-bool a64_start_oracle(char **argv, FILE **to, FILE **from)
-{
-    int in[2], out[2];
-    pid_t pid;
-
-    if (pipe(in) || pipe(out)) {
-        return false;
-    }
-    pid = fork();
-    if (pid == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        close(in[1]);
-        close(out[0]);
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    *to = fdopen(in[1], "w");
-    *from = fdopen(out[0], "r");
-    return pid > 0;
 }

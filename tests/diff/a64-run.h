@@ -6,7 +6,6 @@
 
 #include <glib.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 /* Make the machine that runs cases, on @backend of the translator (NULL: its default), with @more
  * of -accel tcg's options (or NULL). */
@@ -28,9 +27,5 @@ void a64_run_swap(A64Machine *other);
 GArray *a64_run_counters(void);
 /* Run the test rows of the instruction tables: 0 when all hold. */
 int a64_rows(void);
-
-/* Run @argv, an oracle that reads cases from @to and answers on @from. False: it cannot be begun.
- */
-bool a64_start_oracle(char **argv, FILE **to, FILE **from);
 
 #endif

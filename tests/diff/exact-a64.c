@@ -5,9 +5,10 @@
  *   exact-a64 [-n PROGRAMS] [-s SEED] [-g GROUP] [-p PATTERN] [-a OPTIONS]
  *
  * Random programs; at each of their instructions an access that faults, an interrupt and other
- * exceptions are forced, one at a time. Then loops that a device interrupts now and then. Prints
- * counts by kind. OPTIONS are -accel tcg's for the machine under test (backend=x86_64).
- * Status 0: no difference.
+ * exceptions are forced, one at a time; from faults of memory the handler returns, behind the
+ * instruction or to it with the page mapped, and the program goes on. Then loops that a device
+ * interrupts now and then. Prints counts by kind. OPTIONS are -accel tcg's for the machine under
+ * test (backend=x86_64). Status 0: no difference.
  */
 #include "tests/diff/exact.h"
 
@@ -19,9 +20,17 @@
 
 enum { MAX_VARIANTS = EXACT_MAX * 4 + 1, MAX_REPORTS = 10, MAX_INTERRUPTS = 8 };
 
+/* What a program came to: at the first exception, and at the next one if that was a fault whose
+ * handler returned. */
+typedef struct Outcome {
+    ExactResult at, end;
+    bool returned;
+} Outcome;
+
 typedef struct Variant {
     ExactForce f;
-    ExactResult ref, cold, hot;
+    bool skip; /* the handler goes on behind the instruction */
+    Outcome ref, cold, hot;
 } Variant;
 
 typedef struct Interrupted {
@@ -42,7 +51,7 @@ typedef struct Exact {
     ExactResult loop_end;
     uint64_t seed;
     uint64_t forced[FORCE_KINDS], taken[FORCE_KINDS];
-    uint64_t interrupted, differences, steps;
+    uint64_t interrupted, returned, differences, steps;
     bool exact_flags; /* of the machine under test */
 } Exact;
 
@@ -119,28 +128,42 @@ static bool result_equal(const Exact *e, const ExactResult *want, const ExactRes
     return !memcmp(want, &r, sizeof(r)) && r.stopped;
 }
 
+static bool outcome_equal(const Exact *e, const Outcome *want, const Outcome *is)
+{
+    return result_equal(e, &want->at, &is->at) && want->returned == is->returned &&
+           (!want->returned || result_equal(e, &want->end, &is->end));
+}
+
+static void run_outcome(ExactMachine *m, const ExactProgram *p, const Variant *v, bool hot,
+                        Outcome *out)
+{
+    exact_run(m, p, &v->f, hot, &out->at);
+    out->end = out->at;
+    out->returned = exact_return(m, &v->f, v->skip, &out->end);
+}
+
 typedef struct OneRun {
     const ExactProgram *p;
-    const ExactForce *f;
-    ExactResult *cold, *hot;
+    const Variant *v;
+    Outcome *cold, *hot;
 } OneRun;
 
 static void run_one(ExactMachine *m, void *arg)
 {
     OneRun *o = arg;
 
-    exact_load(m, o->p, o->f);
-    exact_run(m, o->p, o->f, false, o->cold);
+    exact_load(m, o->p, &o->v->f);
+    run_outcome(m, o->p, o->v, false, o->cold);
     if (o->hot) {
-        exact_run(m, o->p, o->f, true, o->hot);
+        run_outcome(m, o->p, o->v, true, o->hot);
     }
 }
 
 static bool variant_differs(Exact *e, const ExactProgram *p, Variant *v)
 {
-    exact_on_cpu(e->ref, run_one, &(OneRun){ p, &v->f, &v->ref, NULL });
-    exact_on_cpu(e->test, run_one, &(OneRun){ p, &v->f, &v->cold, &v->hot });
-    return !result_equal(e, &v->ref, &v->cold) || !result_equal(e, &v->ref, &v->hot);
+    exact_on_cpu(e->ref, run_one, &(OneRun){ p, v, &v->ref, NULL });
+    exact_on_cpu(e->test, run_one, &(OneRun){ p, v, &v->cold, &v->hot });
+    return !outcome_equal(e, &v->ref, &v->cold) || !outcome_equal(e, &v->ref, &v->hot);
 }
 
 /* Take away what is not needed for the difference. */
@@ -157,6 +180,17 @@ static void shrink(Exact *e, ExactProgram *p, Variant *v)
             p->code[i] = was;
         }
     }
+}
+
+static void report_outcome(const Exact *e, const Variant *v, const Outcome *is)
+{
+    if (!result_equal(e, &v->ref.at, &is->at)) {
+        report_result(&v->ref.at, &is->at);
+        return;
+    }
+    printf("  after the handler returned%s:\n",
+           v->skip ? ", behind the instruction if not mapped" : "");
+    report_result(&v->ref.end, &is->end);
 }
 
 static void report_variant(Exact *e, const Variant *found)
@@ -176,11 +210,11 @@ static void report_variant(Exact *e, const Variant *found)
         v = *found;
     }
     report_program(e, &p, &v.f);
-    if (!result_equal(e, &v.ref, &v.cold)) {
-        report_result(&v.ref, &v.cold);
+    if (!outcome_equal(e, &v.ref, &v.cold)) {
+        report_outcome(e, &v, &v.cold);
     } else {
         printf("  when run again:\n");
-        report_result(&v.ref, &v.hot);
+        report_outcome(e, &v, &v.hot);
     }
     fflush(stdout);
 }
@@ -215,7 +249,7 @@ static void check_against_trace(Exact *e, const Variant *v)
         break;
     }
     e->forced[f->kind]++;
-    if (v->ref.elr != elr) {
+    if (v->ref.at.elr != elr) {
         return;
     }
     e->taken[f->kind]++;
@@ -227,16 +261,16 @@ static void check_against_trace(Exact *e, const Variant *v)
     want = e->trace[i];
     want.x[REG_BAD] = f->bad;
     want.pc = elr;
-    want.pstate = (want.pstate & ~ignore) | (v->ref.spsr & ignore);
+    want.pstate = (want.pstate & ~ignore) | (v->ref.at.spsr & ignore);
     /* Of several elements, or across pages where nothing answers, a part may have been stored. */
     if ((f->insn & 0xbe000000) == 0x0c000000 || f->kind == FORCE_ZONE + ZONE_HOLE) {
-        want.memory = v->ref.s.memory;
+        want.memory = v->ref.at.s.memory;
     }
-    if (memcmp(&want, &v->ref.s, sizeof(want)) && ++e->differences <= MAX_REPORTS) {
+    if (memcmp(&want, &v->ref.at.s, sizeof(want)) && ++e->differences <= MAX_REPORTS) {
         printf("NOT THE STATE OF SINGLE STEPS: %s at instruction %u\n", exact_kind_name(f->kind),
                f->at);
         report_program(e, &e->p, f);
-        report_state(&want, &v->ref.s);
+        report_state(&want, &v->ref.at.s);
     }
 }
 
@@ -266,7 +300,8 @@ static void ref_variants(ExactMachine *m, void *arg)
 
     for (unsigned i = 0; i < e->n_v; i++) {
         exact_load(m, &e->p, &e->v[i].f);
-        exact_run(m, &e->p, &e->v[i].f, false, &e->v[i].ref);
+        run_outcome(m, &e->p, &e->v[i], false, &e->v[i].ref);
+        e->returned += e->v[i].ref.returned;
     }
 }
 
@@ -276,14 +311,15 @@ static void test_variants(ExactMachine *m, void *arg)
 
     for (unsigned i = 0; i < e->n_v; i++) {
         exact_load(m, &e->p, &e->v[i].f);
-        exact_run(m, &e->p, &e->v[i].f, false, &e->v[i].cold);
-        exact_run(m, &e->p, &e->v[i].f, true, &e->v[i].hot);
+        run_outcome(m, &e->p, &e->v[i], false, &e->v[i].cold);
+        run_outcome(m, &e->p, &e->v[i], true, &e->v[i].hot);
     }
 }
 
 static void add_variant(Exact *e, ExactKind kind, unsigned at, uint64_t *seed)
 {
     if (exact_gen_force(&e->gen, &e->p, kind, at, seed, &e->v[e->n_v].f)) {
+        e->v[e->n_v].skip = case_random(seed) >> 20 & 1;
         e->n_v++;
     }
 }
@@ -342,7 +378,7 @@ static void do_program(Exact *e)
         Variant *v = &e->v[i];
 
         check_against_trace(e, v);
-        if (!result_equal(e, &v->ref, &v->cold) || !result_equal(e, &v->ref, &v->hot)) {
+        if (!outcome_equal(e, &v->ref, &v->cold) || !outcome_equal(e, &v->ref, &v->hot)) {
             report_variant(e, v);
         }
     }
@@ -486,8 +522,8 @@ static void summary(const Exact *e, uint64_t programs)
         forced += e->forced[k];
     }
     printf("%" PRIu64 " programs, %" PRIu64 " steps, %" PRIu64 " forced, %" PRIu64
-           " interrupts in loops, %" PRIu64 " differences\n",
-           programs, e->steps, forced, e->interrupted, e->differences);
+           " handlers returned, %" PRIu64 " interrupts in loops, %" PRIu64 " differences\n",
+           programs, e->steps, forced, e->returned, e->interrupted, e->differences);
 }
 
 int main(int argc, char **argv)

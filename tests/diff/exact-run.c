@@ -384,6 +384,43 @@ void exact_resume(ExactMachine *m, ExactResult *r)
     exact_result(m, r);
 }
 
+/* A page that a handler would map, or whose entry it would change. */
+static bool exact_is_mappable(const ExactForce *f)
+{
+    switch ((int)f->kind - FORCE_ZONE) {
+    case ZONE_UNMAPPED:
+    case ZONE_READ_ONLY:
+    case ZONE_PRIVILEGED:
+    case ZONE_NO_ACCESS_FLAG:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool exact_return(ExactMachine *m, const ExactForce *f, bool skip, ExactResult *r)
+{
+    enum { EC_DATA_LOWER = 0x24, EC_DATA_SAME = 0x25, VECTOR_KIND = 0x1ff };
+    unsigned ec = (unsigned)(r->esr >> 26), zone = (unsigned)f->kind - FORCE_ZONE;
+
+    if (!r->stopped || r->vector & VECTOR_KIND || (ec != EC_DATA_LOWER && ec != EC_DATA_SAME)) {
+        return false;
+    }
+    if (skip || !exact_is_mappable(f)) {
+        m->cpu->elr_el[1] += 4;
+        r->stopped = exact_go(m);
+    } else {
+        exact_map(m, exact_zone_va((ExactZone)zone) + 0x1000, EXACT_ZONE + 0x1000,
+                  PTE_PAGE | PTE_AF | PTE_SHARED | PTE_USER);
+        accel_tcg.state_changed(&m->cpu->cpu);
+        r->stopped = exact_go(m);
+        exact_map_zone(m, (ExactZone)zone);
+        accel_tcg.state_changed(&m->cpu->cpu);
+    }
+    exact_result(m, r);
+    return true;
+}
+
 unsigned exact_trace(ExactMachine *m, const ExactProgram *p, const ExactForce *f, ExactState *out,
                      unsigned max)
 {

@@ -122,6 +122,11 @@ void exact_run(ExactMachine *m, const ExactProgram *p, const ExactForce *f, bool
                ExactResult *r);
 /* Go on after an interrupt: back from the vector, the line down. */
 void exact_resume(ExactMachine *m, ExactResult *r);
+/*
+ * Go on after a data abort of the forced instruction as a handler does that returns: behind it
+ * (@skip, or what cannot be mapped), or once more with its page mapped. False: @r is none.
+ */
+bool exact_return(ExactMachine *m, const ExactForce *f, bool skip, ExactResult *r);
 /* Step to the end; the states before each instruction. Returns how many. */
 unsigned exact_trace(ExactMachine *m, const ExactProgram *p, const ExactForce *f, ExactState *out,
                      unsigned max);

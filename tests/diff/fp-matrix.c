@@ -19,6 +19,7 @@
 #include "tests/diff/a64-run.h"
 #include "tests/diff/fp-matrix-mpfr.h"
 #include "tests/diff/fp-values.h"
+#include "tests/diff/oracle.h"
 
 #include <glib.h>
 #include <inttypes.h>
@@ -465,7 +466,7 @@ int main(int argc, char **argv)
         return 77;
     }
     matrix_machines(m);
-    if (!m->n_runners || !a64_start_oracle(argv + optind, &m->to, &m->from)) {
+    if (!m->n_runners || !oracle_start(argv + optind, &m->to, &m->from)) {
         return 2;
     }
     memcpy(m->ask.code, fm_loop, sizeof(fm_loop));

@@ -191,6 +191,7 @@ static bool eval_memory(Eval *e, const IrInsn *i, IrV128 *d, const IrV128 *a, co
                         const IrV128 *c)
 {
     unsigned bytes = ir_memop_bytes(i->imm);
+    uint64_t at = a->u64[0] + (uint64_t)ir_access_disp(i);
 
     switch (i->op) {
     case IR_GET:
@@ -203,17 +204,17 @@ static bool eval_memory(Eval *e, const IrInsn *i, IrV128 *d, const IrV128 *a, co
     case IR_LD:
     case IR_LDP:
         *d = (IrV128){ 0 };
-        memcpy(d, eval_mem(e, a->u64[0], bytes), bytes);
+        memcpy(d, eval_mem(e, at, bytes), bytes);
         if (i->op == IR_LDP) {
             d[1] = (IrV128){ 0 };
-            memcpy(d + 1, eval_mem(e, a->u64[0] + bytes, bytes), bytes);
+            memcpy(d + 1, eval_mem(e, at + bytes, bytes), bytes);
         }
         return true;
     case IR_ST:
     case IR_STP:
-        memcpy(eval_mem(e, a->u64[0], bytes), b, bytes);
+        memcpy(eval_mem(e, at, bytes), b, bytes);
         if (i->op == IR_STP) {
-            memcpy(eval_mem(e, a->u64[0] + bytes, bytes), c, bytes);
+            memcpy(eval_mem(e, at + bytes, bytes), c, bytes);
         }
         return true;
     case IR_NOP:

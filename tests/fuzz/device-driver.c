@@ -105,7 +105,9 @@ static void begin_virtio_pci(FuzzDevice *d, uint32_t features)
     fuzz_store(d, c + 0x14, 1, 0);
     fuzz_store(d, c + 0x14, 1, 3);
     fuzz_store(d, c + 8, 4, 1);
-    fuzz_store(d, c + 12, 4, 1); /* VIRTIO_F_VERSION_1 */
+    fuzz_store(d, c, 4, 1);
+    fuzz_store(d, c + 12, 4,
+               1 | (features >> 31 ? fuzz_load(d, c + 4, 4) & ~4u : 0)); /* VIRTIO_F_VERSION_1 */
     fuzz_store(d, c + 8, 4, 0);
     fuzz_store(d, c, 4, 0);
     fuzz_store(d, c + 12, 4, features & fuzz_load(d, c + 4, 4));
@@ -149,6 +151,15 @@ static void begin_virtio_mmio(FuzzDevice *d, uint32_t features)
     fuzz_store(d, c + 0x70, 4, 15);
 }
 
+void fuzz_notify(FuzzDevice *d, unsigned q)
+{
+    if (d->is_pci) {
+        fuzz_store(d, d->bar[COMMON_BAR] + NOTIFY_AT + 4 * q, 2, q);
+    } else {
+        fuzz_store(d, FUZZ_MMIO + 0x50, 4, q);
+    }
+}
+
 static void drive_virtio(FuzzDevice *d, FuzzIn *in)
 {
     unsigned q = fuzz_u8(in) % FUZZ_QUEUES, what = fuzz_u8(in), i = what / 8 % RING;
@@ -170,11 +181,7 @@ static void drive_virtio(FuzzDevice *d, FuzzIn *in)
         fuzz_store(d, avail + 4 + 2 * (d->avail[q]++ % RING), 2, (i + k) % RING);
     }
     fuzz_store(d, avail + 2, 2, d->avail[q]);
-    if (d->is_pci) {
-        fuzz_store(d, d->bar[COMMON_BAR] + NOTIFY_AT + 4 * q, 2, q);
-    } else {
-        fuzz_store(d, FUZZ_MMIO + 0x50, 4, q);
-    }
+    fuzz_notify(d, q);
 }
 
 /* ---- NVMe ---- */
@@ -235,14 +242,27 @@ void fuzz_begin(FuzzDevice *d, FuzzIn *in)
         begin_virtio_mmio(d, features);
     } else if (is_nvme(d)) {
         begin_nvme(d);
+    } else if (fuzz_is_xhci(d)) {
+        fuzz_begin_xhci(d);
+    } else if (fuzz_is_e1000(d)) {
+        fuzz_begin_e1000(d);
+    }
+    if (fuzz_is_9p(d)) {
+        fuzz_begin_9p(d);
     }
 }
 
 void fuzz_drive(FuzzDevice *d, FuzzIn *in)
 {
-    if (is_virtio_pci(d) || d->transport) {
+    if (fuzz_is_9p(d) && fuzz_u8(in) % 4) {
+        fuzz_drive_9p(d, in);
+    } else if (is_virtio_pci(d) || d->transport) {
         drive_virtio(d, in);
     } else if (is_nvme(d)) {
         drive_nvme(d, in);
+    } else if (fuzz_is_xhci(d)) {
+        fuzz_drive_xhci(d, in);
+    } else if (fuzz_is_e1000(d)) {
+        fuzz_drive_e1000(d, in);
     }
 }

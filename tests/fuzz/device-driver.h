@@ -4,7 +4,9 @@
 #define TESTS_FUZZ_DEVICE_DRIVER_H
 
 #include "block/block.h"
+#include "chardev/chardev.h"
 #include "core/machine.h"
+#include "fsdev/fsdev.h"
 #include "net/net.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -19,7 +21,8 @@ enum {
     FUZZ_RAM_SIZE = 1 << 20,
     FUZZ_WINDOWS = 16,
     FUZZ_DISKS = 4,
-    FUZZ_QUEUES = 4,
+    FUZZ_QUEUES = 6,
+    FUZZ_CHARDEVS = 4,
 };
 
 typedef struct FuzzWindow {
@@ -38,6 +41,11 @@ typedef struct FuzzDevice {
     GuestPhys bar[6];            /* 0: none */
     uint16_t avail[FUZZ_QUEUES]; /* index of the rings that fuzz_begin has made */
     uint16_t tail[2];            /* of NVMe's */
+    unsigned trbs[4];            /* that xHCI's rings have had */
+    Chardev *chardev[FUZZ_CHARDEVS];
+    unsigned n_chardevs;
+    FsDev *fs;
+    char folder[64]; /* that fs shares */
     bool is_pci;
     char socket[64];
 } FuzzDevice;
@@ -52,5 +60,19 @@ void fuzz_find_bars(FuzzDevice *d);
 void fuzz_begin(FuzzDevice *d, FuzzIn *in);
 /* A descriptor, or an element and a notification, or an NVMe command. */
 void fuzz_drive(FuzzDevice *d, FuzzIn *in);
+
+/* The driver of virtio tells of something new in queue @q. */
+void fuzz_notify(FuzzDevice *d, unsigned q);
+
+/* device-more.c: the same for others, when fuzz_is_*. */
+bool fuzz_is_xhci(const FuzzDevice *d);
+void fuzz_begin_xhci(FuzzDevice *d);
+void fuzz_drive_xhci(FuzzDevice *d, FuzzIn *in);
+bool fuzz_is_e1000(const FuzzDevice *d);
+void fuzz_begin_e1000(FuzzDevice *d);
+void fuzz_drive_e1000(FuzzDevice *d, FuzzIn *in);
+bool fuzz_is_9p(const FuzzDevice *d);
+void fuzz_begin_9p(FuzzDevice *d);
+void fuzz_drive_9p(FuzzDevice *d, FuzzIn *in);
 
 #endif

@@ -8,6 +8,7 @@
  * FUZZ_DEVICE=NAME in the environment: that type alone.
  */
 #include "block/block.h"
+#include "core/core-priv.h"
 #include "core/device.h"
 #include "core/event/loop.h"
 #include "core/memory/memory.h"
@@ -17,7 +18,9 @@
 #include "net/net.h"
 #include "tests/fuzz/device-driver.h"
 #include "tests/fuzz/fuzz.h"
+#include "ui/console.h"
 
+#include <glib/gstdio.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +38,10 @@ static const struct {
     { "nvme", "serial=1,max_ioqpairs=4", "nvme-ns", "nsid=2" },
     { "virtio-scsi-pci", NULL, "scsi-hd", NULL },
     { "virtio-serial-pci", NULL, "virtconsole", NULL },
+    { "virtio-serial-device", NULL, "virtserialport", "name=fuzz" },
+    { "virtio-net-pci", "mq=on,rss=on,hash=on,host_mtu=1400,speed=100", NULL, NULL },
+    { "virtio-9p-pci", "mount_tag=fuzz", NULL, NULL },
+    { "virtio-9p-device", "mount_tag=fuzz", NULL, NULL },
     { "qemu-xhci", NULL, "usb-storage", NULL },
     { "nec-usb-xhci", NULL, "usb-hub", NULL },
     { "pcie-root-port", "chassis=1,slot=1", "edu", NULL },
@@ -66,13 +73,24 @@ static void *fd_backend(FuzzDevice *d, const char *kind, GError **err)
         options_add(&o, "remote.path", d->socket);
         b = d->net = net_open(d->m, "n0", &o, err);
     }
+    if (!strcmp(kind, "chardev") && d->n_chardevs < FUZZ_CHARDEVS) {
+        b = d->chardev[d->n_chardevs] = chardev_new(d->m, NULL, "ringbuf,size=4096", err);
+        d->n_chardevs += b != NULL;
+    } else if (!strcmp(kind, "fsdev")) {
+        g_mkdir(d->folder, 0700);
+        options_add(&o, "fsdriver", "local");
+        options_add(&o, "id", "f0");
+        options_add(&o, "path", d->folder);
+        options_add(&o, "security_model", "mapped-file");
+        b = d->fs = fsdev_open(&o, err);
+    }
     options_deinit(&o);
     return b;
 }
 
 static bool fd_give_backend(FuzzDevice *d, Device *dev, const char *name, GError **err)
 {
-    g_autofree char *id = g_strdup_printf("%s%u", name, d->n_disks);
+    g_autofree char *id = g_strdup_printf("%s%u", name, d->n_disks + d->n_chardevs);
     void *b = fd_backend(d, name, err);
 
     return b && machine_add_backend(d->m, name, id, b, err) && device_set_prop(dev, name, id, err);
@@ -84,7 +102,8 @@ static bool fd_give_backends(FuzzDevice *d, Device *dev, const DeviceType *type,
     for (unsigned i = 0; i < device_type_n_fields(type); i++) {
         const Field *f = device_type_field(type, i);
         bool mine = f->kind == FIELD_PROP && f->type == TYPE_BACKEND &&
-                    (!strcmp(f->name, "drive") || !strcmp(f->name, "netdev"));
+                    (!strcmp(f->name, "drive") || !strcmp(f->name, "netdev") ||
+                     !strcmp(f->name, "chardev") || !strcmp(f->name, "fsdev"));
 
         if (mine && d->n_disks < FUZZ_DISKS && !fd_give_backend(d, dev, f->name, err)) {
             return false;
@@ -113,7 +132,7 @@ static void fd_map_regions(FuzzDevice *d)
     for (unsigned i = 0; i < d->dev->n_regions && d->n_windows < FUZZ_WINDOWS; i++) {
         MemRegion *r = d->dev->regions[i];
 
-        if (r && !d->is_pci) {
+        if (r && !d->is_pci && !r->parent) {
             device_map(d->dev, i, machine_memory_root(d->m), at);
             d->window[d->n_windows++] = (FuzzWindow){ at, region_size(r) };
             at += bits_align_up(region_size(r), WINDOW_STEP);
@@ -163,6 +182,7 @@ static bool fd_build(FuzzDevice *d, const DeviceType *type, GError **err)
     Device *other;
 
     *d = (FuzzDevice){ .m = machine_new(err), .is_pci = fd_is_a(type, &device_pci) };
+    snprintf(d->folder, sizeof(d->folder), "/tmp/fuzz-folder-%d", (int)getpid());
     snprintf(d->socket, sizeof(d->socket), "/tmp/fuzz-device-%d", (int)getpid());
     ram = d->m ? ram_new(d->m, "ram", FUZZ_RAM_SIZE, 0, err) : NULL;
     if (!ram) {
@@ -216,6 +236,9 @@ static void fd_free(FuzzDevice *d)
         return;
     }
     fd_loop(d);
+    for (unsigned i = 0; i < d->n_chardevs; i++) {
+        chardev_close(d->chardev[i]);
+    }
     if (d->net) {
         net_close(d->net);
     }
@@ -226,6 +249,12 @@ static void fd_free(FuzzDevice *d)
     }
     for (unsigned i = 0; i < d->n_disks; i++) {
         block_close(d->disk[i]);
+    }
+    for (unsigned i = 0; i < d->n_chardevs; i++) {
+        chardev_free(d->chardev[i]);
+    }
+    if (d->fs) {
+        fsdev_free(d->fs);
     }
 }
 
@@ -268,6 +297,16 @@ static void fd_config(FuzzDevice *d, FuzzIn *in)
     fuzz_find_bars(d);
 }
 
+/* Somebody looks at its displays. */
+static void fd_look(FuzzDevice *d)
+{
+    Console *c;
+
+    for (unsigned i = 0; (c = console_get(d->m, i)) != NULL; i++) {
+        console_refresh(c);
+    }
+}
+
 static void fd_op(FuzzDevice *d, FuzzIn *in)
 {
     switch (fuzz_u8(in) % 12) {
@@ -293,6 +332,8 @@ static void fd_op(FuzzDevice *d, FuzzIn *in)
     case 7:
         if (!(fuzz_u8(in) % 8)) {
             machine_reset(d->m, RESET_WARM, CAUSE_NONE);
+        } else {
+            fd_look(d);
         }
         break;
     default:
@@ -310,7 +351,7 @@ static void fd_reload(FuzzDevice *d, const DeviceType *type)
     g_autofree char *before = NULL, *after = NULL;
     FuzzDevice e;
 
-    if (d->net) { /* its name is taken */
+    if (d->net || d->fs) { /* its name is taken */
         return;
     }
     if (!machine_save_bytes(d->m, bytes, &err)) {

@@ -143,6 +143,10 @@ class Ftp(socketserver.StreamRequestHandler):
             elif word == 'EPSV':
                 listener = socket.create_server(('127.0.0.1', 0))
                 self.say(f'229 entering (|||{listener.getsockname()[1]}|)')
+            elif word == 'PASV':  # what curl falls back to where a connection took it too long
+                listener = socket.create_server(('127.0.0.1', 0))
+                high, low = divmod(listener.getsockname()[1], 256)
+                self.say(f'227 entering (127,0,0,1,{high},{low})')
             elif word == 'RETR':
                 self.say('150 now')
                 with listener.accept()[0] as out, open(path, 'rb') as f:
@@ -159,7 +163,7 @@ class Ftp(socketserver.StreamRequestHandler):
                 return
             else:
                 self.say({'USER': '331 word?', 'PASS': '230 in', 'PWD': '257 "/"',
-                          'TYPE': '200 ok', 'CWD': '250 ok', 'PASV': '502 no'}.get(word, '500 what'))
+                          'TYPE': '200 ok', 'CWD': '250 ok'}.get(word, '500 what'))
 
 
 class Server(http.server.ThreadingHTTPServer):

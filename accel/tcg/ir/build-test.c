@@ -94,3 +94,42 @@ TEST(ir, verifier_finds_faults)
     EXPECT(ir_verify(ir) != NULL);
     ir_block_free(ir);
 }
+
+TEST(ir, distances_of_accesses)
+{
+    static const struct {
+        int64_t disp;
+        unsigned size;
+        int sub; /* 0: an operation of its own */
+    } at[] = {
+        { 8, 3, 1 },     { -8, 3, -1 }, { 1016, 3, 127 }, { -1024, 3, -128 }, { 1024, 3, 0 },
+        { -1032, 3, 0 }, { 4, 3, 0 },   { 127, 0, 127 },  { -256, 0, 0 },     { 2032, 4, 127 },
+    };
+    IrBlock *ir = ir_block_new();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(at); i++) {
+        const IrInsn *ld, *add;
+        IrVal base, v;
+        uint64_t c = 0;
+
+        ir_begin(ir, 0);
+        ir_insn(ir, 0, 4, 0);
+        base = ir_get(ir, IR_I64, 64, 3);
+        v = ir_ld_at(ir, at[i].size == 4 ? IR_V128 : IR_I64, at[i].size, base, at[i].disp);
+        ld = &ir->insn[v.id];
+        EXPECT_EQ((int8_t)ld->sub, at[i].sub);
+        if (at[i].sub) {
+            EXPECT_EQ(ld->arg[0], base.id);
+            EXPECT_EQ(ir_access_disp(ld), at[i].disp);
+        } else {
+            add = &ir->insn[ld->arg[0]];
+            EXPECT(add->op == IR_ADD && add->arg[0] == base.id);
+            EXPECT(ir_is_const(ir, (IrVal){ add->arg[1] }, &c));
+            EXPECT_EQ((int64_t)c, at[i].disp);
+        }
+        ir_set(ir, 72, 3, base);
+        ir_exit(ir, 4);
+        EXPECT(ir_verify(ir) == NULL);
+    }
+    ir_block_free(ir);
+}

@@ -41,6 +41,9 @@ IrBlock *ir_block_new(void)
 void ir_block_free(IrBlock *ir)
 {
     if (ir) {
+        if (ir->emitter_free) {
+            ir->emitter_free(ir->emitter);
+        }
         g_free(ir->build);
         g_free(ir);
     }
@@ -86,12 +89,20 @@ static inline IrBlock *ir_observe(IrBlock *ir)
     return ir;
 }
 
+_Static_assert(sizeof(IrGuestInsn) == 8, "stored as one word");
+
 void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
 {
     uint32_t k = ir->n_guest;
 
     CHECK(k < IR_MAX_GUEST_INSNS);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t w = (ir->n - 1) | (delta & 0xfffu) << 16 | len << 28 | (uint64_t)restart << 32;
+
+    memcpy(&ir->guest[k], &w, sizeof(w));
+#else
     ir->guest[k] = (IrGuestInsn){ (uint16_t)(ir->n - 1), delta & 0xfffu, len & 15, restart };
+#endif
     ir->n_guest = k + 1;
 }
 
@@ -224,6 +235,28 @@ static inline void ir_overlaps(IrBuildState *b, uint32_t offset, unsigned size, 
     }
 }
 
+/*
+ * The place's own slot, made if nothing has it: most are registers of 8 bytes that the block did
+ * not touch before. NULL: ir_slot_make() knows.
+ */
+static inline IrSlot *ir_slot_quick(IrBuildState *b, uint64_t key)
+{
+    uint32_t h = (uint32_t)key >> 6 & (IR_SLOTS - 1);
+    IrSlot *s = &b->slot[h];
+
+    if (__builtin_expect(b->wide | b->overlaps, 0)) {
+        return NULL;
+    }
+    if (s->key != key) {
+        if (s->key >> 32 == b->epoch || (key & 63) != 3) {
+            return NULL;
+        }
+        *s = (IrSlot){ .key = key };
+        b->slots_used[b->n_slots++] = (uint16_t)h;
+    }
+    return s;
+}
+
 /* @s: the slot of the place, if it has been made. */
 static __attribute__((noinline)) IrVal ir_get_new(IrBlock *ir, IrType type, uint64_t key, IrSlot *s)
 {
@@ -248,12 +281,18 @@ static __attribute__((noinline)) IrVal ir_get_new(IrBlock *ir, IrType type, uint
 IrVal ir_get(IrBlock *ir, IrType type, uint32_t offset, unsigned size)
 {
     uint64_t key = ir_slot_key(ir->build, offset, size);
-    IrSlot *s = &ir->build->slot[offset / 8 % IR_SLOTS];
+    IrSlot *s = &ir->build->slot[offset / 8 % IR_SLOTS], *quick;
 
     if (s->key == key && s->value && ir->insn[s->value].type == type) {
         return (IrVal){ s->value };
     }
-    return ir_get_new(ir, type, key, s);
+    quick = ir_slot_quick(ir->build, key);
+    if (!quick) {
+        return ir_get_new(ir, type, key, s);
+    }
+    quick->set = 0;
+    quick->value = ir_emit(ir, IR_GET, type, size, offset).id;
+    return (IrVal){ quick->value };
 }
 
 static unsigned ir_type_size(IrType t)
@@ -296,10 +335,9 @@ static __attribute__((noinline)) void ir_set_new(IrBlock *ir, uint32_t offset, u
 
 void ir_set(IrBlock *ir, uint32_t offset, unsigned size, IrVal v)
 {
-    IrBuildState *b = ir->build;
-    IrSlot *s = &b->slot[offset / 8 % IR_SLOTS];
+    IrSlot *s = ir_slot_quick(ir->build, ir_slot_key(ir->build, offset, size));
 
-    if (s->key != ir_slot_key(b, offset, size) || b->overlaps) {
+    if (!s) {
         ir_set_new(ir, offset, size, v);
         return;
     }
@@ -331,25 +369,45 @@ bool ir_sets_flags(const IrBlock *ir)
 
 /* ---- memory, calls, exits: what observes state ---- */
 
-IrVal ir_ld(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr)
+/* Where @disp is no number of elements that fits, the sum is an operation. */
+static inline unsigned ir_access_sub(IrBlock *ir, IrMemOp mo, IrVal *addr, int64_t disp)
 {
-    return ir_emit1(ir_observe(ir), IR_LD, type, 0, mo, addr);
+    int64_t n = disp >> (mo & IR_MO_SIZE);
+
+    if (__builtin_expect(n != (int8_t)n || n * (1 << (mo & IR_MO_SIZE)) != disp, 0)) {
+        *addr = ir_addi(ir, *addr, disp);
+        return 0;
+    }
+    return (uint8_t)n;
 }
 
-void ir_st(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v)
+IrVal ir_ld_at(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, int64_t disp)
 {
-    ir_emit2(ir_observe(ir), IR_ST, IR_VOID, 0, mo, addr, v);
+    unsigned sub = ir_access_sub(ir, mo, &addr, disp);
+
+    return ir_emit1(ir_observe(ir), IR_LD, type, sub, mo, addr);
 }
 
-void ir_ldp(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, IrVal out[2])
+void ir_st_at(IrBlock *ir, IrMemOp mo, IrVal addr, int64_t disp, IrVal v)
 {
-    out[0] = ir_emit1(ir_observe(ir), IR_LDP, type, 0, mo, addr);
+    unsigned sub = ir_access_sub(ir, mo, &addr, disp);
+
+    ir_emit2(ir_observe(ir), IR_ST, IR_VOID, sub, mo, addr, v);
+}
+
+void ir_ldp_at(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, int64_t disp, IrVal out[2])
+{
+    unsigned sub = ir_access_sub(ir, mo, &addr, disp);
+
+    out[0] = ir_emit1(ir_observe(ir), IR_LDP, type, sub, mo, addr);
     out[1] = ir_emit1(ir, IR_SECOND, type, 0, 0, out[0]);
 }
 
-void ir_stp(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal a, IrVal b)
+void ir_stp_at(IrBlock *ir, IrMemOp mo, IrVal addr, int64_t disp, IrVal a, IrVal b)
 {
-    ir_emit3(ir_observe(ir), IR_STP, IR_VOID, 0, mo, addr, a, b);
+    unsigned sub = ir_access_sub(ir, mo, &addr, disp);
+
+    ir_emit3(ir_observe(ir), IR_STP, IR_VOID, sub, mo, addr, a, b);
 }
 
 IrVal ir_rmw(IrBlock *ir, IrRmw op, IrMemOp mo, IrVal addr, IrVal v)

@@ -312,6 +312,8 @@ typedef struct IrBlock {
     IrGuestInsn guest[IR_MAX_GUEST_INSNS + 2]; /* back ends may put two ends behind the last */
     IrInsn insn[IR_MAX_INSNS];
     IrBuildState *build; /* the builder's tables */
+    void *emitter;       /* a back end's, freed with the block */
+    void (*emitter_free)(void *emitter);
 } IrBlock;
 
 /* One row of the table of operations. */
@@ -334,11 +336,13 @@ void ir_begin(IrBlock *ir, uint16_t delta);
 void ir_finish(IrBlock *ir);
 /* Mark the start of the guest instruction of @len bytes at @delta. */
 void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart);
+_Static_assert(IR_MAX_HELPERS == IR_MAX_VCONSTS, "ir_has_room looks at both at once");
+
 /* Whether another guest instruction fits. */
 static inline bool ir_has_room(const IrBlock *ir)
 {
     return (ir->n < IR_MAX_INSNS - IR_ROOM) & (ir->n_guest < IR_MAX_GUEST_INSNS) &
-           (ir->n_helpers < IR_MAX_HELPERS - 16) & (ir->n_vconsts < IR_MAX_VCONSTS - 16);
+           ((ir->n_helpers | ir->n_vconsts) < IR_MAX_HELPERS / 2);
 }
 
 static inline IrType ir_type(const IrBlock *ir, IrVal v)
@@ -423,10 +427,38 @@ IrVal ir_flags_merge(IrBlock *ir, IrVal old_flags, IrVal new_flags, unsigned mas
 IrVal ir_flags_select(IrBlock *ir, IrVal f, IrCond cond, IrVal a, IrVal b);
 IrVal ir_flags_cond(IrBlock *ir, IrVal f, IrCond cond);
 
-IrVal ir_ld(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr);
-void ir_st(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v);
-void ir_ldp(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, IrVal out[2]);
-void ir_stp(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal a, IrVal b);
+/* Of LD, ST, LDP and STP: `sub` counts elements that are added to the address. */
+static inline int32_t ir_access_disp(const IrInsn *insn)
+{
+    return (int8_t)insn->sub * (1 << (insn->imm & IR_MO_SIZE));
+}
+
+/* The accesses at @addr + @disp. */
+IrVal ir_ld_at(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, int64_t disp);
+void ir_st_at(IrBlock *ir, IrMemOp mo, IrVal addr, int64_t disp, IrVal v);
+void ir_ldp_at(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, int64_t disp, IrVal out[2]);
+void ir_stp_at(IrBlock *ir, IrMemOp mo, IrVal addr, int64_t disp, IrVal a, IrVal b);
+
+static inline IrVal ir_ld(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr)
+{
+    return ir_ld_at(ir, type, mo, addr, 0);
+}
+
+static inline void ir_st(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal v)
+{
+    ir_st_at(ir, mo, addr, 0, v);
+}
+
+static inline void ir_ldp(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr, IrVal out[2])
+{
+    ir_ldp_at(ir, type, mo, addr, 0, out);
+}
+
+static inline void ir_stp(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal a, IrVal b)
+{
+    ir_stp_at(ir, mo, addr, 0, a, b);
+}
+
 IrVal ir_rmw(IrBlock *ir, IrRmw op, IrMemOp mo, IrVal addr, IrVal v); /* type of @v */
 IrVal ir_cas(IrBlock *ir, IrMemOp mo, IrVal addr, IrVal expected, IrVal desired);
 IrVal ir_ll(IrBlock *ir, IrType type, IrMemOp mo, IrVal addr);

@@ -380,15 +380,17 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
             d->u64[0] = val[i->arg[interp_cond(i->sub, (uint32_t)a) ? 1 : 2]].u64[0];
             break;
         case IR_LD:
-            interp_load(r, i, a, d);
+            interp_load(r, i, a + (uint64_t)ir_access_disp(i), d);
             goto check;
         case IR_ST:
-            interp_store(r, i, insn[i->arg[1]].type, a, &val[i->arg[1]]);
+            interp_store(r, i, insn[i->arg[1]].type, a + (uint64_t)ir_access_disp(i),
+                         &val[i->arg[1]]);
             goto check;
         case IR_LDP:
-            interp_ldp(r, i, a, d); /* d[1] is SECOND's */
+            interp_ldp(r, i, a + (uint64_t)ir_access_disp(i), d); /* d[1] is SECOND's */
             goto check;
         case IR_STP:
+            a += (uint64_t)ir_access_disp(i);
             if (insn[i->arg[1]].type == IR_V128) {
                 tcg_stpv_slow(r->cpu, a, i->imm, &val[i->arg[1]], &val[i->arg[2]]);
             } else {

@@ -123,7 +123,17 @@ void x64_rm_any(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 /* With a SIB byte. */
 static __attribute__((noinline)) void x64_rm_sib(X64Asm *a, X64Op op, unsigned reg, X64Mem m)
 {
-    a->p = x64_put_rm(x64_open(a, 1), op & 0xff, 1, x64_rex_w(op), reg, m);
+    unsigned base = m.base, index = m.index == X64_NO_REG ? RSP : m.index;
+    unsigned rex = 0x40 | x64_rex_w(op) | (reg & 8) >> 1 | (index & 8) >> 2 | base >> 3;
+    unsigned is_byte = m.disp == (int8_t)m.disp;
+    unsigned some = (m.disp != 0) | ((base & 7) == 5), mod = is_byte ? some : 2;
+    unsigned head = (op & 0xff) | 4 << 8 | (reg & 7) << 11 | (base & 7) << 16;
+    uint8_t *p = x64_open(a, 1);
+
+    *p = (uint8_t)rex;
+    p += rex != 0x40;
+    head |= mod << 14 | (index & 7) << 19 | (unsigned)m.scale << 22;
+    a->p = x64_put(p, head | (uint64_t)(uint32_t)m.disp << 24, 3 + (mod << (mod >> 1)));
 }
 
 /* Without one. */

@@ -378,6 +378,20 @@ static inline uint8_t *x64_put_rm(uint8_t *p, unsigned op, unsigned n, unsigned 
     return x64_put(p, (uint32_t)m.disp, mod << (mod >> 1));
 }
 
+/* The same of [rcx + @index + @disp], which most accesses of the guest are. */
+static inline uint8_t *x64_put_host(uint8_t *p, unsigned op, unsigned n, unsigned rex_w,
+                                    unsigned reg, X64Mem m)
+{
+    unsigned rex = 0x40 | rex_w | (reg & 8) >> 1 | (m.index & 8u) >> 2;
+    unsigned is_byte = m.disp == (int8_t)m.disp, mod = is_byte ? m.disp != 0 : 2;
+    unsigned modrm = mod << 6 | (reg & 7) << 3 | 4, sib = (m.index & 7u) << 3 | RCX;
+
+    *p = (uint8_t)rex;
+    p += rex != 0x40;
+    p = x64_put(p, op | modrm << 8 * n | (uint64_t)sib << (8 * n + 8), n + 2);
+    return x64_put(p, (uint32_t)m.disp, mod << (mod >> 1));
+}
+
 static inline uint8_t *x64_put_rr(uint8_t *p, unsigned op, unsigned n, unsigned rex_w, unsigned reg,
                                   unsigned rm)
 {

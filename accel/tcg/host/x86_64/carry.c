@@ -30,7 +30,7 @@ static bool carry_is_add(const X64Emit *e, unsigned j, unsigned a, unsigned *b)
 {
     const IrInsn *k = x64_insn(e, j);
 
-    if (!j || k->op != IR_ADD || e->val[j].done || (k->arg[0] != a && k->arg[1] != a)) {
+    if (!j || k->op != IR_ADD || e->done[j] || (k->arg[0] != a && k->arg[1] != a)) {
         return false;
     }
     *b = k->arg[k->arg[0] == a];
@@ -68,7 +68,7 @@ static bool carry_match(const X64Emit *e, unsigned id, Carry *c)
         c->sub = true;
         j = carry_next(e, j);
     }
-    if (!j || x64_insn(e, j)->op != IR_ADD || e->val[j].done ||
+    if (!j || x64_insn(e, j)->op != IR_ADD || e->done[j] ||
         (c->wide && !x64_uses_are(e, c->wide, 1))) {
         return false;
     }
@@ -143,7 +143,7 @@ bool x64_carry_chain(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_done(e, c.inverse);
     x64_done(e, c.first);
     x64_done(e, c.sum);
-    e->val[0].done = 0;
+    e->done[0] = 0;
     if (c.flags) {
         x64_done(e, c.flags);
         x64_flags_now(e, c.flags, c.sub);

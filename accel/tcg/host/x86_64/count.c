@@ -82,13 +82,10 @@ void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end)
     x64_rm(a, XO_MOV_R_RM | X_W, RDX, keep_dx);
 }
 
-void x64_count_event(X64Emit *e, const char *group, const char *name)
+void x64_count_event_seen(X64Emit *e, const char *group, const char *name)
 {
     uint32_t n = e->a.n_insns;
 
-    if (!e->counters) {
-        return;
-    }
     x64_mov_imm(&e->a, RAX, (uintptr_t)tcg_counter(e->counters, group, name));
     x64_rm(&e->a, 0xff | X_W | X_LOCK, 0, x64_mem(RAX, 0)); /* inc */
     e->a.n_insns = n;

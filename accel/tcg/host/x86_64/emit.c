@@ -56,15 +56,18 @@ static __attribute__((noinline)) void x64_watch(X64Emit *e, unsigned i)
 }
 
 /* What was emitted with another, or whose result nobody wants. */
-static __attribute__((noinline)) void x64_one_seldom(X64Emit *e, unsigned i, const IrInsn *insn)
+static __attribute__((noinline)) void x64_one_seldom(X64Emit *e, unsigned i, const IrInsn *insn,
+                                                     unsigned place)
 {
-    if (!(e->val[i].done & X64_DONE)) {
+    if (!(e->done[i] & X64_DONE)) {
         x64_emit_table[insn->op](e, i, insn);
     }
     if (e->killed != i) {
         x64_kill_args(e);
     }
-    if (insn->type != IR_VOID && e->val[i].last <= i) {
+    if (place) {
+        x64_place(e, i, place * 8);
+    } else if (insn->type != IR_VOID && e->val[i].last <= i) {
         x64_release(e, i);
     }
 }
@@ -72,7 +75,7 @@ static __attribute__((noinline)) void x64_one_seldom(X64Emit *e, unsigned i, con
 static void x64_walk(X64Emit *e)
 {
     for (unsigned at = e->from; at != IR_MAX_INSNS && !e->a.overflow; at++) {
-        unsigned i = e->order[at];
+        unsigned i = e->order[at] & X64_ORDER, place = e->order[at] >> 16;
         const IrInsn *insn = x64_insn(e, i);
 
         e->at = at;
@@ -81,12 +84,15 @@ static void x64_walk(X64Emit *e)
         if (__builtin_expect(e->watched, 0)) {
             x64_watch(e, i);
         }
-        if (__builtin_expect(e->val[i].done, 0)) {
-            x64_one_seldom(e, i, insn);
+        if (__builtin_expect(e->done[i], 0)) {
+            x64_one_seldom(e, i, insn, place);
         } else {
             x64_emit_table[insn->op](e, i, insn);
             if (e->killed != i) {
                 x64_release_args(e, insn, i);
+            }
+            if (place) {
+                x64_place(e, i, place * 8);
             }
         }
         if (__builtin_expect(e->slots_dying, 0)) {

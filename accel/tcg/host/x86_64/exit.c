@@ -139,12 +139,15 @@ static void x64_poll(X64Emit *e, int32_t delta)
 
 void x64_poll_stub(X64Emit *e, X64Stub *s)
 {
-    uint32_t n = e->a.n_insns;
+    uint32_t thunk = s->kind == STUB_NEXT ? e->thunk->exit_next : e->thunk->exit_request;
+    int64_t at;
+    uint8_t *p;
 
     x64_bind(&e->a, &s->entry);
-    x64_mov_imm(&e->a, RCX, (uint32_t)s->delta);
-    x64_thunk_jmp(e, s->kind == STUB_NEXT ? e->thunk->exit_next : e->thunk->exit_request);
-    e->a.n_insns = n; /* rarely run */
+    p = x64_open(&e->a, 0);                                      /* rarely run */
+    p = x64_put(p, 0xb9 | (uint64_t)(uint32_t)s->delta << 8, 5); /* mov ecx, imm32 */
+    at = p + 5 - e->a.start;
+    e->a.p = x64_put(p, 0xe9 | (uint64_t)(uint32_t)(thunk - e->base - at) << 8, 5);
 }
 
 /* ---- executed instructions taken off a counter ---- */

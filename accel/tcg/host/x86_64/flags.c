@@ -173,7 +173,7 @@ void x64_flags_save(X64Emit *e)
         return;
     }
     /* What the block itself still uses may be read again after a fault, from the state. */
-    if (e->flags_pending == id && !e->flags_live[e->at] && e->val[id].last < e->i) {
+    if (e->flags_pending == id && !x64_flags_live(e, e->at) && e->val[id].last < e->i) {
         e->flags_pending = 0;
     }
     if (e->flags_pending == id) {
@@ -306,7 +306,7 @@ unsigned x64_flags_pair(const X64Emit *e, IrOpcode op)
         const IrInsn *k = x64_insn(e, j);
         bool logic = k->op == IR_FLAGS_LOGIC;
 
-        if (k->op == op && !e->val[j].done) {
+        if (k->op == op && !e->done[j]) {
             bool alike =
                 logic ? k->arg[0] == e->i : k->arg[0] == insn->arg[0] && k->arg[1] == insn->arg[1];
 
@@ -348,7 +348,7 @@ void x64_op_SET_FLAGS(X64Emit *e, unsigned id, const IrInsn *insn)
     e->flags_pending = (uint16_t)f;
     if (e->flags_id != f) {
         e->flags_pending = 0;
-        if (e->flags_live[e->at + 1] || e->val[f].last > e->i) {
+        if (x64_flags_live(e, e->at + 1) || e->val[f].last > e->i) {
             x64_flags_save(e);
             e->flags_pending = (uint16_t)f;
             x64_flags_sync(e);

@@ -24,10 +24,12 @@ void x64_op_CONST(X64Emit *e, unsigned id, const IrInsn *insn)
 void x64_op_PC(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     unsigned d = x64_def(e, id);
+    uint8_t *p;
 
     x64_rbp(&e->a, XO_MOV_R_RM | X_W, d, e->lay->pc_page);
     if (insn->imm) {
-        x64_rm(&e->a, XO_LEA | X_W, d, x64_mem(d, (int32_t)insn->imm));
+        p = x64_open(&e->a, 1);
+        e->a.p = x64_put_rm(p, XO_LEA, 1, X64_REX_W, d, x64_mem((X64Reg)d, (int32_t)insn->imm));
     }
 }
 
@@ -114,7 +116,7 @@ static void x64_set_pin(X64Emit *e, const IrInsn *insn, unsigned pin)
     }
 }
 
-void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
+static __attribute__((noinline)) void x64_set_any(X64Emit *e, const IrInsn *insn)
 {
     static const X64Op store[4] = { XO_MOV8_RM_R, XO_MOV16_RM_R, XO_MOV_RM_R, XO_MOV_RM_R | X_W };
     int32_t disp = e->lay->cpu + (int32_t)insn->imm;
@@ -125,13 +127,14 @@ void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
         x64_set_pin(e, insn, pin);
         return;
     }
-    if (type == IR_I64 && insn->sub == 3 && x64_in_reg(e, v)) { /* most are */
-        x64_home_clobber(e, disp, 8);
-        x64_rbp(&e->a, XO_MOV_RM_R | X_W, e->val[v].reg, disp);
-        if (!x64_is_const(e, v)) {
-            x64_home_set(e, v, disp);
+    if (insn->sub == 3 && x64_is_const(e, v)) {
+        int64_t imm = (int64_t)ir_const_value(x64_insn(e, v));
+
+        if (imm == (int32_t)imm) {
+            x64_home_clobber(e, disp, 8);
+            x64_mov_mi(&e->a, true, x64_env(disp), (int32_t)imm);
+            return;
         }
-        return;
     }
     if (type == IR_V128) {
         unsigned x = x64_xreg(e, v, 1);
@@ -167,6 +170,50 @@ void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
     }
     if (insn->sub == (type == IR_I64 ? 3 : 2) && !x64_is_const(e, v)) {
         x64_home_set(e, v, disp);
+    }
+}
+
+void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
+{
+    unsigned v = insn->arg[0], reg = e->val[v].reg, pin;
+    int32_t disp;
+
+    if (insn->sub != 3 || reg == X64_NO_REG || x64_is_vec(e, v)) {
+        x64_set_any(e, insn);
+        return;
+    }
+    pin = x64_pin_of(e, insn->imm);
+    if (pin != X64_NO_REG) {
+        if (pin != reg) {
+            x64_set_pin(e, insn, pin);
+        }
+        return;
+    }
+    disp = e->lay->cpu + (int32_t)insn->imm;
+    x64_home_clobber(e, disp, 8);
+    x64_rbp(&e->a, XO_MOV_RM_R | X_W, reg, disp);
+    x64_home_set(e, v, disp);
+}
+
+void x64_place(X64Emit *e, unsigned id, uint32_t offset)
+{
+    X64Val *v = &e->val[id];
+    unsigned pin = x64_pin_of(e, offset);
+
+    if (pin == X64_NO_REG && v->reg != X64_NO_REG) {
+        int32_t disp = e->lay->cpu + (int32_t)offset;
+
+        x64_home_clobber(e, disp, 8);
+        x64_rbp(&e->a, XO_MOV_RM_R | X_W, v->reg, disp);
+        if (v->last > id) {
+            x64_home_set(e, id, disp);
+        }
+    } else if (pin != v->reg || pin == X64_NO_REG) {
+        e->locked = 0;
+        x64_op_SET(e, id, &(IrInsn){ .sub = 3, .arg = { (uint16_t)id }, .imm = offset });
+    }
+    if (v->last <= id) {
+        x64_release(e, id);
     }
 }
 

@@ -106,9 +106,11 @@ void x64_to_scratch(X64Emit *e, unsigned id, unsigned n)
     x64_v2m(&e->a, XO_MOVDQU_ST, o.reg, x64_env(e->lay->scratch + (int32_t)n * 16));
 }
 
+/* A call's result: its operands have been read, and all that may hold one can be locked by then. */
 static void x64_def_from(X64Emit *e, unsigned id, unsigned r)
 {
     x64_kill_args(e);
+    e->locked = 0;
     x64_mov_rr(&e->a, x64_wide(x64_insn(e, id)), x64_def(e, id), r);
 }
 
@@ -190,6 +192,7 @@ static void x64_ld_int(X64Emit *e, IrMemOp mo, bool w, unsigned d, X64Mem m)
 {
     bool sign = mo & IR_MO_SIGN;
     unsigned size = mo & IR_MO_SIZE;
+    uint8_t *p;
 
     if (mo & IR_MO_BE && size) {
         x64_rm(&e->a, size == 1 ? XO_MOVZX16 : size == 2 ? XO_MOV_R_RM : XO_MOV_R_RM | X_W, d, m);
@@ -202,20 +205,16 @@ static void x64_ld_int(X64Emit *e, IrMemOp mo, bool w, unsigned d, X64Mem m)
         }
         return;
     }
-    switch (size) {
-    case 0:
-        x64_rm(&e->a, sign ? XO_MOVSX8 | X_W_IF(w) : XO_MOVZX8, d, m);
-        break;
-    case 1:
-        x64_rm(&e->a, sign ? XO_MOVSX16 | X_W_IF(w) : XO_MOVZX16, d, m);
-        break;
-    case 2:
-        x64_rm(&e->a, sign && w ? (X64Op)XO_MOVSXD : (X64Op)XO_MOV_R_RM, d, m);
-        break;
-    default:
-        x64_rm(&e->a, XO_MOV_R_RM | X_W, d, m);
-        break;
+    if (size < 2) { /* movsx, movzx */
+        p = x64_put_host(x64_open(&e->a, 1), 0x0f | (sign ? 0xbe00 : 0xb600) | size << 8, 2,
+                         sign && w ? X64_REX_W : 0, d, m);
+    } else {
+        bool movsxd = (size == 2) & sign & w;
+
+        p = x64_put_host(x64_open(&e->a, 1), movsxd ? 0x63 : XO_MOV_R_RM, 1,
+                         movsxd || size == 3 ? X64_REX_W : 0, d, m);
     }
+    e->a.p = p;
 }
 
 static void x64_ld_vec(X64Emit *e, IrMemOp mo, unsigned d, X64Mem m)
@@ -265,7 +264,7 @@ void x64_op_LD(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_addr(e, insn->arg[0]);
+    addr = x64_addr(e, insn);
     x64_kill_args(e);
 
     unsigned d = vec ? x64_xdef(e, id) : x64_def(e, id);
@@ -337,7 +336,7 @@ void x64_op_LDP(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_addr(e, insn->arg[0]);
+    addr = x64_addr(e, insn);
     x64_kill_args(e);
 
     unsigned d0 = vec ? x64_xdef(e, id) : x64_def(e, id);
@@ -378,7 +377,7 @@ void x64_op_SECOND(X64Emit *e, unsigned id, const IrInsn *insn)
 /* Store the low bytes of an operand at @m. Uses rax. */
 static void x64_st_int(X64Emit *e, IrMemOp mo, X64Opd v, X64Mem m)
 {
-    static const X64Op store[4] = { XO_MOV8_RM_R, XO_MOV16_RM_R, XO_MOV_RM_R, XO_MOV_RM_R | X_W };
+    static const X64Op store[2] = { XO_MOV8_RM_R, XO_MOV16_RM_R };
     unsigned size = mo & IR_MO_SIZE;
     bool swap = mo & IR_MO_BE && size;
 
@@ -396,7 +395,11 @@ static void x64_st_int(X64Emit *e, IrMemOp mo, X64Opd v, X64Mem m)
             x64_shift_ri(&e->a, SH_SHR, false, RAX, 16);
         }
     }
-    x64_rm(&e->a, store[size], v.reg, m);
+    if (size < 2) {
+        x64_rm(&e->a, store[size], v.reg, m);
+        return;
+    }
+    e->a.p = x64_put_host(x64_open(&e->a, 1), XO_MOV_RM_R, 1, size == 3 ? X64_REX_W : 0, v.reg, m);
 }
 
 static void x64_st_vec(X64Emit *e, IrMemOp mo, X64Opd v, X64Mem m)
@@ -462,7 +465,7 @@ void x64_op_ST(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_addr(e, insn->arg[0]);
+    addr = x64_addr(e, insn);
 
     X64Opd v = x64_st_opd(e, insn->arg[1]);
     X64Stub *s = x64_stub_add(e, STUB_ST);
@@ -496,7 +499,7 @@ void x64_op_STP(X64Emit *e, unsigned id, const IrInsn *insn)
     X64Mem m;
 
     x64_flags_save(e);
-    addr = x64_addr(e, insn->arg[0]);
+    addr = x64_addr(e, insn);
 
     X64Opd v0 = x64_st_opd(e, insn->arg[1]), v1 = x64_st_opd(e, insn->arg[2]);
     X64Stub *s = x64_stub_add(e, STUB_STP);

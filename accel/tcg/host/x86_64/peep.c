@@ -29,7 +29,7 @@ static bool peep_has_flags(const X64Emit *e, unsigned i)
     if (!ir_sets_flags(e->ir)) {
         return false;
     }
-    for (unsigned j = i > 6 ? i - 6 : 1; j < i + 6 && j < e->ir->n; j++) {
+    for (unsigned j = i > 4 ? i - 4 : 1; j < i + 3 && j < e->ir->n; j++) {
         const IrInsn *k = x64_insn(e, j);
 
         if (k->op == IR_FLAGS_ADD && k->arg[0] == add->arg[0] && k->arg[1] == add->arg[1]) {
@@ -94,14 +94,16 @@ bool x64_peep(const X64Emit *e, unsigned p, const IrInsn *insn)
     }
 }
 
-X64Addr x64_addr(X64Emit *e, unsigned id)
+X64Addr x64_addr(X64Emit *e, const IrInsn *access)
 {
-    const IrInsn *insn = x64_insn(e, id);
-    int32_t disp = 0;
+    unsigned id = access->arg[0];
+    int32_t disp = ir_access_disp(access);
 
     if (x64_folded(e, id)) {
-        disp = (int32_t)ir_const_value(x64_insn(e, insn->arg[1]));
-        disp = insn->op == IR_SUB ? -disp : disp;
+        const IrInsn *insn = x64_insn(e, id);
+        int32_t n = (int32_t)ir_const_value(x64_insn(e, insn->arg[1]));
+
+        disp += insn->op == IR_SUB ? -n : n;
         id = insn->arg[0];
     }
     return (X64Addr){ x64_reg(e, id, RDX), disp };

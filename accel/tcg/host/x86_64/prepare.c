@@ -17,10 +17,11 @@ enum {
     PREPARE_LIST = 2,
     PREPARE_PEEP = 4,
     PREPARE_SPAN = 8,
-    PREPARE_STATE = 16,   /* GET and SET */
+    PREPARE_GET = 16,
     PREPARE_BARRIER = 32, /* may leave the block or call */
-    PREPARE_FLAGS = 64,   /* GET_FLAGS and SET_FLAGS */
-    PREPARE_MORE = PREPARE_SPAN | PREPARE_STATE | PREPARE_BARRIER | PREPARE_FLAGS,
+    PREPARE_FLAGS = 64,   /* changes whether the state's flags may be read, whatever faults do */
+    PREPARE_SET = 128,
+    PREPARE_MORE = PREPARE_SPAN | PREPARE_GET | PREPARE_BARRIER | PREPARE_FLAGS,
 };
 
 static unsigned prepare_kind(unsigned op)
@@ -29,13 +30,15 @@ static unsigned prepare_kind(unsigned op)
 
     kind |= effects & ~(unsigned)(IR_EFF_STATE_RD | IR_EFF_CALLS) ? 0 : PREPARE_DROP;
     kind |= effects & (IR_EFF_FAULT | IR_EFF_EXITS | IR_EFF_CALLS) ? PREPARE_BARRIER : 0;
+    kind |= effects & (IR_EFF_EXITS | IR_EFF_CALLS) ? PREPARE_FLAGS : 0;
     switch (op) {
     case IR_NOP:
     case IR_CONST: /* an unused one does no harm */
         return 0;
     case IR_GET:
+        return kind | PREPARE_GET;
     case IR_SET:
-        return kind | PREPARE_STATE;
+        return kind | PREPARE_SET;
     case IR_GET_FLAGS:
     case IR_SET_FLAGS:
         return kind | PREPARE_FLAGS;
@@ -63,11 +66,14 @@ void x64_prepare_init(X64Emit *e)
     }
 }
 
-/* Of the operations behind the present one, the nearest of each kind; by registers of pins. */
 typedef struct Prepare {
+    /* Of the operations behind the present one, the nearest of each kind; by registers of pins. */
     unsigned barrier;
-    unsigned get[16], set[16];
-    bool live; /* flags */
+    unsigned get[17], set[16];
+    uint32_t live;  /* X64_FLAGS_LIVE or 0 */
+    unsigned flags; /* kinds of operations that may change that */
+    unsigned n_accesses;
+    bool types[IR_FLAGS + 1]; /* of values */
 } Prepare;
 
 /* Value @k may be computed straight into the register of the pin that is SET to it, if nothing in
@@ -77,8 +83,9 @@ static void prepare_hint(X64Emit *e, const Prepare *p, unsigned k, const IrInsn 
     X64Val *v = &e->val[k];
     unsigned set = (unsigned)v->home, reg = v->hint;
 
-    if (p->barrier < set || p->get[reg] < set || p->set[reg] != set || insn->type == IR_V128 ||
-        insn->op == IR_GET) {
+    /* Each of these is hard to predict. */
+    if ((p->barrier < set) | (p->get[reg] < set) | (p->set[reg] != set) | (insn->type == IR_V128) |
+        (insn->op == IR_GET)) {
         v->hint = X64_NO_REG;
     } else if (insn->op == IR_ZEXT64) {
         X64Val *a = &e->val[insn->arg[0]];
@@ -90,28 +97,63 @@ static void prepare_hint(X64Emit *e, const Prepare *p, unsigned k, const IrInsn 
     }
 }
 
-static void prepare_state(X64Emit *e, Prepare *p, unsigned k, const IrInsn *insn)
-{
-    unsigned pin = x64_pin_of(e, insn->imm);
-
-    if (pin == X64_NO_REG) {
-        return;
-    }
-    if (insn->op == IR_GET) {
-        p->get[pin] = k;
-        return;
-    }
-    if (insn->sub == 3) {
-        e->val[insn->arg[0]].hint = (uint8_t)pin;
-        e->val[insn->arg[0]].home = (int32_t)k;
-    }
-    p->set[pin] = k;
-}
-
+/* What is seen first is the last use; both counts in one word. */
 static inline void prepare_use(X64Val *v, unsigned k)
 {
-    v->last = (uint16_t)(v->last > k ? v->last : k); /* what is taken into another is behind it */
-    v->uses = (uint8_t)(v->uses * 2 + 1);
+    uint32_t w;
+
+    _Static_assert(offsetof(X64Val, last) == 0 && offsetof(X64Val, uses) == 2, "one word");
+    memcpy(&w, v, sizeof(w));
+    w = (w ? w : k) + (1u << 16);
+    memcpy(v, &w, sizeof(w));
+}
+
+/* SET @k: the offset / 8, if the operation before it makes the value, and does this as well. */
+static inline unsigned prepare_set(X64Emit *e, Prepare *p, unsigned k, const IrInsn *insn)
+{
+    const uint64_t of_last = IR_SET | 3u << 24 | (uint64_t)(k - 1) << 32; /* all 8 bytes */
+    unsigned pin = x64_pin_of(e, insn->imm);
+    uint32_t place = insn->imm << 29 | insn->imm >> 3; /* far away if it is no multiple */
+    X64Val *v = &e->val[insn->arg[0]];
+    uint64_t w;
+
+    if (pin != X64_NO_REG) {
+        if (insn->sub == 3) {
+            v->hint = (uint8_t)pin;
+            v->home = (int32_t)k;
+        }
+        p->set[pin] = k;
+    }
+    _Static_assert(IR_VOID == 0 && offsetof(IrInsn, sub) == 3 && offsetof(IrInsn, arg) == 4, "w");
+    memcpy(&w, insn, sizeof(w));
+    if ((w != of_last) | (insn[-1].type != IR_I64) | (insn[-1].op == IR_CONST) |
+        (place > UINT16_MAX)) {
+        return 0;
+    }
+    prepare_use(v, k - 1);
+    return place;
+}
+
+/* The same of an operand of what is taken into operation @k, behind it. */
+static inline void prepare_use_behind(X64Val *v, unsigned k)
+{
+    v->last = (uint16_t)MAX(v->last, k);
+    v->uses++;
+}
+
+static void prepare_uses_behind(X64Emit *e, const IrInsn *insn, unsigned k)
+{
+    for (unsigned n = 0; n < 4; n++) {
+        prepare_use_behind(&e->val[insn->arg[n]], k);
+    }
+}
+
+_Static_assert(sizeof(X64Val) == 16, "prepare_val");
+
+/* The record whose number is in bits 19..4 of @at. */
+static inline X64Val *prepare_val(X64Emit *e, uint64_t at)
+{
+    return (X64Val *)(void *)((uint8_t *)e->val + (at & 0xffff0));
 }
 
 /* "No value" has a record of its own: that is cheaper than to look. */
@@ -120,18 +162,18 @@ static inline void prepare_uses(X64Emit *e, const IrInsn *insn, unsigned k)
     uint64_t arg;
 
     memcpy(&arg, insn->arg, sizeof(arg));
-    prepare_use(&e->val[arg & 0xffff], k);
-    prepare_use(&e->val[arg >> 16 & 0xffff], k);
+    prepare_use(prepare_val(e, arg << 4), k);
+    prepare_use(prepare_val(e, arg >> 12), k);
     if (__builtin_expect(arg >> 32, 0)) {
-        prepare_use(&e->val[arg >> 32 & 0xffff], k);
-        prepare_use(&e->val[arg >> 48], k);
+        prepare_use(prepare_val(e, arg >> 28), k);
+        prepare_use(prepare_val(e, arg >> 44), k);
     }
 }
 
 static void prepare_vectors(X64Emit *e)
 {
     for (unsigned at = e->from; at < IR_MAX_INSNS; at++) {
-        const IrInsn *insn = x64_insn(e, e->order[at]);
+        const IrInsn *insn = x64_insn(e, e->order[at] & X64_ORDER);
 
         for (unsigned n = 0; n < 4 && insn->arg[n]; n++) {
             X64Val *v = &e->val[insn->arg[n]];
@@ -150,6 +192,7 @@ static void prepare_values(X64Emit *e, unsigned n)
 
     for (unsigned i = 0; i < n; i += 4) {
         memcpy(&e->val[i], four, sizeof(four));
+        memset(&e->done[i], 0, 4);
     }
 }
 
@@ -162,76 +205,97 @@ static bool prepare_drop(X64Emit *e, IrInsn *insn)
     return true;
 }
 
-/* The rows of PREPARE_MORE; the number of accesses so far. */
-static unsigned prepare_more(X64Emit *e, Prepare *p, unsigned kind, unsigned k, unsigned n)
+/* The rows of PREPARE_MORE. */
+static inline void prepare_more(X64Emit *e, Prepare *p, unsigned kind, unsigned k,
+                                const IrInsn *insn)
 {
-    const IrInsn *insn = x64_insn(e, k);
-
-    if (kind & PREPARE_STATE) {
-        prepare_state(e, p, k, insn);
-        return n;
+    if (kind & PREPARE_GET) {
+        p->get[x64_pin_of(e, insn->imm)] = k; /* X64_NO_REG is one of them */
+        return;
     }
-    if (kind & (PREPARE_FLAGS | PREPARE_BARRIER)) {
-        p->live = insn->op != IR_SET_FLAGS && x64_flags_read_by(e, insn, p->live);
-    }
-    if (kind & PREPARE_SPAN) {
-        e->accesses[n++] = (uint16_t)k;
-    }
+    e->accesses[p->n_accesses] = (uint16_t)k;
+    p->n_accesses += kind / PREPARE_SPAN & 1;
     p->barrier = kind & PREPARE_BARRIER ? k : p->barrier;
-    return n;
+    if (kind & p->flags) {
+        p->live =
+            insn->op != IR_SET_FLAGS && x64_flags_read_by(e, insn, p->live) ? X64_FLAGS_LIVE : 0;
+    }
 }
 
-void x64_prepare(X64Emit *e)
+static void prepare_spans(X64Emit *e, unsigned n_accesses)
 {
-    IrBlock *ir = e->ir;
-    unsigned at = IR_MAX_INSNS, n_accesses = 0;
-    bool vectors = false;
-    Prepare p = { .barrier = UINT16_MAX, .live = true };
-
-    memset(p.get, 0xff, sizeof(p.get));
-    memset(p.set, 0xff, sizeof(p.set));
-    ir->guest[ir->n_guest].ir = ir->guest[ir->n_guest + 1].ir = UINT16_MAX;
-    prepare_values(e, ir->n);
-    for (unsigned k = ir->n; --k != 0;) {
-        IrInsn *insn = &ir->insn[k];
-        X64Val *v = &e->val[k];
-        unsigned kind = e->kind[insn->op];
-
-        /* Unused and droppable are each hard to predict, both together seldom. */
-        if (!kind || ((v->uses == 0) & kind && prepare_drop(e, insn))) {
-            continue;
-        }
-        if (v->hint != X64_NO_REG) {
-            prepare_hint(e, &p, k, insn);
-        }
-        if (kind & PREPARE_PEEP && v->uses == 1 && x64_peep(e, k, insn)) {
-            v->done = X64_DONE | X64_FOLDED;
-            prepare_uses(e, insn, v->last);
-            continue;
-        }
-        prepare_uses(e, insn, k);
-        if ((v->uses == 0) & (insn->type != IR_VOID)) {
-            v->done = X64_UNUSED;
-        }
-        if (kind & PREPARE_MORE) {
-            n_accesses = prepare_more(e, &p, kind, k, n_accesses);
-        }
-        vectors |= insn->type == IR_V128;
-        e->order[--at] = (uint16_t)k;
-        e->flags_live[at] = p.live;
-    }
-    e->val[0] = (X64Val){ .last = UINT16_MAX, .reg = X64_NO_REG, .slot = -1 }; /* never released */
-    e->flags_live[IR_MAX_INSNS] = true;
-    e->from = at;
     if (n_accesses == 1) {
-        e->span_of[e->accesses[--n_accesses]] = 0;
+        e->span_of[e->accesses[0]] = 0;
+        return;
     }
     while (n_accesses > 0) {
         unsigned k = e->accesses[--n_accesses];
 
         x64_span_note(e, k, x64_insn(e, k));
     }
-    if (vectors) {
+}
+
+static void prepare_begin(X64Emit *e, Prepare *p)
+{
+    IrBlock *ir = e->ir;
+
+    memset(p, 0, sizeof(*p));
+    memset(p->get, 0xff, sizeof(p->get));
+    memset(p->set, 0xff, sizeof(p->set));
+    p->barrier = UINT16_MAX;
+    p->live = X64_FLAGS_LIVE;
+    p->flags = PREPARE_FLAGS | (ir->exact_flags ? PREPARE_BARRIER : 0);
+    ir->guest[ir->n_guest].ir = ir->guest[ir->n_guest + 1].ir = UINT16_MAX;
+    prepare_values(e, ir->n);
+}
+
+void x64_prepare(X64Emit *e)
+{
+    IrBlock *ir = e->ir;
+    uint32_t *order = &e->order[IR_MAX_INSNS];
+    Prepare p;
+
+    prepare_begin(e, &p);
+    *order = X64_FLAGS_LIVE;
+    for (unsigned k = ir->n; --k != 0;) {
+        IrInsn *insn = &ir->insn[k];
+        X64Val *v = &e->val[k];
+        unsigned kind = e->kind[insn->op];
+        uint32_t place = 0;
+
+        if (kind & PREPARE_SET) {
+            place = prepare_set(e, &p, k, insn) << 16;
+            if (place) { /* on with what makes the value, which now has a use */
+                kind = e->kind[(--insn)->op];
+                v--;
+                k--;
+            }
+            /* Unused and droppable are each hard to predict, both together seldom. */
+        } else if (!kind || ((v->uses == 0) & kind && prepare_drop(e, insn))) {
+            continue;
+        }
+        if (v->hint != X64_NO_REG) {
+            prepare_hint(e, &p, k, insn);
+        }
+        if (kind & PREPARE_PEEP && v->uses == 1 && !place && x64_peep(e, k, insn)) {
+            e->done[k] = X64_DONE | X64_FOLDED;
+            prepare_uses_behind(e, insn, v->last);
+            continue;
+        }
+        prepare_uses(e, insn, k);
+        if (__builtin_expect((v->uses == 0) & (insn->type != IR_VOID), 0)) {
+            e->done[k] = X64_UNUSED;
+        }
+        if (kind & PREPARE_MORE) {
+            prepare_more(e, &p, kind, k, insn);
+        }
+        p.types[insn->type] = true;
+        *--order = k | place | p.live;
+    }
+    e->val[0] = (X64Val){ .last = UINT16_MAX, .reg = X64_NO_REG, .slot = -1 }; /* never released */
+    e->from = (unsigned)(order - e->order);
+    prepare_spans(e, p.n_accesses);
+    if (p.types[IR_V128]) {
         prepare_vectors(e);
     }
 }

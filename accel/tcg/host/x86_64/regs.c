@@ -64,11 +64,6 @@ void x64_slots_sweep(X64Emit *e)
     e->slots_dying = false;
 }
 
-X64Mem x64_slot_mem(int slot, bool vec)
-{
-    return x64_mem(RSP, vec ? X64_FRAME_VSLOT + slot * 16 : X64_FRAME_SLOT + slot * 8);
-}
-
 /* ---- lists of values in a register ---- */
 
 static inline uint16_t *x64_head_of(X64Emit *e, unsigned id, unsigned reg)
@@ -139,7 +134,7 @@ static __attribute__((noinline)) void x64_release_rest(X64Emit *e, unsigned id)
         x64_slot_free(e, v->slot, x64_is_vec(e, id));
         v->slot = -1;
     }
-    if (v->done & X64_FOLDED) { /* its operands end with it */
+    if (e->done[id] & X64_FOLDED) { /* its operands end with it */
         x64_release_args(e, x64_insn(e, id), e->i);
     }
 }
@@ -149,7 +144,7 @@ void x64_release_arg(X64Emit *e, unsigned id)
     X64Val *v = &e->val[id];
 
     x64_unlink(e, id);
-    if (__builtin_expect(v->slot >= 0 || v->done & X64_FOLDED, 0)) {
+    if (__builtin_expect(v->slot >= 0 || e->done[id] & X64_FOLDED, 0)) {
         x64_release_rest(e, id);
     }
 }
@@ -420,18 +415,6 @@ void x64_home_clobber(X64Emit *e, int32_t disp, unsigned bytes)
         e->homes[n++] = id;
     }
     e->n_homes = n;
-}
-
-void x64_home_set(X64Emit *e, unsigned id, int32_t disp)
-{
-    X64Val *v = &e->val[id];
-
-    if (!v->homed) {
-        DCHECK(e->n_homes < G_N_ELEMENTS(e->homes));
-        e->homes[e->n_homes++] = (uint16_t)id;
-    }
-    v->homed = true;
-    v->home = disp;
 }
 
 void x64_state_clobber(X64Emit *e)

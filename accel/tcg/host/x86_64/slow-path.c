@@ -100,6 +100,16 @@ static void slow_put(X64Asm *a, const X64Stub *s, const IrGuestInsn *guest)
     }
 }
 
+/* call @thunk; jmp @back */
+static inline void slow_call(X64Emit *e, uint32_t thunk, int32_t back)
+{
+    uint8_t *p = x64_open(&e->a, 2);
+    int64_t at = p - e->a.start;
+
+    p = x64_put(p, 0xe8 | (uint64_t)(uint32_t)(thunk - e->base - at - 5) << 8, 5);
+    e->a.p = x64_put(p, 0xe9 | (uint64_t)(uint32_t)(back - at - 10) << 8, SLOW_JUMP_BYTES);
+}
+
 void x64_mem_stub(X64Emit *e, X64Stub *s)
 {
     bool xmm = s->type == IR_V128 || s->xmm_live;
@@ -109,8 +119,7 @@ void x64_mem_stub(X64Emit *e, X64Stub *s)
     x64_span_stub(e, s);
     x64_count_event(e, "calls", slow_name[s->kind]);
     x64_icount_call(e, s->guest);
-    x64_thunk_call(e, xmm ? e->thunk->slow_xmm : e->thunk->slow);
-    x64_jmp(&e->a, &s->back);
+    slow_call(e, xmm ? e->thunk->slow_xmm : e->thunk->slow, s->back.pos);
     x64_mark(e, TCG_MARK_DATA, s->guest);
     slow_put(&e->a, s, &e->ir->guest[s->guest]);
 }

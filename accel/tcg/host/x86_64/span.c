@@ -35,9 +35,9 @@ static bool span_step(const X64Emit *e, unsigned id, int64_t *add)
     return true;
 }
 
-static SpanAddr span_addr(const X64Emit *e, unsigned id)
+static SpanAddr span_addr(const X64Emit *e, const IrInsn *access)
 {
-    SpanAddr a = { id, 0 };
+    SpanAddr a = { access->arg[0], ir_access_disp(access) };
     int64_t add;
 
     for (unsigned n = 0; n < SPAN_DEPTH && span_step(e, a.root, &add); n++) {
@@ -79,7 +79,7 @@ static void span_access(X64Emit *e, unsigned i, unsigned bytes, bool write)
 {
     const IrInsn *insn = x64_insn(e, i);
     IrMemOp mo = insn->imm;
-    SpanAddr a = span_addr(e, insn->arg[0]);
+    SpanAddr a = span_addr(e, insn);
     unsigned k;
 
     e->span_of[i] = 0;
@@ -130,16 +130,29 @@ void x64_span_note(X64Emit *e, unsigned i, const IrInsn *insn)
     }
 }
 
+/* An operation of @reg and the group's slot. */
+static inline uint8_t *span_slot(uint8_t *p, unsigned op, unsigned reg, int slot)
+{
+    return x64_put_rm(p, op, 1, X64_REX_W, reg, x64_slot_mem(slot, false));
+}
+
+/* lea rdx, [@base + @disp] */
+static inline uint8_t *span_lea(uint8_t *p, unsigned base, int32_t disp)
+{
+    return x64_put_rm(p, XO_LEA, 1, X64_REX_W, RDX, x64_mem((X64Reg)base, disp));
+}
+
 X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned total, bool write,
                       unsigned align)
 {
     X64Span *g = e->span_of[id] ? &e->span[e->span_of[id] - 1] : NULL;
     unsigned page = at.reg;
     int32_t ahead;
+    uint8_t *p;
 
     if (!g || g->n < 2) {
         if (at.disp) {
-            x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem((X64Reg)at.reg, at.disp));
+            e->a.p = span_lea(x64_open(&e->a, 1), at.reg, at.disp);
             at.reg = RDX;
         }
         s->addr = (uint8_t)at.reg;
@@ -150,22 +163,22 @@ X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned 
     if (g->slot >= 0) {
         s->span = X64_SPAN_NEXT;
         s->slot = g->slot;
-        x64_rm(&e->a, XO_MOV_R_RM | X_W, RCX, x64_slot_mem(g->slot, false));
-        x64_rr(&e->a, XO_TEST | X_W, RCX, RCX);
-        x64_jcc(&e->a, CC_E, &s->entry);
+        p = span_slot(x64_open(&e->a, 3), XO_MOV_R_RM, RCX, g->slot);
+        p = x64_put(p, 0x840fc98548, 5); /* test rcx, rcx; je */
+        e->a.p = x64_put_label(&e->a, p, &s->entry);
     } else {
         g->slot = (int16_t)x64_slot_new(e, false);
         s->span = X64_SPAN_FIRST;
         s->slot = g->slot;
         ahead = at.disp + g->min - e->span_off[id];
         if (ahead) {
-            x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem((X64Reg)at.reg, ahead));
+            e->a.p = span_lea(x64_open(&e->a, 1), at.reg, ahead);
             at.disp -= at.reg == RDX ? ahead : 0;
             page = RDX;
         }
         s->disp = at.disp;
         x64_tlb(e, page, s->memop, (unsigned)(g->max - g->min), write, 0, &s->entry);
-        x64_rm(&e->a, XO_MOV_RM_R | X_W, RCX, x64_slot_mem(g->slot, false));
+        e->a.p = span_slot(x64_open(&e->a, 1), XO_MOV_RM_R, RCX, g->slot);
     }
     s->addr = (uint8_t)at.reg;
     s->disp = at.disp;
@@ -177,19 +190,26 @@ void x64_span_stub(X64Emit *e, X64Stub *s)
 {
     const X64Thunks *t = e->thunk;
     bool moved = s->addr == RDX && s->disp;
+    uint32_t thunk;
+    int64_t at;
+    uint8_t *p;
 
     if (!s->span) {
         return;
     }
     if (s->span == X64_SPAN_FIRST) {
-        x64_mov_mi(&e->a, true, x64_slot_mem(s->slot, false), 0);
+        p = span_slot(x64_open(&e->a, 1), 0xc7, 0, s->slot);
+        e->a.p = x64_put(p, 0, 4);
     }
-    x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem((X64Reg)s->addr, s->disp));
-    x64_thunk_call(e, (s->write ? t->tlb_write : t->tlb_read)[ir_memop_mode(s->memop)]);
+    thunk = (s->write ? t->tlb_write : t->tlb_read)[ir_memop_mode(s->memop)];
+    p = span_lea(x64_open(&e->a, 3 + moved), s->addr, s->disp);
+    at = p - e->a.start;
+    p = x64_put(p, 0xe8 | (uint64_t)(uint32_t)(thunk - e->base - at - 5) << 8, 5); /* call */
     if (moved) {
-        x64_rm(&e->a, XO_LEA | X_W, RDX, x64_mem(RDX, -s->disp));
+        p = span_lea(p, RDX, -s->disp);
     }
-    x64_jcc(&e->a, CC_BE, &s->direct);
+    at = p - e->a.start; /* jbe to what is bound */
+    e->a.p = x64_put(p, 0x860f | (uint64_t)(uint32_t)(s->direct.pos - at - 6) << 16, 6);
 }
 
 uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool write)

@@ -275,7 +275,7 @@ static bool x64_vec_fuse_sha256(X64Emit *e, unsigned id, const IrInsn *insn)
     for (; n < end; n++) {
         const IrInsn *o = x64_insn(e, n);
 
-        if (o->op == IR_VSHA256H && !e->val[n].done && (ir_desc_variant(o->imm) & 1) != second &&
+        if (o->op == IR_VSHA256H && !e->done[n] && (ir_desc_variant(o->imm) & 1) != second &&
             o->arg[0] == insn->arg[1] && o->arg[1] == insn->arg[0] && o->arg[2] == insn->arg[2]) {
             break;
         }

@@ -57,7 +57,7 @@ typedef struct X64Layout {
     int32_t fast; /* pointer to TCG_FAST_SIZE entries of {page, table of host addresses} */
     unsigned n_pins;
     uint32_t pin_base;          /* offset from the Cpu of the first word that pin_at speaks of */
-    uint8_t pin_at[X64_PIN_AT]; /* by words of 8 bytes: number of the pin + 1; 0: none */
+    uint8_t pin_at[X64_PIN_AT]; /* by words of 8 bytes: register of the pin, or X64_NO_REG */
     int32_t pin[X64_MAX_PINS];  /* of the state pinned to x64_pin_reg[n] */
     int64_t to_rw;              /* of an address of execution in the code cache that of writing */
     bool icount_on;             /* take executed instructions off a counter (TcgHost.enter) */
@@ -97,8 +97,7 @@ typedef struct X64Thunks {
 /* Where a value is. It may be in several places at once. */
 typedef struct X64Val {
     uint16_t last;      /* index of its last use; 0: none */
-    uint8_t uses;       /* a one for each, as far as they fit: x64_uses_are() */
-    uint8_t done;       /* X64_DONE... of the operation */
+    uint16_t uses;      /* how many */
     uint16_t next;      /* of the values in the same register */
     int16_t slot;       /* of the frame; -1: none */
     uint8_t reg;        /* X64_NO_REG: none */
@@ -116,6 +115,12 @@ typedef struct X64Val {
 /* Emitted early together with another; taken into the operation that uses it (peep.c), which gives
  * it no place; nobody uses the value. */
 enum { X64_DONE = 1, X64_FOLDED = 2, X64_UNUSED = 4 };
+
+/* In X64Emit.order. Live: the state's flag word, as the operations before set it, may be read there
+ * or later. */
+enum { X64_ORDER = IR_MAX_INSNS - 1, X64_FLAGS_LIVE = 1 << 15 };
+
+_Static_assert((IR_MAX_INSNS & X64_ORDER) == 0 && X64_ORDER < X64_FLAGS_LIVE, "X64Emit.order");
 
 typedef enum X64StubKind {
     STUB_LD,
@@ -263,13 +268,12 @@ typedef struct X64Emit {
     int32_t span_off[IR_MAX_INSNS];  /* of it from the group's root */
     uint16_t accesses[IR_MAX_INSNS]; /* operations that span.c wants to see, the last one first */
     /* What the walk goes over, from order[from] to the end: constants and what was dropped are left
-     * out. */
-    uint16_t order[IR_MAX_INSNS];
+     * out. X64_ORDER: the operation; X64_FLAGS_LIVE; << 16: if the value is SET at once to 8 bytes,
+     * their offset from the Cpu / 8; that SET has no entry then. */
+    uint32_t order[IR_MAX_INSNS + 1];
     unsigned from;
-    /* by places in order[]: the state's flag word, as the operations before set it, may be read
-     * there or later */
-    bool flags_live[IR_MAX_INSNS + 1];
     X64Val val[IR_MAX_INSNS + 4] __attribute__((aligned(16))); /* more are cleared at once */
+    uint8_t done[IR_MAX_INSNS + 4];                            /* X64_DONE... of the operations */
     uint32_t n_homes;
     uint8_t kind[IR_N_OPS];           /* what x64_prepare() does for a row */
     uint16_t homes[2 * IR_MAX_INSNS]; /* values with a home; an operation gives at most two */
@@ -301,6 +305,11 @@ static inline bool x64_is_vec(const X64Emit *e, unsigned id)
     return e->ir->insn[id].type == IR_V128;
 }
 
+static inline bool x64_flags_live(const X64Emit *e, unsigned at)
+{
+    return e->order[at] & X64_FLAGS_LIVE;
+}
+
 static inline bool x64_wide(const IrInsn *insn)
 {
     return insn->type == IR_I64;
@@ -313,37 +322,30 @@ static inline bool x64_is_const(const X64Emit *e, unsigned id)
 
 static inline bool x64_folded(const X64Emit *e, unsigned id)
 {
-    return e->val[id].done & X64_FOLDED;
+    return e->done[id] & X64_FOLDED;
 }
 
 static inline void x64_done(X64Emit *e, unsigned id)
 {
-    e->val[id].done |= X64_DONE;
+    e->done[id] |= X64_DONE;
 }
 
-/* Whether what is left of the block uses the value @n times, 7 at most. */
+/* Whether the block uses the value @n times. */
 static inline bool x64_uses_are(const X64Emit *e, unsigned id, unsigned n)
 {
-    return e->val[id].uses == (1u << n) - 1;
+    return e->val[id].uses == n;
 }
 
 /* ---- regs.c: values and registers ---- */
 
 void x64_regs_begin(X64Emit *e);
-/* The number in x64_pin_reg of the register pinned to state at @offset (from the Cpu), or -1. */
-static inline int x64_pin_index(const X64Emit *e, uint32_t offset)
+/* The register pinned to state at @offset (from the Cpu), or X64_NO_REG. */
+static inline unsigned x64_pin_of(const X64Emit *e, uint32_t offset)
 {
     uint32_t at = offset - e->lay->pin_base;
 
-    return at % 8 || at / 8 >= X64_PIN_AT ? -1 : e->lay->pin_at[at / 8] - 1;
-}
-
-/* That register, or X64_NO_REG. */
-static inline unsigned x64_pin_of(const X64Emit *e, uint32_t offset)
-{
-    int n = x64_pin_index(e, offset);
-
-    return n < 0 ? X64_NO_REG : x64_pin_reg[n];
+    at = at << 29 | at >> 3; /* what is no multiple of 8 is far away */
+    return at < X64_PIN_AT ? e->lay->pin_at[at] : (unsigned)X64_NO_REG;
 }
 
 /* The value in a register: where it is, else loaded to a free register or to @tmp. */
@@ -368,7 +370,7 @@ static inline void x64_release_last(X64Emit *e, unsigned id, unsigned i)
         return;
     }
     v->homed = false;
-    if (v->reg != X64_NO_REG || v->slot >= 0 || v->done & X64_FOLDED) {
+    if (v->reg != X64_NO_REG || v->slot >= 0 || e->done[id] & X64_FOLDED) {
         x64_release_arg(e, id);
     }
 }
@@ -414,14 +416,27 @@ void x64_slots_sweep(X64Emit *e);
 void x64_vacate(X64Emit *e, unsigned reg);
 /* State at [disp, disp + bytes) is about to be written: save live values that only live there. */
 void x64_home_clobber(X64Emit *e, int32_t disp, unsigned bytes);
-void x64_home_set(X64Emit *e, unsigned id, int32_t disp);
+static inline void x64_home_set(X64Emit *e, unsigned id, int32_t disp)
+{
+    X64Val *v = &e->val[id];
+
+    if (!v->homed) {
+        e->homes[e->n_homes++] = (uint16_t)id;
+    }
+    v->homed = true;
+    v->home = disp;
+}
+
 /* All of the state may change, in registers and in memory (a helper that writes). */
 void x64_state_clobber(X64Emit *e);
 /* Make sure that values living on in xmm registers survive a call. */
 void x64_xmm_clobber(X64Emit *e);
 uint16_t x64_xmm_live(const X64Emit *e);
 int x64_slot_new(X64Emit *e, bool vec);
-X64Mem x64_slot_mem(int slot, bool vec);
+static inline X64Mem x64_slot_mem(int slot, bool vec)
+{
+    return x64_mem(RSP, vec ? X64_FRAME_VSLOT + slot * 16 : X64_FRAME_SLOT + slot * 8);
+}
 unsigned x64_xreg(X64Emit *e, unsigned id, unsigned tmp);
 unsigned x64_xdef(X64Emit *e, unsigned id);
 /* A register for the current operation alone. */
@@ -463,6 +478,10 @@ unsigned x64_flags_pair(const X64Emit *e, IrOpcode op);
 typedef void X64EmitFn(X64Emit *e, unsigned id, const IrInsn *insn);
 extern X64EmitFn *const x64_emit_table[IR_N_OPS];
 
+/* The value of operation @id, which was just made, is SET to the 8 bytes at @offset from the Cpu.
+ */
+void x64_place(X64Emit *e, unsigned id, uint32_t offset);
+
 #define IR_OP(name, result, args, effects, doc) X64EmitFn x64_op_##name;
 #define IR_VOP(name, reference, args, effects, doc)
 #include "accel/tcg/ir/ops.def"
@@ -488,8 +507,8 @@ void x64_prepare(X64Emit *e);
 bool x64_peep(const X64Emit *e, unsigned p, const IrInsn *insn);
 /* SF and ZF of the value, CF = OF = 0. Destroys EFLAGS. Uses rcx, rdx. */
 void x64_test(X64Emit *e, unsigned id);
-/* The operand of an access. Uses rdx. */
-X64Addr x64_addr(X64Emit *e, unsigned id);
+/* The operand of LD, ST, LDP or STP. Uses rdx. */
+X64Addr x64_addr(X64Emit *e, const IrInsn *access);
 /* ADD of a folded shift; false: there is none. */
 bool x64_add_index(X64Emit *e, unsigned id, const IrInsn *insn);
 
@@ -646,7 +665,14 @@ static inline void x64_count_access(X64Emit *e, bool write)
 /* Around a call of C code in a thunk: the cycles between. Destroys EFLAGS. */
 void x64_count_cycles(X64Asm *a, const X64Layout *lay, bool end);
 /* One more in the counter of that name (static strings). Uses rax; destroys EFLAGS. */
-void x64_count_event(X64Emit *e, const char *group, const char *name);
+void x64_count_event_seen(X64Emit *e, const char *group, const char *name);
+
+static inline void x64_count_event(X64Emit *e, const char *group, const char *name)
+{
+    if (__builtin_expect(e->counters != NULL, 0)) {
+        x64_count_event_seen(e, group, name);
+    }
+}
 
 void x64_mark_add(X64Emit *e, unsigned kind, unsigned guest);
 

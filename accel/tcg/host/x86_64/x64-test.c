@@ -278,18 +278,19 @@ static void rand_memory(Rand *r)
     IrMemOp mo = size | MODE << IR_MO_MODE_SHIFT;
     /* now and then outside of the page, which faults */
     IrVal addr = ir_zext(r->ir, rand_pick(r, IR_I64), rnd_below(r, 30) ? 11 : 13), out[2];
+    int64_t disp = rnd_below(r, 2) ? 0 : rnd_below(r, 2) ? rnd_below(r, 64) * 8 : rnd_below(r, 300);
 
     rand_insn(r);
     addr = ir_addi(r->ir, addr, MEM_VA);
     switch (rnd_below(r, 8)) {
     case 0:
-        ir_ldp(r->ir, type, (mo & ~7u) | (type == IR_I64 ? 3 : 2), addr, out);
+        ir_ldp_at(r->ir, type, (mo & ~7u) | (type == IR_I64 ? 3 : 2), addr, disp, out);
         rand_keep(r, out[0]);
         rand_keep(r, out[1]);
         break;
     case 1:
-        ir_stp(r->ir, (mo & ~7u) | (type == IR_I64 ? 3 : 2), addr, rand_pick(r, type),
-               rand_pick(r, type));
+        ir_stp_at(r->ir, (mo & ~7u) | (type == IR_I64 ? 3 : 2), addr, disp, rand_pick(r, type),
+                  rand_pick(r, type));
         break;
     case 2:
         addr = ir_andi(r->ir, addr, ~15ull);
@@ -300,17 +301,16 @@ static void rand_memory(Rand *r)
         rand_keep(r, ir_cas(r->ir, mo, addr, rand_pick(r, type), rand_pick(r, type)));
         break;
     case 4:
-        rand_keep(r, ir_ld(r->ir, IR_V128, 4 | MODE << IR_MO_MODE_SHIFT, addr));
-        ir_st(r->ir, rnd_below(r, 5) | MODE << IR_MO_MODE_SHIFT, addr, rand_pick(r, IR_V128));
+        rand_keep(r, ir_ld_at(r->ir, IR_V128, 4 | MODE << IR_MO_MODE_SHIFT, addr, disp));
+        ir_st_at(r->ir, rnd_below(r, 5) | MODE << IR_MO_MODE_SHIFT, addr, disp,
+                 rand_pick(r, IR_V128));
         break;
     case 5:
-        ir_st(r->ir, mo | (rnd_below(r, 4) ? 0 : IR_MO_BE), addr, rand_pick(r, type));
+        ir_st_at(r->ir, mo | (rnd_below(r, 4) ? 0 : IR_MO_BE), addr, disp, rand_pick(r, type));
         break;
     default:
-        rand_keep(r,
-                  ir_ld(r->ir, type,
-                        mo | (rnd_below(r, 3) ? 0 : IR_MO_SIGN) | (rnd_below(r, 4) ? 0 : IR_MO_BE),
-                        addr));
+        mo |= (rnd_below(r, 3) ? 0 : IR_MO_SIGN) | (rnd_below(r, 4) ? 0 : IR_MO_BE);
+        rand_keep(r, ir_ld_at(r->ir, type, mo, addr, disp));
         break;
     }
 }

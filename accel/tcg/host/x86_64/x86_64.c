@@ -19,7 +19,6 @@ typedef struct X64Host {
     X64Features feat;
     X64Estimates est;
     TcgLeave (*enter)(Cpu *cpu, void *entry);
-    X64Emit *idle; /* atomic: an emitter that no thread uses */
 } X64Host;
 
 static int32_t x64_tc_disp(int32_t cpu, size_t offset)
@@ -70,12 +69,13 @@ static void x64_layout_init(X64Layout *l, const Target *t, bool clock)
             x64_tc_disp(cpu, offsetof(TcgCpu, write) + n * sizeof(((TcgCpu *)0)->write[0]));
     }
     l->pin_base = (uint32_t)t->hot_offset;
+    memset(l->pin_at, X64_NO_REG, sizeof(l->pin_at));
     for (unsigned n = 0; n < l->n_pins; n++) {
         uint32_t at = (t->pinned[n] - l->pin_base) / 8;
 
         CHECK(at < X64_PIN_AT && t->pinned[n] % 8 == l->pin_base % 8);
         l->pin[n] = cpu + (int32_t)t->pinned[n];
-        l->pin_at[at] = (uint8_t)(n + 1);
+        l->pin_at[at] = x64_pin_reg[n];
     }
 }
 
@@ -119,32 +119,34 @@ static void x64_free(TcgCache *cache)
     X64Host *h = cache->host_state;
 
     if (h) {
-        x64_emit_free(h->idle);
         g_free(h);
         cache->host_state = NULL;
     }
 }
 
-static X64Emit *x64_emitter_take(TcgCache *cache)
+static void x64_emitter_free(void *e)
+{
+    x64_emit_free(e);
+}
+
+/* That of the thread which builds @ir. */
+static X64Emit *x64_emitter(TcgCache *cache, IrBlock *ir)
 {
     X64Host *h = cache->host_state;
-    X64Emit *e;
+    X64Emit *e = ir->emitter;
 
-    e = __atomic_exchange_n(&h->idle, NULL, __ATOMIC_ACQUIRE);
     if (!e) {
-        e = x64_emit_new();
+        e = ir->emitter = x64_emit_new();
+        ir->emitter_free = x64_emitter_free;
+    }
+    if (e->lay != &h->lay) {
         e->lay = &h->lay;
         e->thunk = &h->thunk;
         e->feat = &h->feat;
         e->est = &h->est;
-        e->counters = cache->counters;
     }
+    e->counters = cache->counters;
     return e;
-}
-
-static void x64_emitter_give(X64Host *h, X64Emit *e)
-{
-    x64_emit_free(__atomic_exchange_n(&h->idle, e, __ATOMIC_ACQ_REL));
 }
 
 /* Give the exits of the emitted block their records. False: no room. */
@@ -191,7 +193,6 @@ static void x64_marks_keep(TcgChunk *chunk, TcgBlock *block, bool ok, X64Emit *e
 
 static bool x64_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock *block)
 {
-    X64Host *h = cache->host_state;
     uint8_t *start = (uint8_t *)(((uintptr_t)chunk->code + 15) & ~(uintptr_t)15);
     X64Emit *e;
     bool ok;
@@ -200,7 +201,7 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock *bl
         return false;
     }
     chunk->code = start;
-    e = x64_emitter_take(cache);
+    e = x64_emitter(cache, ir);
     e->block = block;
     e->lock = cache->single ? 0 : X_LOCK;
     e->marks = block->want_marks ? g_array_new(false, false, sizeof(TcgHostMark)) : NULL;
@@ -219,7 +220,6 @@ static bool x64_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock *bl
     if (e->marks) {
         x64_marks_keep(chunk, block, ok, e);
     }
-    x64_emitter_give(h, e);
     return ok;
 }
 

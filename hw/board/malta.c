@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `malta`: MIPS Malta with a CoreLV card: GT-64120, PIIX4, as QEMU lays it out.
+ * Spec: MIPS Malta User's Manual, MD00048.
+ */
+#include "hw/board/malta-priv.h"
+
+#include "chardev/chardev.h"
+#include "hw/intc/i8259.h"
+#include "hw/isa/isa.h"
+#include "hw/pci/gt64120.h"
+#include "hw/timer/mc146818.h"
+#include "util/bits.h"
+
+#include <string.h>
+
+enum { CPU_IRQ_8259 = 0, CPU_IRQ_CBUS = 2, MALTA_ISA_SERIALS = 2 };
+
+static void malta_stop(Device *dev)
+{
+    board_plug_stop(&device_as(dev, MaltaBoard)->plug);
+}
+
+static const DeviceType device_malta = {
+    .name = "malta-board",
+    .doc = "devices of the malta board",
+    .size = sizeof(MaltaBoard),
+    .stop = malta_stop,
+};
+
+/* RAM is whole at 2 GiB; its first 256 MiB are at 0, too, and the rest behind the devices. */
+static bool malta_make_ram(MaltaBoard *b, GError **err)
+{
+    MemRegion *root = machine_memory_root(b->machine), *all;
+    uint64_t low;
+    RamBlock *ram;
+
+    b->ram_bytes = b->cfg->ram_bytes ? b->cfg->ram_bytes : board_malta.default_ram_bytes;
+    b->ram_bytes = bits_align_up(b->ram_bytes, GUEST_PAGE_SIZE);
+    if (b->ram_bytes > MALTA_RAM_MAX) {
+        return error_set(err, "-m: malta has room for 2048 MiB");
+    }
+    ram = ram_new(b->machine, "mips_malta.ram", b->ram_bytes, 0, err);
+    if (!ram) {
+        return false;
+    }
+    all = region_new_ram(b->machine, "mips_malta.ram", ram, 0, b->ram_bytes);
+    region_add(root, all, MALTA_RAM, 0);
+    low = min_u64(b->ram_bytes, MALTA_RAM_LOW);
+    region_add(root, region_new_alias(b->machine, "mips_malta_low_preio.ram", all, 0, low), 0, 0);
+    if (b->ram_bytes > 2 * MALTA_RAM_LOW) {
+        region_add(root,
+                   region_new_alias(b->machine, "mips_malta_low_postio.ram", all, 2 * MALTA_RAM_LOW,
+                                    b->ram_bytes - 2 * MALTA_RAM_LOW),
+                   2 * MALTA_RAM_LOW, 0);
+    }
+    b->rom = ram_new(b->machine, "mips_malta.bios", MALTA_BOOT_BYTES, RAM_ROM, err);
+    if (!b->rom) {
+        return false;
+    }
+    region_add(root, region_new_rom(b->machine, "mips_malta.bios", b->rom, 0, MALTA_BOOT_BYTES),
+               MALTA_BOOT, 0);
+    return true;
+}
+
+static bool malta_make_cpus(MaltaBoard *b, GError **err)
+{
+    const char *text = b->cfg->cpu ? b->cfg->cpu : board_malta.default_cpu;
+    const char *comma = strchr(text, ',');
+    g_autofree char *model = comma ? g_strndup(text, (gsize)(comma - text)) : g_strdup(text);
+    g_autofree char *name = g_strconcat(model, board_malta.cpu_suffix, NULL);
+    const DeviceType *type = machine_find_type(b->machine, name);
+    Cpu *cpu;
+
+    if (!type) {
+        return error_set(err, "-cpu %s: no such model; -cpu help lists them", model);
+    }
+    cpu = cpu_new(b->machine, type, &b->dev, "cpu0");
+    if (comma && !device_set_props(&cpu->dev, comma + 1, err)) {
+        g_prefix_error(err, "-cpu: ");
+        return false;
+    }
+    return device_realize(&cpu->dev, err);
+}
+
+static Device *malta_make(MaltaBoard *b, const char *type, const char *id, const char *props,
+                          GError **err)
+{
+    Device *dev = device_new(b->machine, type, &b->dev, id, err);
+
+    return dev && (!props || device_set_props(dev, props, err)) && device_realize(dev, err) ? dev
+                                                                                            : NULL;
+}
+
+static bool malta_make_isa(MaltaBoard *b, GError **err)
+{
+    b->isa = device_make(b->machine, &device_isa_bus, &b->dev, "isa");
+    if (!device_realize(b->isa, err)) {
+        return false;
+    }
+    b->pic = malta_make(b, "isa-i8259", "pic", NULL, err);
+    b->pit = b->pic ? malta_make(b, "isa-pit", "pit", NULL, err) : NULL;
+    if (!b->pit) {
+        return false;
+    }
+    isa_map(b->pic, 0, 0x20);
+    isa_map(b->pic, 1, 0xa0);
+    isa_map(b->pic, 2, 0x4d0);
+    isa_map(b->pit, 0, 0x40);
+    for (unsigned n = 0; n < ISA_N_IRQS; n++) {
+        if (n != 0 && n != 2) {
+            irq_connect(b->isa, "irq", n, b->pic, "irq", n);
+        }
+    }
+    irq_connect(b->pit, "irq", 0, b->pic, "irq", 0);
+    irq_connect(b->pic, "intr", 0, &machine_cpu(b->machine, 0)->dev, "irq", CPU_IRQ_8259);
+    return true;
+}
+
+static void malta_power_button(void *opaque)
+{
+    MaltaBoard *b = opaque;
+
+    device_set_input(b->pm, "power-button", 0, true);
+    device_set_input(b->pm, "power-button", 0, false);
+}
+
+static bool malta_make_pci(MaltaBoard *b, GError **err)
+{
+    MemRegion *root = machine_memory_root(b->machine);
+
+    b->host = device_make(b->machine, &device_gt64120, &b->dev, "host");
+    if (!b->cfg->bios) {
+        device_set_bool(b->host, "booted", true);
+    }
+    if (!device_realize(b->host, err) || !gt64120_populate(b->host, root, err)) {
+        return false;
+    }
+    gt64120_set_acknowledge(b->host, i8259_acknowledge, b->pic);
+    /* Ports of ISA and of PCI are one space: whatever is no ISA port is on the bus. */
+    region_add(device_as(b->host, PciHost)->bus.io, aspace_root(isa_ports(b->machine)), 0, -1);
+    b->piix4 = malta_make(b, "PIIX4", "piix4", "addr=a.0,multifunction=on", err);
+    b->pm = b->piix4 && malta_make(b, "piix4-ide", NULL, "addr=a.1", err)
+                ? malta_make(b, "PIIX4_PM", "pm", "addr=a.3", err)
+                : NULL;
+    if (!b->pm) {
+        return false;
+    }
+    for (unsigned i = 0; i < PCI_N_INTX; i++) {
+        irq_connect(b->host, "irq", i, b->piix4, "pirq", i);
+    }
+    for (unsigned i = 0; i < ISA_N_IRQS; i++) {
+        irq_connect(b->piix4, "irq", i, b->isa, "line", i);
+    }
+    machine_on_powerdown(b->machine, malta_power_button, b);
+    return true;
+}
+
+static bool malta_make_serials(MaltaBoard *b, GError **err)
+{
+    for (unsigned i = 0; i < b->cfg->n_serials && i <= MALTA_ISA_SERIALS; i++) {
+        g_autofree char *id = g_strdup_printf("serial%u", i);
+        bool cbus = i == MALTA_ISA_SERIALS;
+        Device *dev;
+
+        if (!b->cfg->serials[i] && !cbus) {
+            continue;
+        }
+        dev = device_new(b->machine, cbus ? "serial-mm" : "isa-serial", &b->dev, id, err);
+        if (!dev) {
+            return false;
+        }
+        if (!cbus) {
+            device_set_u64(dev, "index", i);
+        }
+        device_set_backend(dev, "chardev", b->cfg->serials[i]);
+        if (!device_realize(dev, err)) {
+            return false;
+        }
+        if (cbus) {
+            device_map(dev, 0, machine_memory_root(b->machine), MALTA_CBUS_UART);
+            irq_connect(dev, "irq", 0, &machine_cpu(b->machine, 0)->dev, "irq", CPU_IRQ_CBUS);
+        }
+    }
+    return true;
+}
+
+static bool malta_make_small(MaltaBoard *b, GError **err)
+{
+    b->fpga = malta_make(b, "malta-fpga", "fpga", NULL, err);
+    b->rtc = b->fpga ? malta_make(b, "mc146818rtc", "rtc", NULL, err) : NULL;
+    if (!b->rtc || !malta_make(b, "i8042", "i8042", NULL, err)) {
+        return false;
+    }
+    device_map(b->fpga, 0, machine_memory_root(b->machine), MALTA_FPGA);
+    return true;
+}
+
+static bool malta_add_device(Machine *m, Options *o, GError **err)
+{
+    return board_plug_device(&device_as(device_find(m, "/malta"), MaltaBoard)->plug, o, err);
+}
+
+static bool malta_init(Machine *m, const BoardConfig *cfg, GError **err)
+{
+    MaltaBoard *b = device_as(device_make(m, &device_malta, NULL, "malta"), MaltaBoard);
+
+    if (!device_realize(&b->dev, err)) {
+        return false;
+    }
+    b->machine = m;
+    b->cfg = cfg;
+    board_plug_init(&b->plug, &b->dev, cfg);
+    return malta_make_ram(b, err) && malta_make_cpus(b, err) && malta_make_isa(b, err) &&
+           malta_make_pci(b, err) && malta_make_serials(b, err) && malta_make_small(b, err) &&
+           board_open_drives(&b->plug, err) &&
+           board_plug_devices(&b->plug, 0, cfg->n_devices, err) && malta_boot(b, err);
+}
+
+const Board board_malta = {
+    .name = "malta",
+    .doc = "MIPS Malta Core LV",
+    .target = "mipsel",
+    .default_cpu = "24Kf",
+    .cpu_suffix = "-mips-cpu",
+    .max_cpus = 1,
+    .default_ram_bytes = 128 << 20,
+    .init = malta_init,
+    .add_device = malta_add_device,
+};

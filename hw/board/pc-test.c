@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hw/board/pc-priv.h"
+
+#include "hw/isa/isa.h"
+#include "hw/misc/fw_cfg.h"
+#include "tests/unit.h"
+#include "util/bytes.h"
+
+#include <string.h>
+#include <unistd.h>
+
+extern const DeviceType *const x86_cpu_types[];
+
+/* A pc of empty firmware, after its first reset; NULL with *err. */
+static Machine *pc_machine(BoardConfig cfg, const char *options, GError **err)
+{
+    g_autofree char *bios = NULL, *blank = g_malloc0(64 << 10);
+    Machine *m = machine_new(err);
+    int fd = g_file_open_tmp("tinamou-XXXXXX", &bios, NULL);
+    Options o;
+    bool ok;
+
+    close(fd);
+    ok = g_file_set_contents(bios, blank, 64 << 10, err);
+    cfg.bios = bios;
+    cfg.machine = &o;
+    cfg.cpu = "host";
+    cfg.vga = "none";
+    cfg.n_cpus = MAX(cfg.n_cpus, 1);
+    machine_add_types(m, device_types);
+    machine_add_types(m, x86_cpu_types);
+    ok = ok && options_parse(&o, options, NULL, err);
+    ok = ok && board_pc.init(m, &cfg, err);
+    options_deinit(&o);
+    unlink(bios);
+    if (!ok) {
+        machine_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+static uint8_t pc_cmos(Machine *m, unsigned at)
+{
+    uint8_t b = (uint8_t)at;
+    AddressSpace *ports = isa_ports(m);
+
+    (void)aspace_write(ports, 0x70, &b, 1, (MemAttrs){ 0 });
+    (void)aspace_read(ports, 0x71, &b, 1, (MemAttrs){ 0 });
+    return b;
+}
+
+TEST(pc, tables_for_firmware)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = pc_machine((BoardConfig){ .n_cpus = 2, .ram_bytes = 5ull << 30 }, "", &err);
+    size_t len = 0;
+    const uint8_t *e820, *rsdp, *anchor;
+
+    EXPECT(m != NULL);
+    if (!m) {
+        return;
+    }
+    e820 = fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/e820", &len);
+    EXPECT_EQ(len, 60);
+    EXPECT_EQ(get_le32(e820 + 16), 2);
+    EXPECT_EQ(get_le64(e820 + 28), 3ull << 30);
+    EXPECT_EQ(get_le64(e820 + 40), 1ull << 32);
+    EXPECT_EQ(get_le64(e820 + 48), 2ull << 30);
+    EXPECT(fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/acpi/tables", &len));
+    EXPECT(len > 2048);
+    rsdp = fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/acpi/rsdp", &len);
+    EXPECT_EQ(len, 20);
+    EXPECT(rsdp && rsdp[15] == 0);
+    anchor = fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/smbios/smbios-anchor", &len);
+    EXPECT_EQ(len, 31);
+    EXPECT(anchor && get_le16(anchor + 28) >= 8);
+    EXPECT_EQ(pc_cmos(m, 0x34) | pc_cmos(m, 0x35) << 8, ((3u << 30) - (16u << 20)) >> 16);
+    EXPECT_EQ(pc_cmos(m, 0x5b) | pc_cmos(m, 0x5c) << 8, 0x8000);
+    EXPECT_EQ(pc_cmos(m, 0x5f), 1);
+    machine_free(m);
+    m = pc_machine((BoardConfig){ 0 }, "acpi=off", &err);
+    EXPECT(m && !fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/acpi/tables", &len));
+    machine_free(m);
+}
+
+TEST(pc, order_of_letters)
+{
+    g_autoptr(GError) err = NULL;
+    BoardConfig cfg = { .boot = "once=nd,order=dc,strict=on,reboot-timeout=5000" };
+    Machine *m = pc_machine(cfg, "", &err);
+    const uint8_t *file;
+    size_t len = 0;
+
+    EXPECT(m != NULL);
+    if (m) {
+        machine_reset(m, RESET_COLD, CAUSE_NONE);
+        EXPECT_EQ(pc_cmos(m, 0x3d), 0x34);
+        EXPECT_EQ(pc_cmos(m, 0x38), 0x00);
+        machine_reset(m, RESET_COLD, CAUSE_GUEST_RESET);
+        EXPECT_EQ(pc_cmos(m, 0x3d), 0x23);
+        file = fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/boot-fail-wait", &len);
+        EXPECT(file && len == 4 && get_le32(file) == 5000);
+        file = fw_cfg_find_file(device_find(m, "fw_cfg"), "bootorder", &len);
+        EXPECT_STR((const char *)file, "HALT");
+        EXPECT_EQ(len, 5);
+        machine_free(m);
+    }
+    EXPECT(!pc_machine((BoardConfig){ .boot = "order=x" }, "", &err));
+    EXPECT(err && strstr(err->message, "'x' is no drive"));
+    g_clear_error(&err);
+    EXPECT(!pc_machine((BoardConfig){ .boot = "order=cc" }, "", &err));
+    EXPECT(err && strstr(err->message, "stands twice"));
+}
+
+TEST(pc, order_by_index)
+{
+    static const char *const devices[] = { "nvme,serial=a,bootindex=7", NULL };
+    g_autoptr(GError) err = NULL;
+    g_autofree char *rom = NULL;
+    char text[128];
+    const char *const roms[] = { text };
+    int fd = g_file_open_tmp("tinamou-rom-XXXXXX", &rom, NULL);
+    BoardConfig cfg = {
+        .devices = devices, .n_devices = 1, .option_roms = roms, .n_option_roms = 1
+    };
+    g_autofree char *base = g_path_get_basename(rom), *want = NULL;
+    const uint8_t *order;
+    size_t len = 0;
+    Machine *m;
+
+    EXPECT_EQ(write(fd, text, 16), 16);
+    close(fd);
+    g_snprintf(text, sizeof(text), "%s,bootindex=2", rom);
+    m = pc_machine(cfg, "", &err);
+    EXPECT(m != NULL);
+    if (m) {
+        want = g_strdup_printf("/rom@genroms/%s\n/pci@i0cf8/pci1b36,0010@2/namespace@1,0", base);
+        order = fw_cfg_find_file(device_find(m, "fw_cfg"), "bootorder", &len);
+        EXPECT_STR((const char *)order, want);
+        machine_free(m);
+    }
+    unlink(rom);
+}
+
+TEST(pc, identifiers_by_topology)
+{
+    static const uint32_t three[] = { 0, 1, 2, 4, 5, 6 };
+    static const uint32_t threads[] = { 0, 1, 2, 3, 4, 5, 8, 9 };
+    BoardConfig a = { .n_cpus = 6, .sockets = 2, .cores = 3, .threads = 1 };
+    BoardConfig b = { .n_cpus = 12, .sockets = 2, .cores = 3, .threads = 2 };
+    BoardConfig c = { .n_cpus = 4 };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(three); i++) {
+        EXPECT_EQ(pc_apic_id(&a, i), three[i]);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(threads); i++) {
+        EXPECT_EQ(pc_apic_id(&b, i), threads[i]);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ(pc_apic_id(&c, i), i);
+    }
+}
+
+TEST(pc, tables_of_the_user)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = NULL;
+    char text[160];
+    const char *const tables[] = { text };
+    BoardConfig cfg = { .acpi_tables = tables, .n_acpi_tables = 1 };
+    int fd = g_file_open_tmp("tinamou-table-XXXXXX", &path, NULL);
+    const uint8_t *blob;
+    size_t len = 0;
+    bool found = false;
+    Machine *m;
+
+    EXPECT_EQ(write(fd, "0123456789", 10), 10);
+    close(fd);
+    g_snprintf(text, sizeof(text), "sig=SSDT,rev=2,oem_id=TINA,data=%s", path);
+    m = pc_machine(cfg, "", &err);
+    EXPECT(m != NULL);
+    if (m) {
+        blob = fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/acpi/tables", &len);
+        for (size_t i = 0; i + 46 <= len; i++) {
+            found = found ||
+                    (!memcmp(blob + i, "SSDT\x2e\0\0\0\2", 9) &&
+                     !memcmp(blob + i + 10, "TINA", 4) && !memcmp(blob + i + 36, "0123456789", 10));
+        }
+        EXPECT(found);
+        machine_free(m);
+    }
+    g_snprintf(text, sizeof(text), "sig=TOOLONG,data=%s", path);
+    EXPECT(!pc_machine(cfg, "", &err));
+    EXPECT(err && strstr(err->message, "at most 4 characters"));
+    g_clear_error(&err);
+    g_snprintf(text, sizeof(text), "file=%s", path);
+    EXPECT(!pc_machine(cfg, "", &err));
+    EXPECT(err && strstr(err->message, "shorter than"));
+    unlink(path);
+}
+
+TEST(pc, says_what_is_missing)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = NULL, *text = NULL;
+    int fd = g_file_open_tmp("tinamou-log-XXXXXX", &path, NULL);
+    Machine *m = pc_machine((BoardConfig){ 0 }, "", &err);
+    uint8_t b = 0;
+
+    close(fd);
+    EXPECT(m != NULL);
+    if (m) {
+        EXPECT(log_open(machine_log(m), path, &err));
+        EXPECT(log_set_items(machine_log(m), "unimp", &err));
+        (void)aspace_read(isa_ports(m), 0x388, &b, 1, (MemAttrs){ 0 });
+        (void)aspace_write(isa_ports(m), 0x999, &b, 1, (MemAttrs){ 0 });
+        machine_free(m);
+    }
+    EXPECT_EQ(b, 0xff);
+    EXPECT(g_file_get_contents(path, &text, NULL, &err));
+    EXPECT(text && strstr(text, "read of 1 bytes at port 0388 (AdLib): nothing is there"));
+    EXPECT(text && strstr(text, "write of 1 bytes at port 0999: nothing is there"));
+    unlink(path);
+}
+
+/* A microvm as the options say; NULL with *err. */
+static Machine *microvm_machine(BoardConfig cfg, const char *options, GError **err)
+{
+    Machine *m = machine_new(err);
+    Options o;
+    bool ok;
+
+    cfg.machine = &o;
+    cfg.cpu = "host";
+    cfg.n_cpus = 1;
+    machine_add_types(m, device_types);
+    machine_add_types(m, x86_cpu_types);
+    ok = options_parse(&o, options, NULL, err);
+    ok = ok && board_microvm.init(m, &cfg, err);
+    options_deinit(&o);
+    if (!ok) {
+        machine_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+TEST(pc, microvm)
+{
+    static const char *const devices[] = { "virtio-rng-device", NULL };
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = NULL;
+    uint8_t file[4096] = { 0 }, got[16];
+    int fd = g_file_open_tmp("tinamou-kernel-XXXXXX", &path, NULL);
+    BoardConfig cfg = { .kernel = path, .append = "quiet", .devices = devices, .n_devices = 1 };
+    uint32_t at = 0;
+    char text[64] = { 0 };
+    Machine *m;
+
+    file[0x1f1] = 3;
+    memcpy(file + 0x202, "HdrS", 4);
+    put_le16(file + 0x206, 0x020c);
+    file[0x211] = 1;
+    file[0x236] = 1;    /* an entry of 64 bits */
+    file[0x201] = 0x66; /* a jump over the header */
+    EXPECT_EQ(write(fd, file, sizeof(file)), (ssize_t)sizeof(file));
+    close(fd);
+    m = microvm_machine(cfg, "", &err);
+    EXPECT(m != NULL);
+    if (m) {
+        machine_reset(m, RESET_COLD, CAUSE_NONE);
+        (void)aspace_read(machine_memory(m), 0xfffff000, got, 16, (MemAttrs){ 0 });
+        EXPECT_EQ(get_le32(got), 1);
+        at = get_le32(got + 12); /* the zero page */
+        (void)aspace_read(machine_memory(m), at + 0x228, got, 4, (MemAttrs){ 0 });
+        (void)aspace_read(machine_memory(m), get_le32(got), text, 63, (MemAttrs){ 0 });
+        EXPECT_STR(text, "quiet virtio_mmio.device=512@0xfeb00e00:12");
+        (void)aspace_read(machine_memory(m), at + 0x1e8, got, 1, (MemAttrs){ 0 });
+        EXPECT_EQ(got[0], 4);
+        machine_free(m);
+    }
+    EXPECT(!microvm_machine(cfg, "pcie=on", &err));
+    EXPECT(err && strstr(err->message, "pcie=on"));
+    g_clear_error(&err);
+    cfg.kernel = NULL;
+    EXPECT(!microvm_machine(cfg, "", &err));
+    EXPECT(err && strstr(err->message, "nothing to start"));
+    unlink(path);
+}

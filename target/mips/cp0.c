@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Coprocessor 0's registers, Count and Compare. Spec: Vol. III, chapter 9. */
+#include "target/mips/cp0.h"
+
+#include "accel/tcg/tcg.h"
+#include "target/mips/helper.h"
+#include "target/mips/model.h"
+#include "target/mips/tlb.h"
+
+#include <string.h>
+
+#define ALL 0xffffffffffffffffull
+#define W32 0xffffffffull
+
+enum { CP0_NS_PER_US = 1000, CP0_HZ_PER_MHZ = 1000000 };
+
+/* ---- Count and Compare ---- */
+
+static uint32_t cp0_ticks(const MipsCpu *c)
+{
+    uint64_t now = (uint64_t)machine_now_ns(c->cpu.dev.machine);
+    uint64_t mhz = c->count_hz / CP0_HZ_PER_MHZ;
+
+    return (uint32_t)((unsigned __int128)now * mhz / CP0_NS_PER_US);
+}
+
+static uint32_t cp0_count(const MipsCpu *c)
+{
+    return c->cp0[CP0_CAUSE] & CAUSE_DC ? c->count_base : c->count_base + cp0_ticks(c);
+}
+
+void mips_timer_update(MipsCpu *c)
+{
+    uint64_t mhz = c->count_hz / CP0_HZ_PER_MHZ;
+    uint64_t left = (uint32_t)(c->cp0[CP0_COMPARE] - cp0_count(c));
+
+    if (c->cp0[CP0_CAUSE] & CAUSE_DC) {
+        timer_cancel(&c->timer[0]);
+        return;
+    }
+    left = left ? left : 1ull << 32;
+    timer_arm_at_ns(&c->timer[0], machine_now_ns(c->cpu.dev.machine) +
+                                      (int64_t)((left * CP0_NS_PER_US + mhz - 1) / mhz));
+}
+
+void mips_timer_fired(Device *dev, unsigned n)
+{
+    MipsCpu *c = device_as(dev, MipsCpu);
+
+    cpu_set_line(&c->cpu, MIPS_LINE_TIMER, true);
+    mips_timer_update(c);
+}
+
+static uint64_t cp0_read_count(MipsCpu *c)
+{
+    return cp0_count(c);
+}
+
+static void cp0_write_count(MipsCpu *c, uint64_t val)
+{
+    device_enter(&c->cpu.dev);
+    c->count_base = 0;
+    c->count_base = (uint32_t)val - cp0_count(c);
+    mips_timer_update(c);
+    device_leave(&c->cpu.dev);
+}
+
+static void cp0_write_compare(MipsCpu *c, uint64_t val)
+{
+    device_enter(&c->cpu.dev);
+    c->cp0[CP0_COMPARE] = val;
+    cpu_set_line(&c->cpu, MIPS_LINE_TIMER, false);
+    mips_timer_update(c);
+    device_leave(&c->cpu.dev);
+}
+
+/* ---- interrupts ---- */
+
+uint32_t mips_cause_ip(const MipsCpu *c)
+{
+    uint32_t lines = cpu_lines(&c->cpu);
+
+    return (lines & 0xff) | (lines >> MIPS_LINE_TIMER & 1) << 7;
+}
+
+static uint64_t cp0_read_cause(MipsCpu *c)
+{
+    uint64_t v = c->cp0[CP0_CAUSE] & ~(uint64_t)(0xff << CAUSE_IP_SHIFT);
+
+    v |= (uint64_t)mips_cause_ip(c) << CAUSE_IP_SHIFT;
+    if (cpu_lines(&c->cpu) >> MIPS_LINE_TIMER & 1 && mips_cpu_has(c, MIPS_FEAT_R2)) {
+        v |= CAUSE_TI;
+    }
+    return v;
+}
+
+static void cp0_write_cause(MipsCpu *c, uint64_t val)
+{
+    bool stopped = c->cp0[CP0_CAUSE] & CAUSE_DC, stop = val & CAUSE_DC;
+
+    if (stopped != stop) {
+        uint32_t count = cp0_count(c);
+
+        device_enter(&c->cpu.dev);
+        c->cp0[CP0_CAUSE] = val;
+        c->count_base = 0;
+        c->count_base = count - cp0_count(c);
+        mips_timer_update(c);
+        device_leave(&c->cpu.dev);
+    }
+    c->cp0[CP0_CAUSE] = val & ~(uint64_t)(0xff << CAUSE_IP_SHIFT);
+    cpu_set_line(&c->cpu, 0, val >> CAUSE_IP_SHIFT & 1);
+    cpu_set_line(&c->cpu, 1, val >> (CAUSE_IP_SHIFT + 1) & 1);
+}
+
+/* ---- TLB ---- */
+
+void mips_space_changed(MipsCpu *c)
+{
+    tcg_space_switch(&c->cpu, MIPS_ALL_MODES, c->cp0[CP0_ENTRYHI] & 0xff);
+}
+
+static void cp0_write_entryhi(MipsCpu *c, uint64_t val)
+{
+    uint64_t old = c->cp0[CP0_ENTRYHI];
+
+    c->cp0[CP0_ENTRYHI] = val;
+    if ((old ^ val) & 0xff) {
+        mips_space_changed(c);
+    }
+}
+
+static uint64_t cp0_read_random(MipsCpu *c)
+{
+    unsigned n = mips_tlb_size(c), wired = (unsigned)c->cp0[CP0_WIRED];
+
+    if (wired >= n) {
+        return n - 1;
+    }
+    c->random_state = c->random_state * 1664525 + 1013904223;
+    return wired + (c->random_state >> 16) % (n - wired);
+}
+
+static void cp0_write_wired(MipsCpu *c, uint64_t val)
+{
+    c->cp0[CP0_WIRED] = val < mips_tlb_size(c) ? val : mips_tlb_size(c) - 1;
+}
+
+static void cp0_write_index(MipsCpu *c, uint64_t val)
+{
+    c->cp0[CP0_INDEX] = (c->cp0[CP0_INDEX] & INDEX_P) | (val & (MIPS_TLB_MAX - 1));
+}
+
+/* A mask of pairs of ones from bit 13 up (Vol. III, table 9.11); others make the smallest page. */
+static void cp0_write_pagemask(MipsCpu *c, uint64_t val)
+{
+    uint64_t m = val >> 13;
+    bool good = !(m & (m + 1)) && !(__builtin_popcountll(m) & 1);
+
+    c->cp0[CP0_PAGEMASK] = good ? val : 0;
+}
+
+static uint64_t cp0_read_zero(MipsCpu *c)
+{
+    return 0;
+}
+
+/* ---- the table ---- */
+
+#define STATUS_WRITABLE                                                                        \
+    (STATUS_IE | STATUS_EXL | STATUS_ERL | 3u << STATUS_KSU_SHIFT | 0xffu << STATUS_IM_SHIFT | \
+     STATUS_NMI | STATUS_SR | STATUS_BEV | STATUS_CU0 | STATUS_CU1)
+#define STATUS_WRITABLE_64 (STATUS_UX | STATUS_SX | STATUS_KX | STATUS_PX)
+#define CAUSE_WRITABLE     (3u << CAUSE_IP_SHIFT | CAUSE_WP | CAUSE_IV | CAUSE_DC)
+
+static void cp0_write_status(MipsCpu *c, uint64_t val)
+{
+    uint64_t can = STATUS_WRITABLE;
+
+    can |= mips_cpu_has(c, MIPS_FEAT_M64) ? STATUS_WRITABLE_64 : 0;
+    can |= mips_cpu_has(c, MIPS_FEAT_FPU64) ? STATUS_FR : 0;
+    can &= mips_cpu_has(c, MIPS_FEAT_FPU) ? ~0ull : ~(uint64_t)STATUS_CU1;
+    c->cp0[CP0_STATUS] = (c->cp0[CP0_STATUS] & ~can) | (val & can);
+}
+
+const MipsCp0Reg mips_cp0_regs[] = {
+    { "Index", CP0_INDEX, ALL, NULL, cp0_write_index },
+    { "Random", CP0_RANDOM, 0, cp0_read_random },
+    { "EntryLo0", CP0_ENTRYLO0, 0xc00000003fffffffull },
+    { "EntryLo1", CP0_ENTRYLO1, 0xc00000003fffffffull },
+    { "Context", CP0_CONTEXT, ~0x7fffffull },
+    { "UserLocal", CP0_USERLOCAL, ALL },
+    { "PageMask", CP0_PAGEMASK, 0x1fffe000, NULL, cp0_write_pagemask },
+    { "PageGrain", CP0_PAGEGRAIN, 0xc8000000 },
+    { "Wired", CP0_WIRED, MIPS_TLB_MAX - 1, NULL, cp0_write_wired },
+    { "HWREna", CP0_HWRENA, 0xe000000f, .leaves = true },
+    { "BadVAddr", CP0_BADVADDR, 0 },
+    { "Count", CP0_COUNT, W32, cp0_read_count, cp0_write_count, .leaves = true },
+    { "EntryHi", CP0_ENTRYHI, 0xc00000ffffffe0ffull, NULL, cp0_write_entryhi, .leaves = true },
+    { "Compare", CP0_COMPARE, W32, NULL, cp0_write_compare, .leaves = true },
+    { "Status", CP0_STATUS, W32, NULL, cp0_write_status, .leaves = true },
+    { "IntCtl", CP0_INTCTL, 0x3e0 },
+    { "SRSCtl", CP0_SRSCTL, 0 },
+    { "Cause", CP0_CAUSE, CAUSE_WRITABLE, cp0_read_cause, cp0_write_cause, .leaves = true },
+    { "EPC", CP0_EPC, ALL },
+    { "PRId", CP0_PRID, 0 },
+    { "EBase", CP0_EBASE, 0x3ffff000 },
+    { "Config", CP0_CONFIG, 7 },
+    { "Config1", CP0_CONFIG1, 0 },
+    { "Config2", CP0_CONFIG2, 0 },
+    { "Config3", CP0_CONFIG3, 0 },
+    { "Config4", CP0_CONFIG4, 0 },
+    { "Config5", CP0_CONFIG5, 0 },
+    { "Config7", CP0_CONFIG7, 0x10 },
+    { "LLAddr", CP0_LLADDR, 0 },
+    { "WatchLo", CP0_WATCHLO, 0 },
+    { "WatchHi", CP0_WATCHHI, 0 },
+    { "XContext", CP0_XCONTEXT, ALL << 33 },
+    { "Debug", CP0_DEBUG, 0 },
+    { "DEPC", CP0_DEPC, ALL },
+    { "PerfCtl", CP0_PERFCTL, 0, cp0_read_zero },
+    { "ErrCtl", CP0_ERRCTL, W32 },
+    { "TagLo", CP0_TAGLO, W32 },
+    { "TagHi", CP0_TAGHI, W32 },
+    { "ErrorEPC", CP0_ERROREPC, ALL },
+    { "DESAVE", CP0_DESAVE, ALL },
+    { 0 },
+};
+
+static const MipsCp0Reg *cp0_find(unsigned reg)
+{
+    for (const MipsCp0Reg *r = mips_cp0_regs; r->name; r++) {
+        if (r->reg == reg) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+bool mips_cp0_is_plain(const MipsCpu *c, unsigned reg)
+{
+    const MipsCp0Reg *r = cp0_find(reg);
+
+    return r && !r->read;
+}
+
+bool mips_cp0_leaves(unsigned reg)
+{
+    const MipsCp0Reg *r = cp0_find(reg);
+
+    return r && r->leaves;
+}
+
+uint64_t mips_cp0_read(MipsCpu *c, unsigned reg)
+{
+    const MipsCp0Reg *r = cp0_find(reg);
+
+    if (!r) {
+        return 0; /* reserved: reads as 0 here (UNPREDICTABLE) */
+    }
+    return r->read ? r->read(c) : c->cp0[reg];
+}
+
+void mips_cp0_write(MipsCpu *c, unsigned reg, uint64_t val)
+{
+    const MipsCp0Reg *r = cp0_find(reg);
+
+    if (!r) {
+        return;
+    }
+    val = (c->cp0[reg] & ~r->writable) | (val & r->writable);
+    if (!mips_cpu_has(c, MIPS_FEAT_M64)) {
+        val &= W32;
+    }
+    if (r->write) {
+        r->write(c, val);
+    } else {
+        c->cp0[reg] = val;
+    }
+}
+
+void mips_cp0_reset(MipsCpu *c)
+{
+    const MipsModel *m = c->model;
+
+    memset(c->cp0, 0, sizeof(c->cp0));
+    c->cp0[CP0_STATUS] = STATUS_BEV | STATUS_ERL;
+    c->cp0[CP0_PRID] = m->prid;
+    c->cp0[CP0_CONFIG] = m->config[0] | (c->big_endian ? 1 << 15 : 0);
+    for (unsigned i = 1; i < G_N_ELEMENTS(m->config); i++) {
+        c->cp0[CP0_CONFIG + i] = m->config[i];
+    }
+    c->cp0[CP0_EBASE] = 0x80000000u | (uint32_t)(c->cpu.index & 0x3ff);
+    if (mips_cpu_has(c, MIPS_FEAT_M64)) {
+        c->cp0[CP0_EBASE] |= 0xffffffff00000000ull;
+    }
+    c->cp0[CP0_INTCTL] = 7u << 29; /* IPTI: the timer is IP7 */
+    c->cp0[CP0_RANDOM] = mips_tlb_size(c) - 1;
+    c->count_base = 0;
+    c->random_state = 1;
+}
+
+/* ---- helpers ---- */
+
+uint64_t mips_helper_mfc0(Cpu *cpu, uint64_t reg)
+{
+    return mips_cp0_read(mips_cpu(cpu), (unsigned)reg);
+}
+
+uint64_t mips_helper_mtc0(Cpu *cpu, uint64_t reg, uint64_t val)
+{
+    mips_cp0_write(mips_cpu(cpu), (unsigned)reg, val);
+    return 0;
+}
+
+uint64_t mips_helper_set_ie(Cpu *cpu, uint64_t on)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    uint64_t old = c->cp0[CP0_STATUS];
+
+    c->cp0[CP0_STATUS] = on ? old | STATUS_IE : old & ~(uint64_t)STATUS_IE;
+    return old;
+}
+
+uint64_t mips_helper_rdhwr(Cpu *cpu, uint64_t reg, uint64_t sel)
+{
+    MipsCpu *c = mips_cpu(cpu);
+
+    switch (reg) {
+    case 0: /* CPUNum */
+        return (uint64_t)c->cpu.index;
+    case 1: /* SYNCI_Step: 0, nothing is cached */
+        return 0;
+    case 2:
+        return cp0_count(c);
+    case 3: /* CCRes: Count goes at half the speed */
+        return 2;
+    default:
+        return 0;
+    }
+}

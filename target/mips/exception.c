@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exception entry and return, interrupts, WAIT. Spec: Vol. III, chapter 6. */
+#include "target/mips/exception.h"
+
+#include "accel/tcg/tcg.h"
+#include "target/mips/cp0.h"
+#include "target/mips/helper.h"
+
+enum {
+    VECTOR_REFILL = 0x000,
+    VECTOR_XREFILL = 0x080,
+    VECTOR_GENERAL = 0x180,
+    VECTOR_INTERRUPT = 0x200,
+    INTCTL_VS_SHIFT = 5,
+};
+
+#define BOOT_VECTORS 0xbfc00200u
+
+/* An address of the compatibility space as this CPU keeps it. */
+static uint64_t exception_address(const MipsCpu *c, uint32_t va)
+{
+    return mips_cpu_has(c, MIPS_FEAT_M64) ? (uint64_t)(int32_t)va : va;
+}
+
+void mips_restore(Cpu *cpu, uint32_t restart)
+{
+    MipsCpu *c = mips_cpu(cpu);
+
+    c->exc.in_slot = restart;
+    if (restart) {
+        c->pc -= 4;
+    }
+}
+
+/* Vol. III, 6.2.3: the 64-bit segments have a refill vector of their own. */
+static uint64_t exception_refill_vector(const MipsCpu *c, uint64_t va)
+{
+    static const uint32_t enable[4] = { STATUS_UX, STATUS_SX, STATUS_KX, STATUS_KX };
+
+    if (mips_cpu_has(c, MIPS_FEAT_M64) && c->cp0[CP0_STATUS] & enable[va >> 62]) {
+        return VECTOR_XREFILL;
+    }
+    return VECTOR_REFILL;
+}
+
+/* Vectored interrupts (Vol. III, 6.1.1.2): the highest pending one has its own vector. */
+static uint64_t exception_interrupt_vector(const MipsCpu *c)
+{
+    uint32_t vs = c->cp0[CP0_INTCTL] >> INTCTL_VS_SHIFT & 0x1f;
+    uint32_t pending = mips_cause_ip(c) & (c->cp0[CP0_STATUS] >> STATUS_IM_SHIFT) & 0xff;
+
+    if (!(c->cp0[CP0_CAUSE] & CAUSE_IV)) {
+        return VECTOR_GENERAL;
+    }
+    if (!vs || c->cp0[CP0_STATUS] & STATUS_BEV || !pending) {
+        return VECTOR_INTERRUPT;
+    }
+    return VECTOR_INTERRUPT + (uint64_t)(31 - __builtin_clz(pending)) * (vs << 5);
+}
+
+static void exception_set_va(MipsCpu *c, const MipsException *e)
+{
+    uint64_t va = e->va;
+
+    if (!mips_cpu_has(c, MIPS_FEAT_M64)) {
+        va = (uint32_t)va;
+    }
+    c->cp0[CP0_BADVADDR] = va;
+    if (e->is_tlb) {
+        uint64_t asid = c->cp0[CP0_ENTRYHI] & 0xff;
+
+        c->cp0[CP0_CONTEXT] = (c->cp0[CP0_CONTEXT] & ~0x7fffffull) | (va >> 13 & 0x7ffff) << 4;
+        c->cp0[CP0_XCONTEXT] =
+            (c->cp0[CP0_XCONTEXT] & ~0ull << 33) | (va >> 62) << 31 | (va >> 13 & 0x7ffffff) << 4;
+        c->cp0[CP0_ENTRYHI] = (va & 0xc00000ffffffe000ull) | asid;
+    }
+}
+
+static void exception_take(MipsCpu *c, const MipsException *e)
+{
+    uint64_t status = c->cp0[CP0_STATUS], vector = VECTOR_GENERAL;
+    uint64_t cause = c->cp0[CP0_CAUSE] & ~(uint64_t)(0x7c | 3u << CAUSE_CE_SHIFT);
+    bool in_slot = e->in_slot || c->in_slot;
+
+    if (e->has_va) {
+        exception_set_va(c, e);
+    }
+    if (!(status & STATUS_EXL)) {
+        c->cp0[CP0_EPC] = c->in_slot ? c->pc - 4 : c->pc;
+        cause = in_slot ? cause | CAUSE_BD : cause & ~(uint64_t)CAUSE_BD;
+        if (e->refill) {
+            vector = exception_refill_vector(c, e->va);
+        } else if (e->code == EXC_INT) {
+            vector = exception_interrupt_vector(c);
+        }
+    }
+    cause |= (uint64_t)e->code << 2 | (uint64_t)e->ce << CAUSE_CE_SHIFT;
+    c->cp0[CP0_CAUSE] = cause;
+    c->cp0[CP0_STATUS] = status | STATUS_EXL;
+    c->in_slot = 0;
+    if (status & STATUS_BEV) {
+        c->pc = exception_address(c, BOOT_VECTORS + (uint32_t)vector);
+    } else {
+        uint32_t base =
+            mips_cpu_has(c, MIPS_FEAT_R2) ? (uint32_t)c->cp0[CP0_EBASE] & 0xfffff000u : 0x80000000u;
+
+        c->pc = exception_address(c, base + (uint32_t)vector);
+    }
+}
+
+void mips_exception_enter(Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu(cpu);
+
+    exception_take(c, &c->exc);
+    c->exc.in_slot = false;
+}
+
+static uint32_t exception_pending(const MipsCpu *c)
+{
+    return mips_cause_ip(c) & (c->cp0[CP0_STATUS] >> STATUS_IM_SHIFT) & 0xff;
+}
+
+bool mips_interrupt_enter(Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    MipsException e = { .code = EXC_INT };
+
+    if ((c->cp0[CP0_STATUS] & (STATUS_IE | STATUS_EXL | STATUS_ERL)) != STATUS_IE ||
+        !exception_pending(c)) {
+        return false;
+    }
+    exception_take(c, &e);
+    return true;
+}
+
+bool mips_has_work(const Cpu *cpu)
+{
+    return exception_pending((const MipsCpu *)cpu) != 0;
+}
+
+uint64_t mips_helper_eret(Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    uint64_t status = c->cp0[CP0_STATUS];
+
+    tcg_clrex(cpu);
+    if (status & STATUS_ERL) {
+        c->cp0[CP0_STATUS] = status & ~(uint64_t)STATUS_ERL;
+        return c->cp0[CP0_ERROREPC];
+    }
+    c->cp0[CP0_STATUS] = status & ~(uint64_t)STATUS_EXL;
+    return c->cp0[CP0_EPC];
+}
+
+uint64_t mips_helper_wait(Cpu *cpu)
+{
+    if (!mips_has_work(cpu)) {
+        tcg_halt(cpu);
+    }
+    return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a MIPS CPU may have beside MIPS32 release 1. */
+#ifndef TARGET_MIPS_FEATURES_H
+#define TARGET_MIPS_FEATURES_H
+
+typedef enum MipsFeature {
+    MIPS_FEAT_R2,     /* release 2 and later */
+    MIPS_FEAT_LEGACY, /* what release 6 took away */
+    MIPS_FEAT_M64,    /* 64-bit registers */
+    MIPS_FEAT_FPU,
+    MIPS_FEAT_FPU64, /* 64-bit floating-point registers (FR = 1) and formats */
+    MIPS_FEAT_TLB,   /* a TLB; else fixed mapping */
+    MIPS_FEAT_RIXI,
+} MipsFeature;
+
+#endif

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * MIPS floating point. Spec: Volume II-A; registers: Volume I-A, 5.5.
+ *
+ * With Status.FR 0 doubles are pairs of registers, named by the even one: register 2n + 1 is the
+ * upper half of what lies in f[2n].
+ */
+#include "target/mips/translate.h"
+
+#include "target/mips/fp.h"
+#include "target/mips/helper.h"
+#include "target/mips/mips-decode.h"
+
+enum { FMT_S = 16, FMT_D = 17, FMT_W = 20, FMT_L = 21 };
+
+static const IrHelper fp_op = { "fp", (void (*)(void))mips_helper_fp, IR_I64, 3,
+                                IR_HELPER_RAISES | IR_HELPER_WRITES };
+static const IrHelper fp_op3 = { "fp3", (void (*)(void))mips_helper_fp3, IR_I64, 4,
+                                 IR_HELPER_RAISES | IR_HELPER_WRITES };
+static const IrHelper fp_cfc1 = { "cfc1", (void (*)(void))mips_helper_cfc1, IR_I64, 1,
+                                  IR_HELPER_READS };
+static const IrHelper fp_ctc1 = { "ctc1", (void (*)(void))mips_helper_ctc1, IR_VOID, 2,
+                                  IR_HELPER_RAISES | IR_HELPER_WRITES };
+
+/* ---- registers ---- */
+
+static bool fp_is_fr(const Trans *t)
+{
+    return t->mode_word & MIPS_MW_FR;
+}
+
+static uint32_t fp_at(const Trans *t, unsigned reg, bool is64)
+{
+    uint32_t base = offsetof(MipsCpu, f), high = 0;
+
+    if (!fp_is_fr(t) && reg & 1) {
+        high = is64 ? 0 : 4;
+        reg &= ~1u;
+    }
+    return base + reg * (uint32_t)sizeof(IrV128) + high;
+}
+
+static IrVal fp_get32(Trans *t, unsigned reg)
+{
+    return ir_get(t->ir, IR_I32, fp_at(t, reg, false), 2);
+}
+
+static IrVal fp_get64(Trans *t, unsigned reg)
+{
+    return ir_get(t->ir, IR_I64, fp_at(t, reg, true), 3);
+}
+
+static void fp_set32(Trans *t, unsigned reg, IrVal v)
+{
+    ir_set(t->ir, fp_at(t, reg, false), 2, v);
+}
+
+static void fp_set64(Trans *t, unsigned reg, IrVal v)
+{
+    ir_set(t->ir, fp_at(t, reg, true), 3, v);
+}
+
+static bool fp_is_wide(unsigned fmt)
+{
+    return fmt == FMT_D || fmt == FMT_L;
+}
+
+static IrVal fp_get(Trans *t, unsigned fmt, unsigned reg)
+{
+    return fp_is_wide(fmt) ? fp_get64(t, reg) : ir_zext64(t->ir, fp_get32(t, reg));
+}
+
+static void fp_set(Trans *t, unsigned fmt, unsigned reg, IrVal v)
+{
+    if (fp_is_wide(fmt)) {
+        fp_set64(t, reg, v);
+    } else {
+        fp_set32(t, reg, ir_trunc(t->ir, v));
+    }
+}
+
+/* With FR 0 an odd register names no double, and there are no long integers: reserved. */
+static bool fp_is_bad(const Trans *t, unsigned fmt, unsigned reg)
+{
+    return fp_is_wide(fmt) && (reg & 1 || fmt == FMT_L) && !fp_is_fr(t);
+}
+
+/* ---- moves ---- */
+
+bool mips_mfc1(Trans *t, const ArgsFmove *a)
+{
+    if (mips_check_cp1(t)) {
+        mips_set_r32(t, a->rt, fp_get32(t, a->fs));
+    }
+    return true;
+}
+
+bool mips_mtc1(Trans *t, const ArgsFmove *a)
+{
+    if (mips_check_cp1(t)) {
+        fp_set32(t, a->fs, mips_r32(t, a->rt));
+    }
+    return true;
+}
+
+/* The upper half: with FR 0 of the pair. */
+static uint32_t fp_upper(const Trans *t, unsigned reg)
+{
+    return fp_at(t, reg, true) + 4;
+}
+
+bool mips_mfhc1(Trans *t, const ArgsFmove *a)
+{
+    if (mips_check_cp1(t)) {
+        mips_set_r32(t, a->rt, ir_get(t->ir, IR_I32, fp_upper(t, a->fs), 2));
+    }
+    return true;
+}
+
+bool mips_mthc1(Trans *t, const ArgsFmove *a)
+{
+    if (mips_check_cp1(t)) {
+        ir_set(t->ir, fp_upper(t, a->fs), 2, mips_r32(t, a->rt));
+    }
+    return true;
+}
+
+bool mips_dmfc1(Trans *t, const ArgsFmove *a)
+{
+    if (!mips_is_64(t)) {
+        return false;
+    }
+    if (mips_check_cp1(t)) {
+        mips_set_r(t, a->rt, fp_get64(t, a->fs));
+    }
+    return true;
+}
+
+bool mips_dmtc1(Trans *t, const ArgsFmove *a)
+{
+    if (!mips_is_64(t)) {
+        return false;
+    }
+    if (mips_check_cp1(t)) {
+        fp_set64(t, a->fs, mips_r(t, a->rt));
+    }
+    return true;
+}
+
+bool mips_cfc1(Trans *t, const ArgsFctl *a)
+{
+    if (mips_check_cp1(t)) {
+        IrVal v = ir_call(t->ir, &fp_cfc1, ir_i64(t->ir, a->fs), IR_NONE, IR_NONE, IR_NONE);
+
+        mips_set_r32(t, a->rt, ir_trunc(t->ir, v));
+    }
+    return true;
+}
+
+bool mips_ctc1(Trans *t, const ArgsFctl *a)
+{
+    if (mips_check_cp1(t)) {
+        ir_call(t->ir, &fp_ctc1, ir_i64(t->ir, a->fs), mips_r(t, a->rt), IR_NONE, IR_NONE);
+    }
+    return true;
+}
+
+static IrVal fp_condition(Trans *t, unsigned cc)
+{
+    return ir_andi(t->ir, ir_get(t->ir, IR_I32, offsetof(MipsCpu, fcr31), 2),
+                   1u << mips_fcc_bit(cc));
+}
+
+bool mips_bc1(Trans *t, const ArgsBc *a)
+{
+    IrCmp cmp = a->tf ? IR_NE : IR_EQ;
+    IrVal zero = ir_i32(t->ir, 0);
+
+    if (t->in_slot) {
+        return false;
+    }
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    t->indirect = t->near_known = false;
+    t->target = t->delta + 4 + a->offset;
+    t->a = fp_condition(t, a->cc);
+    t->b = zero;
+    if (a->nd) {
+        ir_exit_cmp(t->ir, a->tf ? IR_EQ : IR_NE, t->a, zero, t->delta + 8);
+        t->slot = SLOT_ALWAYS;
+    } else {
+        t->slot = SLOT_IF;
+        t->cmp = cmp;
+    }
+    return true;
+}
+
+/* ---- operations ---- */
+
+static bool fp_three(Trans *t, const ArgsF3 *a, MipsFpOp op)
+{
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (fp_is_bad(t, a->fmt, a->fd | a->fs | a->ft)) {
+        return false;
+    }
+    fp_set(t, a->fmt, a->fd,
+           ir_call(t->ir, &fp_op, ir_i64(t->ir, (uint64_t)op | a->fmt << MIPS_FP_FMT_SHIFT),
+                   fp_get(t, a->fmt, a->fs), fp_get(t, a->fmt, a->ft), IR_NONE));
+    return true;
+}
+
+static bool fp_two(Trans *t, const ArgsF2 *a, MipsFpOp op, unsigned to)
+{
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (fp_is_bad(t, a->fmt, a->fs) || fp_is_bad(t, to, a->fd)) {
+        return false;
+    }
+    fp_set(t, to, a->fd,
+           ir_call(t->ir, &fp_op, ir_i64(t->ir, (uint64_t)op | a->fmt << MIPS_FP_FMT_SHIFT),
+                   fp_get(t, a->fmt, a->fs), ir_i64(t->ir, 0), IR_NONE));
+    return true;
+}
+
+#define FP3(name, op)                           \
+    bool mips_##name(Trans *t, const ArgsF3 *a) \
+    {                                           \
+        return fp_three(t, a, op);              \
+    }
+#define FP2(name, op, to)                       \
+    bool mips_##name(Trans *t, const ArgsF2 *a) \
+    {                                           \
+        return fp_two(t, a, op, to);            \
+    }
+
+FP3(add_f, MIPS_FP_ADD)
+FP3(sub_f, MIPS_FP_SUB)
+FP3(mul_f, MIPS_FP_MUL)
+FP3(div_f, MIPS_FP_DIV)
+FP2(sqrt_f, MIPS_FP_SQRT, a->fmt)
+FP2(recip, MIPS_FP_RECIP, a->fmt)
+FP2(rsqrt, MIPS_FP_RSQRT, a->fmt)
+FP2(round_l, MIPS_FP_ROUND_L, FMT_L)
+FP2(trunc_l, MIPS_FP_TRUNC_L, FMT_L)
+FP2(ceil_l, MIPS_FP_CEIL_L, FMT_L)
+FP2(floor_l, MIPS_FP_FLOOR_L, FMT_L)
+FP2(round_w, MIPS_FP_ROUND_W, FMT_W)
+FP2(trunc_w, MIPS_FP_TRUNC_W, FMT_W)
+FP2(ceil_w, MIPS_FP_CEIL_W, FMT_W)
+FP2(floor_w, MIPS_FP_FLOOR_W, FMT_W)
+FP2(cvt_s, MIPS_FP_CVT_S, FMT_S)
+FP2(cvt_d, MIPS_FP_CVT_D, FMT_D)
+FP2(cvt_w, MIPS_FP_CVT_W, FMT_W)
+FP2(cvt_l, MIPS_FP_CVT_L, FMT_L)
+
+static uint64_t fp_sign(unsigned fmt)
+{
+    return fmt == FMT_D ? 1ull << 63 : 1u << 31;
+}
+
+/* ABS and NEG of legacy FPUs are arithmetic on NaNs (ABS2008 0); what is seen here is the sign. */
+static bool fp_bits(Trans *t, const ArgsF2 *a, uint64_t keep, uint64_t flip)
+{
+    IrVal v;
+
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (fp_is_bad(t, a->fmt, a->fs | a->fd)) {
+        return false;
+    }
+    v = ir_andi(t->ir, fp_get(t, a->fmt, a->fs), keep);
+    fp_set(t, a->fmt, a->fd, flip ? ir_xor(t->ir, v, ir_i64(t->ir, flip)) : v);
+    return true;
+}
+
+bool mips_mov_f(Trans *t, const ArgsF2 *a)
+{
+    return fp_bits(t, a, ~0ull, 0);
+}
+
+bool mips_abs_f(Trans *t, const ArgsF2 *a)
+{
+    return fp_bits(t, a, ~fp_sign(a->fmt), 0);
+}
+
+bool mips_neg_f(Trans *t, const ArgsF2 *a)
+{
+    return fp_bits(t, a, ~0ull, fp_sign(a->fmt));
+}
+
+static bool fp_move_if(Trans *t, IrCmp cmp, IrVal v, unsigned fmt, unsigned fd, unsigned fs)
+{
+    IrVal zero = ir_type(t->ir, v) == IR_I64 ? ir_i64(t->ir, 0) : ir_i32(t->ir, 0);
+    IrVal c = ir_setcond(t->ir, IR_I32, cmp, v, zero);
+
+    if (fp_is_bad(t, fmt, fd | fs)) {
+        return false;
+    }
+    fp_set(t, fmt, fd, ir_select(t->ir, c, fp_get(t, fmt, fs), fp_get(t, fmt, fd)));
+    return true;
+}
+
+bool mips_movcf(Trans *t, const ArgsFmovcf *a)
+{
+    return !mips_check_cp1(t) ||
+           fp_move_if(t, a->tf ? IR_NE : IR_EQ, fp_condition(t, a->cc), a->fmt, a->fd, a->fs);
+}
+
+bool mips_movz_f(Trans *t, const ArgsFmovr *a)
+{
+    return !mips_check_cp1(t) || fp_move_if(t, IR_EQ, mips_rx(t, a->rt), a->fmt, a->fd, a->fs);
+}
+
+bool mips_movn_f(Trans *t, const ArgsFmovr *a)
+{
+    return !mips_check_cp1(t) || fp_move_if(t, IR_NE, mips_rx(t, a->rt), a->fmt, a->fd, a->fs);
+}
+
+bool mips_c_cond(Trans *t, const ArgsFcond *a)
+{
+    uint64_t op = MIPS_FP_COMPARE | a->fmt << MIPS_FP_FMT_SHIFT |
+                  (uint64_t)a->cond << MIPS_FP_COND_SHIFT | (uint64_t)a->cc << MIPS_FP_CC_SHIFT;
+
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (fp_is_bad(t, a->fmt, a->fs | a->ft)) {
+        return false;
+    }
+    ir_call(t->ir, &fp_op, ir_i64(t->ir, op), fp_get(t, a->fmt, a->fs), fp_get(t, a->fmt, a->ft),
+            IR_NONE);
+    return true;
+}
+
+bool mips_madd_f(Trans *t, const ArgsF4 *a)
+{
+    uint64_t op = (MIPS_FP_MADD + a->op) | (uint64_t)a->fmt << MIPS_FP_FMT_SHIFT;
+
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (fp_is_bad(t, a->fmt, a->fd | a->fs | a->ft | a->fr)) {
+        return false;
+    }
+    fp_set(t, a->fmt, a->fd,
+           ir_call(t->ir, &fp_op3, ir_i64(t->ir, op), fp_get(t, a->fmt, a->fs),
+                   fp_get(t, a->fmt, a->ft), fp_get(t, a->fmt, a->fr)));
+    return true;
+}
+
+/* ---- memory ---- */
+
+static bool fp_load(Trans *t, unsigned reg, unsigned size, IrVal addr)
+{
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (fp_is_bad(t, size == 3 ? FMT_D : FMT_S, reg)) {
+        return false;
+    }
+    if (size == 3) {
+        fp_set64(t, reg, ir_ld(t->ir, IR_I64, mips_memop(t, 3, 0), addr));
+    } else {
+        fp_set32(t, reg, ir_ld(t->ir, IR_I32, mips_memop(t, 2, 0), addr));
+    }
+    return true;
+}
+
+static bool fp_store(Trans *t, unsigned reg, unsigned size, IrVal addr)
+{
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (fp_is_bad(t, size == 3 ? FMT_D : FMT_S, reg)) {
+        return false;
+    }
+    ir_st(t->ir, mips_memop(t, size, 0), addr, size == 3 ? fp_get64(t, reg) : fp_get32(t, reg));
+    return true;
+}
+
+bool mips_lwc1(Trans *t, const ArgsFmem *a)
+{
+    return fp_load(t, a->ft, 2, mips_addr(t, a->base, a->offset));
+}
+
+bool mips_ldc1(Trans *t, const ArgsFmem *a)
+{
+    return fp_load(t, a->ft, 3, mips_addr(t, a->base, a->offset));
+}
+
+bool mips_swc1(Trans *t, const ArgsFmem *a)
+{
+    return fp_store(t, a->ft, 2, mips_addr(t, a->base, a->offset));
+}
+
+bool mips_sdc1(Trans *t, const ArgsFmem *a)
+{
+    return fp_store(t, a->ft, 3, mips_addr(t, a->base, a->offset));
+}
+
+static IrVal fp_indexed(Trans *t, unsigned base, unsigned index, uint64_t mask)
+{
+    IrVal sum = ir_add(t->ir, mips_r(t, base), mips_r(t, index));
+
+    return ir_andi(t->ir, mips_addr_of(t, sum), mask);
+}
+
+bool mips_lwxc1(Trans *t, const ArgsFidx *a)
+{
+    return fp_load(t, a->fd, 2, fp_indexed(t, a->base, a->index, ~0ull));
+}
+
+bool mips_ldxc1(Trans *t, const ArgsFidx *a)
+{
+    return fp_load(t, a->fd, 3, fp_indexed(t, a->base, a->index, ~0ull));
+}
+
+/* The low three bits of the address are ignored; with FR 0 not defined, so reserved. */
+bool mips_luxc1(Trans *t, const ArgsFidx *a)
+{
+    return fp_is_fr(t) && fp_load(t, a->fd, 3, fp_indexed(t, a->base, a->index, ~7ull));
+}
+
+bool mips_swxc1(Trans *t, const ArgsSfidx *a)
+{
+    return fp_store(t, a->fs, 2, fp_indexed(t, a->base, a->index, ~0ull));
+}
+
+bool mips_sdxc1(Trans *t, const ArgsSfidx *a)
+{
+    return fp_store(t, a->fs, 3, fp_indexed(t, a->base, a->index, ~0ull));
+}
+
+bool mips_suxc1(Trans *t, const ArgsSfidx *a)
+{
+    return fp_is_fr(t) && fp_store(t, a->fs, 3, fp_indexed(t, a->base, a->index, ~7ull));
+}
+
+bool mips_prefx(Trans *t, const ArgsPrefx *a)
+{
+    mips_check_cp1(t);
+    return true;
+}

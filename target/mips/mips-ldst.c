@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MIPS loads and stores. Spec: Volume II-A. */
+#include "target/mips/translate.h"
+
+#include "accel/tcg/tcg.h"
+#include "target/mips/helper.h"
+#include "target/mips/mips-decode.h"
+
+static bool ldst_load(Trans *t, const ArgsMem *a, unsigned size, uint32_t extra)
+{
+    IrVal addr = mips_addr(t, a->base, a->offset);
+
+    if (size == 3 || (t->is64 && !(extra & IR_MO_SIGN) && size == 2)) {
+        mips_set_r(t, a->rt, ir_ld(t->ir, IR_I64, mips_memop(t, size, extra), addr));
+    } else {
+        mips_set_r32(t, a->rt, ir_ld(t->ir, IR_I32, mips_memop(t, size, extra), addr));
+    }
+    return true;
+}
+
+static bool ldst_store(Trans *t, const ArgsMem *a, unsigned size)
+{
+    IrVal v = size == 3 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
+
+    ir_st(t->ir, mips_memop(t, size, 0), mips_addr(t, a->base, a->offset), v);
+    return true;
+}
+
+#define LOAD(name, size, extra)                  \
+    bool mips_##name(Trans *t, const ArgsMem *a) \
+    {                                            \
+        return ldst_load(t, a, size, extra);     \
+    }
+#define STORE(name, size)                        \
+    bool mips_##name(Trans *t, const ArgsMem *a) \
+    {                                            \
+        return ldst_store(t, a, size);           \
+    }
+
+LOAD(lb, 0, IR_MO_SIGN)
+LOAD(lh, 1, IR_MO_SIGN)
+LOAD(lw, 2, IR_MO_SIGN)
+LOAD(lbu, 0, 0)
+LOAD(lhu, 1, 0)
+STORE(sb, 0)
+STORE(sh, 1)
+STORE(sw, 2)
+
+bool mips_lwu(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_load(t, a, 2, 0);
+}
+
+bool mips_ld(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_load(t, a, 3, 0);
+}
+
+bool mips_sd(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_store(t, a, 3);
+}
+
+/* ---- parts of words ---- */
+
+static const IrHelper ldst_load_part = { "load_part", (void (*)(void))mips_helper_load_part, IR_I64,
+                                         3, IR_HELPER_RAISES };
+static const IrHelper ldst_store_part = { "store_part", (void (*)(void))mips_helper_store_part,
+                                          IR_VOID, 3, IR_HELPER_RAISES };
+
+/*
+ * Of the word of 4 (8) bytes that @addr lies in, the left part is from @addr to its least
+ * significant end in memory order, the right one from its most significant end to @addr. *@shift:
+ * bits between the part's end and the register's.
+ */
+static unsigned part_bytes(uint64_t addr, uint64_t how, unsigned *shift)
+{
+    unsigned size = how & MIPS_PART_64 ? 8 : 4;
+    unsigned at = addr & (size - 1), n;
+
+    if (how & MIPS_PART_BE) {
+        at = size - 1 - at;
+    }
+    n = how & MIPS_PART_RIGHT ? size - at : at + 1;
+    *shift = (size - n) * 8;
+    return n;
+}
+
+/* The @n bytes that a part covers; they are within one aligned word. */
+static bool part_read(Cpu *cpu, uint64_t first, unsigned n, uint64_t how, uint64_t *out)
+{
+    unsigned mode = how >> MIPS_PART_MODE_SHIFT & 15;
+
+    *out = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t b;
+
+        if (!tcg_read(cpu, first + i, mode, (mode << IR_MO_MODE_SHIFT), &b)) {
+            return false;
+        }
+        *out |= (b & 0xff) << (how & MIPS_PART_BE ? n - 1 - i : i) * 8;
+    }
+    return true;
+}
+
+static uint64_t part_first(uint64_t addr, unsigned n, uint64_t how)
+{
+    bool down = !(how & MIPS_PART_RIGHT) == !(how & MIPS_PART_BE);
+
+    return down ? addr - (n - 1) : addr;
+}
+
+uint64_t mips_helper_load_part(Cpu *cpu, uint64_t addr, uint64_t old, uint64_t how)
+{
+    unsigned shift, n = part_bytes(addr, how, &shift);
+    uint64_t v, keep;
+
+    if (!part_read(cpu, part_first(addr, n, how), n, how, &v)) {
+        return 0;
+    }
+    if (how & MIPS_PART_RIGHT) {
+        keep = n == 8 ? 0 : ~0ull << n * 8;
+        return (old & keep) | v;
+    }
+    keep = shift ? ~0ull >> (64 - shift) : 0;
+    return (old & keep) | v << shift;
+}
+
+uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t how)
+{
+    unsigned shift, n = part_bytes(addr, how, &shift), mode = how >> MIPS_PART_MODE_SHIFT & 15;
+    uint64_t first = part_first(addr, n, how);
+
+    if (!(how & MIPS_PART_RIGHT)) {
+        val >>= shift;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = how & MIPS_PART_BE ? n - 1 - i : i;
+
+        if (!tcg_write(cpu, first + i, mode, mode << IR_MO_MODE_SHIFT, val >> at * 8 & 0xff)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static IrVal ldst_how(Trans *t, uint64_t how)
+{
+    return ir_i64(t->ir, how | (t->mode_word & MIPS_MW_BE ? MIPS_PART_BE : 0) |
+                             t->mode << MIPS_PART_MODE_SHIFT);
+}
+
+static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
+{
+    IrVal v = ir_call(t->ir, &ldst_load_part, mips_addr(t, a->base, a->offset), mips_r(t, a->rt),
+                      ldst_how(t, how), IR_NONE);
+
+    if (how & MIPS_PART_64) {
+        mips_set_r(t, a->rt, v);
+    } else {
+        mips_set_r32(t, a->rt, ir_trunc(t->ir, v));
+    }
+    return true;
+}
+
+static bool ldst_store_at(Trans *t, const ArgsMem *a, uint64_t how)
+{
+    IrVal v = how & MIPS_PART_64 ? mips_r(t, a->rt) : ir_zext64(t->ir, mips_r32(t, a->rt));
+
+    ir_call(t->ir, &ldst_store_part, mips_addr(t, a->base, a->offset), v, ldst_how(t, how),
+            IR_NONE);
+    return true;
+}
+
+bool mips_lwl(Trans *t, const ArgsMem *a)
+{
+    return ldst_load_at(t, a, 0);
+}
+
+bool mips_lwr(Trans *t, const ArgsMem *a)
+{
+    return ldst_load_at(t, a, MIPS_PART_RIGHT);
+}
+
+bool mips_swl(Trans *t, const ArgsMem *a)
+{
+    return ldst_store_at(t, a, 0);
+}
+
+bool mips_swr(Trans *t, const ArgsMem *a)
+{
+    return ldst_store_at(t, a, MIPS_PART_RIGHT);
+}
+
+bool mips_ldl(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_load_at(t, a, MIPS_PART_64);
+}
+
+bool mips_ldr(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_load_at(t, a, MIPS_PART_64 | MIPS_PART_RIGHT);
+}
+
+bool mips_sdl(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_store_at(t, a, MIPS_PART_64);
+}
+
+bool mips_sdr(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_store_at(t, a, MIPS_PART_64 | MIPS_PART_RIGHT);
+}
+
+/* ---- load linked, store conditional ---- */
+
+static bool ldst_ll(Trans *t, const ArgsMem *a, unsigned size)
+{
+    IrVal v = ir_ll(t->ir, size == 3 ? IR_I64 : IR_I32, mips_memop(t, size, 0),
+                    mips_addr(t, a->base, a->offset));
+
+    if (size == 3) {
+        mips_set_r(t, a->rt, v);
+    } else {
+        mips_set_r32(t, a->rt, v);
+    }
+    return true;
+}
+
+static bool ldst_sc(Trans *t, const ArgsMem *a, unsigned size)
+{
+    IrVal v = size == 3 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
+    IrVal failed = ir_sc(t->ir, mips_memop(t, size, 0), mips_addr(t, a->base, a->offset), v);
+
+    mips_set_r(t, a->rt, ir_zext64(t->ir, ir_xor(t->ir, failed, ir_i32(t->ir, 1))));
+    return true;
+}
+
+bool mips_ll(Trans *t, const ArgsMem *a)
+{
+    return ldst_ll(t, a, 2);
+}
+
+bool mips_sc(Trans *t, const ArgsMem *a)
+{
+    return ldst_sc(t, a, 2);
+}
+
+bool mips_lld(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_ll(t, a, 3);
+}
+
+bool mips_scd(Trans *t, const ArgsMem *a)
+{
+    return mips_is_64(t) && ldst_sc(t, a, 3);
+}
+
+/* Caches are not modelled: code that changes is seen at once. */
+bool mips_cache(Trans *t, const ArgsCache *a)
+{
+    mips_check_cp0(t);
+    return true;
+}
+
+bool mips_pref(Trans *t, const ArgsCache *a)
+{
+    return true;
+}
+
+bool mips_synci(Trans *t, const ArgsBr1 *a)
+{
+    return true;
+}
+
+bool mips_sync(Trans *t, const ArgsCode *a)
+{
+    ir_fence(t->ir, IR_FENCE_ALL);
+    return true;
+}

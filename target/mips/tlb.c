@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses: segments and the TLB, whose entries the guest writes.
+ * Spec: Vol. III, 4.3 (segments), 4.11 (translation), 6.2 (exceptions); Volume II-A, TLB*.
+ */
+#include "target/mips/tlb.h"
+
+#include "accel/tcg/tcg.h"
+#include "target/mips/cp0.h"
+#include "target/mips/helper.h"
+#include "target/mips/model.h"
+#include "target/mips/translate.h"
+
+enum {
+    LO_G = 1 << 0,
+    LO_V = 1 << 1,
+    LO_D = 1 << 2,
+    LO_PFN_SHIFT = 6,
+    PAIR_MASK = 0x1fff,
+};
+
+#define SEGMENT_BYTES (512ull << 20)
+#define ENTRYHI_VPN2  0xc00000ffffffe000ull
+
+unsigned mips_tlb_size(const MipsCpu *c)
+{
+    return c->model->tlb_entries;
+}
+
+unsigned mips_mmu_mode(const MipsCpu *c)
+{
+    uint64_t s = c->cp0[CP0_STATUS];
+
+    if (s & STATUS_ERL) {
+        return MIPS_MODE_ERROR;
+    }
+    if (s & STATUS_EXL) {
+        return MIPS_MODE_KERNEL;
+    }
+    switch (s >> STATUS_KSU_SHIFT & 3) {
+    case 0:
+        return MIPS_MODE_KERNEL;
+    case 1:
+        return MIPS_MODE_SUPER;
+    default:
+        return MIPS_MODE_USER;
+    }
+}
+
+/* ---- exceptions ---- */
+
+static void tlb_raise(MipsCpu *c, unsigned code, uint64_t va, bool is_tlb, bool refill)
+{
+    c->exc = (MipsException){
+        .code = (uint8_t)code,
+        .refill = refill,
+        .has_va = true,
+        .is_tlb = is_tlb,
+        .va = va,
+    };
+    c->cpu.raised = true;
+}
+
+void mips_unaligned(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop)
+{
+    tlb_raise(mips_cpu(cpu), access == ACCESS_WRITE ? EXC_ADES : EXC_ADEL, va, false, false);
+}
+
+uint64_t mips_helper_pc_unaligned(Cpu *cpu, uint64_t pc)
+{
+    tlb_raise(mips_cpu(cpu), EXC_ADEL, pc, false, false);
+    return 0;
+}
+
+/* The boards' bridges answer what nobody claims: reads give 0. */
+bool mips_bus_error(Cpu *cpu, GuestVirt va, GuestPhys pa, MemAccess access, unsigned mode,
+                    uint32_t memop)
+{
+    return false;
+}
+
+/* ---- segments ---- */
+
+typedef enum SegmentKind { SEGMENT_ERROR, SEGMENT_MAPPED, SEGMENT_DIRECT } SegmentKind;
+
+/* Vol. III, 4.3 and 4.4: the compatibility segments; @va within 32 bits. */
+static SegmentKind segment_32(uint32_t va, unsigned mode, uint64_t *pa)
+{
+    if (va < 0x80000000u) {
+        *pa = va;
+        return mode == MIPS_MODE_ERROR ? SEGMENT_DIRECT : SEGMENT_MAPPED;
+    }
+    if (mode == MIPS_MODE_USER) {
+        return SEGMENT_ERROR;
+    }
+    if (va >= 0xc0000000u && va < 0xe0000000u) { /* ksseg */
+        return SEGMENT_MAPPED;
+    }
+    if (mode == MIPS_MODE_SUPER) {
+        return SEGMENT_ERROR;
+    }
+    if (va >= 0xe0000000u) {
+        return SEGMENT_MAPPED;
+    }
+    *pa = va & 0x1fffffff; /* kseg0, kseg1 */
+    return SEGMENT_DIRECT;
+}
+
+static SegmentKind segment_64(const MipsCpu *c, uint64_t va, unsigned mode, uint64_t *pa)
+{
+    uint64_t s = c->cp0[CP0_STATUS];
+    uint64_t limit = 1ull << c->model->seg_bits;
+    bool kernel = mode == MIPS_MODE_KERNEL || mode == MIPS_MODE_ERROR;
+
+    switch (va >> 62) {
+    case 0: /* xuseg */
+        if (va < 0x80000000u) {
+            return segment_32((uint32_t)va, mode, pa);
+        }
+        if (va >= limit || !(kernel ? s & STATUS_KX || s & STATUS_UX : s & STATUS_UX)) {
+            return SEGMENT_ERROR;
+        }
+        return SEGMENT_MAPPED;
+    case 1: /* xsseg */
+        if (mode == MIPS_MODE_USER || (va & ~(3ull << 62)) >= limit || !(s & STATUS_SX)) {
+            return SEGMENT_ERROR;
+        }
+        return SEGMENT_MAPPED;
+    case 2: /* xkphys */
+        if (!kernel || !(s & STATUS_KX) || (va & 0x07ffffffffffffffull) >> c->model->pa_bits) {
+            return SEGMENT_ERROR;
+        }
+        *pa = va & 0x07ffffffffffffffull;
+        return SEGMENT_DIRECT;
+    default:
+        if (va >= 0xffffffff80000000ull) {
+            return segment_32((uint32_t)va, mode, pa);
+        }
+        if (!kernel || !(s & STATUS_KX) || (va & ~(3ull << 62)) >= limit) {
+            return SEGMENT_ERROR;
+        }
+        return SEGMENT_MAPPED;
+    }
+}
+
+static SegmentKind tlb_segment(const MipsCpu *c, uint64_t va, unsigned mode, uint64_t *pa)
+{
+    return mips_cpu_has(c, MIPS_FEAT_M64) ? segment_64(c, va, mode, pa)
+                                          : segment_32((uint32_t)va, mode, pa);
+}
+
+/* ---- lookup ---- */
+
+static const MipsTlbEntry *tlb_find(const MipsCpu *c, uint64_t va, uint16_t asid)
+{
+    uint64_t vpn2 = va & ENTRYHI_VPN2;
+
+    for (unsigned i = 0; i < c->model->tlb_entries; i++) {
+        const MipsTlbEntry *e = &c->tlb[i];
+
+        if (e->vpn2 == (vpn2 & ~e->mask) && (e->global || e->asid == asid) && !e->invalid) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* What the engine keeps of the pages of @e is no longer right. */
+static void tlb_forget(MipsCpu *c, const MipsTlbEntry *e)
+{
+    uint64_t va = e->vpn2;
+
+    if (e->invalid || !((e->lo[0] | e->lo[1]) & LO_V)) {
+        return;
+    }
+    tcg_tlb_flush_range_of(&c->cpu, e->global ? TCG_ANY_SPACE : e->asid, va, e->mask + 1,
+                           MIPS_ALL_MODES, TCG_FLUSH_LEAF);
+}
+
+/*
+ * Entries that TLBWR replaced stay in use, so a guest whose memory is larger than the TLB reaches
+ * pays for a refill once, as if the TLB were of MIPS_TLB_KEPT entries more. Software cannot tell as
+ * long as nothing stays that it may rely on being gone. It does not know which entry TLBWR takes;
+ * so an address is gone for it when TLBP does not find it, when each entry that is not wired has
+ * been overwritten by TLBWI, or when TLBR has shown none. What a kept entry does not allow is a
+ * refill, not an exception of the entry: handlers of those expect TLBP to find it.
+ */
+static MipsTlbEntry *kept_at(MipsCpu *c, uint64_t va)
+{
+    uint64_t n = va >> 13;
+
+    return &c->kept[(n ^ n >> 10) % MIPS_TLB_KEPT];
+}
+
+static MipsTlbEntry *kept_find(MipsCpu *c, uint64_t va, uint16_t asid)
+{
+    MipsTlbEntry *e = kept_at(c, va);
+
+    return e->mask && e->vpn2 == (va & ENTRYHI_VPN2) && (e->global || e->asid == asid) ? e : NULL;
+}
+
+static void kept_remove(MipsCpu *c, MipsTlbEntry *e)
+{
+    tlb_forget(c, e);
+    e->mask = 0;
+    c->n_kept--;
+}
+
+static void kept_add(MipsCpu *c, const MipsTlbEntry *e)
+{
+    MipsTlbEntry *k = kept_at(c, e->vpn2);
+
+    if (e->invalid || e->mask != PAIR_MASK || !((e->lo[0] | e->lo[1]) & LO_V)) {
+        tlb_forget(c, e);
+        return;
+    }
+    if (k->mask) {
+        kept_remove(c, k);
+    }
+    *k = *e;
+    c->n_kept++;
+}
+
+void mips_tlb_drop(MipsCpu *c)
+{
+    for (unsigned i = 0; c->n_kept && i < MIPS_TLB_KEPT; i++) {
+        if (c->kept[i].mask) {
+            kept_remove(c, &c->kept[i]);
+        }
+    }
+    c->kept_wi = 0;
+}
+
+/* TLBWI has written entry @index. */
+static void kept_note_written(MipsCpu *c, unsigned index)
+{
+    unsigned wired = c->cp0[CP0_WIRED] & (MIPS_TLB_MAX - 1);
+    uint64_t all = UINT64_MAX >> (64 - mips_tlb_size(c)) & UINT64_MAX << wired;
+
+    c->kept_wi |= 1ull << index;
+    if ((c->kept_wi & all) == all) {
+        mips_tlb_drop(c);
+    }
+}
+
+static bool tlb_fail(MipsCpu *c, bool probe, unsigned code, uint64_t va, bool is_tlb, bool refill)
+{
+    if (!probe) {
+        tlb_raise(c, code, va, is_tlb, refill);
+    }
+    return false;
+}
+
+/* A kept entry that allows the access. */
+static const MipsTlbEntry *tlb_kept(MipsCpu *c, uint64_t va, MemAccess access, uint16_t asid)
+{
+    uint64_t need = access == ACCESS_WRITE ? LO_V | LO_D : LO_V;
+    MipsTlbEntry *e = c->n_kept ? kept_find(c, va, asid) : NULL;
+
+    return e && (e->lo[(va & GUEST_PAGE_SIZE) != 0] & need) == need ? e : NULL;
+}
+
+static bool tlb_mapped(MipsCpu *c, uint64_t va, MemAccess access, bool probe, TlbResult *out)
+{
+    uint16_t asid = c->cp0[CP0_ENTRYHI] & 0xff;
+    const MipsTlbEntry *e = tlb_find(c, va, asid);
+    unsigned code = access == ACCESS_WRITE ? EXC_TLBS : EXC_TLBL;
+    uint64_t page, lo;
+
+    if (!e) {
+        e = tlb_kept(c, va, access, asid);
+    }
+    if (!e) {
+        return tlb_fail(c, probe, code, va, true, true);
+    }
+    page = (e->mask >> 1) + 1;
+    lo = e->lo[(va & page) != 0];
+    if (!(lo & LO_V)) {
+        return tlb_fail(c, probe, code, va, true, false);
+    }
+    if (access == ACCESS_WRITE && !(lo & LO_D)) {
+        return tlb_fail(c, probe, EXC_MOD, va, true, false);
+    }
+    *out = (TlbResult){
+        .phys = ((lo & 0x3fffffff) >> LO_PFN_SHIFT << 12 & ~(page - 1)) | (va & (page - 1)),
+        .page_bytes = page,
+        .prot = TLB_READ | TLB_EXEC | (lo & LO_D ? TLB_WRITE : 0),
+        .global = e->global,
+    };
+    return true;
+}
+
+bool mips_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
+                   bool probe, TlbResult *out)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    uint64_t pa = 0;
+
+    switch (tlb_segment(c, va, mode, &pa)) {
+    case SEGMENT_ERROR:
+        return tlb_fail(c, probe, access == ACCESS_WRITE ? EXC_ADES : EXC_ADEL, va, false, false);
+    case SEGMENT_MAPPED:
+        return tlb_mapped(c, va, access, probe, out);
+    default:
+        *out = (TlbResult){
+            .phys = pa,
+            .page_bytes = SEGMENT_BYTES,
+            .prot = TLB_READ | TLB_WRITE | TLB_EXEC,
+            .global = true,
+            .code_attr = MIPS_CODE_UNMAPPED,
+        };
+        return true;
+    }
+}
+
+bool mips_debug_translate(Cpu *cpu, GuestVirt va, GuestPhys *out)
+{
+    TlbResult r;
+
+    if (!mips_tlb_fill(cpu, va, ACCESS_READ, MIPS_MODE_KERNEL, 0, true, &r)) {
+        return false;
+    }
+    *out = r.phys;
+    return true;
+}
+
+/* ---- instructions ---- */
+
+static bool tlb_is_same(const MipsTlbEntry *a, const MipsTlbEntry *b)
+{
+    return a->vpn2 == b->vpn2 && a->mask == b->mask && a->lo[0] == b->lo[0] &&
+           a->lo[1] == b->lo[1] && a->asid == b->asid && a->global == b->global &&
+           a->invalid == b->invalid;
+}
+
+static void tlb_write(MipsCpu *c, unsigned index, bool keep)
+{
+    MipsTlbEntry *e = &c->tlb[index], *k, new = { 0 };
+
+    new.mask = c->cp0[CP0_PAGEMASK] | PAIR_MASK;
+    new.vpn2 = c->cp0[CP0_ENTRYHI] & ENTRYHI_VPN2 & ~new.mask;
+    new.asid = c->cp0[CP0_ENTRYHI] & 0xff;
+    new.lo[0] = c->cp0[CP0_ENTRYLO0];
+    new.lo[1] = c->cp0[CP0_ENTRYLO1];
+    new.global = new.lo[0] & new.lo[1] & LO_G;
+    if (tlb_is_same(e, &new)) {
+        return;
+    }
+    if (keep) {
+        kept_add(c, e);
+    } else {
+        tlb_forget(c, e);
+    }
+    k = kept_at(c, new.vpn2);
+    if (k->mask && k->vpn2 == new.vpn2 && (k->global || new.global || k->asid == new.asid)) {
+        kept_remove(c, k); /* the guest has newer word of it */
+    }
+    if (new.mask != PAIR_MASK) {
+        mips_tlb_drop(c); /* a large page may hold any of them */
+    }
+    *e = new;
+}
+
+uint64_t mips_helper_tlbwi(Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    unsigned index = c->cp0[CP0_INDEX] & (MIPS_TLB_MAX - 1);
+
+    if (index < mips_tlb_size(c)) {
+        tlb_write(c, index, false);
+        kept_note_written(c, index);
+    }
+    return 0;
+}
+
+uint64_t mips_helper_tlbwr(Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu(cpu);
+
+    tlb_write(c, (unsigned)mips_cp0_read(c, CP0_RANDOM), true);
+    return 0;
+}
+
+uint64_t mips_helper_tlbr(Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    unsigned index = c->cp0[CP0_INDEX] & (MIPS_TLB_MAX - 1);
+    const MipsTlbEntry *e;
+    uint64_t g;
+
+    if (index >= mips_tlb_size(c)) {
+        return 0;
+    }
+    mips_tlb_drop(c);
+    e = &c->tlb[index];
+    g = e->global ? LO_G : 0;
+    c->cp0[CP0_PAGEMASK] = e->mask & ~(uint64_t)PAIR_MASK;
+    c->cp0[CP0_ENTRYLO0] = (e->lo[0] & ~(uint64_t)LO_G) | g;
+    c->cp0[CP0_ENTRYLO1] = (e->lo[1] & ~(uint64_t)LO_G) | g;
+    mips_cp0_write(c, CP0_ENTRYHI, e->vpn2 | e->asid);
+    return 0;
+}
+
+uint64_t mips_helper_tlbp(Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    uint64_t hi = c->cp0[CP0_ENTRYHI];
+    const MipsTlbEntry *e = tlb_find(c, hi, hi & 0xff);
+
+    MipsTlbEntry *k = c->n_kept ? kept_find(c, hi, hi & 0xff) : NULL;
+
+    if (k && !e) {
+        kept_remove(c, k);
+    }
+    c->cp0[CP0_INDEX] = e ? (uint64_t)(e - c->tlb) : INDEX_P;
+    return 0;
+}

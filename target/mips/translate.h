@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What MIPS translators work with. `mips_trans_*` functions (called by the generated decoder)
+ * return false for an encoding that is reserved after all.
+ */
+#ifndef TARGET_MIPS_TRANSLATE_H
+#define TARGET_MIPS_TRANSLATE_H
+
+#include "target/mips/cpu.h"
+
+/* The mode word, as Target.mode_word makes it: all that a translation depends on. */
+enum {
+    MIPS_MW_MODE = 3 << 0, /* MMU mode */
+    MIPS_MW_CP0 = 1 << 2,  /* coprocessor 0 may be used */
+    MIPS_MW_CP1 = 1 << 3,
+    MIPS_MW_FR = 1 << 4,      /* Status.FR: 32 floating-point registers of 64 bits */
+    MIPS_MW_64 = 1 << 5,      /* 64-bit operations */
+    MIPS_MW_ADDR64 = 1 << 6,  /* 64-bit addresses */
+    MIPS_MW_SLOT = 1 << 7,    /* the first instruction is in a delay slot */
+    MIPS_MW_STEP = 1 << 8,    /* one instruction a block (debugger) */
+    MIPS_MW_HWRENA_SHIFT = 9, /* bits 0..3 and 29 of HWREna */
+    MIPS_MW_BE = 1 << 14,
+};
+
+/* TlbResult.code_attr: the page is in a segment that the TLB does not map (its place in 256 MiB is
+ * that in memory). */
+enum { MIPS_CODE_UNMAPPED = 1 };
+
+typedef enum MipsSlot {
+    SLOT_NONE,
+    SLOT_ALWAYS, /* to `target` or `to` */
+    SLOT_IF,     /* to `target` where the comparison holds, else behind the slot */
+} MipsSlot;
+
+typedef struct Trans {
+    IrBlock *ir;
+    MipsCpu *cpu; /* features and model only: no state, a translation is shared */
+    uint64_t mode_word;
+    uint64_t features;
+    int32_t delta; /* of this instruction from the start of its page */
+    int32_t next;
+    uint32_t insn;
+    unsigned mode;
+    bool is64;  /* registers of 64 bits */
+    bool ended; /* the last operation was an END one */
+    bool in_slot;
+    bool leave;    /* what translations depend on may have changed: leave by the run loop */
+    bool unmapped; /* the page is in a segment without a TLB: MIPS_CODE_UNMAPPED */
+    int64_t near;  /* the page's place in its 256 MiB */
+    /* What the branch just translated wants done behind its delay slot. */
+    MipsSlot slot;
+    bool indirect;   /* to `to` */
+    bool near_known; /* where the page is mapped as now, that is `target` */
+    IrCmp cmp;
+    IrVal a, b, to;
+    int64_t target; /* delta */
+} Trans;
+
+static inline bool trans_has(const Trans *t, MipsFeature f)
+{
+    return t->features >> f & 1;
+}
+
+/* General registers. Number 0 reads as zero and is discarded when written. */
+IrVal mips_r(Trans *t, unsigned reg);   /* I64: the whole register */
+IrVal mips_r32(Trans *t, unsigned reg); /* I32: its low half */
+/* What comparisons look at: I32 on CPUs of 32 bits. */
+IrVal mips_rx(Trans *t, unsigned reg);
+void mips_set_r(Trans *t, unsigned reg, IrVal v);   /* I64 as it is */
+void mips_set_r32(Trans *t, unsigned reg, IrVal v); /* I32, extended as the CPU does */
+IrVal mips_extend(Trans *t, IrVal v);               /* I32 to a register's content */
+
+/* base + offset as an address (I64). */
+IrVal mips_addr(Trans *t, unsigned base, int64_t offset);
+IrVal mips_addr_of(Trans *t, IrVal v);
+/* Memory operation of @size (log2) in the block's mode and endianness; natural alignment. */
+IrMemOp mips_memop(Trans *t, unsigned size, uint32_t extra);
+
+/* An exception of this instruction; ends the block. */
+void mips_trans_raise(Trans *t, unsigned code, unsigned coprocessor);
+/* Whether the instruction is allowed: else its exception is raised and false returned. */
+bool mips_check_cp0(Trans *t);
+bool mips_check_cp1(Trans *t);
+/* 64-bit operations are enabled; else a reserved instruction (the caller returns false). */
+static inline bool mips_is_64(const Trans *t)
+{
+    return (t->mode_word & MIPS_MW_64) != 0;
+}
+/* Leave the block behind this instruction: what translations depend on may have changed. In a
+ * delay slot the branch is done first. */
+void mips_trans_leave(Trans *t);
+
+void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint64_t mode,
+                    uint8_t code_attr, unsigned max_insns);
+
+#endif

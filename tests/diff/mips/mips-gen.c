@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random valid MIPS instructions from the decoder's own tables.
+ *
+ * Registers 16 to 23 point into the scratch memory, 24 holds a small offset, 25 the address of the
+ * code's end; nothing writes them. Branches go forward; no branch stands in a delay slot.
+ */
+#include "tests/diff/mips/mips-gen.h"
+
+#include "target/mips/features.h"
+#include "tests/diff/gen.h"
+
+#include <string.h>
+
+enum { REG_POINTER = 16, REG_OFFSET = 24, REG_END = 25, LL = 0xc0000000u, SC = 0xe0000000u };
+
+static bool gen_in(const char *name, const char *const *list)
+{
+    for (; *list; list++) {
+        if (!strcmp(name, *list)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool gen_is_branch(const InsnPattern *p)
+{
+    return !strcmp(p->group, "branch") || !strcmp(p->group, "fp-branch");
+}
+
+bool mips_gen_excluded(const InsnPattern *p, uint64_t features)
+{
+    /* SC follows each LL: without one it fails, or does what the last one left. */
+    static const char *const never[] = { "sc", "cache", NULL };
+    static const char *const system[] = { "sync", "synci", NULL };
+
+    for (int i = 0; i < p->n_needs; i++) {
+        if (!(features >> p->needs[i] & 1)) {
+            return true;
+        }
+    }
+    return gen_in(p->name, never) || (!strcmp(p->group, "system") && !gen_in(p->name, system));
+}
+
+static unsigned gen_get(const InsnPattern *p, uint32_t insn, const char *name, unsigned none)
+{
+    for (int i = 0; i < p->n_fields; i++) {
+        if (!strcmp(p->fields[i].name, name)) {
+            return insn >> p->fields[i].lo & ((1u << p->fields[i].width) - 1);
+        }
+    }
+    return none;
+}
+
+static uint32_t gen_branch(const InsnPattern *p, uint32_t insn, unsigned at, uint64_t *seed)
+{
+    uint32_t skip = 1 + case_random(seed) % 4;
+
+    if (!strcmp(p->name, "j") || !strcmp(p->name, "jal")) {
+        return gen_put(insn, 0, 26, (CASE_CODE >> 2) + at + 1 + skip);
+    }
+    if (!strcmp(p->name, "jr") || !strcmp(p->name, "jalr")) {
+        return gen_put(gen_put(insn, 21, 5, REG_END), 6, 5, skip % 2 * 16); /* the hint: .HB */
+    }
+    insn = gen_put(insn, 0, 16, skip);
+    /* The link register as a source: not defined when the slot faults. */
+    if (strstr(p->name, "al") && gen_get(p, insn, "rs", 0) == 31) {
+        insn = gen_put(insn, 21, 5, 30);
+    }
+    return insn;
+}
+
+static uint32_t gen_memory(const InsnPattern *p, uint32_t insn, uint64_t *seed)
+{
+    uint32_t r = (uint32_t)case_random(seed);
+    uint32_t offset = (r >> 8 & 0xff8) - 0x800;
+
+    insn = gen_field(p, insn, "base", REG_POINTER + r % 8);
+    insn = gen_field(p, insn, "index", strncmp(p->group, "fp", 2) ? REG_POINTER : REG_OFFSET);
+    if (!(r >> 30) || strchr("lr", p->name[strlen(p->name) - 1])) {
+        offset += r >> 27 & 7; /* seldom aligned, but for what needs no alignment */
+    }
+    return gen_field(p, insn, "offset", offset & 0xffff);
+}
+
+/* With 32-bit registers a double is a pair, named by its even register. */
+static uint32_t gen_pairs(const InsnPattern *p, uint32_t insn)
+{
+    static const char *const single[] = { "add_f",   "sub_f",  "mul_f",   "div_f",  "sqrt_f",
+                                          "abs_f",   "mov_f",  "neg_f",   "cvt_w",  "trunc_w",
+                                          "round_w", "ceil_w", "floor_w", "c_cond", "movcf",
+                                          "movz_f",  "movn_f", "recip",   "rsqrt",  "lwc1",
+                                          "swc1",    "mfc1",   "mtc1",    "lwxc1",  "swxc1",
+                                          "cfc1",    "ctc1",   NULL };
+    static const char *const names[] = { "fs", "ft", "fd", "fr" };
+
+    if (gen_in(p->name, single) && gen_get(p, insn, "fmt", 16) == 16) {
+        return insn;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        insn = gen_field(p, insn, names[i], gen_get(p, insn, names[i], 0) & ~1u);
+    }
+    return insn;
+}
+
+static uint32_t gen_control(const InsnPattern *p, uint32_t insn, uint64_t *seed)
+{
+    static const uint8_t controls[] = { 25, 26, 28, 31 };
+
+    if (!strcmp(p->name, "cfc1")) {
+        return gen_put(insn, 11, 5, controls[case_random(seed) % 4]);
+    }
+    if (!strcmp(p->name, "ctc1")) { /* of the others bits are to be written as 0 */
+        uint32_t r = case_random(seed) % 8;
+
+        return r < 3 ? gen_put(gen_put(insn, 11, 5, controls[r]), 16, 5, 0)
+                     : gen_put(insn, 11, 5, 31);
+    }
+    return insn;
+}
+
+/* A destination register that is none of the reserved ones. */
+static uint32_t gen_safe_reg(const InsnPattern *p, uint32_t insn, const char *name)
+{
+    unsigned r = gen_get(p, insn, name, 0);
+
+    return r >= REG_POINTER && r <= REG_END ? gen_field(p, insn, name, r - REG_POINTER) : insn;
+}
+
+static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t *seed)
+{
+    for (unsigned tries = 0; tries < 200; tries++) {
+        uint32_t insn = ((uint32_t)case_random(seed) & ~p->mask) | p->value;
+
+        insn = (insn & ~p->should_mask) | p->should_value;
+        if (gen_is_branch(p)) {
+            insn = gen_branch(p, insn, at, seed);
+        } else if (strstr(p->group, "memory")) {
+            insn = gen_memory(p, insn, seed);
+        } else if (!strcmp(p->name, "synci")) {
+            insn = gen_put(gen_put(insn, 21, 5, REG_POINTER), 0, 16, 64);
+        }
+        insn = gen_control(p, insn, seed);
+        if (!fr) {
+            insn = gen_pairs(p, insn);
+        }
+        insn = gen_safe_reg(p, insn, "rd");
+        insn = gen_safe_reg(p, insn, "rt");
+        if (!strncmp(p->name, "clz", 3) || !strncmp(p->name, "clo", 3)) {
+            insn = gen_put(insn, 16, 5, insn >> 11 & 31); /* rt is to equal rd */
+        }
+        if ((insn & p->mask) == p->value && (!p->when || p->when(insn)) &&
+            (!p->avoid || !p->avoid(insn))) {
+            return insn;
+        }
+    }
+    return 0; /* NOP: the pattern's constraints were not met */
+}
+
+static void gen_state(MipsState *s, bool fr, bool fpu, uint64_t *seed)
+{
+    for (unsigned i = 1; i < 32; i++) {
+        s->r[i] = (uint32_t)gen_interesting(seed);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        s->r[REG_POINTER + i] =
+            CASE_SCRATCH + 0x1000 + (uint32_t)(case_random(seed) & 0x1fff) / 16 * 16;
+    }
+    s->r[REG_OFFSET] = case_random(seed) & 0x78;
+    s->r[REG_END] = CASE_CODE + 4 * CASE_INSNS;
+    s->hi = (uint32_t)gen_interesting(seed);
+    s->lo = (uint32_t)gen_interesting(seed);
+    for (unsigned i = 0; fpu && i < 32; i++) {
+        uint64_t v = gen_fp(seed);
+
+        s->f[i] = fr || i % 2 == 0 ? v : 0;
+    }
+    if (fpu) {
+        uint64_t r = case_random(seed);
+
+        /* conditions, sticky flags, rounding; seldom enabled exceptions */
+        s->fcr31 = (uint32_t)r & (r >> 60 == 0   ? 0xfe800fff
+                                  : r >> 61 == 1 ? 0xfe80007f
+                                                 : 0xfe800003);
+    }
+}
+
+void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr, bool fpu,
+                   uint16_t *index, uint64_t *seed)
+{
+    bool slot = false;
+
+    memset(c, 0, sizeof(*c));
+    c->seed = case_random(seed);
+    for (unsigned i = 0; i < CASE_INSNS; i++) {
+        const InsnPattern *p;
+        bool single = slot || i == CASE_INSNS - 1;
+
+        index[i] = (uint16_t)(case_random(seed) % n);
+        p = patterns[index[i]];
+        if (single && (gen_is_branch(p) || !strcmp(p->name, "ll"))) {
+            slot = false; /* a NOP */
+            continue;
+        }
+        c->code[i] = gen_insn(p, i, fr, seed);
+        slot = gen_is_branch(p);
+        if (!strcmp(p->name, "ll")) {
+            index[i + 1] = index[i];
+            c->code[i + 1] = (c->code[i] & 0x03e0ffff) | SC | (case_random(seed) % 16) << 16;
+            i++;
+        }
+    }
+    gen_state(&c->in, fr, fpu, seed);
+}

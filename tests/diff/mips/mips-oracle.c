@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The oracle's side, a MIPS Linux program (run by QEMU's user-mode emulator or on a MIPS host):
+ * reads MipsCase records from standard input, runs each, writes MipsResult records.
+ *
+ * The state is loaded and captured by signals: a handler writes the case's registers into its
+ * context and returns into the code, whose end, or whose fault, is the next signal. FCSR is not in
+ * every emulator's context: it is read and written by the handler itself.
+ */
+#define _GNU_SOURCE
+#include "mips-case.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/cachectl.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { BATCH = 256 };
+
+static MipsCase cases[BATCH];
+static MipsResult results[BATCH];
+static unsigned n_cases, now;
+static int running;
+static mcontext_t home;
+static unsigned home_fcr31;
+
+static unsigned fcr31_read(void)
+{
+    unsigned v;
+
+    __asm__ volatile("cfc1 %0, $31" : "=r"(v));
+    return v;
+}
+
+static void fcr31_write(unsigned v)
+{
+    __asm__ volatile("ctc1 %0, $31" ::"r"(v));
+}
+
+static void capture(int sig, const siginfo_t *si, const mcontext_t *m, MipsResult *r)
+{
+    unsigned past = (unsigned)m->pc - (CASE_CODE + 4 * CASE_INSNS);
+
+    r->signal = (unsigned)sig;
+    r->end = sig == SIGTRAP && past < 4 * CASE_ENDS ? CASE_DONE
+             : sig == SIGILL                        ? CASE_UNDEFINED
+             : sig == SIGSEGV || sig == SIGBUS      ? CASE_FAULT
+                                                    : CASE_OTHER;
+    r->fault = r->end == CASE_FAULT ? (unsigned)si->si_addr : 0;
+    r->in_slot = 0;
+    for (unsigned i = 0; i < 32; i++) {
+        r->out.r[i] = (unsigned)m->gregs[i];
+    }
+    r->out.r[0] = 0;
+    r->out.hi = (unsigned)m->mdhi;
+    r->out.lo = (unsigned)m->mdlo;
+    r->out.pc = (unsigned)m->pc;
+    memcpy(r->out.f, &m->fpregs, sizeof(r->out.f));
+    if (__mips_fpr == 32) { /* QEMU has each register's 32 bits in a place of its own */
+        for (unsigned i = 0; i < 32; i += 2) {
+            r->out.f[i] = (uint32_t)r->out.f[i] | r->out.f[i + 1] << 32;
+            r->out.f[i + 1] = 0;
+        }
+    }
+    r->memory = case_hash((const uint64_t *)CASE_SCRATCH);
+}
+
+static void load(const MipsCase *c, mcontext_t *m)
+{
+    uint32_t *code = (uint32_t *)CASE_CODE;
+
+    case_fill((uint64_t *)CASE_SCRATCH, c->seed);
+    memcpy(code, c->code, sizeof(c->code));
+    for (unsigned i = 0; i < CASE_ENDS; i++) {
+        code[CASE_INSNS + i] = CASE_BREAK;
+    }
+    cacheflush(code, CASE_CODE_BYTES, BCACHE);
+    for (unsigned i = 0; i < 32; i++) {
+        m->gregs[i] = c->in.r[i];
+    }
+    m->mdhi = c->in.hi;
+    m->mdlo = c->in.lo;
+    m->pc = CASE_CODE;
+    memcpy(&m->fpregs, c->in.f, sizeof(c->in.f));
+    for (unsigned i = 0; __mips_fpr == 32 && i < 32; i++) {
+        uint64_t v = c->in.f[i & ~1u];
+
+        v = i % 2 ? v >> 32 : (uint32_t)v;
+        memcpy((char *)&m->fpregs + i * 8, &v, 8);
+    }
+    m->fpc_csr = c->in.fcr31;
+}
+
+static void on_signal(int sig, siginfo_t *si, void *ctx)
+{
+    unsigned fcr31 = fcr31_read();
+    mcontext_t *m = &((ucontext_t *)ctx)->uc_mcontext;
+
+    if (!running) { /* the first BREAK: remember the way home */
+        home = *m;
+        home_fcr31 = fcr31;
+        running = 1;
+        now = 0;
+    } else {
+        capture(sig, si, m, &results[now]);
+        results[now++].out.fcr31 = fcr31;
+    }
+    if (now < n_cases) {
+        load(&cases[now], m);
+        fcr31_write(cases[now].in.fcr31);
+    } else {
+        running = 0;
+        *m = home;
+        m->pc += 4;
+        fcr31_write(home_fcr31);
+    }
+}
+
+static int read_batch(void)
+{
+    size_t have = 0;
+
+    /* What has come, in whole cases: the other side may send a single one and wait. */
+    do {
+        ssize_t n = read(0, (char *)cases + have, sizeof(cases) - have);
+
+        if (n <= 0) {
+            return 0;
+        }
+        have += (size_t)n;
+    } while (have % sizeof(cases[0]));
+    n_cases = (unsigned)(have / sizeof(cases[0]));
+    return 1;
+}
+
+int main(void)
+{
+    static char stack[65536] __attribute__((aligned(16)));
+    stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) };
+    struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+    const int signals[] = { SIGTRAP, SIGILL, SIGSEGV, SIGBUS, SIGFPE };
+
+    sigaltstack(&ss, NULL);
+    sa.sa_sigaction = on_signal;
+    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        sigaction(signals[i], &sa, NULL);
+    }
+    if (mmap((void *)CASE_SCRATCH, CASE_SCRATCH_BYTES, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ||
+        mmap((void *)CASE_CODE, CASE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        return 2;
+    }
+    while (read_batch()) {
+        __asm__ volatile("break 0x123" ::: "memory");
+        fwrite(results, sizeof(results[0]), n_cases, stdout);
+        fflush(stdout);
+    }
+    return 0;
+}

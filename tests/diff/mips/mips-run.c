@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A case on our own machine: one CPU in user mode, the scratch memory and the code in its TLB,
+ * everything else misses. An exception halts the CPU at its vector.
+ */
+#include "tests/diff/mips/mips-run.h"
+
+#include "accel/accel.h"
+#include "core/icount.h"
+#include "core/machine.h"
+#include "core/memory/memory.h"
+#include "target/mips/cpu.h"
+#include "target/mips/fp.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    RUN_RAM_BYTES = 0x100000,
+    RUN_CODE = 0x10000, /* physical */
+    RUN_SCRATCH = 0x20000,
+    RUN_SLICE = 1000000, /* instructions, where they are counted */
+    WAIT = 0x42000020,
+    BRANCH_BACK = 0x1000fffe,                 /* b .-4 */
+    LO_CACHED = 3 << 3 | 1 << 2 | 1 << 1 | 1, /* C, D, V, G */
+};
+
+static struct {
+    Machine *machine;
+    MipsCpu *cpu;
+    uint8_t *ram;
+    bool fr;
+} run;
+
+static void run_map(MipsTlbEntry *e, uint32_t va, uint32_t pa)
+{
+    *e = (MipsTlbEntry){ .vpn2 = va & ~0x1fffu, .mask = 0x1fff, .global = 1 };
+    e->lo[0] = pa >> 12 << 6 | LO_CACHED;
+    e->lo[1] = (pa + 0x1000) >> 12 << 6 | LO_CACHED;
+}
+
+static void run_tables(void)
+{
+    static const uint32_t vectors[] = { 0x000, 0x180 };
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t *v = (uint32_t *)(run.ram + vectors[i]);
+
+        v[0] = WAIT;
+        v[1] = BRANCH_BACK;
+        v[2] = 0;
+    }
+    run_map(&run.cpu->tlb[0], CASE_CODE, RUN_CODE);
+    run.cpu->tlb[0].lo[1] = 1; /* the oracle has one page */
+    for (unsigned i = 0; i < CASE_SCRATCH_BYTES; i += 0x2000) {
+        run_map(&run.cpu->tlb[1 + i / 0x2000], CASE_SCRATCH + i, RUN_SCRATCH + i);
+    }
+}
+
+bool mips_run_init(const char *cpu, bool fr, const char *backend, const char *more)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *name = g_strconcat(cpu, "-mips-cpu", NULL);
+    g_autofree char *options =
+        g_strdup_printf("%s%s%s%s", backend ? "backend=" : "", backend ? backend : "",
+                        backend && more ? "," : "", more ? more : "");
+    const DeviceType *type = NULL;
+    RamBlock *ram;
+
+    for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
+        type = strcmp((*t)->name, name) ? type : *t;
+    }
+    run.fr = fr;
+    run.machine = type ? machine_new(&err) : NULL;
+    ram = run.machine ? ram_new(run.machine, "ram", RUN_RAM_BYTES, RAM_SHARED, &err) : NULL;
+    if (ram) {
+        region_add(machine_memory_root(run.machine),
+                   region_new_ram(run.machine, "ram", ram, 0, RUN_RAM_BYTES), 0, 0);
+        run.ram = ram->host;
+        machine_add_types(run.machine, mips_cpu_types);
+        run.cpu = mips_cpu(cpu_new(run.machine, type, NULL, "cpu0"));
+    }
+    if (!run.cpu || !device_realize(&run.cpu->cpu.dev, &err) ||
+        !accel_attach(run.machine, &accel_tcg, *options ? options : NULL, &err) ||
+        !machine_start(run.machine, &err)) {
+        fprintf(stderr, "mips-diff: %s: %s\n", cpu, err ? err->message : "no such CPU");
+        return false;
+    }
+    return true;
+}
+
+uint64_t mips_run_features(void)
+{
+    return run.cpu->features;
+}
+
+static void run_load(const MipsCase *c)
+{
+    MipsCpu *m = run.cpu;
+    uint32_t *code = (uint32_t *)(run.ram + RUN_CODE);
+    bool fpu = mips_cpu_has(m, MIPS_FEAT_FPU);
+
+    case_fill((uint64_t *)(run.ram + RUN_SCRATCH), c->seed);
+    memcpy(code, c->code, sizeof(c->code));
+    for (unsigned i = 0; i < CASE_ENDS; i++) {
+        code[CASE_INSNS + i] = CASE_BREAK;
+    }
+    ram_wrote(ram_first(run.machine), RUN_CODE, (CASE_INSNS + CASE_ENDS) * 4);
+    for (unsigned i = 0; i < 32; i++) {
+        m->r[i] = c->in.r[i];
+        m->f[i].u64[0] = c->in.f[i];
+    }
+    m->hi[0] = c->in.hi;
+    m->lo[0] = c->in.lo;
+    m->pc = CASE_CODE;
+    m->in_slot = 0;
+    mips_fp_set_control(m, c->in.fcr31);
+    m->cp0[CP0_STATUS] =
+        2 << STATUS_KSU_SHIFT | (fpu ? STATUS_CU1 : 0) | (fpu && run.fr ? STATUS_FR : 0);
+    m->cp0[CP0_CAUSE] = 0;
+    if (accel_tcg.state_changed) {
+        accel_tcg.state_changed(&m->cpu);
+    }
+}
+
+static void run_capture(MipsResult *r)
+{
+    MipsCpu *m = run.cpu;
+    uint32_t cause = (uint32_t)m->cp0[CP0_CAUSE], code = cause >> 2 & 31;
+    uint32_t pc = (uint32_t)m->cp0[CP0_EPC], past = pc - (CASE_CODE + 4 * CASE_INSNS);
+
+    memset(r, 0, sizeof(*r));
+    switch (code) {
+    case EXC_BP:
+        r->end = past < 4 * CASE_ENDS ? CASE_DONE : CASE_OTHER;
+        break;
+    case EXC_RI:
+    case EXC_CPU:
+        r->end = CASE_UNDEFINED;
+        break;
+    case EXC_TLBL:
+    case EXC_TLBS:
+    case EXC_ADEL:
+    case EXC_ADES:
+    case EXC_MOD:
+        r->end = CASE_FAULT;
+        r->fault = (uint32_t)m->cp0[CP0_BADVADDR];
+        break;
+    default:
+        r->end = CASE_OTHER;
+        break;
+    }
+    r->signal = code;
+    r->in_slot = cause >> 31;
+    for (unsigned i = 0; i < 32; i++) {
+        r->out.r[i] = (uint32_t)m->r[i];
+        r->out.f[i] = run.fr || i % 2 == 0 ? m->f[i].u64[0] : 0;
+    }
+    r->out.hi = (uint32_t)m->hi[0];
+    r->out.lo = (uint32_t)m->lo[0];
+    r->out.pc = pc;
+    r->out.fcr31 = mips_fp_control(m);
+    r->memory = case_hash((const uint64_t *)(run.ram + RUN_SCRATCH));
+}
+
+typedef struct RunArgs {
+    const MipsCase *c;
+    MipsResult *r;
+} RunArgs;
+
+/* On the vCPU's thread. */
+static void run_on_cpu(Cpu *cpu, void *arg)
+{
+    RunArgs *a = arg;
+
+    if (!run.cpu->tlb[0].global) {
+        run_tables();
+    }
+    run_load(a->c);
+    for (unsigned tries = 0; tries < 1000; tries++) {
+        cpu->icount_left = cpu->icount_kept = 0;
+        if (icount_is_single(run.machine)) {
+            cpu->icount_left = RUN_SLICE;
+        }
+        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
+            break;
+        }
+        cpu_take_requests(cpu, UINT32_MAX);
+    }
+    run_capture(a->r);
+}
+
+void mips_run(const MipsCase *c, MipsResult *r)
+{
+    RunArgs a = { c, r };
+
+    cpu_run_on_wait(&run.cpu->cpu, run_on_cpu, &a);
+}
