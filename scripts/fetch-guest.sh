@@ -16,6 +16,10 @@ always="virtio_ring virtio virtio_mmio virtio_blk virtio_console rng-core virtio
 # In the order in which they need each other; loaded where there is more on PCI than its host bridge.
 on_pci="virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net
  nvme-common nvme-core nvme scsi_common scsi_mod sd_mod virtio_scsi 9pnet 9pnet_virtio netfs fscache 9p"
+# What the board of the architecture has.
+case $arch in
+mips*) on_pci="$on_pci ata_piix cdrom sr_mod mii pcnet32 e1000" ;;
+esac
 mkdir -p "$out/lists/partial" "$out/deb"
 opts="-oAPT::Architecture=$arch -oAPT::Architectures=$arch -oDir::State::Lists=$out/lists
  -oDir::Cache=$out/cache -oDebug::NoLocking=1 -oAPT::Sandbox::User=$(id -un)"

@@ -5,7 +5,7 @@
 
 #include "core/cpu.h"
 #include "hw/board/board.h"
-#include "hw/board/plug.h"
+#include "hw/board/ide-drives.h"
 
 enum {
     MALTA_FLASH = 0x1e000000,
@@ -30,6 +30,7 @@ typedef struct MaltaBoard {
     RamBlock *rom;
     uint64_t ram_bytes;
     BoardPlug plug;
+    IdeDrives ide;
 } MaltaBoard;
 
 /* -kernel, -initrd, -append or -bios: what the CPU finds at its reset vector. */

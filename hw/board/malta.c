@@ -128,6 +128,7 @@ static void malta_power_button(void *opaque)
 static bool malta_make_pci(MaltaBoard *b, GError **err)
 {
     MemRegion *root = machine_memory_root(b->machine);
+    Device *ide;
 
     b->host = device_make(b->machine, &device_gt64120, &b->dev, "host");
     if (!b->cfg->bios) {
@@ -140,9 +141,8 @@ static bool malta_make_pci(MaltaBoard *b, GError **err)
     /* Ports of ISA and of PCI are one space: whatever is no ISA port is on the bus. */
     region_add(device_as(b->host, PciHost)->bus.io, aspace_root(isa_ports(b->machine)), 0, -1);
     b->piix4 = malta_make(b, "PIIX4", "piix4", "addr=a.0,multifunction=on", err);
-    b->pm = b->piix4 && malta_make(b, "piix4-ide", NULL, "addr=a.1", err)
-                ? malta_make(b, "PIIX4_PM", "pm", "addr=a.3", err)
-                : NULL;
+    ide = b->piix4 ? malta_make(b, "piix4-ide", NULL, "addr=a.1", err) : NULL;
+    b->pm = ide ? malta_make(b, "PIIX4_PM", "pm", "addr=a.3", err) : NULL;
     if (!b->pm) {
         return false;
     }
@@ -152,6 +152,7 @@ static bool malta_make_pci(MaltaBoard *b, GError **err)
     for (unsigned i = 0; i < ISA_N_IRQS; i++) {
         irq_connect(b->piix4, "irq", i, b->isa, "line", i);
     }
+    ide_drives_init(&b->ide, &b->plug, ide, 2, 2);
     machine_on_powerdown(b->machine, malta_power_button, b);
     return true;
 }
@@ -196,6 +197,37 @@ static bool malta_make_small(MaltaBoard *b, GError **err)
     return true;
 }
 
+static bool malta_make_drive(MaltaBoard *b, const BoardDrive *d, const char *id, GError **err)
+{
+    switch (d->interface) {
+    case DRIVE_NONE:
+        return true;
+    case DRIVE_IDE:
+        return ide_drives_make(&b->ide, d, id, err);
+    case DRIVE_VIRTIO:
+        return ide_drives_make_virtio(&b->ide, d, id, err);
+    default:
+        return error_set(err, "malta has drives of if=ide, virtio and none");
+    }
+}
+
+static bool malta_make_drives(MaltaBoard *b, GError **err)
+{
+    if (!ide_drives_place(&b->ide, err) || !board_open_drives(&b->plug, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
+        const BoardDrive *d = &b->cfg->drives[i];
+        g_autofree char *id = board_drive_id(d, i);
+
+        if (!malta_make_drive(b, d, id, err)) {
+            g_prefix_error(err, "-drive file=%s: ", d->file ? d->file : "");
+            return false;
+        }
+    }
+    return ide_drives_make_cd(&b->ide, err);
+}
+
 static bool malta_add_device(Machine *m, Options *o, GError **err)
 {
     return board_plug_device(&device_as(device_find(m, "/malta"), MaltaBoard)->plug, o, err);
@@ -213,8 +245,8 @@ static bool malta_init(Machine *m, const BoardConfig *cfg, GError **err)
     board_plug_init(&b->plug, &b->dev, cfg);
     return malta_make_ram(b, err) && malta_make_cpus(b, err) && malta_make_isa(b, err) &&
            malta_make_pci(b, err) && malta_make_serials(b, err) && malta_make_small(b, err) &&
-           board_open_drives(&b->plug, err) &&
-           board_plug_devices(&b->plug, 0, cfg->n_devices, err) && malta_boot(b, err);
+           malta_make_drives(b, err) && board_plug_devices(&b->plug, 0, cfg->n_devices, err) &&
+           malta_boot(b, err);
 }
 
 const Board board_malta = {

@@ -5,6 +5,7 @@
 
 #include "core/cpu.h"
 #include "hw/board/board.h"
+#include "hw/board/ide-drives.h"
 #include "hw/board/pc-fw.h"
 #include "hw/board/pc-irq.h"
 #include "hw/board/plug.h"
@@ -14,7 +15,6 @@ enum {
     PC_ROM_MAX = 16 << 20,
     PC_ISA_BIOS = 128 << 10, /* of the ROM's end, below 1 MiB */
     PC_N_SERIAL = 4,
-    PC_IDE_DRIVES = 6, /* at most */
     PC_FLOPPIES = 2,
     PC_N_PARALLEL = 3,
 };
@@ -39,11 +39,9 @@ struct PcBoard {
     const BoardConfig *cfg; /* valid during init */
     const PcChip *chip;
     Device *isa, *host, *piix3, *pm, *rtc;
-    Device *ide;
-    unsigned ide_buses, ide_units; /* units of a bus */
-    uint8_t floppies;              /* bit n: drive n is there */
-    bool has_cd;                   /* -drive put something where the CD drive would be */
-    uint8_t translation;           /* in the CMOS RAM, of the first four drives */
+    IdeDrives ide;
+    uint8_t floppies;    /* bit n: drive n is there */
+    uint8_t translation; /* in the CMOS RAM, of the first four drives */
     MemRegion *ram_low;
     uint64_t ram_bytes, below_4g;
     unsigned n_cpus;

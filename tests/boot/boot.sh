@@ -12,6 +12,12 @@ fetch() {
     "$SOURCE/scripts/fetch-guest.sh" "$guest" || { echo "skipped: no Debian kernel (network?)"; exit 77; }
     linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -nographic -m 512 -nic none)
 }
+fetch_malta() {
+    guest=$BUILD/guest-mipsel
+    "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-4kc-malta mipsel ||
+        { echo "skipped: no Debian kernel for MIPS (network?)"; exit 77; }
+    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -append console=ttyS0)
+}
 panic=(--fail-on 'Kernel panic' --fail-on 'Internal error: Oops')
 
 case $name in
@@ -41,9 +47,7 @@ two)
         grep -q 'smp ok' "$logs/0" && grep -q 'smp ok' "$logs/1"
     done ;;
 malta)
-    guest=$BUILD/guest-mipsel
-    "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-4kc-malta mipsel ||
-        { echo "skipped: no Debian kernel for MIPS (network?)"; exit 77; }
+    fetch_malta
     for accel in tcg tcg,x-slow=20; do
         echo "== -accel $accel"
         expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
@@ -51,8 +55,23 @@ malta)
             --expect a42b --send 'md5sum /bin/busybox /bin/busybox | cut -c1-8 | uniq -c' --expect '2 ' \
             --send 'poweroff -f' --expect 'Power down' --wait -- \
             "$tinamou" system mipsel -M malta -m 256 -nographic -nic none -accel $accel \
-            -kernel "$guest/Image" -initrd "$guest/initrd.gz" -append console=ttyS0
+            "${linux[@]}"
     done ;;
+malta-ide)
+    fetch_malta
+    disk=$(mktemp)
+    trap 'rm -f "$disk" "$disk.raw"' EXIT
+    "$tinamou" img create -q -f qcow2 "$disk" 64M
+    head -c 3M "$guest/Image" >"$disk.raw"
+    sum=$(md5sum <"$disk.raw" | cut -c1-32)
+    # What is written by DMA is in the image; the CD-ROM is read by PIO commands.
+    expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' --send 'md5sum /dev/sr0' --expect "$sum" \
+        --send 'yes ide | dd of=/dev/sda bs=4k count=256 iflag=fullblock 2>/dev/null; sync; echo wro''te' \
+        --expect wrote --send 'poweroff -f' --expect 'Power down' --wait -- \
+        "$tinamou" system mipsel -M malta -m 256 -nographic -nic none -hda "$disk" \
+        -cdrom "$disk.raw" "${linux[@]}"
+    "$tinamou" img convert -O raw "$disk" "$disk.raw"
+    yes ide | head -c 1048576 | cmp -n 1048576 - "$disk.raw" ;;
 linux)
     fetch
     for cpu in cortex-a53 cortex-a57 cortex-a72 neoverse-n1 max; do
