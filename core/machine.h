@@ -92,6 +92,8 @@ typedef struct MachineIrqchip {
     void (*msi_unroute)(Machine *m, MsiRoute *route);
     /* Where inputs are here and local APICs are there: input @gsi sends this message. */
     bool (*set_pin_message)(Machine *m, unsigned gsi, uint64_t addr, uint32_t data);
+    /* The interval timer that belongs to them gives up its line, or has it again; NULL: never. */
+    void (*set_timer_line)(Machine *m, bool on);
     /* Their whole state, for snapshots and resets; it has as many bytes in every machine alike.
      * Context: LOOP_THREAD, CPUs stopped. */
     uint32_t (*state_bytes)(Machine *m);

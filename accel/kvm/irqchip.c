@@ -40,12 +40,22 @@ static bool kvm_chip_set(Machine *m, const uint8_t *state, GError **err)
     return kvm_vm(m)->target->irqchip_set(m, state, err);
 }
 
+static void kvm_set_timer_line(Machine *m, bool on)
+{
+    const KvmTarget *t = kvm_vm(m)->target;
+
+    if (t->set_timer_line) {
+        t->set_timer_line(m, on);
+    }
+}
+
 static const MachineIrqchip kvm_chip = {
     .set_gsi = kvm_set_gsi,
     .send_msi = kvm_send_msi,
     .msi_send_routed = kvm_msi_send_routed,
     .msi_unroute = kvm_msi_unroute,
     .set_pin_message = kvm_set_pin_message,
+    .set_timer_line = kvm_set_timer_line,
     .state_bytes = kvm_chip_bytes,
     .get = kvm_chip_get,
     .set = kvm_chip_set,

@@ -45,6 +45,8 @@ struct KvmTarget {
     uint32_t (*irqchip_bytes)(Machine *m);
     bool (*irqchip_get)(Machine *m, uint8_t *state, GError **err);
     bool (*irqchip_set)(Machine *m, const uint8_t *state, GError **err);
+    /* Of KVM_IRQCHIP_ON: the interval timer gives up its line, or has it again. May be NULL. */
+    void (*set_timer_line)(Machine *m, bool on);
     /* The number that the kernel is to know the CPU by; NULL: its index. */
     unsigned long (*vcpu_id)(const Cpu *cpu);
     /* After KVM_CREATE_VCPU: features, identification registers. */

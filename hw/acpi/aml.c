@@ -324,6 +324,14 @@ void aml_or(Aml *a)
     aml_byte(a, OP_OR);
 }
 
+void aml_set_bits(Aml *a, const char *name, unsigned bits)
+{
+    aml_or(a);
+    aml_ref(a, name);
+    aml_int(a, bits);
+    aml_ref(a, name);
+}
+
 void aml_nowhere(Aml *a)
 {
     aml_byte(a, 0);

@@ -58,6 +58,8 @@ void aml_not(Aml *a);
 /* Bitwise; two operands and the target follow. */
 void aml_and(Aml *a);
 void aml_or(Aml *a);
+/* `name |= bits` */
+void aml_set_bits(Aml *a, const char *name, unsigned bits);
 /* No target. */
 void aml_nowhere(Aml *a);
 void aml_dword_field(Aml *a, unsigned arg, unsigned offset, const char *name);

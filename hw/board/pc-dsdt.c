@@ -200,10 +200,7 @@ static void dsdt_isa_link(Aml *a, unsigned n, const char *reg)
     dsdt_return_call(a, "IQST", reg);
     aml_end(a, part);
     part = aml_method_begin(a, "_DIS", 0, false);
-    aml_or(a);
-    aml_ref(a, reg);
-    aml_int(a, LINK_OFF);
-    aml_ref(a, reg);
+    aml_set_bits(a, reg, LINK_OFF);
     aml_end(a, part);
     part = aml_method_begin(a, "_CRS", 0, false);
     dsdt_return_call(a, "IQCR", reg);
@@ -404,15 +401,6 @@ static void dsdt_windows(Aml *a, const PcAcpi *p)
     aml_resources_end(a, mark);
 }
 
-/* `*to |= bits` */
-static void dsdt_set(Aml *a, const char *to, unsigned bits)
-{
-    aml_or(a);
-    aml_ref(a, to);
-    aml_int(a, bits);
-    aml_ref(a, to);
-}
-
 /* All but hotplug by its own registers is the guest's. PCI Firmware Specification 3.2, 4.5.1 */
 static void dsdt_osc(Aml *a)
 {
@@ -434,21 +422,21 @@ static void dsdt_osc(Aml *a)
     aml_equal(a);
     aml_arg(a, 1);
     aml_int(a, 1);
-    dsdt_set(a, "CDW1", BAD_REVISION);
+    aml_set_bits(a, "CDW1", BAD_REVISION);
     aml_end(a, inner);
     inner = aml_if_begin(a);
     aml_not(a);
     aml_equal(a);
     aml_ref(a, "CDW3");
     aml_local(a, 0);
-    dsdt_set(a, "CDW1", MASKED);
+    aml_set_bits(a, "CDW1", MASKED);
     aml_end(a, inner);
     aml_store(a);
     aml_local(a, 0);
     aml_ref(a, "CDW3");
     aml_end(a, cond);
     cond = aml_else_begin(a);
-    dsdt_set(a, "CDW1", BAD_UUID);
+    aml_set_bits(a, "CDW1", BAD_UUID);
     aml_end(a, cond);
     aml_return(a);
     aml_arg(a, 3);

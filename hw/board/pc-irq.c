@@ -59,23 +59,31 @@ static bool pc_irq_make_own(PcIrq *q, GError **err)
     return true;
 }
 
-static bool pc_irq_make_hpet(PcIrq *q, GError **err)
+bool pc_irq_add_hpet(PcIrq *q, BoardPlug *plug, uint32_t inputs, Device *rtc, GError **err)
 {
-    q->hpet = pc_irq_make(q, "hpet", "hpet", err);
+    q->hpet = device_new(q->machine, "hpet", q->container, "hpet", err);
     if (!q->hpet) {
+        return false;
+    }
+    device_set_u64(q->hpet, "hpet-intcap", inputs);
+    if (!board_globals(plug, q->hpet, err) || !device_realize(q->hpet, err)) {
         return false;
     }
     device_map(q->hpet, 0, machine_memory_root(q->machine), HPET_BASE);
     for (unsigned n = 2; n < GSIS; n++) {
         pc_irq_connect(q, q->hpet, "irq", n, n);
     }
+    /* "2.3.4.3": in legacy mode its first two timers have the lines of these. */
     if (q->pit) {
         irq_connect(q->hpet, "legacy", 0, q->pit, "disable", 0);
+    } else {
+        irq_connect(q->hpet, "legacy", 0, q->chip, "timer-off", 0);
     }
+    irq_connect(q->hpet, "legacy", 0, rtc, "disable", 0);
     return true;
 }
 
-bool pc_irq_init(PcIrq *q, Device *container, IrqchipPlace place, bool hpet, GError **err)
+bool pc_irq_init(PcIrq *q, Device *container, IrqchipPlace place, GError **err)
 {
     Device *isa = &isa_bus(container->machine)->dev;
     MemRegion *root = machine_memory_root(container->machine);
@@ -98,7 +106,7 @@ bool pc_irq_init(PcIrq *q, Device *container, IrqchipPlace place, bool hpet, GEr
             pc_irq_connect(q, isa, "irq", n, n);
         }
     }
-    return !hpet || pc_irq_make_hpet(q, err);
+    return true;
 }
 
 void pc_irq_prepare_cpu(const PcIrq *q, Cpu *cpu)

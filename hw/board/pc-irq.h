@@ -5,6 +5,7 @@
 
 #include "core/cpu.h"
 #include "hw/board/board.h"
+#include "hw/board/plug.h"
 
 typedef struct PcIrq {
     Machine *machine;
@@ -15,8 +16,10 @@ typedef struct PcIrq {
 } PcIrq;
 
 /* Before the CPUs are made: all but local APICs; mapped, and the ISA lines connected. */
-NODISCARD bool pc_irq_init(PcIrq *q, Device *container, IrqchipPlace place, bool hpet,
-                           GError **err);
+NODISCARD bool pc_irq_init(PcIrq *q, Device *container, IrqchipPlace place, GError **err);
+/* A HPET whose timers can have @inputs (a bit for each) of the I/O APIC; @rtc is on line 8. */
+NODISCARD bool pc_irq_add_hpet(PcIrq *q, BoardPlug *plug, uint32_t inputs, Device *rtc,
+                               GError **err);
 /* Before a CPU is realized: whether it waits for another's start-up message. */
 void pc_irq_prepare_cpu(const PcIrq *q, Cpu *cpu);
 /* After all CPUs are: their local APICs. */

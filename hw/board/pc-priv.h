@@ -26,6 +26,7 @@ typedef struct PcChip {
     uint64_t lowmem;               /* RAM below 4 GiB ends here at most ... */
     uint64_t lowmem_split;         /* ... and here where there is more than that */
     const char *product, *version; /* of SMBIOS */
+    uint32_t hpet_inputs;          /* of the I/O APIC, a bit each, that the HPET can have */
     uint64_t ecam, ecam_bytes;     /* 0: PCI without Express */
     /* Host bridge, bridge to ISA, power management, disks. */
     bool (*make_pci)(PcBoard *b, GError **err);
@@ -45,7 +46,7 @@ struct PcBoard {
     MemRegion *ram_low;
     uint64_t ram_bytes, below_4g;
     unsigned n_cpus;
-    bool acpi;
+    bool acpi, hpet;
     char oem_id[7], oem_table_id[9]; /* of ACPI's tables */
     PcFw fw;
     PcIrq irq;

@@ -84,6 +84,45 @@ TEST(pc, tables_for_firmware)
     machine_free(m);
 }
 
+/* Where table @signature begins in what firmware is given; NULL: there is none. */
+static const uint8_t *pc_table(Machine *m, const char *signature, uint32_t *bytes)
+{
+    size_t len = 0;
+    const uint8_t *blob = fw_cfg_find_file(device_find(m, "fw_cfg"), "etc/acpi/tables", &len);
+
+    for (size_t at = 0; blob && at + 36 <= len; at += MAX(get_le32(blob + at + 4), 36)) {
+        if (!memcmp(blob + at, signature, 4)) {
+            *bytes = get_le32(blob + at + 4);
+            return blob + at;
+        }
+    }
+    return NULL;
+}
+
+TEST(pc, hpet)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = pc_machine((BoardConfig){ 0 }, "", &err);
+    const uint8_t *table;
+    uint32_t len = 0;
+    uint8_t cap[8];
+
+    EXPECT(m != NULL);
+    if (m) {
+        table = pc_table(m, "HPET", &len);
+        EXPECT(table && len == 56 && get_le64(table + 44) == 0xfed00000);
+        machine_reset(m, RESET_COLD, CAUSE_NONE);
+        EXPECT_EQ(aspace_read(machine_memory(m), 0xfed00000, cap, 8, (MemAttrs){ 0 }), MEM_OK);
+        EXPECT_EQ(get_le32(cap), 0x8086a201);
+        EXPECT_EQ(aspace_read(machine_memory(m), 0xfed00104, cap, 4, (MemAttrs){ 0 }), MEM_OK);
+        EXPECT_EQ(get_le32(cap), 1 << 2); /* the timer's input alone */
+        machine_free(m);
+    }
+    m = pc_machine((BoardConfig){ 0 }, "hpet=off", &err);
+    EXPECT(m && !pc_table(m, "HPET", &len) && !device_find(m, "/pc/hpet"));
+    machine_free(m);
+}
+
 TEST(pc, order_of_letters)
 {
     g_autoptr(GError) err = NULL;

@@ -90,8 +90,7 @@ static bool pc_make_cpus(PcBoard *b, GError **err)
 static bool pc_make_isa(PcBoard *b, GError **err)
 {
     b->isa = device_make(b->machine, &device_isa_bus, &b->dev, "isa");
-    return device_realize(b->isa, err) &&
-           pc_irq_init(&b->irq, &b->dev, b->cfg->irqchip, false, err);
+    return device_realize(b->isa, err) && pc_irq_init(&b->irq, &b->dev, b->cfg->irqchip, err);
 }
 
 static void pc_power_button(void *opaque)
@@ -151,6 +150,7 @@ static bool pc_make_pci(PcBoard *b, GError **err)
 static const PcChip pc_chip = {
     .product = "Standard PC (i440FX + PIIX, 1996)",
     .version = "pc-i440fx-7.2",
+    .hpet_inputs = 1 << 2,
     .lowmem = 0xe0000000u,
     .lowmem_split = 0xc0000000u,
     .make_pci = pc_make_pci,
@@ -173,6 +173,7 @@ static bool pc_make_fw_cfg(PcBoard *b, GError **err)
         .ecam_bytes = b->chip->ecam_bytes,
         .acpi = { .express = b->chip->ecam_bytes != 0,
                   .keyboard = true,
+                  .hpet = b->hpet,
                   .oem_id = b->oem_id,
                   .oem_table_id = b->oem_table_id },
         .acpi_off = !b->acpi,
@@ -310,7 +311,8 @@ static bool pc_make_keyboard(PcBoard *b, GError **err)
 static bool pc_make_rtc(PcBoard *b, GError **err)
 {
     b->rtc = device_make(b->machine, &device_mc146818, &b->dev, "rtc");
-    return device_realize(b->rtc, err);
+    return device_realize(b->rtc, err) &&
+           (!b->hpet || pc_irq_add_hpet(&b->irq, &b->plug, b->chip->hpet_inputs, b->rtc, err));
 }
 
 /* ---- What is plugged in ---- */
@@ -331,7 +333,6 @@ static bool pc_options(PcBoard *b, GError **err)
     Options none = { 0 }, *o = b->cfg->machine ? b->cfg->machine : &none;
     const char *acpi = options_get(o, "acpi"), *id = options_get(o, "x-oem-id");
     const char *table = options_get(o, "x-oem-table-id");
-    bool hpet = false;
 
     b->acpi = true;
     if (acpi && strcmp(acpi, "auto") && !options_get_bool(o, "acpi", true, &b->acpi, err)) {
@@ -342,10 +343,7 @@ static bool pc_options(PcBoard *b, GError **err)
     }
     g_strlcpy(b->oem_id, id ? id : "BOCHS", sizeof(b->oem_id));
     g_strlcpy(b->oem_table_id, table ? table : "BXPC", sizeof(b->oem_table_id));
-    if (!options_get_bool(o, "hpet", false, &hpet, err)) {
-        return false;
-    }
-    return !hpet || error_set(err, "-M hpet=on: this board has no HPET yet");
+    return options_get_bool(o, "hpet", true, &b->hpet, err);
 }
 
 bool pc_init_with(Machine *m, const BoardConfig *cfg, const PcChip *chip, GError **err)
@@ -370,7 +368,7 @@ const BoardProp pc_props[PC_N_PROPS] = {
     { "acpi", "OnOffAuto", "auto", "ACPI tables for firmware" },
     { "x-oem-id", "string", "BOCHS", "ACPI tables: who made them, 6 characters at most" },
     { "x-oem-table-id", "string", "BXPC", "ACPI tables: for what, 8 characters at most" },
-    { "hpet", "bool", "off", "high precision event timer; none is modelled yet" },
+    { "hpet", "bool", "on", "high precision event timer" },
 };
 
 static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)

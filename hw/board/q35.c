@@ -78,6 +78,7 @@ static const PcChip q35_chip = {
     .version = "pc-q35-7.2",
     .ecam = Q35_ECAM,
     .ecam_bytes = Q35_ECAM_BYTES,
+    .hpet_inputs = 0xff0104,
     .lowmem = Q35_ECAM,
     .lowmem_split = 0x80000000u,
     .make_pci = q35_make_pci,

@@ -156,15 +156,6 @@ static void dsdt_pci_windows(Aml *a, const VirtBoard *b)
     aml_resources_end(a, mark);
 }
 
-/* `*to |= bits` for a field of the buffer. */
-static void dsdt_or(Aml *a, const char *to, unsigned bits)
-{
-    aml_or(a);
-    aml_ref(a, to);
-    aml_int(a, bits);
-    aml_ref(a, to);
-}
-
 /* The guest may have all it asks for: native hotplug, PME, AER, capability structure. */
 static void dsdt_osc(Aml *a)
 {
@@ -193,21 +184,21 @@ static void dsdt_osc(Aml *a)
     aml_equal(a);
     aml_arg(a, 1);
     aml_int(a, 1);
-    dsdt_or(a, "CDW1", BAD_REVISION);
+    aml_set_bits(a, "CDW1", BAD_REVISION);
     aml_end(a, inner);
     inner = aml_if_begin(a);
     aml_not(a);
     aml_equal(a);
     aml_ref(a, "CDW3");
     aml_ref(a, "CTRL");
-    dsdt_or(a, "CDW1", MASKED);
+    aml_set_bits(a, "CDW1", MASKED);
     aml_end(a, inner);
     aml_store(a);
     aml_ref(a, "CTRL");
     aml_ref(a, "CDW3");
     aml_end(a, cond);
     cond = aml_else_begin(a);
-    dsdt_or(a, "CDW1", BAD_UUID);
+    aml_set_bits(a, "CDW1", BAD_UUID);
     aml_end(a, cond);
     aml_return(a);
     aml_arg(a, 3);

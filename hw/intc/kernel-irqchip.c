@@ -130,6 +130,15 @@ static void chip_gsi(Device *dev, unsigned n, bool level)
     }
 }
 
+static void chip_timer_off(Device *dev, unsigned n, bool level)
+{
+    const MachineIrqchip *chip = machine_irqchip(dev->machine);
+
+    if (chip && chip->set_timer_line) {
+        chip->set_timer_line(dev->machine, !level);
+    }
+}
+
 /* What a device writes to the APICs' page is a message; CPUs' own accesses never come here. */
 static MemResult chip_msi_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
                                 uint64_t val)
@@ -161,6 +170,7 @@ static const RegionType chip_regions[] = {
 
 static const Field chip_fields[] = {
     PIN_IN_DIRECT("gsi", chip_gsi, .count = CHIP_GSIS),
+    PIN_IN("timer-off", chip_timer_off),
     STATE_BYTES(KernelIrqchip, state, state_len, CHIP_STATE_MAX, .no_reset = true),
     SCRATCH(KernelIrqchip, fresh),
     SCRATCH(KernelIrqchip, pic),

@@ -12,16 +12,15 @@ typedef struct Gpex {
 
 /* ---- Configuration space in memory: no lock of ours, but the function's ---- */
 
-static PciDevice *gpex_function(Device *dev, uint64_t off)
+static PciDevice *ecam_function(Device *dev, uint64_t off)
 {
     return pci_find_function(&device_as(dev, PciHost)->bus, (uint8_t)(off >> 20),
                              (uint8_t)(off >> 12));
 }
 
-static MemResult gpex_ecam_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
-                                uint64_t *val)
+MemResult pcie_ecam_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs, uint64_t *val)
 {
-    PciDevice *p = gpex_function(dev, off);
+    PciDevice *p = ecam_function(dev, off);
 
     *val = bits_mask(size * 8);
     if (p) {
@@ -32,10 +31,9 @@ static MemResult gpex_ecam_read(Device *dev, uint64_t off, unsigned size, MemAtt
     return MEM_OK;
 }
 
-static MemResult gpex_ecam_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
-                                 uint64_t val)
+MemResult pcie_ecam_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs, uint64_t val)
 {
-    PciDevice *p = gpex_function(dev, off);
+    PciDevice *p = ecam_function(dev, off);
 
     if (p) {
         device_enter(&p->dev);
@@ -61,8 +59,8 @@ static MemResult gpex_unmapped_write(Device *dev, uint64_t off, unsigned size, M
 
 static const RegionType gpex_regions[] = {
     [GPEX_ECAM] = { .name = "ecam",
-                    .read = gpex_ecam_read,
-                    .write = gpex_ecam_write,
+                    .read = pcie_ecam_read,
+                    .write = pcie_ecam_write,
                     .access_max = 4,
                     .no_lock = true },
     [GPEX_UNMAPPED_MEM] = { .name = "unmapped-mem",

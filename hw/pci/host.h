@@ -16,6 +16,10 @@ typedef struct PciHost {
 
 extern const DeviceType device_pci_host; /* base of host bridges */
 
+/* Configuration space in memory, of any bridge of PCI Express: a region without a lock of ours. */
+RegionRead pcie_ecam_read;
+RegionWrite pcie_ecam_write;
+
 enum { GPEX_ECAM, GPEX_UNMAPPED_MEM, GPEX_UNMAPPED_IO };
 
 /*

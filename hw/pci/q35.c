@@ -32,47 +32,12 @@ typedef struct Mch {
     Device *host;
 } Mch;
 
-/* ---- Configuration space in memory: no lock of ours, but the function's ---- */
-
-static PciDevice *q35_function(Device *dev, uint64_t off)
-{
-    return pci_find_function(&device_as(dev, PciHost)->bus, (uint8_t)(off >> 20),
-                             (uint8_t)(off >> 12));
-}
-
-static MemResult q35_ecam_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
-                               uint64_t *val)
-{
-    PciDevice *p = q35_function(dev, off);
-
-    *val = bits_mask(size * 8);
-    if (p) {
-        device_enter(&p->dev);
-        *val = pci_config_read(p, off & (PCIE_CONFIG_SIZE - 1), size);
-        device_leave(&p->dev);
-    }
-    return MEM_OK;
-}
-
-static MemResult q35_ecam_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
-                                uint64_t val)
-{
-    PciDevice *p = q35_function(dev, off);
-
-    if (p) {
-        device_enter(&p->dev);
-        pci_config_write(p, off & (PCIE_CONFIG_SIZE - 1), size, (uint32_t)val);
-        device_leave(&p->dev);
-    }
-    return MEM_OK;
-}
-
 static const RegionType q35_regions[] = {
     [REGION_CONFIG] = PC_HOST_REGION,
     [REGION_ECAM] = { .name = "ecam",
                       .size = Q35_ECAM_BYTES,
-                      .read = q35_ecam_read,
-                      .write = q35_ecam_write,
+                      .read = pcie_ecam_read,
+                      .write = pcie_ecam_write,
                       .access_max = 4,
                       .no_lock = true },
 };

@@ -97,3 +97,28 @@ TEST(hpet, messages)
     }
     bench_end(b);
 }
+
+TEST(hpet, an_edge_stands_half_of_its_period)
+{
+    Bench *b = bench_device_type(&device_hpet, NULL);
+
+    bench_write_at(b, 0, T0, 4, 20 << 9 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 8);
+    bench_write_at(b, 0, T0 + 8, 4, 100);
+    bench_write_at(b, 0, T0 + 8, 4, 100);
+    bench_write_at(b, 0, CONFIG, 8, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        bench_run_ns(b, i ? 500 : 1010);
+        EXPECT(bench_pin(b, "irq[20]"));
+        bench_run_ns(b, 500);
+        EXPECT(!bench_pin(b, "irq[20]"));
+    }
+    EXPECT_EQ(bench_read_at(b, 0, STATUS, 4), 0);
+    /* one shot: until it is programmed again */
+    bench_write_at(b, 0, T0, 4, 20 << 9 | 1 << 2 | 1 << 8);
+    bench_write_at(b, 0, T0 + 8, 4, (uint32_t)bench_read_at(b, 0, COUNTER, 4) + 10);
+    bench_run_ns(b, 5000);
+    EXPECT(bench_pin(b, "irq[20]"));
+    bench_write_at(b, 0, T0 + 8, 4, 7);
+    EXPECT(!bench_pin(b, "irq[20]"));
+    bench_end(b);
+}

@@ -51,10 +51,11 @@ typedef struct Hpet {
     bool msi;        /* property */
     uint32_t intcap; /* property: inputs of the I/O APIC that timers can have */
     uint32_t config, status;
+    uint32_t high;     /* by edge: timers whose line stands still */
     int64_t offset_ns; /* on: machine time when the counter was 0; off: not used */
     uint64_t stopped;  /* off: the counter */
     HpetTimer t[HPET_MAX_TIMERS];
-    Timer match[HPET_MAX_TIMERS];
+    Timer match[HPET_MAX_TIMERS], fall[HPET_MAX_TIMERS];
     Irq irq[HPET_PINS];
     Irq legacy; /* the 8254 and the clock give up their lines */
 } Hpet;
@@ -110,11 +111,19 @@ static void hpet_arm(Hpet *s, unsigned n)
     }
     if (!hpet_is_on(s) || !(t->config & (T_ENABLE | T_PERIODIC))) {
         timer_cancel(&s->match[n]);
+        timer_cancel(&s->fall[n]);
+        s->high &= ~(1u << n);
         return;
     }
-    left = hpet_ticks_left(s, n);
-    timer_arm_in(&s->match[n],
-                 left > INT64_MAX / PERIOD_NS ? INT64_MAX : (int64_t)(left * PERIOD_NS));
+    left = min_u64(hpet_ticks_left(s, n), INT64_MAX / PERIOD_NS);
+    timer_arm_in(&s->match[n], (int64_t)left * PERIOD_NS);
+    /* An 8259 wants an edge's line to stand until it is acknowledged: half of the way, as the
+     * 8254's square wave does. */
+    if (s->high >> n & 1) {
+        timer_arm_in(&s->fall[n], (int64_t)left * PERIOD_NS / 2);
+    } else {
+        timer_cancel(&s->fall[n]);
+    }
 }
 
 static void hpet_arm_all(Hpet *s)
@@ -150,8 +159,8 @@ static void hpet_fire(Hpet *s, unsigned n)
     }
     if (t->config & T_FSB) {
         device_dma_store(&s->dev, t->route >> 32, 4, (uint32_t)t->route);
-    } else if (!(t->config & T_LEVEL) && hpet_pin(s, n) < HPET_PINS) {
-        irq_pulse(&s->irq[hpet_pin(s, n)]);
+    } else if (!(t->config & T_LEVEL)) {
+        s->high |= 1u << n;
     }
 }
 
@@ -164,6 +173,11 @@ static void hpet_matched(Device *dev, unsigned n)
     hpet_arm(s, n);
 }
 
+static void hpet_fallen(Device *dev, unsigned n)
+{
+    device_as(dev, Hpet)->high &= ~(1u << n);
+}
+
 static void hpet_settle(Device *dev)
 {
     Hpet *s = device_as(dev, Hpet);
@@ -172,8 +186,8 @@ static void hpet_settle(Device *dev)
     for (unsigned n = 0; n < s->timers; n++) {
         const HpetTimer *t = &s->t[n];
 
-        if (s->status >> n & 1 &&
-            (t->config & (T_LEVEL | T_ENABLE | T_FSB)) == (T_LEVEL | T_ENABLE) && hpet_is_on(s) &&
+        if ((t->config & T_LEVEL ? s->status : s->high) >> n & 1 &&
+            (t->config & (T_ENABLE | T_FSB)) == T_ENABLE && hpet_is_on(s) &&
             hpet_pin(s, n) < HPET_PINS) {
             levels |= 1u << hpet_pin(s, n);
         }
@@ -244,6 +258,7 @@ static void hpet_timer_config_write(Hpet *s, unsigned n, uint64_t val)
     if (!(t->config & T_LEVEL)) {
         s->status &= ~(1u << n);
     }
+    s->high &= ~(1u << n);
     hpet_arm(s, n);
 }
 
@@ -266,6 +281,7 @@ static void hpet_comparator_write(Hpet *s, unsigned n, uint64_t val, uint64_t ma
         t->period = (t->period & ~mask) | (val & mask);
     }
     t->config &= ~(uint64_t)T_SET_VALUE;
+    s->high &= ~(1u << n);
     hpet_arm(s, n);
 }
 
@@ -329,7 +345,7 @@ static void hpet_reset(Device *dev, ResetType type)
 {
     Hpet *s = device_as(dev, Hpet);
 
-    s->config = s->status = 0;
+    s->config = s->status = s->high = 0;
     s->stopped = 0;
     for (unsigned n = 0; n < HPET_MAX_TIMERS; n++) {
         s->t[n] = (HpetTimer){
@@ -338,6 +354,7 @@ static void hpet_reset(Device *dev, ResetType type)
             .comparator = UINT64_MAX,
         };
         timer_cancel(&s->match[n]);
+        timer_cancel(&s->fall[n]);
     }
 }
 
@@ -348,6 +365,7 @@ static const Field hpet_fields[] = {
       .doc = "a bit for each input of the I/O APIC that timers can have" },
     STATE_U32(Hpet, config, .max = 3, .no_reset = true),
     STATE_U32(Hpet, status, .no_reset = true),
+    STATE_U32(Hpet, high, .no_reset = true),
     STATE_U64(Hpet, offset_ns, .no_reset = true),
     STATE_U64(Hpet, stopped, .no_reset = true),
     STATE_BANK(Hpet, t, config, .no_reset = true),
@@ -355,6 +373,7 @@ static const Field hpet_fields[] = {
     STATE_BANK(Hpet, t, period, .no_reset = true),
     STATE_BANK(Hpet, t, route, .no_reset = true),
     STATE_TIMERS(Hpet, match, hpet_matched),
+    STATE_TIMERS(Hpet, fall, hpet_fallen),
     PIN_OUT(Hpet, irq),
     PIN_OUT(Hpet, legacy),
 };

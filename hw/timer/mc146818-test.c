@@ -107,3 +107,18 @@ TEST(mc146818, ram)
     EXPECT_EQ(get(b, 0x8e), 0xa5); /* bit 7 is the NMI's mask */
     bench_end(b);
 }
+
+TEST(mc146818, its_line_is_another_s)
+{
+    Bench *b = bench_device("mc146818rtc", "");
+
+    put(b, 0xa, 0x26);
+    put(b, 0xb, 0x42);
+    bench_run_ns(b, 2 * NS_PER_MS);
+    EXPECT(bench_pin(b, "irq"));
+    bench_set_pin(b, "disable", true);
+    EXPECT(!bench_pin(b, "irq"));
+    bench_set_pin(b, "disable", false);
+    EXPECT(bench_pin(b, "irq"));
+    bench_end(b);
+}

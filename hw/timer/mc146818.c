@@ -57,6 +57,7 @@ typedef struct Mc146818 {
     int64_t held_s;   /* with SET: the time that it shows */
     int64_t polled_s; /* when UIP was read last, and what it was */
     bool polled_near;
+    bool disabled; /* the HPET has taken the interrupt's line */
     Timer update, periodic;
     Irq irq;
 } Mc146818;
@@ -216,7 +217,12 @@ static void rtc_settle(Device *dev)
 {
     Mc146818 *s = device_as(dev, Mc146818);
 
-    irq_set(&s->irq, s->ram[RTC_C] & s->ram[RTC_B] & (C_PF | C_AF | C_UF));
+    irq_set(&s->irq, !s->disabled && s->ram[RTC_C] & s->ram[RTC_B] & (C_PF | C_AF | C_UF));
+}
+
+static void rtc_disable(Device *dev, unsigned n, bool level)
+{
+    device_as(dev, Mc146818)->disabled = level;
 }
 
 /* ---- Ports ---- */
@@ -370,8 +376,10 @@ static const Field rtc_fields[] = {
       .no_reset = true },
     { "polled_s", FIELD_STATE, TYPE_U64, .at = offsetof(Mc146818, polled_s), .size = 8 },
     STATE_BOOL(Mc146818, polled_near),
+    STATE_BOOL(Mc146818, disabled),
     STATE_TIMER(Mc146818, update, rtc_updated, .no_reset = true),
     STATE_TIMER(Mc146818, periodic, rtc_ticked, .no_reset = true),
+    PIN_IN("disable", rtc_disable),
     PIN_OUT(Mc146818, irq),
 };
 

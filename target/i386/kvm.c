@@ -63,6 +63,23 @@ static bool kvm_x86_irqchip_ready(Machine *m, GError **err)
     return rc >= 0 || error_set(err, "KVM makes no interval timer: %s", g_strerror(-rc));
 }
 
+/* KVM's own word for it: the HPET's legacy mode. Spec: api.rst, 4.72 KVM_SET_PIT2. */
+static void kvm_x86_set_timer_line(Machine *m, bool on)
+{
+    struct kvm_pit_state2 pit = { 0 };
+    uint32_t want;
+
+    if (kvm_irqchip(m) != KVM_IRQCHIP_ON || kvm_vm_ioctl(m, KVM_GET_PIT2, &pit) < 0) {
+        return;
+    }
+    want = on ? pit.flags & ~(uint32_t)KVM_PIT_FLAGS_HPET_LEGACY
+              : pit.flags | KVM_PIT_FLAGS_HPET_LEGACY;
+    if (want != pit.flags) {
+        pit.flags = want;
+        (void)kvm_vm_ioctl(m, KVM_SET_PIT2, &pit);
+    }
+}
+
 /*
  * ISA lines lead to the 8259s and to the I/O APIC, at the pin of their number; but the timer's is
  * pin 2 there (as tables of firmware say, an override of its bus source).
@@ -507,6 +524,7 @@ const KvmTarget kvm_target_x86 = {
     .irqchip_ready = kvm_x86_irqchip_ready,
     .n_gsis = KVM_X86_PINS,
     .routes = kvm_x86_routes,
+    .set_timer_line = kvm_x86_set_timer_line,
     .irqchip_bytes = kvm_x86_irqchip_bytes,
     .irqchip_get = kvm_x86_irqchip_get,
     .irqchip_set = kvm_x86_irqchip_set,

@@ -53,10 +53,13 @@ if [ ! -w /dev/kvm ]; then
     exit 0
 fi
 head -c 65536 /dev/zero >"$work/bios"
+more=HPET
 pc() {
-    check x86_64 "DSDT FACP FACS APIC WAET RSDT" -bios "$work/bios" "$@"
+    check x86_64 "DSDT FACP FACS APIC WAET RSDT $more" -bios "$work/bios" "$@"
 }
 
 pc -M pc -smp 1
 pc -M pc -smp 6,sockets=2,cores=3 -m 4096
 pc -M pc,x-oem-id=TINA,x-oem-table-id=MOU -serial null -serial null
+more="HPET MCFG" pc -M q35 -smp 2
+more= pc -M q35,hpet=off -m 4096
