@@ -18,6 +18,7 @@ static const char *const nic_models[][2] = {
     { "e1000-82544gc", "e1000-82544gc" },
     { "e1000-82545em", "e1000-82545em" },
     { "e1000e", "e1000e" },
+    { "pcnet", "pcnet" },
 };
 
 static const char *nic_device(const char *model, GError **err)
@@ -61,7 +62,7 @@ static bool nic_add(SystemConfig *c, Options *o, const char *id, bool network, b
                     GError **err)
 {
     const char *type = options_get(o, "type"), *model = options_get(o, "model");
-    const char *device = nic_device(model ? model : "virtio", err);
+    const char *device = model ? nic_device(model, err) : ""; /* the board names it */
     g_autoptr(GString) net = g_string_new(type);
     g_autoptr(GString) dev = g_string_new(device);
 

@@ -66,6 +66,7 @@ typedef struct BoardConfig {
     const char *const *devices; /* -device, in order, as given */
     unsigned n_devices;
     unsigned n_nics;            /* how many of `devices`, from the first, are cards of -nic */
+    const char *default_nic;    /* the driver of those that begin with a comma */
     const char *const *globals; /* -global driver.prop=value */
     unsigned n_globals;
     const char *const *fw_cfg; /* -fw_cfg [name=]NAME,file=|string= , as given */
@@ -112,8 +113,9 @@ typedef struct Board {
     bool (*init)(Machine *m, const BoardConfig *cfg, GError **err);
     /* One device as -device says: driver=, id= and properties. NULL: none can be added. */
     bool (*add_device)(Machine *m, Options *o, GError **err);
-    unsigned max_parallels; /* printer ports */
-    bool no_default_net;    /* no card unless one is asked for */
+    unsigned max_parallels;  /* printer ports */
+    bool no_default_net;     /* no card unless one is asked for */
+    const char *default_nic; /* driver of -nic without a model; NULL: virtio-net-pci */
 } Board;
 
 extern const Board board_virt;

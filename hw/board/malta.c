@@ -140,7 +140,11 @@ static bool malta_make_pci(MaltaBoard *b, GError **err)
     gt64120_set_acknowledge(b->host, i8259_acknowledge, b->pic);
     /* Ports of ISA and of PCI are one space: whatever is no ISA port is on the bus. */
     region_add(device_as(b->host, PciHost)->bus.io, aspace_root(isa_ports(b->machine)), 0, -1);
-    b->piix4 = malta_make(b, "PIIX4", "piix4", "addr=a.0,multifunction=on", err);
+    /* YAMON leaves PCI's interrupts at ISA's 10 and 11. */
+    b->piix4 = malta_make(b, "PIIX4", "piix4",
+                          b->cfg->bios ? "addr=a.0,multifunction=on"
+                                       : "addr=a.0,multifunction=on,routes=0x0b0b0a0a",
+                          err);
     ide = b->piix4 ? malta_make(b, "piix4-ide", NULL, "addr=a.1", err) : NULL;
     b->pm = ide ? malta_make(b, "PIIX4_PM", "pm", "addr=a.3", err) : NULL;
     if (!b->pm) {
@@ -255,6 +259,7 @@ const Board board_malta = {
     .target = "mipsel",
     .default_cpu = "24Kf",
     .cpu_suffix = "-mips-cpu",
+    .default_nic = "pcnet",
     .max_cpus = 1,
     .default_ram_bytes = 128 << 20,
     .init = malta_init,

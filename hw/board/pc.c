@@ -394,6 +394,7 @@ const Board board_pc = {
     .target = "x86_64",
     .default_cpu = "host",
     .cpu_suffix = "-x86_64-cpu",
+    .default_nic = "e1000",
     .max_cpus = PC_MAX_CPUS,
     .default_ram_bytes = 128 << 20,
     .max_parallels = PC_N_PARALLEL,

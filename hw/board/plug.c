@@ -286,7 +286,10 @@ bool board_open_drives(BoardPlug *b, GError **err)
 bool board_plug_devices(BoardPlug *b, unsigned from, unsigned to, GError **err)
 {
     for (unsigned i = from; i < to; i++) {
-        if (!plug_device_text(b, b->cfg->devices[i], err)) {
+        const char *text = b->cfg->devices[i];
+        g_autofree char *nic = *text == ',' ? g_strconcat(b->cfg->default_nic, text, NULL) : NULL;
+
+        if (!plug_device_text(b, nic ? nic : text, err)) {
             return false;
         }
     }

@@ -15,6 +15,7 @@ enum {
 
 typedef struct Piix3 {
     PciDevice pci;
+    uint32_t routes;     /* what firmware has written to PIRQRC[A:D] */
     uint8_t pirq;        /* levels of PIRQA to PIRQD */
     Irq irq[ISA_N_IRQS]; /* what they make of the ISA lines */
 } Piix3;
@@ -57,7 +58,7 @@ static bool piix3_start(Device *dev, GError **err)
     pci_set8(p, REG_XBCS, 0x03);
     pci_set8(p, 0x4f, 0x00);
     for (unsigned n = 0; n < PCI_N_INTX; n++) {
-        pci_set8(p, REG_PIRQRC + n, PIRQ_OFF);
+        pci_set8(p, REG_PIRQRC + n, (uint8_t)(device_as(dev, Piix3)->routes >> (8 * n)));
         pci_writable(p, REG_PIRQRC + n, 1, PIRQ_OFF | PIRQ_LINE);
     }
     pci_set8(p, 0x69, 0x02); /* TOM: top of memory */
@@ -81,6 +82,7 @@ static const PciType piix4_pci = {
 };
 
 static const Field piix3_fields[] = {
+    PROP_U32(Piix3, routes, 0x80808080, .doc = "PIRQRC[A:D] as firmware leaves them, A lowest"),
     STATE_U8(Piix3, pirq, .max = 15),
     PIN_IN("pirq", piix3_pirq, .count = PCI_N_INTX),
     PIN_OUT(Piix3, irq),
