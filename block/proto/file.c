@@ -516,7 +516,7 @@ static int file_bounce(const File *f, uint64_t off, const struct iovec *iov, uns
         memcpy(at, iov[i].iov_base, iov[i].iov_len);
     }
     ret = write ? io_write_by(f->engine, f->fd, &one, 1, off, fua, false)
-                : io_read_by(f->engine, f->fd, &one, 1, off);
+                : io_read_by(f->engine, f->fd, &one, 1, off, false);
     for (unsigned i = 0; !write && !ret && i < n_iov; at += iov[i++].iov_len) {
         memcpy(iov[i].iov_base, at, iov[i].iov_len);
     }
@@ -532,7 +532,8 @@ static int file_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsig
     if (!file_aligned(f, iov, n_iov)) {
         return file_bounce(f, off, iov, n_iov, false, false);
     }
-    return io_read_by(f->engine, f->fd, iov, n_iov, off);
+    return io_read_by(f->engine, f->fd, iov, n_iov, off,
+                      !(block_node_flags(n) & BLOCK_OPEN_DIRECT));
 }
 
 static int file_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,

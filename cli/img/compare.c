@@ -27,6 +27,8 @@ typedef struct CompareSide {
     BlockNode *node;
     const char *filename;
     uint64_t size;
+    uint64_t known_end; /* up to there its status is .known */
+    unsigned known;
 } CompareSide;
 
 typedef struct Compare {
@@ -65,6 +67,26 @@ static void compare_error(Compare *c, CompareFinding finding, uint64_t at, unsig
     compare_found(c, finding, at);
 }
 
+/* What @side is at @off, and how far: it is asked once a range, however many pieces that has. */
+static int compare_status(CompareSide *side, uint64_t off, uint64_t end, uint64_t *len,
+                          unsigned *bits)
+{
+    BlockStatus s = { .bits = BLOCK_STATUS_ZERO, .len = end - off };
+    int ret = 0;
+
+    if (off < side->size && off >= side->known_end) {
+        ret = img_status(side->node, off, MIN(end, side->size) - off, &s);
+        side->known_end = off + (ret < 0 ? 0 : s.len);
+        side->known = s.bits;
+    } else if (off < side->size) {
+        s.len = side->known_end - off;
+        s.bits = side->known;
+    }
+    *len = s.len;
+    *bits = s.bits;
+    return ret;
+}
+
 /* The next range that has to be read; false: there is none. Under the lock. */
 static bool compare_next(Compare *c, ComparePart *p)
 {
@@ -76,20 +98,17 @@ static bool compare_next(Compare *c, ComparePart *p)
 
         *p = (ComparePart){ .off = c->next, .len = c->end - c->next };
         for (unsigned i = 0; i < 2; i++) {
-            BlockStatus s = { .bits = BLOCK_STATUS_ZERO, .len = c->end - p->off };
-            int ret = 0;
+            uint64_t len;
+            unsigned found;
+            int ret = compare_status(&c->side[i], p->off, c->end, &len, &found);
 
-            if (p->off < c->side[i].size) {
-                ret =
-                    img_status(c->side[i].node, p->off, MIN(c->end, c->side[i].size) - p->off, &s);
-            }
             if (ret < 0) {
                 compare_error(c, FINDING_STATUS_ERROR, p->off, i, ret);
                 return false;
             }
-            status[i] = s.bits & bits;
-            p->len = MIN(p->len, s.len);
-            p->look[i] = !(s.bits & BLOCK_STATUS_ZERO);
+            status[i] = found & bits;
+            p->len = MIN(p->len, len);
+            p->look[i] = !(found & BLOCK_STATUS_ZERO);
         }
         if (c->strict && status[0] != status[1]) {
             compare_found(c, FINDING_STATUS, p->off);

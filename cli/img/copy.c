@@ -21,6 +21,21 @@ static void img_copy_error(ImgCopy *c, int error, uint64_t at, bool writing)
     }
 }
 
+/* .next is asked once a range, however many pieces that has. */
+static int img_copy_kind(ImgCopy *c, uint64_t *len, ImgPartKind *kind)
+{
+    int ret = 0;
+
+    *len = c->size - c->at;
+    if (c->at >= c->known_end) {
+        ret = c->next(c, c->at, len, &c->known);
+        c->known_end = c->at + (ret < 0 ? 0 : *len);
+    }
+    *len = c->known_end - c->at;
+    *kind = c->known;
+    return ret;
+}
+
 /*
  * The next range that has something to do, in whole units of the target: a unit with data in a part
  * of it is data. False: none is left, or an error. Under the lock.
@@ -28,8 +43,8 @@ static void img_copy_error(ImgCopy *c, int error, uint64_t at, bool writing)
 static bool img_copy_next(ImgCopy *c, ImgPart *p)
 {
     while (c->at < c->size && !c->error) {
-        uint64_t len = c->size - c->at;
-        int ret = c->next(c, c->at, &len, &p->kind);
+        uint64_t len;
+        int ret = img_copy_kind(c, &len, &p->kind);
 
         if (ret < 0) {
             img_copy_error(c, ret, c->at, false);

@@ -37,6 +37,8 @@ struct ImgCopy {
 
     /* Its own. */
     uint64_t at, unit, chunk;
+    uint64_t known_end; /* up to there .next has said .known */
+    ImgPartKind known;
     uint64_t tickets, turn;
     FiberQueue turns;
     FiberMutex lock;

@@ -16,10 +16,12 @@ enum {
     IO_LOCAL_IOV = 16,
 };
 
-/* Writes of the page cache that are done at once. */
+/* Reads and writes of the page cache that are done at once. */
 enum {
     IO_ONCE_MAX = 64 << 10,     /* on a loop that others wait for: a machine's */
     IO_ONCE_MAX_TOOL = 8 << 20, /* where the loop's thread is the program */
+    IO_HELP_MIN = 128 << 10,    /* the copy takes longer than waking a helper */
+    IO_ONCE_SKIPS = 64,         /* at most so many reads after a miss do not try */
     IO_ONCE_SUBMIT = 64 << 10,  /* what takes so long lets the kernel begin others first */
     IO_ONCE_ROUND = 64,         /* then somebody else has a turn */
     IO_ONCE_ROUND_BYTES = 4 << 20,
@@ -119,16 +121,23 @@ static void iofile_transfer(void *arg)
     }
 }
 
-/* What the page cache has needs no thread. True where it is done. */
-static bool iofile_read_now(const IoTransfer *t)
+static size_t iofile_len(const IoTransfer *t)
 {
     size_t len = 0;
-    IoCursor c = { t->iov, t->n, 0 };
-    ssize_t got;
 
     for (unsigned i = 0; i < t->n; i++) {
         len += t->iov[i].iov_len;
     }
+    return len;
+}
+
+/* What the page cache has needs no thread. True where it is done. */
+static bool iofile_read_now(const IoTransfer *t)
+{
+    size_t len = iofile_len(t);
+    IoCursor c = { t->iov, t->n, 0 };
+    ssize_t got;
+
     if (len > IO_NOWAIT_MAX || t->n > IO_BATCH) {
         return false;
     }
@@ -136,17 +145,91 @@ static bool iofile_read_now(const IoTransfer *t)
     return got >= 0 && (size_t)got == len;
 }
 
+/* Somebody else has a turn now and then. */
+static void iofile_was_at_once(IoLoop *l, size_t len)
+{
+    l->at_once_bytes += len;
+    if (++l->at_once_n >= IO_ONCE_ROUND || l->at_once_bytes >= IO_ONCE_ROUND_BYTES) {
+        l->at_once_n = 0;
+        l->at_once_bytes = 0;
+        l->paused++;
+        io_pause();
+        l->paused--;
+    }
+}
+
+/* Do other fibers wait for reads or writes? */
+static bool iofile_has_others(const IoLoop *l)
+{
+    return l->writing || l->reading || l->paused || (l->uring && iouring_is_busy(l->uring));
+}
+
+/* On any thread: -EAGAIN where the page cache has not all of it. */
+static void iofile_read_cached(void *arg)
+{
+    IoTransfer *t = arg;
+    IoCursor c = { t->iov, t->n, 0 };
+    ssize_t got = iofile_call(t, &c, t->off, RWF_NOWAIT);
+
+    t->result = got >= 0 && (size_t)got == iofile_len(t) ? 0 : -EAGAIN;
+}
+
+static void iofile_help(IoLoop *l, FiberFn *fn, IoTransfer *t, unsigned *count)
+{
+    (*count)++;
+    iopool_run_in(l, &l->helpers, fn, t);
+    (*count)--;
+}
+
+/*
+ * Where the loop's thread is the program, large reads of what the page cache has are the helpers'
+ * when several are under way, and done at once while those write. Small ones are done at once if
+ * nothing else is under way; else the ring takes many in one call. After misses, which are the
+ * ring's, it is tried less and less.
+ */
+static bool iofile_read_here(IoLoop *l, const IoTransfer *transfer)
+{
+    IoTransfer t = *transfer;
+    size_t len = iofile_len(&t);
+    bool others = iofile_has_others(l), large = len >= IO_HELP_MIN;
+
+    if (l->has_thread || !len || len > IO_ONCE_MAX_TOOL || t.n > IO_BATCH || (others && !large)) {
+        return false;
+    }
+    if (l->read_skips) {
+        l->read_skips--;
+        return false;
+    }
+    if (others && l->has_helpers && !l->writing) {
+        iofile_help(l, iofile_read_cached, &t, &l->reading);
+    } else {
+        iofile_read_cached(&t);
+        iofile_was_at_once(l, len);
+    }
+    if (!t.result) {
+        l->read_misses = 0;
+        return true;
+    }
+    l->read_misses = (unsigned)min_u64(l->read_misses + 1, IO_ONCE_SKIPS);
+    l->read_skips = l->read_misses;
+    return false;
+}
+
 bool io_engine_is_there(IoEngine engine)
 {
     return engine != IO_ENGINE_URING || ioloop_self()->uring;
 }
 
-int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off)
+int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off,
+               bool cached)
 {
     IoLoop *l = ioloop_self();
     IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off };
 
     if (l->uring && engine != IO_ENGINE_THREADS) {
+        if (cached && engine != IO_ENGINE_URING && iofile_read_here(l, &t)) {
+            return 0;
+        }
         return iouring_rw(l, fd, iov, n, off, false, false);
     }
     if (!iofile_read_now(&t)) {
@@ -157,7 +240,7 @@ int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uin
 
 int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off)
 {
-    return io_read_by(IO_ENGINE_AUTO, fd, iov, n, off);
+    return io_read_by(IO_ENGINE_AUTO, fd, iov, n, off, false);
 }
 
 /*
@@ -166,14 +249,11 @@ int io_read(int fd, const struct iovec *iov, unsigned n, uint64_t off)
  */
 static bool iofile_write_now(IoLoop *l, const IoTransfer *t)
 {
-    size_t len = 0, max = l->has_thread ? IO_ONCE_MAX : IO_ONCE_MAX_TOOL;
+    size_t len = iofile_len(t), max = l->has_thread ? IO_ONCE_MAX : IO_ONCE_MAX_TOOL;
     IoCursor c = { t->iov, t->n, 0 };
     uint64_t begin, took;
     ssize_t got;
 
-    for (unsigned i = 0; i < t->n; i++) {
-        len += t->iov[i].iov_len;
-    }
     if (!len || len > max || t->n > IO_BATCH) {
         return false;
     }
@@ -189,13 +269,21 @@ static bool iofile_write_now(IoLoop *l, const IoTransfer *t)
     if (took > IO_ONCE_SLOW_NS + len) {
         l->at_once_ns = begin + took + took * IO_ONCE_PENALTY;
     }
-    l->at_once_bytes += len;
-    if (++l->at_once_n >= IO_ONCE_ROUND || l->at_once_bytes >= IO_ONCE_ROUND_BYTES) {
-        l->at_once_n = 0;
-        l->at_once_bytes = 0;
-        io_pause();
-    }
+    iofile_was_at_once(l, len);
     return got >= 0 && (size_t)got == len;
+}
+
+/*
+ * Large writes of a program that has others under way are the helpers', while this thread reads. A
+ * file takes one at a time (its lock); with two of them the next is ready.
+ */
+static bool iofile_write_helped(IoLoop *l, IoTransfer *t)
+{
+    if (l->has_thread || !l->has_helpers || !iofile_has_others(l) || iofile_len(t) < IO_HELP_MIN) {
+        return false;
+    }
+    iofile_help(l, iofile_transfer, t, &l->writing);
+    return true;
 }
 
 int io_write_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off,
@@ -204,8 +292,13 @@ int io_write_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, ui
     IoLoop *l = ioloop_self();
     IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off, .write = true, .fua = fua };
 
-    if (cached && !fua && engine != IO_ENGINE_URING && iofile_write_now(l, &t)) {
-        return 0;
+    if (cached && !fua && engine != IO_ENGINE_URING) {
+        if (iofile_write_helped(l, &t)) {
+            return t.result;
+        }
+        if (iofile_write_now(l, &t)) {
+            return 0;
+        }
     }
     if (l->uring && engine != IO_ENGINE_THREADS) {
         return iouring_rw(l, fd, iov, n, off, true, fua);

@@ -43,6 +43,9 @@ typedef struct IoPoll {
     Fiber *fiber;
 } IoPoll;
 
+/* As many as make the copies of two processors; more wait for each other. */
+enum { IO_HELPERS = 2 };
+
 typedef struct IoPool {
     Mutex lock;
     Cond wake;
@@ -74,11 +77,14 @@ struct IoLoop {
     unsigned n_polls;
     GPtrArray *timers; /* a heap of IoTimer *, from 1 */
     IoPool pool;
-    uint64_t batch; /* atomic; IoLimits */
+    IoPool helpers;                    /* where this thread is the program: iofile.c */
+    unsigned writing, reading, paused; /* fibers that wait for them; that let others run */
+    uint64_t batch;                    /* atomic; IoLimits */
     /* Writes done at once: not before this time (0: now), and how much in this round. */
     uint64_t at_once_ns, at_once_bytes;
     unsigned at_once_n;
-    bool has_thread, stop;
+    unsigned read_misses, read_skips; /* reads that the page cache did not have; of the next ones */
+    bool has_thread, has_helpers, stop;
     pthread_t thread;
 };
 
@@ -90,11 +96,12 @@ void ioloop_poll(IoLoop *l, uint64_t timeout_ns);
 void ioloop_event_fd_clear(IoLoop *l);
 uint64_t ioloop_now_ns(void);
 
-void iopool_init(IoPool *p);
+void iopool_init(IoPool *p, unsigned max);
 /* No job is left. */
 void iopool_deinit(IoPool *p);
 /* FIBER */
 void iopool_run(IoLoop *l, FiberFn *fn, void *arg);
+void iopool_run_in(IoLoop *l, IoPool *p, FiberFn *fn, void *arg);
 
 /* The engine of io_uring; NULL where the host has none or forbids it. */
 IoUring *iouring_new(IoLoop *l);
@@ -104,6 +111,7 @@ void iouring_poll(IoLoop *l, uint64_t timeout_ns);
 void iouring_submit(IoUring *u);
 bool iouring_is_ready(IoUring *u);
 bool iouring_is_waiting(IoUring *u); /* something is to be submitted */
+bool iouring_is_busy(IoUring *u);    /* reads or writes are under way */
 int iouring_rw(IoLoop *l, int fd, const struct iovec *iov, unsigned n, uint64_t off, bool write,
                bool fua);
 int iouring_fdatasync(IoLoop *l, int fd);

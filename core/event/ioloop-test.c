@@ -76,6 +76,90 @@ static void io_many(IoEngine engine, bool thread)
     close(m.fd);
 }
 
+/* ---- Large pieces of the page cache: the helpers' ---- */
+
+enum { LARGE = 256 << 10, LARGE_FIBERS = 8, LARGE_ROUNDS = 12 };
+
+static bool large_is(const uint8_t *buf, uint8_t v, size_t len)
+{
+    return buf[0] == v && !memcmp(buf, buf + 1, len - 1);
+}
+
+static void large_fiber(void *arg)
+{
+    One o = *(One *)arg;
+    uint8_t *buf = g_malloc(LARGE);
+    struct iovec iov[2] = { { buf, 1000 }, { buf + 1000, LARGE - 1000 } };
+
+    g_free(arg);
+    for (unsigned i = 0; i < LARGE_ROUNDS; i++) {
+        uint64_t off = ((uint64_t)i * LARGE_FIBERS + o.i) * LARGE;
+        uint8_t v = (uint8_t)(i * LARGE_FIBERS + o.i + 1);
+
+        memset(buf, v, LARGE);
+        o.m->bad += io_write_by(IO_ENGINE_AUTO, o.m->fd, iov, 2, off, false, true) != 0;
+        memset(buf, 0xee, LARGE);
+        o.m->bad += io_read_by(IO_ENGINE_AUTO, o.m->fd, iov, 2, off, true) != 0;
+        o.m->bad += !large_is(buf, v, LARGE);
+    }
+    /* Then all of them only read, the last one beyond the end. */
+    for (unsigned i = 0; i < LARGE_ROUNDS; i++) {
+        uint64_t at = (uint64_t)i * LARGE_FIBERS + o.i;
+        uint8_t v = (uint8_t)(at + 1);
+        bool last = at == LARGE_FIBERS * LARGE_ROUNDS - 1;
+
+        o.m->bad += io_read_by(IO_ENGINE_AUTO, o.m->fd, iov, 2, at * LARGE + LARGE / 2, true) != 0;
+        o.m->bad += !large_is(buf, v, LARGE / 2);
+        o.m->bad += !large_is(buf + LARGE / 2, last ? 0 : buf[LARGE / 2], LARGE / 2);
+    }
+    o.m->bad += io_read_by(IO_ENGINE_AUTO, -1, iov, 2, 0, true) != -EBADF;
+    o.m->bad += io_write_by(IO_ENGINE_AUTO, -1, iov, 2, 0, false, true) != -EBADF;
+    g_free(buf);
+    if (++o.m->ended == LARGE_FIBERS) {
+        fiber_queue_wake_all(&o.m->all);
+    }
+}
+
+static void large_all(void *arg)
+{
+    Many *m = arg;
+
+    for (unsigned i = 0; i < LARGE_FIBERS; i++) {
+        One *o = g_new(One, 1);
+
+        *o = (One){ m, i };
+        fiber_start(large_fiber, o);
+    }
+    if (m->ended < LARGE_FIBERS) {
+        fiber_queue_wait(&m->all);
+    }
+}
+
+static void large_by(IoEngine engine, bool thread)
+{
+    GError *err = NULL;
+    IoLoop *l = thread ? ioloop_new_thread("t", engine, &err) : ioloop_new("t", engine, &err);
+    Many m = { .fd = memfd_create("io", MFD_CLOEXEC) };
+
+    if (!l) {
+        test_skip(err->message);
+        g_error_free(err);
+    } else {
+        ioloop_run(l, large_all, &m);
+        EXPECT_EQ(m.ended, LARGE_FIBERS);
+        EXPECT_EQ(m.bad, 0);
+        ioloop_free(l);
+    }
+    close(m.fd);
+}
+
+TEST(ioloop, large_pieces)
+{
+    large_by(IO_ENGINE_AUTO, false);
+    large_by(IO_ENGINE_AUTO, true);
+    large_by(IO_ENGINE_THREADS, false);
+}
+
 TEST(ioloop, files_by_threads)
 {
     io_many(IO_ENGINE_THREADS, false);

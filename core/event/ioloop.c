@@ -338,7 +338,9 @@ IoLoop *ioloop_new(const char *name, IoEngine engine, GError **err)
 
     l->name = g_strdup(name);
     mutex_init(&l->lock);
-    iopool_init(&l->pool);
+    iopool_init(&l->pool, IO_POOL_MAX);
+    iopool_init(&l->helpers, IO_HELPERS);
+    l->has_helpers = g_get_num_processors() > 1;
     l->timers = g_ptr_array_new();
     g_ptr_array_add(l->timers, NULL);
     l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -391,6 +393,7 @@ void ioloop_free(IoLoop *l)
         pthread_join(l->thread, NULL);
     }
     iopool_deinit(&l->pool);
+    iopool_deinit(&l->helpers);
     if (l->uring) {
         iouring_free(l->uring);
     }

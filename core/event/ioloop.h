@@ -77,7 +77,9 @@ int io_write(int fd, const struct iovec *iov, unsigned n, uint64_t off, bool fua
 int io_fdatasync(int fd);
 /* The same by an engine that the caller chose; io_engine_is_there says whether this loop has it. */
 bool io_engine_is_there(IoEngine engine);
-int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off);
+/* @cached: by the page cache. What it has is read at once on a loop that has no thread. */
+int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uint64_t off,
+               bool cached);
 /*
  * @cached: the bytes go to the page cache. That is a copy, done at once on the loop's thread while
  * it is quick: the kernel's workers, which io_uring gives such writes to, cost several times as

@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <string.h>
 
-void iopool_init(IoPool *p)
+void iopool_init(IoPool *p, unsigned max)
 {
     mutex_init(&p->lock);
     cond_init(&p->wake);
     p->last = &p->first;
-    p->max = IO_POOL_MAX;
+    p->max = max;
 }
 
 void iopool_deinit(IoPool *p)
@@ -102,7 +102,11 @@ unsigned ioloop_pool_size(IoLoop *l)
 
 void iopool_run(IoLoop *l, FiberFn *fn, void *arg)
 {
-    IoPool *p = &l->pool;
+    iopool_run_in(l, &l->pool, fn, arg);
+}
+
+void iopool_run_in(IoLoop *l, IoPool *p, FiberFn *fn, void *arg)
+{
     IoJob job = { .fn = fn, .arg = arg, .loop = l, .done.fiber = fiber_self() };
 
     mutex_lock(&p->lock);

@@ -115,6 +115,11 @@ bool iouring_is_waiting(IoUring *u)
     return io_uring_sq_ready(&u->ring);
 }
 
+bool iouring_is_busy(IoUring *u)
+{
+    return u->transfers;
+}
+
 bool iouring_is_ready(IoUring *u)
 {
     return io_uring_cq_ready(&u->ring);

@@ -22,6 +22,11 @@ bool iouring_is_waiting(IoUring *u)
     return false;
 }
 
+bool iouring_is_busy(IoUring *u)
+{
+    return false;
+}
+
 bool iouring_is_ready(IoUring *u)
 {
     return false;
