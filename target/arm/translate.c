@@ -270,8 +270,7 @@ static void translate_landing(Trans *t, uint32_t insn)
                         &translate_branch_target);
         }
     }
-    ir_set(t->ir, at, 2, ir_i32(t->ir, 0));
-    ir_linked(t->ir);
+    ir_linked(t->ir, at);
 }
 
 /* ---- the block ---- */

@@ -90,9 +90,6 @@ static void eval_int(Eval *e, const IrInsn *i, IrV128 *d, const IrV128 *a, const
     uint64_t x = a->u64[0], y = b->u64[0], r = 0;
 
     switch (i->op) {
-    case IR_CONST:
-        r = i->type == IR_I64 ? ir_const_value(i) : i->imm;
-        break;
     case IR_ADD:
         r = x + y;
         break;
@@ -228,19 +225,26 @@ static bool eval_memory(Eval *e, const IrInsn *i, IrV128 *d, const IrV128 *a, co
 
 static void eval_run(Eval *e)
 {
+    for (unsigned n = e->ir->consts; n < IR_MAX_INSNS; n++) {
+        const IrInsn *i = &e->ir->insn[n];
+
+        e->value[n].u64[0] = i->type == IR_I64 ? ir_const_value(i) : i->imm;
+    }
     for (unsigned n = 1; n < e->ir->n && !e->error; n++) {
         const IrInsn *i = &e->ir->insn[n];
         IrV128 *d = &e->value[n], arg[4];
-        bool wide = i->op == IR_CONST;
 
         for (unsigned k = 0; k < 4; k++) {
-            arg[k] = e->value[wide ? 0 : i->arg[k] & (IR_MAX_INSNS - 1)];
+            arg[k] = e->value[i->arg[k] & (IR_MAX_INSNS - 1)];
         }
         if (ir_ref_fn[i->op]) {
             ir_ref_fn[i->op](d, arg, i->imm, &e->cpu->fp);
         } else if (!eval_vector(e, i, d, &arg[0], &arg[1], &arg[2]) &&
                    !eval_memory(e, i, d, &arg[0], &arg[1], &arg[2])) {
             eval_int(e, i, d, &arg[0], &arg[1], &arg[2]);
+        }
+        if (e->ir->set[n]) {
+            memcpy((char *)e->cpu + e->ir->set[n] * 8, d, 8);
         }
     }
 }

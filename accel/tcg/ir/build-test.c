@@ -9,7 +9,7 @@ static unsigned count_ops(const IrBlock *ir, IrOpcode op)
     unsigned n = 0;
 
     for (uint32_t k = 1; k < ir->n; k++) {
-        n += ir->insn[k].op == op;
+        n += ir->insn[k].op == op || (op == IR_SET && ir->set[k]);
     }
     return n;
 }
@@ -57,6 +57,58 @@ TEST(ir, forwards_state_and_drops_what_is_overwritten)
     ir_exit(ir, 8);
     ir_finish(ir);
     EXPECT_EQ(count_ops(ir, IR_SET), 2);
+    EXPECT(ir_verify(ir) == NULL);
+    ir_block_free(ir);
+}
+
+TEST(ir, sets_are_a_part_of_what_makes_the_value)
+{
+    IrBlock *ir = ir_block_new();
+    IrVal a, b, c;
+
+    ir_begin(ir, 0);
+    ir_insn(ir, 0, 4, 0);
+    a = ir_addi(ir, ir_get(ir, IR_I64, 64, 3), 1);
+    ir_set(ir, 72, 3, a);
+    ir_set(ir, 80, 3, a); /* one at most */
+    EXPECT_EQ(ir->set[a.id], 72 / 8);
+    EXPECT_EQ(ir->insn[ir->n - 1].op, IR_SET);
+    EXPECT_EQ(ir_get(ir, IR_I64, 72, 3).id, a.id);
+    b = ir_addi(ir, a, 1);
+    ir_set(ir, 72, 3, b); /* drops the first */
+    EXPECT_EQ(ir->set[a.id], 0);
+    EXPECT_EQ(ir->set[b.id], 72 / 8);
+    c = ir_ld(ir, IR_I64, 3, b); /* may fault: observes */
+    ir_set(ir, 72, 3, c);
+    EXPECT_EQ(ir->set[b.id], 72 / 8);
+    EXPECT_EQ(ir->set[c.id], 72 / 8);
+    ir_set(ir, 96, 2, ir_trunc(ir, c)); /* of 8 bytes alone */
+    EXPECT_EQ(ir->insn[ir->n - 1].op, IR_SET);
+    ir_exit(ir, 4);
+    ir_finish(ir);
+    EXPECT_EQ(count_ops(ir, IR_SET), 4);
+    EXPECT_EQ(count_ops(ir, IR_CONST), 0);
+    EXPECT_EQ(ir->insn[ir->consts].op, IR_CONST);
+    EXPECT(ir_verify(ir) == NULL);
+    ir_begin(ir, 0);
+    EXPECT_EQ(ir->set[b.id] | ir->set[c.id], 0);
+    EXPECT_EQ(ir->consts, IR_MAX_INSNS);
+    ir_block_free(ir);
+}
+
+TEST(ir, state_is_zero_where_chained_exits_enter)
+{
+    IrBlock *ir = ir_block_new();
+    IrVal v;
+
+    ir_begin(ir, 0);
+    v = ir_get(ir, IR_I32, 64, 2);
+    ir_set(ir, 68, 2, v);
+    ir_linked(ir, 64);
+    ir_insn(ir, 0, 4, 0);
+    EXPECT(ir_get(ir, IR_I32, 64, 2).id != v.id);
+    EXPECT_EQ(ir_get(ir, IR_I32, 68, 2).id, v.id);
+    ir_exit(ir, 4);
     EXPECT(ir_verify(ir) == NULL);
     ir_block_free(ir);
 }

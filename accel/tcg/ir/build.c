@@ -13,7 +13,8 @@ enum { IR_SLOTS = 512 };
 typedef struct IrSlot {
     uint64_t key;   /* ir_slot_key(): of another epoch than the builder's, it is free */
     uint16_t value; /* its present value, as SET or GET last saw it */
-    uint16_t set;   /* its last SET, which counts if it is behind the builder's `observed` */
+    uint16_t set;   /* its last SET, or the operation that does it, which counts if it is behind the
+                       builder's `observed` */
 } IrSlot;
 
 struct IrBuildState {
@@ -61,7 +62,9 @@ static void ir_forget_state(IrBlock *ir)
 
 void ir_begin(IrBlock *ir, uint16_t delta)
 {
+    memset(ir->set, 0, ir->n * sizeof(ir->set[0]));
     ir->n = 1;
+    ir->consts = IR_MAX_INSNS;
     ir->n_helpers = ir->n_vconsts = ir->n_guest = 0;
     ir->start_delta = delta;
     ir->peeked = 0;
@@ -89,21 +92,9 @@ static inline IrBlock *ir_observe(IrBlock *ir)
     return ir;
 }
 
-_Static_assert(sizeof(IrGuestInsn) == 8, "stored as one word");
-
-void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
+void ir_insn_none_left(void)
 {
-    uint32_t k = ir->n_guest;
-
-    CHECK(k < IR_MAX_GUEST_INSNS);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    uint64_t w = (ir->n - 1) | (delta & 0xfffu) << 16 | len << 28 | (uint64_t)restart << 32;
-
-    memcpy(&ir->guest[k], &w, sizeof(w));
-#else
-    ir->guest[k] = (IrGuestInsn){ (uint16_t)(ir->n - 1), delta & 0xfffu, len & 15, restart };
-#endif
-    ir->n_guest = k + 1;
+    check_failed("n_guest < IR_MAX_GUEST_INSNS", __FILE__, __LINE__);
 }
 
 /* ---- constants ---- */
@@ -111,9 +102,12 @@ void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
 IrVal ir_const(IrBlock *ir, IrType type, uint64_t value)
 {
     uint64_t high = type == IR_I64 ? value >> 32 : 0;
+    uint32_t id = ir->consts - 1;
 
-    return ir_put(ir, IR_CONST, type, 0, (uint32_t)value,
-                  (const uint16_t[4]){ 0, 0, (uint16_t)high, (uint16_t)(high >> 16) });
+    CHECK(id >= ir->n);
+    ir->consts = id;
+    return ir_put_at(ir, id, IR_CONST, type, 0, (uint32_t)value,
+                     (const uint16_t[4]){ 0, 0, (uint16_t)high, (uint16_t)(high >> 16) });
 }
 
 IrVal ir_i32(IrBlock *ir, uint32_t value)
@@ -303,19 +297,31 @@ static unsigned ir_type_size(IrType t)
 _Static_assert(IR_I32 == 1 && IR_I64 == 2 && IR_V128 == 3,
                "the logarithm of their bytes is one more");
 
-/* Take back a SET. */
+/* Take back a SET, or that of an operation. */
 static void ir_kill(IrBlock *ir, uint16_t id)
 {
+    if (ir->set[id]) {
+        ir->set[id] = 0;
+        return;
+    }
     memset(&ir->insn[id], 0, sizeof(ir->insn[id])); /* IR_NOP */
 }
 
 static inline void ir_set_at(IrBlock *ir, IrSlot *s, uint32_t offset, unsigned size, IrVal v)
 {
+    uint32_t place = offset << 29 | offset >> 3; /* far away if it is no multiple */
+
     if (s->set >= ir->build->observed) {
         ir_kill(ir, s->set);
     }
     /* A narrower store does not read back as the value unless its upper bits are 0. */
     s->value = ir_type_size(ir_type(ir, v)) == size ? v.id : 0;
+    if ((v.id == ir->n - 1) & (size == 3) & (ir_type(ir, v) == IR_I64) & (place <= UINT16_MAX) &
+        !ir->set[v.id]) {
+        ir->set[v.id] = (uint16_t)place;
+        s->set = v.id;
+        return;
+    }
     s->set = ir_emit1(ir, IR_SET, IR_VOID, size, offset, v).id;
 }
 
@@ -469,9 +475,16 @@ void ir_raise_if(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, const IrHelper *h)
     ir_emit2(ir_observe(ir), IR_RAISE_IF, IR_VOID, cmp, ir_helper_index(ir, h), a, b);
 }
 
-void ir_linked(IrBlock *ir)
+void ir_linked(IrBlock *ir, uint32_t zero)
 {
-    ir_emit(ir, IR_LINKED, IR_VOID, 0, 0);
+    IrBuildState *b = ir->build;
+    IrSlot *s = &b->slot[zero / 8 % IR_SLOTS];
+
+    if (s->key == ir_slot_key(b, zero, 2)) {
+        s->value = s->set = 0;
+    }
+    ir_overlaps(b, zero, 2, true);
+    ir_emit(ir, IR_LINKED, IR_VOID, 0, zero);
 }
 
 IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d)

@@ -8,13 +8,10 @@
 #include <glib.h>
 #include <string.h>
 
-/* Append an operation as it is: in two stores, since there are so many. */
-static inline IrVal ir_put(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
-                           const uint16_t arg[4])
+/* Operation @id as it is: in two stores, since there are so many. */
+static inline IrVal ir_put_at(IrBlock *ir, uint32_t id, IrOpcode op, IrType type, unsigned sub,
+                              uint32_t imm, const uint16_t arg[4])
 {
-    uint32_t id = ir->n;
-
-    CHECK(id < IR_MAX_INSNS);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     uint64_t w[2] = { op | type << 16 | (uint64_t)(uint8_t)sub << 24 | (uint64_t)arg[0] << 32 |
                           (uint64_t)arg[1] << 48,
@@ -28,8 +25,18 @@ static inline IrVal ir_put(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, 
                              .arg = { arg[0], arg[1], arg[2], arg[3] },
                              .imm = imm };
 #endif
-    ir->n = id + 1;
     return (IrVal){ (uint16_t)id };
+}
+
+/* Append an operation. */
+static inline IrVal ir_put(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm,
+                           const uint16_t arg[4])
+{
+    uint32_t id = ir->n;
+
+    CHECK(id < ir->consts);
+    ir->n = id + 1;
+    return ir_put_at(ir, id, op, type, sub, imm, arg);
 }
 
 static inline IrVal ir_emit(IrBlock *ir, IrOpcode op, IrType type, unsigned sub, uint32_t imm)

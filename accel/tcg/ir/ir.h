@@ -4,10 +4,12 @@
  * form for one extended block (one entry, side exits), built by a target's translators, consumed
  * by a host back end (accel/tcg/host).
  *
- * A value is the index of the instruction that makes it. Guest registers appear as GET and SET
- * of state by byte offset from the Cpu; the builder forwards SET to GET inside the block and
- * drops a SET that is overwritten before anything could observe it. Flags are bundle values that
- * nobody expands to bits until bits are needed.
+ * A value is the index of the instruction that makes it. Constants have indices of their own, from
+ * the end of the array down. Guest registers appear as GET and SET of state by byte offset from the
+ * Cpu; the builder forwards SET to GET inside the block and drops a SET that is overwritten before
+ * anything could observe it. Most SETs come right behind the operation that makes the value, and
+ * are a part of it then (IrBlock.set). Flags are bundle values that nobody expands to bits until
+ * bits are needed.
  *
  * Precise state: the state before each guest instruction (IrBlock.guest) must be recoverable at
  * each operation that may fault. Translators therefore do all memory accesses of an instruction
@@ -294,7 +296,8 @@ typedef struct IrGuestInsn {
 typedef struct IrBuildState IrBuildState;
 
 typedef struct IrBlock {
-    uint32_t n; /* used entries of insn[]; insn[0] is not used */
+    uint32_t n;      /* used entries of insn[] from its start; insn[0] is not used */
+    uint32_t consts; /* from here to the end of insn[] are CONSTs, which no walk sees */
     uint32_t n_helpers, n_vconsts, n_guest;
     uint16_t start_delta; /* of the first guest instruction, from the start of the page */
     bool exact_flags;     /* a fault sees the flags as they are even when nothing reads them after;
@@ -311,6 +314,9 @@ typedef struct IrBlock {
     IrV128 vconst[IR_MAX_VCONSTS];
     IrGuestInsn guest[IR_MAX_GUEST_INSNS + 2]; /* back ends may put two ends behind the last */
     IrInsn insn[IR_MAX_INSNS];
+    /* By operations: when it is done, its value is SET to 8 bytes of state at this offset / 8; 0:
+     * it is not. */
+    uint16_t set[IR_MAX_INSNS];
     IrBuildState *build; /* the builder's tables */
     void *emitter;       /* a back end's, freed with the block */
     void (*emitter_free)(void *emitter);
@@ -334,14 +340,35 @@ void ir_block_free(IrBlock *ir);
 void ir_begin(IrBlock *ir, uint16_t delta);
 /* Remove operations without effect of a whole block, whose last one is an END one. */
 void ir_finish(IrBlock *ir);
+_Static_assert(sizeof(IrGuestInsn) == 8, "stored as one word");
+
+/* Our own bug: no return. */
+void ir_insn_none_left(void) __attribute__((noreturn, cold));
+
 /* Mark the start of the guest instruction of @len bytes at @delta. */
-void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart);
+static inline void ir_insn(IrBlock *ir, uint16_t delta, unsigned len, uint32_t restart)
+{
+    uint32_t k = ir->n_guest;
+
+    if (k >= IR_MAX_GUEST_INSNS) {
+        ir_insn_none_left();
+    }
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t w = (ir->n - 1) | (delta & 0xfffu) << 16 | len << 28 | (uint64_t)restart << 32;
+
+    __builtin_memcpy(&ir->guest[k], &w, sizeof(w));
+#else
+    ir->guest[k] = (IrGuestInsn){ (uint16_t)(ir->n - 1), delta & 0xfffu, len & 15, restart };
+#endif
+    ir->n_guest = k + 1;
+}
+
 _Static_assert(IR_MAX_HELPERS == IR_MAX_VCONSTS, "ir_has_room looks at both at once");
 
 /* Whether another guest instruction fits. */
 static inline bool ir_has_room(const IrBlock *ir)
 {
-    return (ir->n < IR_MAX_INSNS - IR_ROOM) & (ir->n_guest < IR_MAX_GUEST_INSNS) &
+    return (ir->n + IR_ROOM < ir->consts) & (ir->n_guest < IR_MAX_GUEST_INSNS) &
            ((ir->n_helpers | ir->n_vconsts) < IR_MAX_HELPERS / 2);
 }
 
@@ -475,8 +502,9 @@ IrVal ir_call(IrBlock *ir, const IrHelper *h, IrVal a, IrVal b, IrVal c, IrVal d
 /* Where the condition holds the helper, which takes no operand and always raises, is called. */
 void ir_raise_if(IrBlock *ir, IrCmp cmp, IrVal a, IrVal b, const IrHelper *h);
 /* Chained exits of other blocks come in here and not at the start: what was built until now, of
- * which no value may be used later, is for entries by address (the run loop, indirect exits). */
-void ir_linked(IrBlock *ir);
+ * which no value may be used later, is for entries by address (the run loop, indirect exits), and
+ * so is that the 4 bytes of state at @zero become 0 (if it is not 0 itself). */
+void ir_linked(IrBlock *ir, uint32_t zero);
 
 void ir_exit(IrBlock *ir, int32_t delta);
 void ir_exit_if(IrBlock *ir, IrVal c, int32_t delta);

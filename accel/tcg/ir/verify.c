@@ -54,9 +54,9 @@ void ir_finish(IrBlock *ir)
     for (uint32_t k = ir->n; --k != 0;) {
         IrInsn *i = &ir->insn[k];
 
-        if (!used[k] && ir_droppable(ir, i)) {
+        if (!used[k] && !ir->set[k] && ir_droppable(ir, i)) {
             memset(i, 0, sizeof(*i)); /* IR_NOP */
-        } else if (i->op != IR_CONST) {
+        } else {
             for (unsigned n = 0; n < 4; n++) {
                 used[i->arg[n]] = true;
             }
@@ -105,7 +105,7 @@ static const char *verify_insn(const IrBlock *ir, uint32_t k)
     for (unsigned a = 0; a < n; a++) {
         uint16_t id = i->arg[a];
 
-        if (!id || id >= k || ir->insn[id].op == IR_NOP) {
+        if (!id || (id >= k && id < ir->consts) || ir->insn[id].op == IR_NOP) {
             return "an operand is not defined before its use";
         }
         if (!verify_arg(ir, i, i->op == IR_CALL ? 'x' : args[a], id, first_m)) {
@@ -128,12 +128,20 @@ const char *ir_verify(const IrBlock *ir)
 {
     bool ended = false;
 
+    for (uint32_t k = ir->consts; k < IR_MAX_INSNS; k++) {
+        if (ir->insn[k].op != IR_CONST || verify_insn(ir, k)) {
+            return "a constant is none";
+        }
+    }
     for (uint32_t k = 1; k < ir->n; k++) {
         const IrInsn *i = &ir->insn[k];
         const char *bad;
 
         if (i->op >= IR_N_OPS) {
             return "an opcode is out of range";
+        }
+        if (ir->set[k] && i->type != IR_I64) {
+            return "what is SET at once has no 8 bytes";
         }
         if (i->op == IR_NOP) {
             continue;
@@ -178,12 +186,15 @@ void ir_print_range(const IrBlock *ir, uint32_t from, uint32_t to, struct _GStri
             g_string_append(out, "  ");
         }
         g_string_append(out, ir_op_info[i->op].name);
-        if (i->op == IR_CONST) {
-            g_string_append_printf(out, " 0x%" G_GINT64_MODIFIER "x\n", ir_const_value(i));
-            continue;
-        }
         for (unsigned a = 0; a < 4 && i->arg[a]; a++) {
-            g_string_append_printf(out, "%s v%u", a ? "," : "", i->arg[a]);
+            const IrInsn *of = &ir->insn[i->arg[a]];
+
+            g_string_append(out, a ? ", " : " ");
+            if (of->op == IR_CONST) {
+                g_string_append_printf(out, "0x%" G_GINT64_MODIFIER "x", ir_const_value(of));
+            } else {
+                g_string_append_printf(out, "v%u", i->arg[a]);
+            }
         }
         if (i->op == IR_RAISE_IF) {
             g_string_append_printf(out, " [%u]", i->sub);
@@ -192,6 +203,9 @@ void ir_print_range(const IrBlock *ir, uint32_t from, uint32_t to, struct _GStri
             g_string_append_printf(out, " %s", ir->helper[i->imm]->name);
         } else if (i->sub || i->imm) {
             g_string_append_printf(out, " [%u, 0x%x]", i->sub, i->imm);
+        }
+        if (ir->set[k]) {
+            g_string_append_printf(out, "; SET [3, 0x%x]", ir->set[k] * 8u);
         }
         g_string_append_c(out, '\n');
     }

@@ -15,8 +15,9 @@ typedef struct InterpBlock {
     TcgBlock *block;
     const IrHelper **helper;
     IrV128 *vconst;
-    uint32_t n;
-    IrInsn insn[];
+    uint16_t *set; /* IrBlock.set */
+    uint32_t n, n_insns;
+    IrInsn insn[]; /* n operations, then the constants */
 } InterpBlock;
 
 static bool interp_init(TcgCache *cache, const Target *target, GError **err)
@@ -34,13 +35,27 @@ static bool interp_is_direct(unsigned op)
            op == IR_EXIT_BIT;
 }
 
+/* The operations, and the constants right behind them. */
+static void interp_insns(InterpBlock *b, const IrBlock *ir)
+{
+    unsigned down = ir->consts - ir->n;
+
+    memcpy(b->insn, ir->insn, ir->n * sizeof(IrInsn));
+    memcpy(&b->insn[ir->n], &ir->insn[ir->consts], (b->n_insns - ir->n) * sizeof(IrInsn));
+    for (uint32_t k = 1; k < ir->n; k++) {
+        for (unsigned a = 0; a < 4; a++) {
+            b->insn[k].arg[a] -= b->insn[k].arg[a] >= ir->consts ? down : 0;
+        }
+    }
+}
+
 /* arg[3] of a direct exit is its number in the block. */
 static bool interp_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock *block)
 {
     ir_finish(ir);
 
-    InterpBlock *b = tcg_chunk_alloc(chunk, sizeof(*b) + ir->n * sizeof(IrInsn));
-    uint32_t n = 0, exits = 0;
+    uint32_t n = 0, exits = 0, n_insns = ir->n + IR_MAX_INSNS - ir->consts;
+    InterpBlock *b = tcg_chunk_alloc(chunk, sizeof(*b) + n_insns * sizeof(IrInsn));
 
     b->block = block;
     b->helper = tcg_chunk_alloc(chunk, (ir->n_helpers + 1) * sizeof(b->helper[0]));
@@ -48,7 +63,10 @@ static bool interp_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock 
     memcpy(b->helper, ir->helper, ir->n_helpers * sizeof(b->helper[0]));
     memcpy(b->vconst, ir->vconst, ir->n_vconsts * sizeof(IrV128));
     b->n = ir->n;
-    memcpy(b->insn, ir->insn, ir->n * sizeof(IrInsn));
+    b->n_insns = n_insns;
+    b->set = tcg_chunk_alloc(chunk, ir->n * sizeof(b->set[0]));
+    memcpy(b->set, ir->set, ir->n * sizeof(b->set[0]));
+    interp_insns(b, ir);
     for (uint32_t k = 1; k < ir->n; k++) {
         n += interp_is_direct(ir->insn[k].op);
     }
@@ -62,7 +80,7 @@ static bool interp_emit(TcgCache *cache, TcgChunk *chunk, IrBlock *ir, TcgBlock 
         }
     }
     block->host_entry = b;
-    block->host_size = ir->n * sizeof(IrInsn);
+    block->host_size = n_insns * sizeof(IrInsn);
     return true;
 }
 
@@ -327,6 +345,9 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
         r->cpu->icount_rest = n - 1;
     }
     val[0] = (IrV128){ 0 };
+    for (uint32_t k = r->b->n; k < r->b->n_insns; k++) {
+        val[k].u64[0] = ir_const_value(&insn[k]);
+    }
     r->insn = 0;
     for (uint32_t k = 1, seen = 0;; k++) {
         const IrInsn *i = &insn[k];
@@ -341,10 +362,11 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
         switch (i->op) {
         case IR_NOP:
         case IR_SECOND:
-        case IR_LINKED: /* what stands before does no harm to a chained entry */
             break;
-        case IR_CONST:
-            d->u64[0] = ir_const_value(i);
+        case IR_LINKED: /* what stands before does no harm to a chained entry */
+            if (i->imm) {
+                memset((char *)r->cpu + i->imm, 0, 4);
+            }
             break;
         case IR_VCONST:
             *d = r->b->vconst[i->imm];
@@ -469,6 +491,9 @@ static InterpBlock *interp_block(InterpRun *r, IrV128 *val)
                 return interp_raised(r);
             }
             break;
+        }
+        if (r->b->set[k]) {
+            memcpy((char *)r->cpu + r->b->set[k] * 8, d, 8);
         }
     }
 }

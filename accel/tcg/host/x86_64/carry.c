@@ -16,7 +16,7 @@ static unsigned carry_next(const X64Emit *e, unsigned j)
 {
     do {
         j++;
-    } while (j < e->ir->n && (x64_insn(e, j)->op == IR_NOP || x64_insn(e, j)->op == IR_CONST));
+    } while (j < e->ir->n && x64_insn(e, j)->op == IR_NOP);
     return j < e->ir->n ? j : 0;
 }
 

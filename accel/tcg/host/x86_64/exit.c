@@ -370,6 +370,12 @@ void x64_raise_stub(X64Emit *e, X64Stub *s)
 
 void x64_op_LINKED(X64Emit *e, unsigned id, const IrInsn *insn)
 {
+    int32_t disp = e->lay->cpu + (int32_t)insn->imm;
+
+    if (insn->imm) {
+        x64_home_clobber(e, disp, 4);
+        x64_mov_mi(&e->a, false, x64_env(disp), 0);
+    }
     /* Every entry is counted, or checked: chained exits come in by the head (what is here does no
      * harm). */
     e->linked = e->lay->icount_on || (e->block && e->block->n_runs) ? 0 : x64_pos(&e->a);

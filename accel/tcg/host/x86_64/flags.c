@@ -130,8 +130,7 @@ static bool x64_flags_one_cond(const X64Emit *e, unsigned id, IrCond *cond)
         const IrInsn *k = x64_insn(e, j);
         unsigned c = k->op == IR_FLAGS_CARRY ? IR_COND_CS : k->sub & 15;
 
-        if (k->op == IR_CONST ||
-            (k->arg[0] != id && k->arg[1] != id && k->arg[2] != id && k->arg[3] != id)) {
+        if (k->arg[0] != id && k->arg[1] != id && k->arg[2] != id && k->arg[3] != id) {
             continue;
         }
         if ((k->op != IR_SELECT_FLAGS && k->op != IR_EXIT_FLAGS && k->op != IR_FLAGS_COND &&
@@ -302,6 +301,9 @@ unsigned x64_flags_pair(const X64Emit *e, IrOpcode op)
 {
     const IrInsn *insn = x64_insn(e, e->i);
 
+    if (!ir_sets_flags(e->ir)) { /* most blocks */
+        return 0;
+    }
     for (unsigned j = e->i + 1; j < e->ir->n && j < e->i + 6; j++) {
         const IrInsn *k = x64_insn(e, j);
         bool logic = k->op == IR_FLAGS_LOGIC;
@@ -314,12 +316,11 @@ unsigned x64_flags_pair(const X64Emit *e, IrOpcode op)
                 return j;
             }
         }
-        if (k->op != IR_SET_FLAGS && k->op != IR_CONST && k->op != IR_ZEXT64 && k->op != IR_SET &&
-            k->op != IR_NOP) {
+        if (k->op != IR_SET_FLAGS && k->op != IR_ZEXT64 && k->op != IR_SET && k->op != IR_NOP) {
             return 0;
         }
-        if (k->op == IR_SET && x64_insn(e, k->arg[0])->type != IR_FLAGS &&
-            (op == IR_ADD || op == IR_SUB)) {
+        if ((op == IR_ADD || op == IR_SUB) &&
+            (e->ir->set[j] || (k->op == IR_SET && x64_insn(e, k->arg[0])->type != IR_FLAGS))) {
             return 0; /* the result would be written before this SET */
         }
     }

@@ -21,7 +21,7 @@ enum {
     PREPARE_BARRIER = 32, /* may leave the block or call */
     PREPARE_FLAGS = 64,   /* changes whether the state's flags may be read, whatever faults do */
     PREPARE_SET = 128,
-    PREPARE_MORE = PREPARE_SPAN | PREPARE_GET | PREPARE_BARRIER | PREPARE_FLAGS,
+    PREPARE_MORE = PREPARE_SET | PREPARE_SPAN | PREPARE_GET | PREPARE_BARRIER | PREPARE_FLAGS,
 };
 
 static unsigned prepare_kind(unsigned op)
@@ -33,8 +33,7 @@ static unsigned prepare_kind(unsigned op)
     kind |= effects & (IR_EFF_EXITS | IR_EFF_CALLS) ? PREPARE_FLAGS : 0;
     switch (op) {
     case IR_NOP:
-    case IR_CONST: /* an unused one does no harm */
-        return 0;
+        return PREPARE_DROP;
     case IR_GET:
         return kind | PREPARE_GET;
     case IR_SET:
@@ -69,9 +68,9 @@ void x64_prepare_init(X64Emit *e)
 typedef struct Prepare {
     /* Of the operations behind the present one, the nearest of each kind; by registers of pins. */
     unsigned barrier;
-    unsigned get[17], set[16];
-    uint32_t live;  /* X64_FLAGS_LIVE or 0 */
-    unsigned flags; /* kinds of operations that may change that */
+    unsigned get[17], set[17]; /* the last: no pin */
+    uint32_t live;             /* X64_FLAGS_LIVE or 0 */
+    unsigned flags;            /* kinds of operations that may change that */
     unsigned n_accesses;
     bool types[IR_FLAGS + 1]; /* of values */
 } Prepare;
@@ -108,30 +107,21 @@ static inline void prepare_use(X64Val *v, unsigned k)
     memcpy(v, &w, sizeof(w));
 }
 
-/* SET @k: the offset / 8, if the operation before it makes the value, and does this as well. */
-static inline unsigned prepare_set(X64Emit *e, Prepare *p, unsigned k, const IrInsn *insn)
+/* @v is SET to that register by operation @k. */
+static inline void prepare_set(Prepare *p, X64Val *v, unsigned pin, unsigned k)
 {
-    const uint64_t of_last = IR_SET | 3u << 24 | (uint64_t)(k - 1) << 32; /* all 8 bytes */
-    unsigned pin = x64_pin_of(e, insn->imm);
-    uint32_t place = insn->imm << 29 | insn->imm >> 3; /* far away if it is no multiple */
-    X64Val *v = &e->val[insn->arg[0]];
-    uint64_t w;
+    bool is_pin = pin != X64_NO_REG; /* hard to predict */
 
-    if (pin != X64_NO_REG) {
-        if (insn->sub == 3) {
-            v->hint = (uint8_t)pin;
-            v->home = (int32_t)k;
-        }
-        p->set[pin] = k;
-    }
-    _Static_assert(IR_VOID == 0 && offsetof(IrInsn, sub) == 3 && offsetof(IrInsn, arg) == 4, "w");
-    memcpy(&w, insn, sizeof(w));
-    if ((w != of_last) | (insn[-1].type != IR_I64) | (insn[-1].op == IR_CONST) |
-        (place > UINT16_MAX)) {
-        return 0;
-    }
-    prepare_use(v, k - 1);
-    return place;
+    v->hint = (uint8_t)(is_pin ? pin : v->hint);
+    v->home = is_pin ? (int32_t)k : v->home;
+    p->set[pin] = k;
+}
+
+/* Operation @k is that of @v, and SETs it at once to @place, which is a use. */
+static inline void prepare_place(X64Emit *e, Prepare *p, X64Val *v, unsigned place, unsigned k)
+{
+    prepare_set(p, v, x64_pin_of(e, place * 8), k);
+    prepare_use(v, k);
 }
 
 /* The same of an operand of what is taken into operation @k, behind it. */
@@ -185,14 +175,14 @@ static void prepare_vectors(X64Emit *e)
     }
 }
 
-static void prepare_values(X64Emit *e, unsigned n)
+/* Those of operations @from to @n, and some beside them. */
+static inline void prepare_values(X64Emit *e, unsigned from, unsigned n)
 {
     static const X64Val fresh = { .reg = X64_NO_REG, .hint = X64_NO_REG, .slot = -1 };
     X64Val four[4] = { fresh, fresh, fresh, fresh };
 
-    for (unsigned i = 0; i < n; i += 4) {
+    for (unsigned i = from & ~3u; i < n; i += 4) {
         memcpy(&e->val[i], four, sizeof(four));
-        memset(&e->done[i], 0, 4);
     }
 }
 
@@ -209,13 +199,22 @@ static bool prepare_drop(X64Emit *e, IrInsn *insn)
 static inline void prepare_more(X64Emit *e, Prepare *p, unsigned kind, unsigned k,
                                 const IrInsn *insn)
 {
+    if (kind & PREPARE_SET) {
+        unsigned pin = x64_pin_of(e, insn->imm);
+
+        if (insn->sub == 3) {
+            prepare_set(p, &e->val[insn->arg[0]], pin, k);
+        }
+        p->set[pin] = k;
+        return;
+    }
     if (kind & PREPARE_GET) {
         p->get[x64_pin_of(e, insn->imm)] = k; /* X64_NO_REG is one of them */
         return;
     }
     e->accesses[p->n_accesses] = (uint16_t)k;
     p->n_accesses += kind / PREPARE_SPAN & 1;
-    p->barrier = kind & PREPARE_BARRIER ? k : p->barrier;
+    p->barrier ^= (p->barrier ^ k) & (0 - (kind / PREPARE_BARRIER & 1));
     if (kind & p->flags) {
         p->live =
             insn->op != IR_SET_FLAGS && x64_flags_read_by(e, insn, p->live) ? X64_FLAGS_LIVE : 0;
@@ -246,32 +245,30 @@ static void prepare_begin(X64Emit *e, Prepare *p)
     p->live = X64_FLAGS_LIVE;
     p->flags = PREPARE_FLAGS | (ir->exact_flags ? PREPARE_BARRIER : 0);
     ir->guest[ir->n_guest].ir = ir->guest[ir->n_guest + 1].ir = UINT16_MAX;
-    prepare_values(e, ir->n);
+    prepare_values(e, 0, ir->n);
+    prepare_values(e, ir->consts, IR_MAX_INSNS);
+    memset(&e->done[ir->consts], 0, IR_MAX_INSNS - ir->consts);
+    e->done[0] = 0;
 }
 
 void x64_prepare(X64Emit *e)
 {
     IrBlock *ir = e->ir;
     uint32_t *order = &e->order[IR_MAX_INSNS];
+    IrInsn *insn = &ir->insn[ir->n - 1];
+    X64Val *v = &e->val[ir->n - 1];
     Prepare p;
 
     prepare_begin(e, &p);
     *order = X64_FLAGS_LIVE;
-    for (unsigned k = ir->n; --k != 0;) {
-        IrInsn *insn = &ir->insn[k];
-        X64Val *v = &e->val[k];
-        unsigned kind = e->kind[insn->op];
-        uint32_t place = 0;
+    for (unsigned k = ir->n - 1; k != 0; k--, insn--, v--) {
+        unsigned kind = e->kind[insn->op], place = ir->set[k];
 
-        if (kind & PREPARE_SET) {
-            place = prepare_set(e, &p, k, insn) << 16;
-            if (place) { /* on with what makes the value, which now has a use */
-                kind = e->kind[(--insn)->op];
-                v--;
-                k--;
-            }
-            /* Unused and droppable are each hard to predict, both together seldom. */
-        } else if (!kind || ((v->uses == 0) & kind && prepare_drop(e, insn))) {
+        if (place) {
+            prepare_place(e, &p, v, place, k);
+        }
+        /* Unused and droppable are each hard to predict, both together seldom. */
+        if ((v->uses == 0) & kind && prepare_drop(e, insn)) {
             continue;
         }
         if (v->hint != X64_NO_REG) {
@@ -283,14 +280,12 @@ void x64_prepare(X64Emit *e)
             continue;
         }
         prepare_uses(e, insn, k);
-        if (__builtin_expect((v->uses == 0) & (insn->type != IR_VOID), 0)) {
-            e->done[k] = X64_UNUSED;
-        }
+        e->done[k] = (uint8_t)(((v->uses == 0) & (insn->type != IR_VOID)) * X64_UNUSED);
         if (kind & PREPARE_MORE) {
             prepare_more(e, &p, kind, k, insn);
         }
         p.types[insn->type] = true;
-        *--order = k | place | p.live;
+        *--order = k | place << 16 | p.live;
     }
     e->val[0] = (X64Val){ .last = UINT16_MAX, .reg = X64_NO_REG, .slot = -1 }; /* never released */
     e->from = (unsigned)(order - e->order);

@@ -26,12 +26,11 @@ static bool spin_has(const SpinPlaces *p, uint32_t at)
     return false;
 }
 
-/* A place of state is read, or written; false: too many, or what was read before is written. */
-static bool spin_note(SpinPlaces *read, SpinPlaces *written, const IrInsn *insn)
+/* A place of state (offset / 8) is read, or written; false: too many, or what was read before is
+ * written. */
+static bool spin_note(SpinPlaces *read, SpinPlaces *written, uint32_t at, bool is_set)
 {
-    bool is_set = insn->op == IR_SET;
     SpinPlaces *mine = is_set ? written : read;
-    uint32_t at = insn->imm / 8;
 
     if (is_set ? spin_has(read, at) : spin_has(written, at)) {
         /* A GET of what the block has set itself does no harm, but there is none: it is forwarded.
@@ -62,7 +61,7 @@ bool x64_is_spin(const X64Emit *e, unsigned end)
         switch (insn->op) {
         case IR_GET:
         case IR_SET:
-            if (!spin_note(&read, &written, insn)) {
+            if (!spin_note(&read, &written, insn->imm / 8, insn->op == IR_SET)) {
                 return false;
             }
             break;
@@ -86,6 +85,9 @@ bool x64_is_spin(const X64Emit *e, unsigned end)
                 return false;
             }
             break;
+        }
+        if (e->ir->set[i] && !spin_note(&read, &written, e->ir->set[i], true)) {
+            return false;
         }
     }
     return loads && !(reads_flags && sets_flags);
