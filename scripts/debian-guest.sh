@@ -41,6 +41,7 @@ mkdir -p -m 700 /root/.ssh
 mv /key.pub /root/.ssh/authorized_keys
 rm -f /second.sh
 apt-get clean
+[ -e /proc/sysrq-trigger ] || mount -t proc proc /proc # debootstrap may leave without it
 sync
 echo "tinamou: second stage done"
 echo 1 >/proc/sys/kernel/sysrq
