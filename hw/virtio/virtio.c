@@ -300,7 +300,8 @@ static const Field virtio_fields[] = {
     PROP_BOOL(VirtioDevice, event_idx, true, .doc = "offer event indices"),
     PROP_BOOL(VirtioDevice, packed, false, .doc = "offer packed rings"),
     STATE_U64(VirtioDevice, features),
-    STATE_U8(VirtioDevice, status),
+    /* virtio-net has a property `status`. */
+    { "device-status", FIELD_STATE, TYPE_U8, FIELD_AT(VirtioDevice, status, 1) },
     STATE_U8(VirtioDevice, broken, .max = 1),
     STATE_BANK(VirtioDevice, vq, num, .no_reset = true),
     STATE_BANK(VirtioDevice, vq, ready, .max = 1, .no_reset = true),
