@@ -288,6 +288,8 @@ static bool build_board(Build *b, GError **err)
         .n_fw_cfg = c->fw_cfgs->len,
         .numa = (const char *const *)c->numa->pdata,
         .n_numa = c->numa->len,
+        .mem_path = c->mem_path,
+        .mem_prealloc = c->mem_prealloc,
         .smbios = (const char *const *)c->smbios->pdata,
         .n_smbios = c->smbios->len,
         .option_roms = (const char *const *)c->option_roms->pdata,
@@ -313,9 +315,13 @@ static bool build_board(Build *b, GError **err)
             g_ptr_array_add(memdevs, g_ptr_array_index(c->objects, i));
         }
     }
-    if (!b->board->has_numa && (memdevs->len || c->numa->len)) {
+    if (!b->board->has_numa && (memdevs->len || c->numa->len || c->mem_path || c->mem_prealloc)) {
         return error_set(err, "-%s: machine %s does not take it yet",
-                         c->numa->len ? "numa" : "object memory-backend-...", b->board->name);
+                         c->numa->len   ? "numa"
+                         : memdevs->len ? "object memory-backend-..."
+                         : c->mem_path  ? "mem-path"
+                                        : "mem-prealloc",
+                         b->board->name);
     }
     cfg.memdevs = (const char *const *)memdevs->pdata;
     cfg.n_memdevs = memdevs->len;

@@ -38,6 +38,8 @@ typedef struct SystemConfig {
     char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display, *vga;
 
     GPtrArray *numa; /* -numa, as given */
+    char *mem_path;
+    bool mem_prealloc;
     GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs, *smbios;
     GPtrArray *option_roms, *acpi_tables;
     GPtrArray *chardevs, *serials, *parallels, *monitors, *mons, *qmps, *qmps_pretty, *gdbs,

@@ -505,6 +505,12 @@ static const CliOption options[] = {
       SECTION_STANDARD, "number of CPUs, and how they are arranged", option_smp },
     { "m", "memory", "[size=]SIZE", SECTION_STANDARD,
       "guest memory, in MiB, or with a unit: 512M, 4G, 4GB, 4GiB", option_memory },
+    { "mem-path", NULL, "PATH", SECTION_STANDARD,
+      "guest memory is this file, or one of no name in this folder (of hugetlbfs, say); the file "
+      "stays as it is",
+      STRING(mem_path) },
+    { "mem-prealloc", NULL, NULL, SECTION_STANDARD, "touch every page of it at the start",
+      FLAG(mem_prealloc) },
     { "device", NULL, "TYPE[,id=ID][,PROPERTY=VALUE...]", SECTION_STANDARD,
       "add a device; `-device help` lists types, `-device TYPE,help` a type's properties",
       option_device },
@@ -592,7 +598,8 @@ static const CliOption options[] = {
       "aio-max-batch=, thread-pool-min=, thread-pool-max=; the last three also for main-loop), "
       "memory-backend-ram, memory-backend-file, memory-backend-memfd (guest memory: size=, "
       "mem-path=, "
-      "share=, prealloc=, merge=, dump=), secret, tls-creds-x509, tls-creds-psk, tls-creds-anon, "
+      "share=, prealloc=, merge=, dump=, host-nodes=, policy=), secret, tls-creds-x509, "
+      "tls-creds-psk, tls-creds-anon, "
       "filter-dump (netdev=ID,file=PCAP[,maxlen=BYTES])",
       LIST(objects) },
     { "drive", NULL,
@@ -699,8 +706,6 @@ static const char *const options_later[] = {
     "iscsi",
     "k",
     "L",
-    "mem-path",
-    "mem-prealloc",
     "msg",
     "mtdblock",
     "no-quit",

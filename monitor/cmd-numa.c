@@ -41,8 +41,13 @@ bool cmd_query_memdev(MonCall *c, GError **err)
         json_out_bool(c->out, "share", d->share);
         json_out_bool(c->out, "reserve", false); /* mapped with MAP_NORESERVE */
         json_out_begin(c->out, "host-nodes", '[');
+        for (unsigned node = 0; node < HOST_NODES_MAX; node++) {
+            if (memdev_on_node(d, node)) {
+                json_out_uint(c->out, NULL, node);
+            }
+        }
         json_out_end(c->out, ']');
-        json_out_str(c->out, "policy", "default");
+        json_out_str(c->out, "policy", memdev_policy(d));
         json_out_end(c->out, '}');
     }
     json_out_end(c->out, ']');
@@ -58,11 +63,17 @@ bool hmp_memdev(MonCall *c, GError **err)
 
         g_string_append_printf(c->text,
                                "memory backend: %s\n  size:  %" PRIu64 "\n  merge: %s\n  dump: %s\n"
-                               "  prealloc: %s\n  share: %s\n  reserve: false\n  policy: default\n"
-                               "  host nodes: \n",
+                               "  prealloc: %s\n  share: %s\n  reserve: false\n  policy: %s\n"
+                               "  host nodes: ",
                                d->id, d->ram->size, d->merge ? "true" : "false",
                                d->dump ? "true" : "false", d->prealloc ? "true" : "false",
-                               d->share ? "true" : "false");
+                               d->share ? "true" : "false", memdev_policy(d));
+        for (unsigned node = 0, n = 0; node < HOST_NODES_MAX; node++) {
+            if (memdev_on_node(d, node)) {
+                g_string_append_printf(c->text, "%s%u", n++ ? "," : "", node);
+            }
+        }
+        g_string_append_c(c->text, '\n');
     }
     return true;
 }

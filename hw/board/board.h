@@ -53,6 +53,8 @@ typedef struct BoardConfig {
     uint64_t ram_bytes;                               /* 0: the board's default */
     const char *const *memdevs;                       /* -object memory-backend-*, as given */
     unsigned n_memdevs;
+    const char *mem_path; /* -mem-path: a file or folder for what no object gives; NULL: none */
+    bool mem_prealloc;
     const char *const *numa; /* -numa, in order, as given */
     unsigned n_numa;
     const char *kernel, *initrd, *append, *dtb, *bios;
@@ -103,7 +105,7 @@ typedef struct Board {
     const char *cpu_suffix;  /* model + suffix is the name of the DeviceType: "-arm-cpu" */
     unsigned max_cpus;
     uint64_t default_ram_bytes;
-    bool has_numa; /* takes -numa and -object memory-backend-* */
+    bool has_numa; /* takes -numa, -object memory-backend-*, -mem-path */
     const BoardProp *props;
     size_t n_props;
     /*

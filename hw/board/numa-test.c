@@ -9,6 +9,9 @@
 
 #include <glib/gstdio.h>
 #include <libfdt.h>
+#include <linux/mempolicy.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern const DeviceType *const arm_cpu_types[];
@@ -17,7 +20,8 @@ enum { RAM = 0x40000000 };
 
 typedef struct Setup {
     const char *machine; /* NULL: nothing */
-    const char *memdevs[4], *numa[8];
+    const char *memdevs[4], *numa[8], *mem_path;
+    bool mem_prealloc;
     unsigned n_cpus;
     uint64_t ram_bytes;
 } Setup;
@@ -34,6 +38,8 @@ static Machine *nu_machine(const Setup *s, GError **err)
         .ram_bytes = s->ram_bytes,
         .memdevs = s->memdevs,
         .numa = s->numa,
+        .mem_path = s->mem_path,
+        .mem_prealloc = s->mem_prealloc,
         .nodefaults = true,
     };
     bool ok;
@@ -149,6 +155,73 @@ TEST(numa, memory_is_a_file)
     }
 }
 
+/* How many pages of @bytes are there. */
+static unsigned nu_resident(const RamBlock *ram, uint64_t bytes)
+{
+    unsigned char there[64] = { 0 };
+    unsigned n = 0;
+
+    CHECK(bytes <= sizeof(there) * GUEST_PAGE_SIZE && !mincore(ram->host, bytes, there));
+    for (unsigned i = 0; i < bytes / GUEST_PAGE_SIZE; i++) {
+        n += there[i] & 1;
+    }
+    return n;
+}
+
+TEST(numa, memory_on_nodes_of_the_host)
+{
+    static const char *const objects[] = {
+        "memory-backend-ram,id=a,size=32M,policy=preferred,host-nodes=0,prealloc=on",
+        "{\"qom-type\":\"memory-backend-memfd\",\"id\":\"a\",\"size\":33554432,"
+        "\"policy\":\"bind\",\"host-nodes\":[0],\"prealloc\":true}",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+        g_autoptr(GError) err = NULL;
+        Setup s = { .machine = "memory-backend=a", .memdevs = { objects[i] } };
+        Machine *m = nu_machine(&s, &err);
+        int mode = -1;
+        uint64_t nodes[HOST_NODES_MAX / 64] = { 0 };
+
+        if (!m) { /* a host without NUMA, or that lets nobody choose */
+            EXPECT(strstr(err->message, "the host refuses it"));
+            continue;
+        }
+        EXPECT_EQ(syscall(SYS_get_mempolicy, &mode, nodes, HOST_NODES_MAX + 1ul,
+                          ram_find(m, "a")->host, MPOL_F_ADDR),
+                  0);
+        EXPECT_EQ(mode, i ? MPOL_BIND : MPOL_PREFERRED);
+        EXPECT_EQ(nodes[0], 1);
+        EXPECT_STR(memdev_policy(&board_memory(m)->backends[0]), i ? "bind" : "preferred");
+        EXPECT_EQ(nu_resident(ram_find(m, "a"), 64 * GUEST_PAGE_SIZE), 64);
+        machine_free(m);
+    }
+}
+
+TEST(numa, memory_without_objects_of_a_file)
+{
+    g_autofree char *path = NULL;
+    g_autoptr(GError) err = NULL;
+    int fd = g_file_open_tmp("mem-XXXXXX", &path, &err);
+    Setup s = { .mem_path = path, .mem_prealloc = true, .ram_bytes = 32 << 20 };
+    uint64_t val = 0x55;
+    Machine *m;
+
+    CHECK(fd >= 0 && pwrite(fd, &val, 8, 0x100000) == 8);
+    m = nu_machine(&s, &err);
+    EXPECT(m != NULL);
+    if (m) {
+        aspace_load(machine_memory(m), RAM + 0x100000, 8, &val, (MemAttrs){ 0 });
+        EXPECT_EQ(val, 0x55);
+        aspace_store(machine_memory(m), RAM + 0x100000, 8, 0x66, (MemAttrs){ 0 });
+        EXPECT_EQ(pread(fd, &val, 8, 0x100000), 8);
+        EXPECT_EQ(val, 0x55);
+        machine_free(m);
+    }
+    close(fd);
+    g_unlink(path);
+}
+
 TEST(numa, refuses_what_does_not_fit)
 {
     static const struct {
@@ -176,6 +249,19 @@ TEST(numa, refuses_what_does_not_fit)
         { { .memdevs = { "memory-backend-ram,id=a,size=1M", "memory-backend-ram,id=a,size=1M" } },
           "two RAM blocks" },
         { { .memdevs = { "memory-backend-epc,id=a,size=1M" } }, "valid" },
+        { { .memdevs = { "memory-backend-ram,id=a,size=1M,policy=near,host-nodes=0" } },
+          "policy=near: valid: default" },
+        { { .memdevs = { "memory-backend-ram,id=a,size=1M,policy=bind" } }, "needs host-nodes=" },
+        { { .memdevs = { "memory-backend-ram,id=a,size=1M,host-nodes=0" } }, "needs policy=" },
+        { { .memdevs = { "memory-backend-ram,id=a,size=1M,policy=bind,host-nodes=0-128" } },
+          "0 to 127" },
+        { { .memdevs = { "memory-backend-ram,id=a,size=1M,policy=bind,host-nodes=127" } },
+          "policy=bind: the host refuses it" },
+        { { .mem_path = "/nowhere/x", .ram_bytes = 32 << 20 }, "-mem-path=/nowhere/x" },
+        { { .machine = "memory-backend=a",
+            .memdevs = { "memory-backend-ram,id=a,size=32M" },
+            .mem_prealloc = true },
+          "-mem-prealloc: objects" },
         { { .machine = "memory-backend=a",
             .memdevs = { "memory-backend-ram,id=a,size=32M" },
             .ram_bytes = 64 << 20 },

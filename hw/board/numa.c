@@ -8,9 +8,127 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* ---- Where the host has it: mbind(2) ---- */
+
+static const char *const memdev_policies[] = {
+    [MPOL_DEFAULT] = "default",
+    [MPOL_PREFERRED] = "preferred",
+    [MPOL_BIND] = "bind",
+    [MPOL_INTERLEAVE] = "interleave",
+};
+
+const char *memdev_policy(const MemBackend *d)
+{
+    return memdev_policies[d->policy];
+}
+
+/* "3" or "0-7" of @text, both below @end; false: it is neither. */
+static bool numa_range(const char *text, gulong end, gulong *from, gulong *to)
+{
+    char *at;
+
+    if (!g_ascii_isdigit(*text)) {
+        return false;
+    }
+    *from = *to = strtoul(text, &at, 10);
+    if (*at == '-' && g_ascii_isdigit(at[1])) {
+        *to = strtoul(at + 1, &at, 10);
+    }
+    return !*at && *from <= *to && *to < end;
+}
+
+static bool memdev_host_nodes(MemBackend *d, const char *text, GError **err)
+{
+    gulong from, to;
+
+    if (!numa_range(text, HOST_NODES_MAX, &from, &to)) {
+        return error_set(err, "host-nodes=%s: nodes of the host are 0 to %d, or A-B of them", text,
+                         HOST_NODES_MAX - 1);
+    }
+    for (gulong i = from; i <= to; i++) {
+        d->host_nodes[i / 64] |= BIT(i % 64);
+    }
+    return true;
+}
+
+static bool memdev_place(MemBackend *d, Options *o, GError **err)
+{
+    const char *policy = options_get(o, "policy");
+    bool nodes = false, known = !policy;
+
+    for (unsigned i = 0; policy && i < G_N_ELEMENTS(memdev_policies); i++) {
+        if (!strcmp(policy, memdev_policies[i])) {
+            d->policy = i;
+            known = true;
+        }
+    }
+    if (!known) {
+        return error_set(err, "policy=%s: valid: default, preferred, bind, interleave", policy);
+    }
+    for (unsigned i = 0; i < o->n; i++) {
+        /* of JSON a list: host-nodes.0, .1 ... */
+        if (!strcmp(o->list[i].key, "host-nodes") ||
+            g_str_has_prefix(o->list[i].key, "host-nodes.")) {
+            o->list[i].used = nodes = true;
+            if (!memdev_host_nodes(d, o->list[i].value, err)) {
+                return false;
+            }
+        }
+    }
+    if (nodes != (d->policy != MPOL_DEFAULT)) {
+        return nodes ? error_set(err, "host-nodes= needs policy=preferred, bind or interleave")
+                     : error_set(err, "policy=%s needs host-nodes=", policy);
+    }
+    return true;
+}
+
+/* Before a page of it is touched. */
+static bool memdev_bind(const MemBackend *d, GError **err)
+{
+    g_autofree char *online = NULL;
+
+    if (d->policy == MPOL_DEFAULT ||
+        !syscall(SYS_mbind, d->ram->host, d->ram->size, d->policy, d->host_nodes,
+                 HOST_NODES_MAX + 1ul, MPOL_MF_STRICT | MPOL_MF_MOVE)) {
+        return true;
+    }
+    (void)!error_set(err, "policy=%s: the host refuses it: %s", memdev_policy(d),
+                     g_strerror(errno));
+    if (errno == EINVAL &&
+        g_file_get_contents("/sys/devices/system/node/online", &online, NULL, NULL)) {
+        g_prefix_error(err, "host-nodes=: the host has nodes %s; ", g_strchomp(online));
+    }
+    return false;
+}
+
+/* Every page, as the host's policy for it says. */
+static bool memdev_touch(const MemBackend *d, GError **err)
+{
+    const RamBlock *ram = d->ram;
+
+    if (!madvise(ram->host, ram->size, MADV_POPULATE_WRITE)) {
+        return true;
+    }
+    if (errno != EINVAL) { /* older kernels do not know it */
+        return error_set(err, "prealloc=on: %s", g_strerror(errno));
+    }
+    for (uint64_t at = 0; at < ram->size; at += GUEST_PAGE_SIZE) {
+        volatile uint8_t *p = ram->host + at;
+
+        *p = *p;
+    }
+    return true;
+}
 
 /* ---- Objects ---- */
 
@@ -19,7 +137,7 @@ static bool memdev_flags(MemBackend *d, Options *o, bool share, GError **err)
     return options_get_bool(o, "share", share, &d->share, err) &&
            options_get_bool(o, "prealloc", false, &d->prealloc, err) &&
            options_get_bool(o, "merge", true, &d->merge, err) &&
-           options_get_bool(o, "dump", true, &d->dump, err);
+           options_get_bool(o, "dump", true, &d->dump, err) && memdev_place(d, o, err);
 }
 
 /* The file behind the memory, a new one of no name where @path is a folder; -1 with *err. */
@@ -76,9 +194,8 @@ static bool memdev_make(Machine *m, MemBackend *d, Options *o, GError **err)
             return false;
         }
     }
-    d->ram = ram_new_fd(m, d->id, size,
-                        (d->share ? RAM_SHARED : 0) | (d->prealloc ? RAM_PREALLOC : 0), fd, err);
-    if (!d->ram) {
+    d->ram = ram_new_fd(m, d->id, size, d->share ? RAM_SHARED : 0, fd, err);
+    if (!d->ram || !memdev_bind(d, err) || (d->prealloc && !memdev_touch(d, err))) {
         return false;
     }
     (void)madvise(d->ram->host, d->ram->size, d->merge ? MADV_MERGEABLE : MADV_UNMERGEABLE);
@@ -92,8 +209,8 @@ static bool memdev_parse(BoardMemory *mem, const char *text, MemBackend *d, GErr
 {
     static const char *const types[] = { "memory-backend-ram", "memory-backend-file",
                                          "memory-backend-memfd" };
-    static const char *const valid[] = { "id",       "size",  "mem-path", "share",
-                                         "prealloc", "merge", "readonly", "dump" };
+    static const char *const valid[] = { "id",    "size",     "mem-path", "share",      "prealloc",
+                                         "merge", "readonly", "dump",     "host-nodes", "policy" };
     Options o = { 0 };
     const char *type, *id;
     bool ok =
@@ -195,16 +312,9 @@ static bool numa_number(Options *o, const char *key, uint64_t end, bool must, ui
 /* "3" or "4-7". */
 static bool numa_cpus(BoardMemory *mem, unsigned node, const char *text, GError **err)
 {
-    char *end;
-    gulong from = strtoul(text, &end, 10), to = from;
+    gulong from, to;
 
-    if (end != text && *end == '-') {
-        const char *second = end + 1;
-
-        to = strtoul(second, &end, 10);
-        end = end == second ? (char *)text : end;
-    }
-    if (end == text || *end || from > to || to >= MAX(mem->cfg->n_cpus, mem->cfg->max_cpus)) {
+    if (!numa_range(text, MAX(mem->cfg->n_cpus, mem->cfg->max_cpus), &from, &to)) {
         return error_set(err, "cpus=%s: CPUs are 0 to %u, or A-B of them", text,
                          MAX(mem->cfg->n_cpus, mem->cfg->max_cpus) - 1);
     }
@@ -403,6 +513,23 @@ static bool numa_parse(BoardMemory *mem, GError **err)
     return numa_distances(mem, err);
 }
 
+/* What no object gives: of -mem-path's file, else nobody's. */
+static RamBlock *memory_make_main(const BoardMemory *mem, const char *name, GError **err)
+{
+    const BoardConfig *c = mem->cfg;
+    unsigned flags = RAM_MAIN | (c->mem_prealloc ? RAM_PREALLOC : 0);
+    int fd = -1;
+
+    if (c->mem_path) {
+        fd = memdev_open(c->mem_path, false, mem->bytes, err);
+        if (fd < 0) {
+            g_prefix_error(err, "-");
+            return NULL;
+        }
+    }
+    return ram_new_fd(mem->board->machine, name, mem->bytes, flags, fd, err);
+}
+
 MemRegion *board_memory_make(BoardMemory *mem, const char *name, unsigned per_socket, GError **err)
 {
     Machine *m = mem->board->machine;
@@ -417,8 +544,13 @@ MemRegion *board_memory_make(BoardMemory *mem, const char *name, unsigned per_so
     for (unsigned i = 0; i < mem->n_nodes; i++) {
         parts |= mem->nodes[i].memdev != NULL;
     }
+    if ((parts || mem->all) && (mem->cfg->mem_path || mem->cfg->mem_prealloc)) {
+        error_set(err, "-mem-path, -mem-prealloc: objects give the memory: their mem-path=, "
+                       "prealloc= say the same");
+        return NULL;
+    }
     if (!parts) {
-        RamBlock *ram = mem->all ? mem->all->ram : ram_new(m, name, mem->bytes, 0, err);
+        RamBlock *ram = mem->all ? mem->all->ram : memory_make_main(mem, name, err);
 
         if (ram) {
             ram->flags |= RAM_MAIN;

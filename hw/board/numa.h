@@ -15,6 +15,7 @@ enum {
     NUMA_CPUS_MAX = 512,
     NUMA_HERE = 10,
     NUMA_FAR = 20,
+    HOST_NODES_MAX = 128, /* that a backend can name */
 };
 
 /* An object memory-backend-ram, -file or -memfd. */
@@ -23,6 +24,8 @@ typedef struct MemBackend {
     RamBlock *ram;
     bool share, prealloc, merge, dump;
     bool taken;
+    unsigned policy; /* MPOL_* of the host */
+    uint64_t host_nodes[HOST_NODES_MAX / 64];
 } MemBackend;
 
 typedef struct NumaNode {
@@ -55,6 +58,12 @@ BoardMemory *board_memory_new(Device *board, const BoardConfig *cfg, uint64_t de
 MemRegion *board_memory_make(BoardMemory *mem, const char *name, unsigned per_socket, GError **err);
 /* The node of CPU @cpu; 0 without NUMA. */
 unsigned numa_cpu_node(const BoardMemory *mem, unsigned cpu);
+/* "default", "preferred", "bind" or "interleave". */
+const char *memdev_policy(const MemBackend *d);
+static inline bool memdev_on_node(const MemBackend *d, unsigned node)
+{
+    return d->host_nodes[node / 64] >> node % 64 & 1;
+}
 /* Of machine @m; NULL: its board has none. */
 BoardMemory *board_memory(Machine *m);
 
