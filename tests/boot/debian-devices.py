@@ -242,7 +242,7 @@ class Test:
         more = int(vm.ssh('wc -l </mnt/s/held'))
         check('a file that was held open', f'{lines} lines, later {more}', more > lines)
         vm.ssh('echo good >/mnt/s/new; cat /mnt/s/new; ls /mnt/s')
-        errors = vm.ssh("dmesg | grep -E 'Oops|BUG:|WARNING:|stall|Call trace|I/O error'", check=False)
+        errors = vm.ssh("dmesg | grep -E 'Oops|BUG:|WARNING:|stalls? on|detected stall|Call trace|I/O error'", check=False)
         check('kernel warnings', errors, not errors)
 
 

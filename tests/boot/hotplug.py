@@ -195,7 +195,7 @@ def hotplug(vm, rounds):
         print(e)
     else:
         raise RuntimeError('the root disk let itself be taken')
-    errors = vm.ssh("dmesg | grep -E 'Oops|BUG:|WARNING:|stall|Call trace'", check=False)
+    errors = vm.ssh("dmesg | grep -E 'Oops|BUG:|WARNING:|stalls? on|detected stall|Call trace'", check=False)
     if errors:
         raise RuntimeError(errors)
 
@@ -235,7 +235,7 @@ def units(vm, rounds):
         q.wait('DEVICE_DELETED', device='hub')
         vm.until('grep "QEMU USB Keyboard" /proc/bus/input/devices', '')
         q('blockdev-del', node_name='hot')
-    errors = vm.ssh("dmesg | grep -E 'Oops|BUG:|WARNING:|stall|Call trace'", check=False)
+    errors = vm.ssh("dmesg | grep -E 'Oops|BUG:|WARNING:|stalls? on|detected stall|Call trace'", check=False)
     if errors:
         raise RuntimeError(errors)
 
