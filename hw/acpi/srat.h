@@ -9,7 +9,7 @@
 unsigned srat_begin(AcpiTables *t);
 /* A CPU of a GIC by its ACPI number; of a local APIC by its id. */
 void srat_gicc(AcpiTables *t, unsigned node, uint32_t uid);
-void srat_apic(AcpiTables *t, unsigned node, uint8_t apic_id);
+void srat_apic(AcpiTables *t, unsigned node, uint32_t apic_id);
 void srat_memory(AcpiTables *t, unsigned node, GuestPhys base, uint64_t len);
 /* @n nodes, whose distances are rows of @stride bytes. */
 void acpi_slit(AcpiTables *t, const uint8_t *distance, unsigned n, unsigned stride);

@@ -27,6 +27,37 @@ TEST(cfi_flash, query_program_erase)
     bench_end(b);
 }
 
+TEST(cfi_flash, one_chip_of_bytes)
+{
+    Bench *b = bench_device("cfi.pflash01", "size=0x37c000,width=1,sector-length=4K");
+
+    bench_write_at(b, 0, 0x55, 1, 0x98);
+    EXPECT_EQ(bench_read_at(b, 0, 0x10, 1), 'Q');
+    EXPECT_EQ(bench_read_at(b, 0, 0x27, 1), 22);
+    EXPECT_EQ(bench_read_at(b, 0, 0x28, 1), 0);
+    EXPECT_EQ(bench_read_at(b, 0, 0x2d, 1) | bench_read_at(b, 0, 0x2e, 1) << 8, 0x37c - 1);
+    EXPECT_EQ(bench_read_at(b, 0, 0x2f, 1) | bench_read_at(b, 0, 0x30, 1) << 8, 16);
+    bench_write_at(b, 0, 0x2001, 1, 0x10);
+    bench_write_at(b, 0, 0x2001, 1, 0x35);
+    EXPECT_EQ(bench_read_at(b, 0, 0x2001, 1), 0x80);
+    bench_write_at(b, 0, 0x2ffe, 1, 0x40);
+    bench_write_at(b, 0, 0x2ffe, 2, 0x1234); /* all that the access brings */
+    bench_write_at(b, 0, 0x3000, 1, 0xe8);
+    bench_write_at(b, 0, 0x3000, 1, 1); /* two bytes */
+    bench_write_at(b, 0, 0x3000, 1, 0x77);
+    bench_write_at(b, 0, 0x3001, 1, 0x78);
+    bench_write_at(b, 0, 0x3000, 1, 0xd0);
+    bench_write_at(b, 0, 0, 1, 0xff);
+    EXPECT_EQ(bench_read_at(b, 0, 0x2000, 4), 0xffff35ff);
+    EXPECT_EQ(bench_read_at(b, 0, 0x2ffe, 4), 0x78771234);
+    bench_write_at(b, 0, 0x2fff, 1, 0x20); /* erases 2000h to 2fffh */
+    bench_write_at(b, 0, 0x2fff, 1, 0xd0);
+    bench_write_at(b, 0, 0, 1, 0xff);
+    EXPECT_EQ(bench_read_at(b, 0, 0x2000, 4), 0xffffffff);
+    EXPECT_EQ(bench_read_at(b, 0, 0x2ffe, 4), 0x7877ffff);
+    bench_end(b);
+}
+
 TEST(cfi_flash, buffered_program_clears_bits_only)
 {
     Bench *b = bench_device("cfi.pflash01", "size=1M");

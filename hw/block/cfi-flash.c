@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NOR flash with the Intel command set: a 32-bit bank of two 16-bit chips side by side.
+ * NOR flash with the Intel command set: a 32-bit bank of two 16-bit chips side by side, or one chip
+ * of 8 bits (width=1) as PCs have it.
  * Spec: Common Flash Interface, JESD68.01; Intel StrataFlash J3 datasheet (commands, status).
  *
  * Content lies in a RamBlock, part of the machine's state. Operations end at once, so the status
@@ -16,8 +17,8 @@
 #include <errno.h>
 
 enum {
-    BLOCK_BYTES = 256 << 10, /* of the bank: 128 KiB a chip */
-    BUFFER_WORDS = 1024,     /* of the bank, 32 bits each */
+    BLOCK_BYTES = 256 << 10, /* of the bank by default: 128 KiB a chip */
+    BUFFER_WORDS = 1024,     /* of the bank's width each */
     QUERY_LEN = 0x36,
     STATUS_READY = 0x80,
     STATUS_ERASE_ERROR = 0x20,
@@ -34,7 +35,9 @@ typedef struct CfiFlash {
     Device dev;
     char *name;
     uint64_t size;
-    BlockBackend *drive; /* NULL: the content is kept nowhere */
+    uint32_t width;       /* property: bytes of the bank, 4 or 1 */
+    uint64_t block_bytes; /* property: what an erase takes */
+    BlockBackend *drive;  /* NULL: the content is kept nowhere */
     RamBlock *ram;
     uint64_t unsaved[FLASH_MAX / SAVE_PAGE / 64]; /* a bit each page */
     uint8_t *saving;                              /* the copy that is being written */
@@ -133,10 +136,10 @@ void cfi_flash_load(Device *dev, const void *data, uint64_t len)
     ram_wrote(s->ram, 0, s->size);
 }
 
-/* The same byte from both chips, in the low half of each one's 16 bits. */
-static uint32_t cfi_both(uint32_t v)
+/* The same byte from both chips, in the low half of each one's 16 bits; or from the one. */
+static uint32_t cfi_both(const CfiFlash *s, uint32_t v)
 {
-    return v | v << 16;
+    return s->width == 1 ? v * 0x01010101 : v | v << 16;
 }
 
 /* One chip's query table by word address. */
@@ -147,17 +150,29 @@ static uint8_t cfi_query(const CfiFlash *s, unsigned i)
         [0x1f] = 7,   7,   10,  0,   4,   4,    4, /* typical times, and how much longer at most, as
                                                       powers */
         [0x28] = 1,   0,   11,  0,   1,            /* x16; buffer of 2^11 bytes; one erase region */
-        [0x30] = 2,                                /* of blocks of 2 * 64 KiB */
         [0x31] = 'P', 'R', 'I', '1', '0',
     };
 
-    if (i == 0x27) {
-        return (uint8_t)(__builtin_ctzll(s->size) - 1); /* log2 of a chip's size */
+    uint64_t chips = s->width == 1 ? 1 : 2, blocks = s->size / s->block_bytes - 1;
+
+    switch (i) {
+    case 0x27: /* log2 of a chip's size, or of what it is a part of */
+        return (uint8_t)(64 - __builtin_clzll(s->size / chips - 1));
+    case 0x28:
+        return s->width == 1 ? 0 : table[i]; /* x8 */
+    case 0x2a:
+        return s->width == 1 ? 10 : table[i];
+    case 0x2d:
+        return (uint8_t)blocks;
+    case 0x2e:
+        return (uint8_t)(blocks >> 8);
+    case 0x2f: /* 256 bytes each */
+        return (uint8_t)(s->block_bytes / chips >> 8);
+    case 0x30:
+        return (uint8_t)(s->block_bytes / chips >> 16);
+    default:
+        return i < QUERY_LEN ? table[i] : 0;
     }
-    if (i == 0x2d || i == 0x2e) {
-        return (uint8_t)((s->size / BLOCK_BYTES - 1) >> (i == 0x2e ? 8 : 0));
-    }
-    return i < QUERY_LEN ? table[i] : 0;
 }
 
 static MemResult cfi_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs, uint64_t *val)
@@ -167,13 +182,14 @@ static MemResult cfi_read(Device *dev, uint64_t off, unsigned size, MemAttrs att
 
     switch (s->mode) {
     case READ_STATUS:
-        word = cfi_both(s->status | STATUS_READY);
+        word = cfi_both(s, s->status | STATUS_READY);
         break;
     case READ_ID: /* Intel, 28F256J3; blocks are not locked */
-        word = cfi_both(off / 4 % 0x10000 == 0 ? 0x89 : off / 4 % 0x10000 == 1 ? 0x1d : 0);
+        word = off / s->width % 0x10000;
+        word = cfi_both(s, word == 0 ? 0x89 : word == 1 ? 0x1d : 0);
         break;
     case READ_QUERY:
-        word = cfi_both(cfi_query(s, (unsigned)(off / 4)));
+        word = cfi_both(s, cfi_query(s, (unsigned)(off / s->width)));
         break;
     default:
         *val = get_le(s->ram->host + off, size);
@@ -183,20 +199,21 @@ static MemResult cfi_read(Device *dev, uint64_t off, unsigned size, MemAttrs att
     return MEM_OK;
 }
 
-/* Programming only clears bits. @at in words. */
+/* Programming only clears bits. @at in words of the bank. */
 static void cfi_program(CfiFlash *s, uint32_t at, uint32_t val)
 {
-    uint8_t *p = s->ram->host + 4ull * at;
+    uint64_t off = (uint64_t)at * s->width;
+    uint8_t *p = s->ram->host + off;
 
-    put_le32(p, get_le32(p) & val);
-    cfi_changed(s, 4ull * at, 4);
+    put_le(p, s->width, get_le(p, s->width) & val);
+    cfi_changed(s, off, s->width);
 }
 
 static void cfi_erase(CfiFlash *s, uint64_t off)
 {
-    off = bits_align_down(off, BLOCK_BYTES);
-    memset(s->ram->host + off, 0xff, BLOCK_BYTES);
-    cfi_changed(s, off, BLOCK_BYTES);
+    off = bits_align_down(off, s->block_bytes);
+    memset(s->ram->host + off, 0xff, s->block_bytes);
+    cfi_changed(s, off, s->block_bytes);
 }
 
 static void cfi_command(CfiFlash *s, uint8_t cmd)
@@ -233,7 +250,7 @@ static void cfi_step(CfiFlash *s, uint64_t off, uint32_t val)
     s->op = OP_NONE;
     switch (op) {
     case OP_PROGRAM:
-        cfi_program(s, off / 4, val);
+        cfi_program(s, (uint32_t)(off / s->width), val);
         break;
     case OP_ERASE:
         if ((val & 0xff) == 0xd0) {
@@ -243,13 +260,13 @@ static void cfi_step(CfiFlash *s, uint64_t off, uint32_t val)
         }
         break;
     case OP_COUNT:
-        s->n_left = (val & 0xffff) + 1;
+        s->n_left = (val & (s->width == 1 ? 0xff : 0xffff)) + 1;
         s->n_filled = 0;
         s->op = s->n_left <= BUFFER_WORDS ? OP_FILL : OP_NONE;
         break;
     case OP_FILL:
         s->buffer[s->n_filled] = val;
-        s->buffer_at[s->n_filled++] = off / 4;
+        s->buffer_at[s->n_filled++] = (uint32_t)(off / s->width);
         s->op = --s->n_left && s->n_filled < BUFFER_WORDS ? OP_FILL : OP_CONFIRM;
         break;
     case OP_CONFIRM:
@@ -278,6 +295,11 @@ static MemResult cfi_write(Device *dev, uint64_t off, unsigned size, MemAttrs at
 
     if (s->op == OP_NONE) {
         cfi_command(s, (uint8_t)val);
+    } else if (s->width == 1) {
+        for (unsigned op = s->op, i = 0; i < size && (i == 0 || op == OP_PROGRAM || s->op); i++) {
+            s->op = op == OP_PROGRAM ? OP_PROGRAM : s->op; /* all that the access brings */
+            cfi_step(s, off + i, (uint8_t)(val >> 8 * i));
+        }
     } else if (size == 4) {
         cfi_step(s, off, (uint32_t)val);
     } else { /* one chip: the other one's bits stay */
@@ -293,7 +315,16 @@ static bool cfi_start(Device *dev, GError **err)
 {
     CfiFlash *s = device_as(dev, CfiFlash);
 
-    if (!bits_is_pow2(s->size) || s->size < BLOCK_BYTES) {
+    if (s->width != 1 && s->width != 4) {
+        return error_set(err, "cfi.pflash01: width=%u: 1 (a chip of 8 bits) or 4 (two of 16)",
+                         s->width);
+    }
+    if (!bits_is_pow2(s->block_bytes) || s->block_bytes < SAVE_PAGE || !s->size ||
+        s->size % s->block_bytes) {
+        return error_set(err, "cfi.pflash01: sector-length must be a power of two from 4 KiB, and "
+                              "size a multiple of it");
+    }
+    if (s->width == 4 && !bits_is_pow2(s->size)) {
         return error_set(err, "cfi.pflash01: size must be a power of two from 256 KiB");
     }
     if (s->drive && !block_is_read_only(s->drive) && block_size(s->drive) != s->size) {
@@ -339,7 +370,7 @@ static bool cfi_loaded(Device *dev, GError **err)
     CfiFlash *s = device_as(dev, CfiFlash);
 
     for (unsigned i = 0; i < BUFFER_WORDS; i++) {
-        if (s->buffer_at[i] >= s->size / 4) {
+        if (s->buffer_at[i] >= s->size / s->width) {
             return error_set(err, "buffer_at[%u] lies outside of the flash", i);
         }
     }
@@ -351,6 +382,9 @@ static bool cfi_loaded(Device *dev, GError **err)
 static const Field cfi_fields[] = {
     PROP_STR(CfiFlash, name, "flash", .doc = "of its memory, unique in the machine"),
     PROP_SIZE(CfiFlash, size, 64 << 20, .doc = "bytes of the bank", .max = FLASH_MAX),
+    PROP_U32(CfiFlash, width, 4, .doc = "bytes of the bank: 4, or 1"),
+    { "sector-length", FIELD_PROP, TYPE_SIZE, FIELD_AT(CfiFlash, block_bytes, 8),
+      .def = BLOCK_BYTES, .doc = "bytes that an erase takes" },
     PROP_BACKEND(CfiFlash, drive, "drive", .doc = "where the content is kept"),
     SCRATCH(CfiFlash, ram),
     SCRATCH(CfiFlash, unsaved),

@@ -8,14 +8,13 @@
 
 #include "hw/board/fw-files.h"
 #include "hw/board/loader.h"
+#include "hw/board/pc-cpu.h"
 #include "hw/board/pc-fw.h"
 #include "hw/board/pc-kernel.h"
 #include "hw/isa/isa.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/timer/mc146818.h"
 #include "util/bits.h"
-
-#include "core/cpu.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -123,31 +122,8 @@ static bool microvm_make_isa(Microvm *b, GError **err)
 
 static bool microvm_make_cpus(Microvm *b, GError **err)
 {
-    const char *text = b->cfg->cpu ? b->cfg->cpu : board_microvm.default_cpu;
-    const char *comma = strchr(text, ',');
-    g_autofree char *model = comma ? g_strndup(text, comma - text) : g_strdup(text);
-    g_autofree char *name = g_strconcat(model, board_microvm.cpu_suffix, NULL);
-    const DeviceType *type = machine_find_type(b->machine, name);
-
-    if (!type) {
-        return error_set(err, "-cpu %s: no such model; -cpu help lists them", model);
-    }
     b->n_cpus = MAX(b->cfg->n_cpus, 1);
-    for (unsigned i = 0; i < b->n_cpus; i++) {
-        g_autofree char *id = g_strdup_printf("cpu%u", i);
-        Cpu *cpu = cpu_new(b->machine, type, &b->dev, id);
-
-        cpu->as_io = isa_ports(b->machine);
-        device_set_u64(&cpu->dev, "apic-id", pc_apic_id(b->cfg, i));
-        if (comma && !device_set_props(&cpu->dev, comma + 1, err)) {
-            g_prefix_error(err, "-cpu: ");
-            return false;
-        }
-        if (!device_realize(&cpu->dev, err)) {
-            return false;
-        }
-    }
-    return true;
+    return pc_new_cpus(&b->dev, b->cfg, &board_microvm, NULL, NULL, err);
 }
 
 static bool microvm_make_serial(Microvm *b, GError **err)

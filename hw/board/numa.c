@@ -395,17 +395,18 @@ static bool numa_dist(BoardMemory *mem, Options *o, GError **err)
 /* By place: the CPUs whose socket and so on are as said. */
 static bool numa_cpu(BoardMemory *mem, Options *o, GError **err)
 {
-    static const char *const keys[] = { "thread-id", "core-id", "cluster-id", "socket-id" };
+    static const char *const keys[] = { "thread-id", "core-id", "cluster-id", "die-id",
+                                        "socket-id" };
     const BoardConfig *c = mem->cfg;
     unsigned all = MAX(c->n_cpus, c->max_cpus), hits = 0;
-    unsigned of[4] = { MAX(c->threads, 1), MAX(c->cores, 1), MAX(c->clusters, 1), 0 };
-    uint64_t node, want[4];
+    unsigned of[5] = { MAX(c->threads, 1), MAX(c->cores, 1), MAX(c->clusters, 1), MAX(c->dies, 1) };
+    uint64_t node, want[5];
 
-    of[3] = MAX(1, all / (of[0] * of[1] * of[2]));
+    of[4] = MAX(1, all / (of[0] * of[1] * of[2] * of[3]));
     if (!numa_number(o, "node-id", NUMA_NODES_MAX, true, 0, &node, err)) {
         return false;
     }
-    for (unsigned k = 0; k < 4; k++) {
+    for (unsigned k = 0; k < ARRAY_SIZE(keys); k++) {
         if (!numa_number(o, keys[k], MAX(of[k], 1), false, 0, &want[k], err)) {
             return false;
         }
@@ -417,7 +418,7 @@ static bool numa_cpu(BoardMemory *mem, Options *o, GError **err)
         unsigned rest = i;
         bool is = true;
 
-        for (unsigned k = 0; k < 4; k++) {
+        for (unsigned k = 0; k < ARRAY_SIZE(keys); k++) {
             is &= !options_get(o, keys[k]) || rest % of[k] == want[k];
             rest /= of[k];
         }
@@ -431,9 +432,9 @@ static bool numa_cpu(BoardMemory *mem, Options *o, GError **err)
 
 static bool numa_option(BoardMemory *mem, const char *text, GError **err)
 {
-    static const char *const valid[] = { "nodeid",    "cpus",       "mem",     "memdev",
-                                         "src",       "dst",        "val",     "node-id",
-                                         "socket-id", "cluster-id", "core-id", "thread-id" };
+    static const char *const valid[] = { "nodeid",     "cpus",    "mem",      "memdev",    "src",
+                                         "dst",        "val",     "node-id",  "socket-id", "die-id",
+                                         "cluster-id", "core-id", "thread-id" };
     Options o = { 0 };
     const char *type;
     bool ok =

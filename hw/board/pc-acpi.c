@@ -8,6 +8,8 @@
 #include "hw/board/pc-acpi.h"
 
 #include "hw/acpi/acpi.h"
+#include "hw/acpi/srat.h"
+#include "hw/board/numa.h"
 #include "hw/board/pc-acpi-priv.h"
 
 enum {
@@ -33,6 +35,8 @@ enum {
     IOAPIC_BASE = 0xfec00000,
     HPET_BASE = 0xfed00000,
     LEVEL_HIGH = 0x0d, /* flags of an interrupt's override */
+    PC_HOLE = 0xa0000,
+    PC_HOLE_END = 0x100000,
     ALL_CPUS = 0xff,
     XAPIC_IDS = 255,
 };
@@ -184,6 +188,46 @@ static void pc_mcfg(AcpiTables *t, const PcAcpi *p)
     acpi_end(t, at, true);
 }
 
+/* A node's memory is a run of the board's; below 4 GiB it has a hole from 640 KiB to 1 MiB. */
+static void pc_srat_memory(AcpiTables *t, const PcAcpi *p, unsigned node, uint64_t at, uint64_t end)
+{
+    const struct {
+        uint64_t from, to; /* of the board's memory */
+        uint64_t base;     /* where the guest sees it */
+    } parts[] = {
+        { 0, PC_HOLE, 0 },
+        { PC_HOLE_END, p->below_4g, PC_HOLE_END },
+        { p->below_4g, UINT64_MAX, 1ull << 32 },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+        uint64_t from = max_u64(at, parts[i].from), to = min_u64(end, parts[i].to);
+
+        if (from < to) {
+            srat_memory(t, node, parts[i].base + from - parts[i].from, to - from);
+        }
+    }
+}
+
+/* Spec: 5.2.16, 5.2.17. */
+static void pc_srat(AcpiTables *t, const PcAcpi *p)
+{
+    const BoardMemory *mem = p->memory;
+    unsigned at = srat_begin(t);
+    uint64_t base = 0;
+
+    for (unsigned i = 0; i < p->n_cpus; i++) {
+        srat_apic(t, numa_cpu_node(mem, i), p->apic_ids[i]);
+    }
+    for (unsigned i = 0; i < mem->n_nodes; base += mem->nodes[i++].bytes) {
+        pc_srat_memory(t, p, i, base, base + mem->nodes[i].bytes);
+    }
+    acpi_end(t, at, true);
+    if (mem->has_distance) {
+        acpi_slit(t, mem->distance[0], mem->n_nodes, sizeof(mem->distance[0]));
+    }
+}
+
 /* The timer of power management needs one read only. */
 void pc_waet(AcpiTables *t)
 {
@@ -206,6 +250,9 @@ bool pc_acpi(const PcAcpi *p, Device *fw_cfg, GError **err)
     pc_madt(&t, p);
     if (p->hpet) {
         pc_hpet(&t);
+    }
+    if (p->memory && p->memory->n_nodes) {
+        pc_srat(&t, p);
     }
     if (p->ecam_bytes) {
         pc_mcfg(&t, p);

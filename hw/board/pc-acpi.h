@@ -19,6 +19,7 @@ typedef struct PcAcpi {
     uint8_t parallels; /* bit n: LPT(n+1) */
     uint8_t floppies;  /* bit n: drive n; 0: no controller */
     bool keyboard, hpet;
+    const struct BoardMemory *memory; /* with its nodes; NULL: none are told */
     const char *oem_id, *oem_table_id;
     const char *const *user; /* -acpitable, as given */
     unsigned n_user;

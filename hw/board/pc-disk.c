@@ -47,6 +47,7 @@ static bool disk_make(PcBoard *b, const BoardDrive *d, const char *id, GError **
 {
     switch (d->interface) {
     case DRIVE_NONE:
+    case DRIVE_PFLASH: /* firmware's */
     case DRIVE_FLOPPY: /* made already */
         return true;
     case DRIVE_IDE:
@@ -55,7 +56,7 @@ static bool disk_make(PcBoard *b, const BoardDrive *d, const char *id, GError **
     case DRIVE_VIRTIO:
         return ide_drives_make_virtio(&b->ide, d, id, err);
     default:
-        return error_set(err, "PCs have drives of if=ide, virtio, floppy and none");
+        return error_set(err, "PCs have drives of if=ide, virtio, floppy, pflash and none");
     }
 }
 

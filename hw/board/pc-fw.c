@@ -10,6 +10,7 @@
 #include "hw/board/fw-files.h"
 #include "hw/board/loader.h"
 #include "hw/board/order.h"
+#include "hw/board/pc-cpu.h"
 #include "hw/board/pc-kernel.h"
 #include "hw/isa/isa.h"
 #include "hw/misc/fw_cfg.h"
@@ -30,45 +31,6 @@ enum {
 };
 
 /* ---- CPUs ---- */
-
-static unsigned pc_bits(unsigned n)
-{
-    unsigned bits = 0;
-
-    while (1u << bits < n) {
-        bits++;
-    }
-    return bits;
-}
-
-/* A field of bits for each level, as wide as its largest number. */
-uint32_t pc_apic_id(const BoardConfig *cfg, unsigned index)
-{
-    unsigned threads = MAX(cfg->threads, 1), dies = MAX(cfg->dies, 1), cores = cfg->cores;
-    unsigned total = MAX(MAX(cfg->max_cpus, cfg->n_cpus), 1);
-    unsigned core_shift = pc_bits(threads), die_shift, socket_shift;
-
-    if (!cores) {
-        cores = MAX(total / (MAX(cfg->sockets, 1) * dies * threads), 1);
-    }
-    die_shift = core_shift + pc_bits(cores);
-    socket_shift = die_shift + pc_bits(dies);
-    return index % threads | index / threads % cores << core_shift |
-           index / (threads * cores) % dies << die_shift |
-           index / (threads * cores * dies) << socket_shift;
-}
-
-void pc_set_topology(const BoardConfig *cfg, Device *cpu)
-{
-    unsigned threads = MAX(cfg->threads, 1), cores = cfg->cores;
-    unsigned total = MAX(MAX(cfg->max_cpus, cfg->n_cpus), 1);
-
-    if (!cores) {
-        cores = MAX(total / (MAX(cfg->sockets, 1) * MAX(cfg->dies, 1) * threads), 1);
-    }
-    device_set_u64(cpu, "threads", threads);
-    device_set_u64(cpu, "cores", cores * MAX(cfg->dies, 1));
-}
 
 static void fw_cpus(PcFw *f)
 {

@@ -23,10 +23,6 @@ typedef struct PcFw {
     bool acpi_off;
 } PcFw;
 
-/* The identifier of CPU @index's local APIC, by -smp's topology. */
-/* The same for leaves of CPUID: properties "cores" (of a package) and "threads" (of a core). */
-void pc_set_topology(const BoardConfig *cfg, Device *cpu);
-uint32_t pc_apic_id(const BoardConfig *cfg, unsigned index);
 /* fw_cfg (made here if there is none), CMOS RAM, SMBIOS, -fw_cfg, -boot. */
 NODISCARD bool pc_fw_init(PcFw *f, GError **err);
 /* When all devices are there: -kernel, -option-rom, order of boot, ACPI. */

@@ -6,6 +6,8 @@
 #include "core/cpu.h"
 #include "hw/board/board.h"
 #include "hw/board/ide-drives.h"
+#include "hw/board/numa.h"
+#include "hw/board/pc-cpu.h"
 #include "hw/board/pc-fw.h"
 #include "hw/board/pc-irq.h"
 #include "hw/board/plug.h"
@@ -43,6 +45,7 @@ struct PcBoard {
     IdeDrives ide;
     uint8_t floppies;    /* bit n: drive n is there */
     uint8_t translation; /* in the CMOS RAM, of the first four drives */
+    BoardMemory *memory;
     MemRegion *ram_low;
     uint64_t ram_bytes, below_4g;
     unsigned n_cpus;
@@ -55,12 +58,15 @@ struct PcBoard {
 
 NODISCARD bool pc_init_with(Machine *m, const BoardConfig *cfg, const PcChip *chip, GError **err);
 extern const BoardProp pc_props[];
-enum { PC_N_PROPS = 4 };
+enum { PC_N_PROPS = 9 };
 NODISCARD bool pc_add_device(Machine *m, Options *o, GError **err);
 /* Root of ports behind the host bridge, and its own at CF8h. */
 void pc_map_host(PcBoard *b);
 /* The power button is @dev's. */
 void pc_take_power_button(PcBoard *b, Device *dev);
+
+/* Firmware, by -bios or in flash (pc-rom.c). Drives are open. */
+NODISCARD bool pc_make_rom(PcBoard *b, GError **err);
 
 /* Disks (pc-disk.c): the controller, and what -drive, -hda and -cdrom say. */
 NODISCARD bool pc_make_ide(PcBoard *b, GError **err);

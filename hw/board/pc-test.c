@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hw/board/pc-priv.h"
 
+#include "block/core/node.h"
 #include "hw/isa/isa.h"
 #include "hw/misc/fw_cfg.h"
 #include "tests/unit.h"
@@ -22,7 +23,7 @@ static Machine *pc_machine(BoardConfig cfg, const char *options, GError **err)
 
     close(fd);
     ok = g_file_set_contents(bios, blank, 64 << 10, err);
-    cfg.bios = bios;
+    cfg.bios = cfg.n_drives ? cfg.bios : bios; /* else it is in flash */
     cfg.machine = &o;
     cfg.cpu = "host";
     cfg.vga = "none";
@@ -121,6 +122,173 @@ TEST(pc, hpet)
     m = pc_machine((BoardConfig){ 0 }, "hpet=off", &err);
     EXPECT(m && !pc_table(m, "HPET", &len) && !device_find(m, "/pc/hpet"));
     machine_free(m);
+}
+
+TEST(pc, nodes)
+{
+    static const char *const memdevs[] = { "memory-backend-ram,id=a,size=1G",
+                                           "memory-backend-ram,id=b,size=3G" };
+    static const char *const numa[] = { "node,memdev=a", "node,memdev=b,cpus=1,cpus=3",
+                                        "cpu,node-id=1,socket-id=0,core-id=0",
+                                        "dist,src=0,dst=1,val=30" };
+    static const uint64_t ranges[][3] = { { 0, 0, 0xa0000 },
+                                          { 0, 1 << 20, 1023 << 20 },
+                                          { 1, 1 << 30, 2ull << 30 },
+                                          { 1, 1ull << 32, 1ull << 30 } };
+    static const uint8_t of_cpu[] = { 1, 1, 0, 1 };
+    g_autoptr(GError) err = NULL;
+    BoardConfig cfg = {
+        .n_cpus = 4,
+        .sockets = 2,
+        .cores = 2,
+        .threads = 1,
+        .memdevs = memdevs,
+        .n_memdevs = 2,
+        .numa = numa,
+        .n_numa = 4,
+        .ram_bytes = 4ull << 30,
+    };
+    Machine *m = pc_machine(cfg, "", &err);
+    const uint8_t *t;
+    uint32_t len = 0;
+    uint8_t byte = 0x5a;
+
+    EXPECT(m != NULL);
+    if (!m) {
+        return;
+    }
+    t = pc_table(m, "SRAT", &len);
+    EXPECT_EQ(len, 48 + 4 * 16 + 4 * 40);
+    for (unsigned i = 0; t && i < 4; i++) {
+        const uint8_t *cpu = t + 48 + 16 * i, *mem = t + 48 + 4 * 16 + 40 * i;
+
+        EXPECT_EQ(cpu[3], i);
+        EXPECT_EQ(cpu[2], of_cpu[i]);
+        EXPECT_EQ(mem[0], 1);
+        EXPECT_EQ(get_le32(mem + 2), ranges[i][0]);
+        EXPECT_EQ(get_le64(mem + 8), ranges[i][1]);
+        EXPECT_EQ(get_le64(mem + 16), ranges[i][2]);
+    }
+    t = pc_table(m, "SLIT", &len);
+    EXPECT(t && len == 48 && !memcmp(t + 44, "\x0a\x1e\x1e\x0a", 4));
+    /* the second backend is where its node is */
+    (void)aspace_write(machine_memory(m), (1ull << 32) + 5, &byte, 1, (MemAttrs){ 0 });
+    EXPECT_EQ(board_memory(m)->backends[1].ram->host[(2ull << 30) + 5], 0x5a);
+    machine_free(m);
+    m = pc_machine((BoardConfig){ 0 }, "", &err);
+    EXPECT(m && !pc_table(m, "SRAT", &len) && !pc_table(m, "SLIT", &len));
+    machine_free(m);
+}
+
+/* A machine with @paths in flash; NULL with *err. */
+static Machine *pc_flash_machine(const char *const *paths, const char *bios, GError **err)
+{
+    Options node[2] = { { 0 }, { 0 } };
+    BoardDrive drives[2];
+    BoardConfig cfg = { .drives = drives };
+    Machine *m;
+
+    for (; cfg.n_drives < 2 && paths[cfg.n_drives]; cfg.n_drives++) {
+        unsigned i = cfg.n_drives;
+
+        options_add(&node[i], "driver", "raw");
+        options_add(&node[i], "file.driver", "file");
+        options_add(&node[i], "file.filename", paths[i]);
+        drives[i] = (BoardDrive){ .interface = DRIVE_PFLASH,
+                                  .file = paths[i],
+                                  .index = (int)i,
+                                  .bus = -1,
+                                  .open_flags = BLOCK_OPEN_WRITE,
+                                  .node = &node[i] };
+    }
+    cfg.bios = bios;
+    m = pc_machine(cfg, "", err);
+    options_deinit(&node[0]);
+    options_deinit(&node[1]);
+    return m;
+}
+
+static char *pc_flash_file(size_t bytes, uint8_t fill)
+{
+    g_autofree char *data = g_malloc(bytes);
+    char *path = NULL;
+    int fd = g_file_open_tmp("tinamou-flash-XXXXXX", &path, NULL);
+
+    memset(data, fill, bytes);
+    CHECK(fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes);
+    close(fd);
+    return path;
+}
+
+static void pc_flash_command(Machine *m, uint64_t at, uint8_t a, uint8_t b)
+{
+    (void)aspace_write(machine_memory(m), at, &a, 1, (MemAttrs){ 0 });
+    (void)aspace_write(machine_memory(m), at, &b, 1, (MemAttrs){ 0 });
+}
+
+TEST(pc, firmware_in_flash)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *code = pc_flash_file(192 << 10, 0xc0), *vars = pc_flash_file(68 << 10, 0xff);
+    g_autofree char *odd = pc_flash_file(5000, 0), *saved = NULL;
+    const char *const paths[3] = { code, vars }, *const odds[2] = { odd };
+    const uint64_t at = (1ull << 32) - (192 << 10) - (68 << 10) + 0x5123;
+    Machine *m = pc_flash_machine(paths, NULL, &err);
+    uint8_t b = 0;
+    gsize len = 0;
+
+    EXPECT(m != NULL);
+    if (m) {
+        machine_reset(m, RESET_COLD, CAUSE_NONE);
+        (void)aspace_read(machine_memory(m), 0xfffffff0, &b, 1, (MemAttrs){ 0 });
+        EXPECT_EQ(b, 0xc0);
+        b = 0;
+        (void)aspace_read(machine_memory(m), 0xe0000, &b, 1, (MemAttrs){ 0 });
+        EXPECT_EQ(b, 0xc0);
+        pc_flash_command(m, at, 0x10, 0x5a); /* program */
+        (void)aspace_read(machine_memory(m), at, &b, 1, (MemAttrs){ 0 });
+        EXPECT_EQ(b, 0x80); /* ready */
+        pc_flash_command(m, at, 0x50, 0xff);
+        (void)aspace_read(machine_memory(m), at, &b, 1, (MemAttrs){ 0 });
+        EXPECT_EQ(b, 0x5a);
+        machine_free(m);
+    }
+    EXPECT(g_file_get_contents(vars, &saved, &len, &err));
+    EXPECT_EQ(len, 68 << 10);
+    EXPECT(saved && (uint8_t)saved[0x5123] == 0x5a && (uint8_t)saved[0x5124] == 0xff);
+    EXPECT(!pc_flash_machine(paths, "bios.bin", &err));
+    EXPECT(err && strstr(err->message, "one of the two"));
+    g_clear_error(&err);
+    EXPECT(!pc_flash_machine(odds, NULL, &err));
+    EXPECT(err && strstr(err->message, "a multiple of 4 KiB"));
+    unlink(code);
+    unlink(vars);
+    unlink(odd);
+}
+
+TEST(pc, hyperv_is_done_without)
+{
+    static const char *const log_item = "hv-relaxed, hv_spinlocks=0x1fff: the guest sees none";
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = NULL, *text = NULL;
+    int fd = g_file_open_tmp("tinamou-log-XXXXXX", &path, NULL);
+    Machine *m = machine_new(&err);
+    BoardConfig cfg = { .cpu = "host,hv-relaxed,aes=off,hv-time=off,hv_spinlocks=0x1fff" };
+    Device *box = device_make(m, &device_isa_bus, NULL, "isa"), *other;
+
+    close(fd);
+    machine_add_types(m, device_types);
+    machine_add_types(m, x86_cpu_types);
+    EXPECT(log_open(machine_log(m), path, &err) && device_realize(box, &err));
+    EXPECT(pc_new_cpus(box, &cfg, &board_pc, NULL, NULL, &err));
+    EXPECT(g_file_get_contents(path, &text, NULL, &err));
+    EXPECT(text && strstr(text, log_item));
+    cfg.cpu = "host,hv-nonsense";
+    other = device_make(m, &device_isa_bus, NULL, "other");
+    EXPECT(!pc_new_cpus(other, &cfg, &board_pc, NULL, NULL, &err));
+    EXPECT(err && strstr(err->message, "hv-nonsense"));
+    machine_free(m);
+    unlink(path);
 }
 
 TEST(pc, order_of_letters)

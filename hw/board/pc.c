@@ -5,8 +5,6 @@
 #include "hw/board/pc-priv.h"
 
 #include "chardev/chardev.h"
-#include "core/cpu.h"
-#include "hw/board/loader.h"
 #include "hw/isa/isa.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/pci/i440fx.h"
@@ -14,7 +12,6 @@
 #include "util/bits.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void pc_stop(Device *dev)
 {
@@ -31,19 +28,20 @@ static const DeviceType device_pc = {
 static bool pc_make_ram(PcBoard *b, GError **err)
 {
     MemRegion *root = machine_memory_root(b->machine), *all;
-    RamBlock *ram;
 
-    b->ram_bytes = b->cfg->ram_bytes ? b->cfg->ram_bytes : board_pc.default_ram_bytes;
-    b->ram_bytes = bits_align_up(b->ram_bytes, GUEST_PAGE_SIZE);
+    b->memory = board_memory_new(&b->dev, b->cfg, board_pc.default_ram_bytes, err);
+    if (!b->memory) {
+        return false;
+    }
+    b->ram_bytes = b->memory->bytes;
     b->below_4g = b->ram_bytes >= b->chip->lowmem ? b->chip->lowmem_split : b->ram_bytes;
     if (b->ram_bytes < 1 << 20) {
         return error_set(err, "-m: a PC needs at least 1 MiB");
     }
-    ram = ram_new(b->machine, "pc.ram", b->ram_bytes, RAM_MAIN, err);
-    if (!ram) {
+    all = board_memory_make(b->memory, "pc.ram", pc_cpus_a_socket(b->cfg), err);
+    if (!all) {
         return false;
     }
-    all = region_new_ram(b->machine, "pc.ram", ram, 0, b->ram_bytes);
     b->ram_low = region_new_alias(b->machine, "ram-below-4g", all, 0, b->below_4g);
     region_add(root, b->ram_low, 0, 0);
     if (b->ram_bytes > b->below_4g) {
@@ -55,36 +53,16 @@ static bool pc_make_ram(PcBoard *b, GError **err)
     return true;
 }
 
+static void pc_prepare_cpu(void *opaque, Cpu *cpu)
+{
+    pc_irq_prepare_cpu(&((PcBoard *)opaque)->irq, cpu);
+}
+
 static bool pc_make_cpus(PcBoard *b, GError **err)
 {
-    const char *text = b->cfg->cpu ? b->cfg->cpu : board_pc.default_cpu;
-    const char *comma = strchr(text, ',');
-    g_autofree char *props = comma ? board_cpu_props(comma + 1) : NULL;
-    g_autofree char *model = comma ? g_strndup(text, comma - text) : g_strdup(text);
-    g_autofree char *name = g_strconcat(model, board_pc.cpu_suffix, NULL);
-    const DeviceType *type = machine_find_type(b->machine, name);
-
-    if (!type) {
-        return error_set(err, "-cpu %s: no such model; -cpu help lists them", model);
-    }
-    b->n_cpus = b->cfg->n_cpus ? b->cfg->n_cpus : 1;
-    for (unsigned i = 0; i < b->n_cpus; i++) {
-        g_autofree char *id = g_strdup_printf("cpu%u", i);
-        Cpu *cpu = cpu_new(b->machine, type, &b->dev, id);
-
-        cpu->as_io = isa_ports(b->machine);
-        device_set_u64(&cpu->dev, "apic-id", pc_apic_id(b->cfg, i));
-        pc_set_topology(b->cfg, &cpu->dev);
-        if (props && !device_set_props(&cpu->dev, props, err)) {
-            g_prefix_error(err, "-cpu: ");
-            return false;
-        }
-        pc_irq_prepare_cpu(&b->irq, cpu);
-        if (!device_realize(&cpu->dev, err)) {
-            return false;
-        }
-    }
-    return pc_irq_add_cpus(&b->irq, err);
+    b->n_cpus = MAX(b->cfg->n_cpus, 1);
+    return pc_new_cpus(&b->dev, b->cfg, &board_pc, pc_prepare_cpu, b, err) &&
+           pc_irq_add_cpus(&b->irq, err);
 }
 
 static bool pc_make_isa(PcBoard *b, GError **err)
@@ -174,6 +152,7 @@ static bool pc_make_fw_cfg(PcBoard *b, GError **err)
         .acpi = { .express = b->chip->ecam_bytes != 0,
                   .keyboard = true,
                   .hpet = b->hpet,
+                  .memory = b->memory,
                   .oem_id = b->oem_id,
                   .oem_table_id = b->oem_table_id },
         .acpi_off = !b->acpi,
@@ -240,65 +219,7 @@ static bool pc_make_parallels(PcBoard *b, GError **err)
     return true;
 }
 
-/* ---- Firmware ---- */
-
-static char *pc_find_bios(const char *name)
-{
-    static const char *const folders[] = { "/usr/share/seabios", "/usr/share/qemu",
-                                           "/usr/local/share/seabios", "/usr/share/OVMF" };
-
-    if (strchr(name, '/') || access(name, R_OK) == 0) {
-        return g_strdup(name);
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
-        g_autofree char *path = g_build_filename(folders[i], name, NULL);
-
-        if (access(path, R_OK) == 0) {
-            return g_steal_pointer(&path);
-        }
-    }
-    return NULL;
-}
-
-/* The ROM ends at 4 GiB; its last 128 KiB show below 1 MiB, too, until firmware puts RAM there. */
-static bool pc_make_bios(PcBoard *b, GError **err)
-{
-    const char *name = b->cfg->bios ? b->cfg->bios : "bios-256k.bin";
-    g_autofree char *path = pc_find_bios(name);
-    g_autoptr(GBytes) file = NULL;
-    MemRegion *rom, *bus = device_as(b->host, PciHost)->bus.mem;
-    uint64_t size, low;
-    RamBlock *ram;
-
-    if (!path) {
-        return error_set(err,
-                         "-bios %s: it is not here; Debian's package seabios has it (apt "
-                         "install seabios)",
-                         name);
-    }
-    file = loader_read("-bios", path, PC_ROM_MAX, err);
-    if (!file) {
-        return false;
-    }
-    size = g_bytes_get_size(file);
-    if (!size || size % (64 << 10)) {
-        return error_set(err,
-                         "-bios %s: %" G_GUINT64_FORMAT " bytes: a PC's firmware has a "
-                         "multiple of 64 KiB",
-                         path, size);
-    }
-    ram = ram_new(b->machine, "pc.bios", size, RAM_ROM, err);
-    if (!ram) {
-        return false;
-    }
-    memcpy(ram->host, g_bytes_get_data(file, NULL), size);
-    rom = region_new_rom(b->machine, "pc.bios", ram, 0, size);
-    region_add(bus, rom, (1ull << 32) - size, 1);
-    low = min_u64(size, PC_ISA_BIOS);
-    region_add(bus, region_new_alias(b->machine, "isa-bios", rom, size - low, low), (1 << 20) - low,
-               1);
-    return true;
-}
+/* ---- Keyboard and clock ---- */
 
 static bool pc_make_keyboard(PcBoard *b, GError **err)
 {
@@ -328,6 +249,17 @@ bool pc_add_device(Machine *m, Options *o, GError **err)
     return board_plug_device(&device_as(device_find(m, "/pc"), PcBoard)->plug, o, err);
 }
 
+static bool pc_only_off(Options *o, const char *key, GError **err)
+{
+    const char *text = options_get(o, key);
+    bool on = false;
+
+    if (text && strcmp(text, "auto") && !options_get_bool(o, key, false, &on, err)) {
+        return false;
+    }
+    return !on || error_set(err, "-M %s=on: it is not modelled; say off or auto", key);
+}
+
 static bool pc_options(PcBoard *b, GError **err)
 {
     Options none = { 0 }, *o = b->cfg->machine ? b->cfg->machine : &none;
@@ -343,7 +275,8 @@ static bool pc_options(PcBoard *b, GError **err)
     }
     g_strlcpy(b->oem_id, id ? id : "BOCHS", sizeof(b->oem_id));
     g_strlcpy(b->oem_table_id, table ? table : "BXPC", sizeof(b->oem_table_id));
-    return options_get_bool(o, "hpet", true, &b->hpet, err);
+    return pc_only_off(o, "vmport", err) && pc_only_off(o, "smm", err) &&
+           options_get_bool(o, "hpet", true, &b->hpet, err);
 }
 
 bool pc_init_with(Machine *m, const BoardConfig *cfg, const PcChip *chip, GError **err)
@@ -360,8 +293,9 @@ bool pc_init_with(Machine *m, const BoardConfig *cfg, const PcChip *chip, GError
     return pc_options(b, err) && pc_make_ram(b, err) && pc_make_isa(b, err) &&
            pc_make_cpus(b, err) && chip->make_pci(b, err) && pc_make_rtc(b, err) &&
            pc_make_serials(b, err) && pc_make_parallels(b, err) && pc_make_dma(b, err) &&
-           pc_make_keyboard(b, err) && pc_make_fw_cfg(b, err) && pc_make_bios(b, err) &&
-           board_make_vga(&b->plug, "std", err) && pc_make_plugged(b, err) && pc_finish_fw(b, err);
+           pc_make_keyboard(b, err) && pc_make_fw_cfg(b, err) &&
+           board_make_vga(&b->plug, "std", err) && pc_make_plugged(b, err) && pc_make_rom(b, err) &&
+           pc_finish_fw(b, err);
 }
 
 const BoardProp pc_props[PC_N_PROPS] = {
@@ -369,6 +303,11 @@ const BoardProp pc_props[PC_N_PROPS] = {
     { "x-oem-id", "string", "BOCHS", "ACPI tables: who made them, 6 characters at most" },
     { "x-oem-table-id", "string", "BXPC", "ACPI tables: for what, 8 characters at most" },
     { "hpet", "bool", "on", "high precision event timer" },
+    { "memory-backend", "string", "", "id of an -object memory-backend-* that is the RAM" },
+    { "pflash0", "string", "", "block node of firmware in flash" },
+    { "pflash1", "string", "", "block node of its variables" },
+    { "vmport", "OnOffAuto", "auto", "VMware's port; only off is modelled" },
+    { "smm", "OnOffAuto", "auto", "system management mode; only off is modelled" },
 };
 
 static bool pc_init(Machine *m, const BoardConfig *cfg, GError **err)
@@ -398,6 +337,7 @@ const Board board_pc = {
     .max_cpus = PC_MAX_CPUS,
     .default_ram_bytes = 128 << 20,
     .max_parallels = PC_N_PARALLEL,
+    .has_numa = true,
     .props = pc_props,
     .n_props = ARRAY_SIZE(pc_props),
     .init = pc_init,

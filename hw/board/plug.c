@@ -154,6 +154,13 @@ static void plug_take_node(BoardPlug *b, const char *name)
     }
 }
 
+bool board_take_node(BoardPlug *b, const char *name, GError **err)
+{
+    plug_take_node(b, name);
+    return machine_find_backend(b->machine, "drive", name) ||
+           error_set(err, "there is no such block node");
+}
+
 static bool plug_check_new(BoardPlug *b, const DeviceType *type, const char *id, GError **err)
 {
     Machine *m = b->machine;

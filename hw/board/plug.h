@@ -30,6 +30,8 @@ NODISCARD bool board_plug_devices(BoardPlug *b, unsigned from, unsigned to, GErr
 NODISCARD bool board_make_vga(BoardPlug *b, const char *by_default, GError **err);
 /* Every -drive that has a file or waits for a device becomes a backend of its id. */
 NODISCARD bool board_open_drives(BoardPlug *b, GError **err);
+/* The block node @name becomes a backend "drive" of its name, if it is none yet. */
+NODISCARD bool board_take_node(BoardPlug *b, const char *name, GError **err);
 /* An empty drive @id, whose errors the guest sees. */
 NODISCARD bool board_add_empty_drive(BoardPlug *b, const char *id, GError **err);
 /* The id of drive number @i; the caller frees. */

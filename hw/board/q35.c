@@ -110,6 +110,7 @@ const Board board_q35 = {
     .max_cpus = PC_MAX_CPUS,
     .default_ram_bytes = 128 << 20,
     .max_parallels = PC_N_PARALLEL,
+    .has_numa = true,
     .props = pc_props,
     .n_props = PC_N_PROPS,
     .init = q35_init,

@@ -4,9 +4,9 @@
 
 #include "block/block.h"
 #include "hw/block/cfi-flash.h"
+#include "hw/board/flash.h"
 #include "util/suggest.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 bool virt_add_device(Machine *m, Options *o, GError **err)
@@ -101,26 +101,6 @@ bool virt_make_plugged(VirtBoard *b, GError **err)
 
 /* ---- Firmware ---- */
 
-/* The number of the if=pflash drive that is flash bank @unit; -1: none. */
-static int virt_flash_drive(const VirtBoard *b, int unit)
-{
-    int next = 0;
-
-    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
-        const BoardDrive *d = &b->cfg->drives[i];
-
-        if (d->interface == DRIVE_PFLASH && d->file) {
-            int index = d->index >= 0 ? d->index : next;
-
-            next = index + 1;
-            if (index == unit) {
-                return (int)i;
-            }
-        }
-    }
-    return -1;
-}
-
 static bool virt_fill_flash(VirtBoard *b, Device *dev, int unit, const char *option,
                             const char *path, GError **err)
 {
@@ -134,51 +114,23 @@ static bool virt_fill_flash(VirtBoard *b, Device *dev, int unit, const char *opt
     return true;
 }
 
-static void virt_flash_read(void *opaque, int result)
-{
-    *(int *)opaque = result;
-}
-
-/* The whole disk into the flash, before anything runs. */
-static bool virt_fill_flash_by_disk(VirtBoard *b, Device *dev, int unit, const char *id,
-                                    GError **err)
-{
-    BlockBackend *disk = machine_find_backend(b->machine, "drive", id);
-    uint64_t len = disk ? block_size(disk) : 0;
-    g_autofree uint8_t *buf = NULL;
-    int result = -EIO;
-
-    if (!disk || len > virt_map[VIRT_FLASH].size) {
-        return error_set(err, "-drive if=pflash: %s is larger than the flash of %" PRIu64 " MiB",
-                         disk ? block_path(disk) : id, virt_map[VIRT_FLASH].size >> 20);
-    }
-    buf = g_malloc(len + 1);
-    block_read(disk, 0, &(struct iovec){ buf, len }, 1, virt_flash_read, &result);
-    block_drain(disk);
-    if (result) {
-        return error_set(err, "-drive if=pflash: %s: %s", block_path(disk), g_strerror(-result));
-    }
-    cfi_flash_load(dev, buf, len);
-    b->has_firmware |= unit == 0;
-    return true;
-}
-
 static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
 {
     const VirtMap *map = &virt_map[VIRT_FLASH];
     const char *bios = unit == 0 ? b->cfg->bios : NULL;
-    int n = bios ? -1 : virt_flash_drive(b, unit);
-    const BoardDrive *d = n < 0 ? NULL : &b->cfg->drives[n];
     g_autofree char *name = g_strdup_printf("virt.flash%d", unit);
-    g_autofree char *id = NULL;
-    Device *dev = device_new(b->machine, "cfi.pflash01", b->device, name, err);
+    g_autoptr(GError) why = NULL;
+    g_autofree char *id = bios ? NULL : board_flash_drive(&b->plug, (unsigned)unit, &why);
+    Device *dev = why ? NULL : device_new(b->machine, "cfi.pflash01", b->device, name, err);
 
+    if (why) {
+        g_propagate_error(err, g_steal_pointer(&why));
+    }
     if (!dev) {
         return false;
     }
     device_set_str(dev, "name", name);
     device_set_u64(dev, "size", map->size);
-    id = d ? board_drive_id(d, (unsigned)n) : NULL;
     if (id && !device_set_prop(dev, "drive", id, err)) {
         return false;
     }
@@ -187,8 +139,9 @@ static bool virt_make_flash(VirtBoard *b, int unit, GError **err)
         return false;
     }
     device_map(dev, 0, machine_memory_root(b->machine), map->base + unit * map->size);
+    b->has_firmware |= id && unit == 0;
     return bios ? virt_fill_flash(b, dev, unit, "-bios", bios, err)
-                : !d || virt_fill_flash_by_disk(b, dev, unit, id, err);
+                : !id || board_flash_fill(dev, id, map->size, err);
 }
 
 bool virt_make_firmware(VirtBoard *b, GError **err)

@@ -374,6 +374,8 @@ static const BoardProp virt_props[] = {
     { "x-oem-id", "string", "BOCHS", "ACPI tables: who made them, 6 characters at most" },
     { "x-oem-table-id", "string", "BXPC", "ACPI tables: for what, 8 characters at most" },
     { "memory-backend", "string", "", "id of an -object memory-backend-* that is the RAM" },
+    { "pflash0", "string", "", "block node that the first flash bank is kept in: firmware" },
+    { "pflash1", "string", "", "the same of the second bank: its variables" },
     { "hotplug-ports", "uint8", "4",
       "spare ports for device_add, at the end of the root bus; 0 with -nodefaults" },
     { "dtb-randomness", "bool", "on", "random seeds in the device tree" },
