@@ -101,7 +101,7 @@ static bool build_find_board(Build *b, GError **err)
     if (!b->board) {
         return false;
     }
-    if (strcmp(b->board->target, c->arch)) {
+    if (!board_is_of(b->board, c->arch)) {
         return error_set(err, "-M %s is a machine of %s; run `tinamou system %s` for it",
                          c->machine, b->board->target, b->board->target);
     }
@@ -180,14 +180,14 @@ static bool build_try_accel(Build *b, const char *text, GError **err)
 static bool build_accel(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
-    bool translated = strcmp(b->board->target, "x86_64") != 0;
+    bool translated = strcmp(c->arch, "x86_64") != 0 || !b->board->target;
 
     machine_set_disas(b->m, disas_is_built_in() ? disas_one : NULL);
     machine_set_host_disas(b->m, disas_is_built_in() ? disas_host : NULL);
     if (!c->accels->len && !translated) {
         g_ptr_array_add(c->notes, g_strdup_printf("guests of %s are not translated yet: the host's "
                                                   "CPU runs this one (-accel kvm)",
-                                                  b->board->target));
+                                                  c->arch));
         return build_try_accel(b, "kvm", err);
     }
     if (!c->accels->len) {
@@ -340,7 +340,8 @@ static bool build_board(Build *b, GError **err)
 
 static void build_monitor_lists(Build *b)
 {
-    g_autofree const DeviceType **cpus = build_cpu_types(b->board);
+    const char *suffix = board_cpu_suffix(b->config->arch);
+    g_autofree const DeviceType **cpus = build_cpu_types(b->config->arch);
 
     for (const Board *const *p = board_types; *p; p++) {
         MonBoard row = {
@@ -351,10 +352,12 @@ static void build_monitor_lists(Build *b)
             .max_cpus = (*p)->max_cpus,
         };
 
-        g_array_append_val(b->mon_boards, row);
+        if (board_is_of(*p, b->config->arch)) {
+            g_array_append_val(b->mon_boards, row);
+        }
     }
     for (const DeviceType **t = cpus; *t; t++) {
-        size_t len = strlen((*t)->name) - strlen(b->board->cpu_suffix);
+        size_t len = strlen((*t)->name) - strlen(suffix);
 
         g_ptr_array_add(b->cpu_models, g_strndup((*t)->name, len));
     }
@@ -452,6 +455,7 @@ bool build_run(Build *b, GError **err)
         .uuid = c->uuid,
         .incoming_defer = c->incoming && !strcmp(c->incoming, "defer"),
         .boards = (const MonBoard *)(void *)b->mon_boards->data,
+        .cpu_suffix = board_cpu_suffix(c->arch),
         .cpu_models = (const char *const *)b->cpu_models->pdata,
         .device_types = device_types,
         .nets = b->nets,

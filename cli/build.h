@@ -65,7 +65,7 @@ NODISCARD bool build_monitors(Build *b, GError **err);
 NODISCARD bool build_gdb(Build *b, const char *where, GError **err);
 /* lists.c: -machine help and the like; the caller frees. NULL with an error. */
 char *build_list(const SystemConfig *c, const char *prog, GError **err);
-/* DeviceTypes of CPUs of the board's target, NULL-terminated; caller frees the array. */
-const DeviceType **build_cpu_types(const Board *board);
+/* DeviceTypes of CPUs of @arch, NULL-terminated; caller frees the array. */
+const DeviceType **build_cpu_types(const char *arch);
 
 #endif

@@ -13,15 +13,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-const DeviceType **build_cpu_types(const Board *board)
+const DeviceType **build_cpu_types(const char *arch)
 {
+    const char *suffix = board_cpu_suffix(arch);
     GPtrArray *found = g_ptr_array_new();
     const DeviceType *const *lists[] = { device_types, arm_cpu_types, x86_cpu_types,
                                          mips_cpu_types };
 
     for (size_t l = 0; l < G_N_ELEMENTS(lists); l++) {
-        for (const DeviceType *const *t = lists[l]; *t; t++) {
-            if (g_str_has_suffix((*t)->name, board->cpu_suffix)) {
+        for (const DeviceType *const *t = lists[l]; suffix && *t; t++) {
+            if (g_str_has_suffix((*t)->name, suffix)) {
                 g_ptr_array_add(found, (void *)*t);
             }
         }
@@ -34,7 +35,7 @@ static void list_machines(GString *s, const char *arch)
 {
     g_string_append(s, "Supported machines are:\n");
     for (const Board *const *b = board_types; *b; b++) {
-        if (strcmp((*b)->target, arch)) {
+        if (!board_is_of(*b, arch)) {
             continue;
         }
         g_string_append_printf(s, "%-20s %s\n", (*b)->name, (*b)->doc);
@@ -46,22 +47,15 @@ static void list_machines(GString *s, const char *arch)
 
 static bool list_cpus(GString *s, const char *arch)
 {
-    for (const Board *const *b = board_types; *b; b++) {
-        g_autofree const DeviceType **types = NULL;
+    const char *suffix = board_cpu_suffix(arch);
+    g_autofree const DeviceType **types = suffix ? build_cpu_types(arch) : NULL;
 
-        if (strcmp((*b)->target, arch)) {
-            continue;
-        }
-        types = build_cpu_types(*b);
-        g_string_append(s, "Available CPUs:\n");
-        for (const DeviceType **t = types; *t; t++) {
-            size_t len = strlen((*t)->name) - strlen((*b)->cpu_suffix);
-
-            g_string_append_printf(s, "  %.*s\n", (int)len, (*t)->name);
-        }
-        return true; /* every board of a target has the same models */
+    g_string_append(s, types ? "Available CPUs:\n" : "");
+    for (const DeviceType **t = types; t && *t; t++) {
+        g_string_append_printf(s, "  %.*s\n", (int)(strlen((*t)->name) - strlen(suffix)),
+                               (*t)->name);
     }
-    return false;
+    return types != NULL;
 }
 
 static void list_devices(GString *s)

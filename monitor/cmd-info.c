@@ -335,7 +335,8 @@ bool cmd_query_machines(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '[');
     for (const MonBoard *b = c->host->config.boards; b && b->name; b++) {
-        g_autofree char *cpu = g_strdup_printf("%s-arm-cpu", b->default_cpu ? b->default_cpu : "");
+        g_autofree char *cpu =
+            g_strconcat(b->default_cpu ? b->default_cpu : "", c->host->config.cpu_suffix, NULL);
 
         json_out_begin(c->out, NULL, '{');
         json_out_bool(c->out, "hotpluggable-cpus", false);
@@ -362,7 +363,7 @@ bool cmd_query_cpu_definitions(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '[');
     for (const char *const *n = c->host->config.cpu_models; n && *n; n++) {
-        g_autofree char *type = g_strdup_printf("%s-arm-cpu", *n);
+        g_autofree char *type = g_strconcat(*n, c->host->config.cpu_suffix, NULL);
 
         json_out_begin(c->out, NULL, '{');
         json_out_str(c->out, "name", *n);

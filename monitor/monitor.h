@@ -27,6 +27,7 @@ typedef struct MonHostConfig {
     /* NULL-terminated arrays */
     const struct MonBoard *boards;
     const char *const *cpu_models;
+    const char *cpu_suffix; /* of the names of their types: "-arm-cpu" */
     const DeviceType *const *device_types;
     GPtrArray *nets; /* of NetBackend: -netdev's, and netdev_add's from then on; NULL: none */
     /* Start a debugger's server, as -gdb does; NULL: not possible here. */

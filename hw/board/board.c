@@ -4,6 +4,40 @@
 
 #include "util/suggest.h"
 
+#include <string.h>
+
+static bool none_init(Machine *m, const BoardConfig *cfg, GError **err)
+{
+    if (cfg->kernel || cfg->bios || cfg->n_devices) {
+        return error_set(err, "-M none: it has nothing that -kernel, -bios or -device could use");
+    }
+    return true;
+}
+
+/* For those who ask by QMP what there is. */
+const Board board_none = {
+    .name = "none",
+    .doc = "empty machine",
+    .max_cpus = 1,
+    .no_default_net = true,
+    .init = none_init,
+};
+
+bool board_is_of(const Board *b, const char *target)
+{
+    return !b->target || !strcmp(b->target, target);
+}
+
+const char *board_cpu_suffix(const char *target)
+{
+    for (const Board *const *p = board_types; *p; p++) {
+        if ((*p)->target && !strcmp((*p)->target, target)) {
+            return (*p)->cpu_suffix;
+        }
+    }
+    return NULL;
+}
+
 const Board *board_find(const char *name, GError **err)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();

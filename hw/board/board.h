@@ -100,7 +100,7 @@ typedef struct Board {
     const char *name;
     const char *const *aliases; /* NULL-terminated: other names that mean this board */
     const char *doc;
-    const char *target;      /* "aarch64" */
+    const char *target;      /* "aarch64"; NULL: any */
     const char *default_cpu; /* model name */
     const char *cpu_suffix;  /* model + suffix is the name of the DeviceType: "-arm-cpu" */
     unsigned max_cpus;
@@ -125,12 +125,17 @@ extern const Board board_pc;
 extern const Board board_microvm;
 extern const Board board_malta;
 extern const Board board_q35;
+extern const Board board_none;
 
 /* Every board, NULL-terminated. */
 extern const Board *const board_types[];
 
 /* "+x,-y,z=1" of -cpu as properties: "x=on,y=off,z=1"; the caller frees. */
 char *board_cpu_props(const char *text);
+
+bool board_is_of(const Board *b, const char *target);
+/* What the names of @target's CPU types end in: "-arm-cpu"; NULL: it has no board. */
+const char *board_cpu_suffix(const char *target);
 
 /* By name or alias, whatever the case; NULL with *err set naming the nearest ones. */
 const Board *board_find(const char *name, GError **err);

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a manager asks of `-M none` before it makes a machine: none.py TINAMOU."""
+import json
+import subprocess
+import sys
+
+ASKED = ['query-version', 'query-target', 'query-commands', 'query-events', 'query-kvm',
+         'query-qmp-schema', 'qom-list-types', 'query-status', 'query-block', 'query-iothreads',
+         'query-chardev', 'query-cpus-fast']
+OF = {'aarch64': ('virt', 'cortex-a57-arm-cpu', {'pc', 'malta'}),
+      'x86_64': ('pc', 'host-x86_64-cpu', {'virt', 'malta'}),
+      'mipsel': ('malta', None, {'pc', 'virt'})}
+
+
+def session(tinamou, arch):
+    qemu = subprocess.Popen([tinamou, 'system', arch, '-M', 'none', '-accel', 'tcg', '-S', '-nodefaults',
+                             '-display', 'none', '-qmp', 'stdio'], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+    qemu.stdout.readline()
+
+    def ask(name, **arguments):
+        qemu.stdin.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
+        qemu.stdin.flush()
+        while True:
+            answer = json.loads(qemu.stdout.readline())
+            if 'event' not in answer:
+                assert 'return' in answer, (arch, name, answer)
+                return answer['return']
+
+    ask('qmp_capabilities')
+    for name in ASKED:
+        ask(name)
+    machine, cpu, others = OF[arch]
+    machines = {m['name']: m for m in ask('query-machines')}
+    assert machine in machines and 'none' in machines and not others & set(machines), machines
+    assert cpu is None or machines[machine]['default-cpu-type'] == cpu, machines[machine]
+    assert 'default-cpu-type' not in machines['none'], machines['none']
+    suffix = machines[machine]['default-cpu-type'].split('-')[-2:]
+    for d in ask('query-cpu-definitions'):
+        assert d['typename'].split('-')[-2:] == suffix, d
+    assert ask('device-list-properties', typename='virtio-blk-pci')
+    ask('quit')
+    assert qemu.wait(20) == 0
+    print('ok:', arch)
+
+
+for guest in OF:
+    session(sys.argv[1], guest)
