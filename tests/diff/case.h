@@ -25,10 +25,25 @@ static inline uint64_t case_random(uint64_t *s)
     return z ^ z >> 31;
 }
 
+/* The scratch memory's bytes are the same for an oracle of the other byte order. */
+static inline uint64_t case_le64(uint64_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(v);
+#else
+    return v;
+#endif
+}
+
+static inline uint32_t case_le32(uint32_t v)
+{
+    return (uint32_t)(case_le64(v) >> (case_le64(1) == 1 ? 0 : 32));
+}
+
 static inline void case_fill(uint64_t *mem, uint64_t seed)
 {
     for (unsigned i = 0; i < CASE_SCRATCH_BYTES / 8; i++) {
-        mem[i] = case_random(&seed);
+        mem[i] = case_le64(case_random(&seed));
     }
 }
 
@@ -37,7 +52,7 @@ static inline uint64_t case_hash(const uint64_t *mem)
     uint64_t h = 0;
 
     for (unsigned i = 0; i < CASE_SCRATCH_BYTES / 8; i++) {
-        h = (h ^ mem[i]) * 0x9fb21c651e98df25;
+        h = (h ^ case_le64(mem[i])) * 0x9fb21c651e98df25;
         h ^= h >> 29;
     }
     return h;

@@ -3,11 +3,12 @@
  * Differential test: random MIPS instructions by us and by an oracle, which must leave the same
  * registers and memory.
  *
- *   mips-diff [-c CPU] [-f] [-b BACKEND] [-a OPTIONS] [-n INSTRUCTIONS] [-s SEED] [-g GROUP]
+ *   mips-diff [-c CPU] [-e] [-f] [-b BACKEND] [-a OPTIONS] [-n INSTRUCTIONS] [-s SEED] [-g GROUP]
  *             [-p PATTERN] -- ORACLE COMMAND
  *
- * -f: 64-bit floating-point registers (Status.FR), for an oracle compiled with -mfp64. OPTIONS are
- * further ones of -accel tcg. Status 0: no difference; 1: differences; 77: no oracle.
+ * -e: big-endian, for an oracle that is. -f: 64-bit floating-point registers (Status.FR), for an
+ * oracle compiled with -mfp64. OPTIONS are further ones of -accel tcg. Status 0: no difference; 1:
+ * differences; 77: no oracle.
  */
 #include "target/mips/features.h"
 #include "target/mips/mips-decode.h"
@@ -152,9 +153,10 @@ int main(int argc, char **argv)
 {
     DiffOptions o = { .instructions = 1000000, .seed = 1 };
     const char *cpu = "24Kf";
+    bool big = false;
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:s:g:p:b:a:c:f")) != -1) {
+    while ((opt = getopt(argc, argv, "n:s:g:p:b:a:c:ef")) != -1) {
         switch (opt) {
         case 'n':
             o.instructions = strtoull(optarg, NULL, 0);
@@ -177,6 +179,9 @@ int main(int argc, char **argv)
         case 'c':
             cpu = optarg;
             break;
+        case 'e':
+            big = true;
+            break;
         case 'f':
             with_fr = true;
             break;
@@ -184,6 +189,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    return mips_run_init(cpu, with_fr, o.backend, o.more) ? diff_main(&diff_mips, &o, argv + optind)
-                                                          : 2;
+    return mips_run_init(cpu, big, with_fr, o.backend, o.more)
+               ? diff_main(&diff_mips, &o, argv + optind)
+               : 2;
 }

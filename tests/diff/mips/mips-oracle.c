@@ -119,6 +119,37 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
     }
 }
 
+/* What comes and goes is little-endian. */
+static void swap_state(MipsState *s)
+{
+    for (unsigned i = 0; i < 32; i++) {
+        s->f[i] = case_le64(s->f[i]);
+        s->r[i] = case_le32(s->r[i]);
+    }
+    s->hi = case_le32(s->hi);
+    s->lo = case_le32(s->lo);
+    s->pc = case_le32(s->pc);
+    s->fcr31 = case_le32(s->fcr31);
+}
+
+static void swap_case(MipsCase *c)
+{
+    c->seed = case_le64(c->seed);
+    for (unsigned i = 0; i < CASE_INSNS; i++) {
+        c->code[i] = case_le32(c->code[i]);
+    }
+    swap_state(&c->in);
+}
+
+static void swap_result(MipsResult *r)
+{
+    r->memory = case_le64(r->memory);
+    r->end = case_le32(r->end);
+    r->signal = case_le32(r->signal);
+    r->fault = case_le32(r->fault);
+    swap_state(&r->out);
+}
+
 static int read_batch(void)
 {
     size_t have = 0;
@@ -133,6 +164,9 @@ static int read_batch(void)
         have += (size_t)n;
     } while (have % sizeof(cases[0]));
     n_cases = (unsigned)(have / sizeof(cases[0]));
+    for (unsigned i = 0; i < n_cases; i++) {
+        swap_case(&cases[i]);
+    }
     return 1;
 }
 
@@ -156,6 +190,9 @@ int main(void)
     }
     while (read_batch()) {
         __asm__ volatile("break 0x123" ::: "memory");
+        for (unsigned i = 0; i < n_cases; i++) {
+            swap_result(&results[i]);
+        }
         fwrite(results, sizeof(results[0]), n_cases, stdout);
         fflush(stdout);
     }

@@ -29,8 +29,14 @@ static struct {
     Machine *machine;
     MipsCpu *cpu;
     uint8_t *ram;
-    bool fr;
+    bool big, fr;
 } run;
+
+/* As the CPU fetches it. */
+static uint32_t run_word(uint32_t insn)
+{
+    return run.big ? GUINT32_TO_BE(insn) : GUINT32_TO_LE(insn);
+}
 
 static void run_map(MipsTlbEntry *e, uint32_t va, uint32_t pa)
 {
@@ -46,8 +52,8 @@ static void run_tables(void)
     for (unsigned i = 0; i < 2; i++) {
         uint32_t *v = (uint32_t *)(run.ram + vectors[i]);
 
-        v[0] = WAIT;
-        v[1] = BRANCH_BACK;
+        v[0] = run_word(WAIT);
+        v[1] = run_word(BRANCH_BACK);
         v[2] = 0;
     }
     run_map(&run.cpu->tlb[0], CASE_CODE, RUN_CODE);
@@ -57,7 +63,7 @@ static void run_tables(void)
     }
 }
 
-bool mips_run_init(const char *cpu, bool fr, const char *backend, const char *more)
+bool mips_run_init(const char *cpu, bool big, bool fr, const char *backend, const char *more)
 {
     g_autoptr(GError) err = NULL;
     g_autofree char *name = g_strconcat(cpu, "-mips-cpu", NULL);
@@ -70,6 +76,7 @@ bool mips_run_init(const char *cpu, bool fr, const char *backend, const char *mo
     for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
         type = strcmp((*t)->name, name) ? type : *t;
     }
+    run.big = big;
     run.fr = fr;
     run.machine = type ? machine_new(&err) : NULL;
     ram = run.machine ? ram_new(run.machine, "ram", RUN_RAM_BYTES, RAM_SHARED, &err) : NULL;
@@ -79,6 +86,7 @@ bool mips_run_init(const char *cpu, bool fr, const char *backend, const char *mo
         run.ram = ram->host;
         machine_add_types(run.machine, mips_cpu_types);
         run.cpu = mips_cpu(cpu_new(run.machine, type, NULL, "cpu0"));
+        device_set_bool(&run.cpu->cpu.dev, "big-endian", big);
     }
     if (!run.cpu || !device_realize(&run.cpu->cpu.dev, &err) ||
         !accel_attach(run.machine, &accel_tcg, *options ? options : NULL, &err) ||
@@ -101,9 +109,8 @@ static void run_load(const MipsCase *c)
     bool fpu = mips_cpu_has(m, MIPS_FEAT_FPU);
 
     case_fill((uint64_t *)(run.ram + RUN_SCRATCH), c->seed);
-    memcpy(code, c->code, sizeof(c->code));
-    for (unsigned i = 0; i < CASE_ENDS; i++) {
-        code[CASE_INSNS + i] = CASE_BREAK;
+    for (unsigned i = 0; i < CASE_INSNS + CASE_ENDS; i++) {
+        code[i] = run_word(i < CASE_INSNS ? c->code[i] : CASE_BREAK);
     }
     ram_wrote(ram_first(run.machine), RUN_CODE, (CASE_INSNS + CASE_ENDS) * 4);
     for (unsigned i = 0; i < 32; i++) {
