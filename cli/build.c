@@ -281,6 +281,7 @@ static bool build_board(Build *b, GError **err)
         .devices = (const char *const *)c->devices->pdata,
         .n_devices = c->devices->len,
         .n_nics = c->n_nics,
+        .other_order = !g_strcmp0(b->board->other_target, c->arch),
         .default_nic = b->board->default_nic ? b->board->default_nic : "virtio-net-pci",
         .globals = (const char *const *)c->globals->pdata,
         .n_globals = c->globals->len,

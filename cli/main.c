@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const main_archs[] = { "aarch64", "x86_64", "i386", "mipsel" };
+static const char *const main_archs[] = { "aarch64", "x86_64", "i386", "mips", "mipsel" };
 static const char *const main_tools[] = { "system", "img",       "io",   "nbd",    "storage",
                                           "manual", "reference", "help", "version" };
 

@@ -139,6 +139,19 @@ typedef struct GdbRegWork {
     bool ok;
 } GdbRegWork;
 
+/* Registers go in the guest's byte order; CpuReg has the host's. */
+static void gdb_reg_order(const Target *t, const CpuReg *r, uint8_t *bytes)
+{
+    unsigned n = r->bits / 8u;
+
+    for (unsigned i = 0; t->big_endian && i < n / 2; i++) {
+        uint8_t b = bytes[i];
+
+        bytes[i] = bytes[n - 1 - i];
+        bytes[n - 1 - i] = b;
+    }
+}
+
 static void gdb_regs_get(Cpu *cpu, void *arg)
 {
     GdbRegWork *w = arg;
@@ -148,6 +161,7 @@ static void gdb_regs_get(Cpu *cpu, void *arg)
         uint8_t bytes[GDB_REG_MAX] = { 0 };
 
         r->get(cpu, r->index, bytes);
+        gdb_reg_order(cpu->target, r, bytes);
         gdb_append_hex(w->out, bytes, r->bits / 8);
     }
 }
@@ -164,6 +178,7 @@ static void gdb_regs_set(Cpu *cpu, void *arg)
             return; /* xxxx: not known to the debugger, or the end */
         }
         w->hex += r->bits / 4;
+        gdb_reg_order(cpu->target, r, bytes);
         if (r->set) {
             r->set(cpu, r->index, bytes);
         }

@@ -25,13 +25,13 @@ const Board board_none = {
 
 bool board_is_of(const Board *b, const char *target)
 {
-    return !b->target || !strcmp(b->target, target);
+    return !b->target || !strcmp(b->target, target) || !g_strcmp0(b->other_target, target);
 }
 
 const char *board_cpu_suffix(const char *target)
 {
     for (const Board *const *p = board_types; *p; p++) {
-        if ((*p)->target && !strcmp((*p)->target, target)) {
+        if ((*p)->target && board_is_of(*p, target)) {
             return (*p)->cpu_suffix;
         }
     }

@@ -32,7 +32,14 @@ enum {
 
 /* ---- The environment ---- */
 
+/* A word as the CPU reads it. */
+static void boot_put(const MaltaBoard *b, uint8_t *p, uint32_t v)
+{
+    put_le32(p, b->cfg->other_order ? GUINT32_SWAP_LE_BE(v) : v);
+}
+
 typedef struct Env {
+    const MaltaBoard *board;
     uint8_t bytes[ENV_BYTES];
     unsigned n;  /* slots in use */
     size_t used; /* bytes of strings behind the slots */
@@ -47,7 +54,7 @@ static void env_add(Env *e, const char *text)
         e->full = true;
         return;
     }
-    put_le32(e->bytes + 4 * e->n++, text ? KSEG0 + ENV_AT + (uint32_t)at : 0);
+    boot_put(e->board, e->bytes + 4 * e->n++, text ? KSEG0 + ENV_AT + (uint32_t)at : 0);
     if (text) {
         memcpy(e->bytes + at, text, len);
     }
@@ -64,10 +71,10 @@ static void env_add_number(Env *e, const char *name, uint64_t value)
 
 /* ---- The stub ---- */
 
-static uint8_t *stub_load(uint8_t *p, unsigned reg, uint32_t v)
+static uint8_t *stub_load(const MaltaBoard *b, uint8_t *p, unsigned reg, uint32_t v)
 {
-    put_le32(p, 0x3c000000 | reg << 16 | v >> 16);                      /* LUI */
-    put_le32(p + 4, 0x34000000 | reg << 21 | reg << 16 | (v & 0xffff)); /* ORI */
+    boot_put(b, p, 0x3c000000 | reg << 16 | v >> 16);                      /* LUI */
+    boot_put(b, p + 4, 0x34000000 | reg << 21 | reg << 16 | (v & 0xffff)); /* ORI */
     return p + 8;
 }
 
@@ -75,16 +82,16 @@ static void boot_stub(MaltaBoard *b, uint32_t entry, unsigned argc, unsigned env
 {
     uint8_t *rom = b->rom->host, *p = rom + STUB_AT;
 
-    put_le32(rom, 0x10000000 | (STUB_AT / 4 - 1)); /* B */
-    put_le32(rom + MALTA_REVISION_AT, MALTA_REVISION);
-    p = stub_load(p, REG_A0, argc);
-    p = stub_load(p, REG_SP, KSEG0 + ENV_SP);
-    p = stub_load(p, REG_A1, KSEG0 + ENV_AT);
-    p = stub_load(p, REG_A2, KSEG0 + ENV_AT + 4 * env_slot);
-    p = stub_load(p, REG_A3, (uint32_t)min_u64(b->ram_bytes, MALTA_RAM_LOW));
-    p = stub_load(p, REG_T9, entry);
-    put_le32(p, REG_T9 << 21 | 8); /* JR */
-    put_le32(p + 4, 0);
+    boot_put(b, rom, 0x10000000 | (STUB_AT / 4 - 1)); /* B */
+    boot_put(b, rom + MALTA_REVISION_AT, MALTA_REVISION);
+    p = stub_load(b, p, REG_A0, argc);
+    p = stub_load(b, p, REG_SP, KSEG0 + ENV_SP);
+    p = stub_load(b, p, REG_A1, KSEG0 + ENV_AT);
+    p = stub_load(b, p, REG_A2, KSEG0 + ENV_AT + 4 * env_slot);
+    p = stub_load(b, p, REG_A3, (uint32_t)min_u64(b->ram_bytes, MALTA_RAM_LOW));
+    p = stub_load(b, p, REG_T9, entry);
+    boot_put(b, p, REG_T9 << 21 | 8); /* JR */
+    boot_put(b, p + 4, 0);
 }
 
 /* ---- The kernel ---- */
@@ -117,6 +124,28 @@ static bool boot_segment(MaltaBoard *b, GBytes *file, const Elf32_Phdr *ph, Malt
                                           data + ph->p_offset, ph->p_filesz, "kernel", err);
 }
 
+static uint32_t boot_u32(const MaltaBoard *b, uint32_t v)
+{
+    return b->cfg->other_order ? GUINT32_FROM_BE(v) : GUINT32_FROM_LE(v);
+}
+
+static uint16_t boot_u16(const MaltaBoard *b, uint16_t v)
+{
+    return b->cfg->other_order ? GUINT16_FROM_BE(v) : GUINT16_FROM_LE(v);
+}
+
+static Elf32_Phdr boot_header(const MaltaBoard *b, const uint8_t *data)
+{
+    Elf32_Phdr ph;
+
+    memcpy(&ph, data, sizeof(ph));
+    return (Elf32_Phdr){ .p_type = boot_u32(b, ph.p_type),
+                         .p_offset = boot_u32(b, ph.p_offset),
+                         .p_paddr = boot_u32(b, ph.p_paddr),
+                         .p_filesz = boot_u32(b, ph.p_filesz),
+                         .p_memsz = boot_u32(b, ph.p_memsz) };
+}
+
 static bool boot_elf(MaltaBoard *b, MaltaKernel *k, GError **err)
 {
     const char *path = b->cfg->kernel;
@@ -135,28 +164,27 @@ static bool boot_elf(MaltaBoard *b, MaltaKernel *k, GError **err)
         return error_set(err, "-kernel %s: is %s; malta takes an ELF (vmlinux)", path, what);
     }
     memcpy(&h, data, sizeof(h));
-    if (h.e_ident[EI_CLASS] != ELFCLASS32 || h.e_ident[EI_DATA] != ELFDATA2LSB ||
-        h.e_machine != EM_MIPS) {
+    if (h.e_ident[EI_CLASS] != ELFCLASS32 ||
+        h.e_ident[EI_DATA] != (b->cfg->other_order ? ELFDATA2MSB : ELFDATA2LSB) ||
+        boot_u16(b, h.e_machine) != EM_MIPS) {
         g_autofree char *what = file_describe(data, len);
 
-        return error_set(err,
-                         "-kernel %s: is %s; this CPU takes a 32-bit little-endian one for "
-                         "MIPS",
-                         path, what);
+        return error_set(err, "-kernel %s: is %s; this CPU takes a 32-bit %s-endian one for MIPS",
+                         path, what, b->cfg->other_order ? "big" : "little");
     }
-    for (unsigned i = 0; i < h.e_phnum; i++) {
-        uint64_t at = (uint64_t)h.e_phoff + (uint64_t)i * h.e_phentsize;
+    for (unsigned i = 0; i < boot_u16(b, h.e_phnum); i++) {
+        uint64_t at = (uint64_t)boot_u32(b, h.e_phoff) + (uint64_t)i * boot_u16(b, h.e_phentsize);
         Elf32_Phdr ph;
 
-        if (h.e_phentsize < sizeof(ph) || at > len || sizeof(ph) > len - at) {
+        if (boot_u16(b, h.e_phentsize) < sizeof(ph) || at > len || sizeof(ph) > len - at) {
             return error_set(err, "-kernel %s: program header %u lies beyond the file", path, i);
         }
-        memcpy(&ph, data + at, sizeof(ph));
+        ph = boot_header(b, data + at);
         if (ph.p_type == PT_LOAD && !boot_segment(b, file, &ph, k, err)) {
             return false;
         }
     }
-    k->entry = h.e_entry;
+    k->entry = boot_u32(b, h.e_entry);
     return true;
 }
 
@@ -192,6 +220,7 @@ static bool boot_kernel(MaltaBoard *b, GError **err)
     MaltaKernel k = { 0 };
     unsigned env_slot;
 
+    e->board = b;
     if (!boot_elf(b, &k, err) || (b->cfg->initrd && !boot_initrd(b, &k, &at, &len, err))) {
         return false;
     }
@@ -231,7 +260,7 @@ static bool boot_firmware(MaltaBoard *b, GError **err)
     }
     data = g_bytes_get_data(file, &len);
     memcpy(b->rom->host, data, len);
-    put_le32((uint8_t *)b->rom->host + MALTA_REVISION_AT, MALTA_REVISION);
+    boot_put(b, (uint8_t *)b->rom->host + MALTA_REVISION_AT, MALTA_REVISION);
     return true;
 }
 

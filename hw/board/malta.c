@@ -80,6 +80,7 @@ static bool malta_make_cpus(MaltaBoard *b, GError **err)
         g_prefix_error(err, "-cpu: ");
         return false;
     }
+    device_set_bool(&cpu->dev, "big-endian", b->cfg->other_order);
     return device_realize(&cpu->dev, err);
 }
 
@@ -190,9 +191,11 @@ static bool malta_make_serials(MaltaBoard *b, GError **err)
     return true;
 }
 
+/* Before the serial ports: the FPGA's space is around that of one. */
 static bool malta_make_small(MaltaBoard *b, GError **err)
 {
-    b->fpga = malta_make(b, "malta-fpga", "fpga", NULL, err);
+    b->fpga =
+        malta_make(b, "malta-fpga", "fpga", b->cfg->other_order ? "big_endian=on" : NULL, err);
     b->rtc = b->fpga ? malta_make(b, "mc146818rtc", "rtc", NULL, err) : NULL;
     if (!b->rtc || !malta_make(b, "i8042", "i8042", NULL, err)) {
         return false;
@@ -248,7 +251,7 @@ static bool malta_init(Machine *m, const BoardConfig *cfg, GError **err)
     b->cfg = cfg;
     board_plug_init(&b->plug, &b->dev, cfg);
     return malta_make_ram(b, err) && malta_make_cpus(b, err) && malta_make_isa(b, err) &&
-           malta_make_pci(b, err) && malta_make_serials(b, err) && malta_make_small(b, err) &&
+           malta_make_pci(b, err) && malta_make_small(b, err) && malta_make_serials(b, err) &&
            malta_make_drives(b, err) && board_plug_devices(&b->plug, 0, cfg->n_devices, err) &&
            malta_boot(b, err);
 }
@@ -257,6 +260,7 @@ const Board board_malta = {
     .name = "malta",
     .doc = "MIPS Malta Core LV",
     .target = "mipsel",
+    .other_target = "mips",
     .default_cpu = "24Kf",
     .cpu_suffix = "-mips-cpu",
     .default_nic = "pcnet",

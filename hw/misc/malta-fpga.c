@@ -28,6 +28,12 @@ typedef struct MaltaFpga {
     bool big_endian;
 } MaltaFpga;
 
+/* Its words are in the CPU's order. */
+static uint64_t fpga_word(const MaltaFpga *s, unsigned size, uint64_t val)
+{
+    return s->big_endian && size == 4 ? GUINT32_SWAP_LE_BE((uint32_t)val) : val;
+}
+
 static MemResult fpga_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs, uint64_t *val)
 {
     MaltaFpga *s = device_as(dev, MaltaFpga);
@@ -49,6 +55,7 @@ static MemResult fpga_read(Device *dev, uint64_t off, unsigned size, MemAttrs at
         *val = 0;
         break;
     }
+    *val = fpga_word(s, size, *val);
     return MEM_OK;
 }
 
@@ -56,6 +63,7 @@ static MemResult fpga_write(Device *dev, uint64_t off, unsigned size, MemAttrs a
 {
     MaltaFpga *s = device_as(dev, MaltaFpga);
 
+    val = fpga_word(s, size, val);
     switch (off) {
     case REG_LEDBAR:
         s->leds = val & 0xff;

@@ -92,7 +92,7 @@ bool mips_cpu_start(Device *dev, GError **err)
         return error_set(err, "'%s' is no CPU by itself; choose a model", dev->type->name);
     }
     c->features = c->model->features;
-    c->cpu.target = &target_mipsel;
+    c->cpu.target = c->big_endian ? &target_mips : &target_mipsel;
     c->cpu.target_ops = &cpu_mips_ops;
     return true;
 }

@@ -257,29 +257,20 @@ static const uint32_t target_pinned[] = {
     offsetof(MipsCpu, r[8]),
 };
 
-const Target target_mipsel = {
-    .name = "mipsel",
-    .gdb_arch = "mips",
-    .pc_offset = offsetof(MipsCpu, pc),
-    .flags_offset = offsetof(MipsCpu, flags),
-    .fp_offset = offsetof(MipsCpu, fp),
-    .hot_offset = offsetof(MipsCpu, r),
-    .pinned = target_pinned,
-    .n_pinned = G_N_ELEMENTS(target_pinned),
-    .n_mmu_modes = MIPS_N_MODES,
-    .mode_word = target_mode_word,
-    .fetch_mode = target_fetch_mode,
-    .translate = mips_translate,
-    .tlb_fill = mips_tlb_fill,
-    .unaligned = mips_unaligned,
-    .bus_error = mips_bus_error,
-    .restore = mips_restore,
-    .exception_enter = mips_exception_enter,
-    .interrupt_enter = mips_interrupt_enter,
-    .has_work = mips_has_work,
-    .debug_translate = mips_debug_translate,
-    .regs = target_regs,
-    .n_regs = G_N_ELEMENTS(target_regs),
-    .disas_isa = target_disas_isa,
-    .dump = target_dump,
-};
+#define TARGET(name_, big)                                                                       \
+    {                                                                                            \
+        .name = name_, .gdb_arch = "mips", .pc_offset = offsetof(MipsCpu, pc),                   \
+        .flags_offset = offsetof(MipsCpu, flags), .fp_offset = offsetof(MipsCpu, fp),            \
+        .hot_offset = offsetof(MipsCpu, r), .pinned = target_pinned,                             \
+        .n_pinned = G_N_ELEMENTS(target_pinned), .n_mmu_modes = MIPS_N_MODES,                    \
+        .mode_word = target_mode_word, .fetch_mode = target_fetch_mode,                          \
+        .translate = mips_translate, .tlb_fill = mips_tlb_fill, .unaligned = mips_unaligned,     \
+        .bus_error = mips_bus_error, .restore = mips_restore,                                    \
+        .exception_enter = mips_exception_enter, .interrupt_enter = mips_interrupt_enter,        \
+        .has_work = mips_has_work, .debug_translate = mips_debug_translate, .regs = target_regs, \
+        .n_regs = G_N_ELEMENTS(target_regs), .disas_isa = target_disas_isa, .dump = target_dump, \
+        .big_endian = big                                                                        \
+    }
+
+const Target target_mipsel = TARGET("mipsel", false);
+const Target target_mips = TARGET("mips", true);

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program that runs from reset on malta, in either byte order: exceptions and their registers,
+ * the TLB, floating point, what depends on byte order. It says "mips ok" on the board's third
+ * serial port, or the number of the line that found something else, and resets the board.
+ */
+#include <stdint.h>
+
+#define UART  ((volatile uint8_t *)0xbf000900)
+#define RESET (*(volatile uint32_t *)0xbf000500)
+#define SEEN  ((volatile Seen *)0xa0300000)
+#define PAGE  0x00400000u /* mapped by the refill handler */
+#define BACK  ((volatile uint32_t *)0xa0100000)
+
+typedef struct Seen {
+    uint32_t count, cause, epc, badvaddr;
+    uint32_t refills, entrylo0, entrylo1; /* what the refill handler writes */
+} Seen;
+
+/* Vectors are copied to RAM; Status.BEV is cleared then. */
+__asm__(".set noreorder\n"
+        ".section .start, \"ax\"\n"
+        ".globl _start\n"
+        "_start:\n"
+        "  b     1f\n"
+        "  nop\n"
+        "  .space 0x78\n" /* the board's revision is at 10h */
+        "1: lui  $sp, 0x8020\n"
+        "  la    $t0, refill\n"
+        "  la    $t1, handlers_end\n"
+        "  lui   $t2, 0xa000\n"
+        "2: lw   $t3, 0($t0)\n"
+        "  sw    $t3, 0($t2)\n"
+        "  addiu $t0, 4\n"
+        "  bne   $t0, $t1, 2b\n"
+        "  addiu $t2, 4\n"
+        "  lui   $t0, 0x2000\n" /* CU1 */
+        "  mtc0  $t0, $12\n"
+        "  ehb\n"
+        "  jal   test\n"
+        "  nop\n"
+        "3: b    3b\n"
+        "  nop\n"
+        "refill:\n"
+        "  lui   $k1, 0xa030\n"
+        "  lw    $k0, 16($k1)\n"
+        "  addiu $k0, 1\n"
+        "  sw    $k0, 16($k1)\n"
+        "  lw    $k0, 20($k1)\n"
+        "  mtc0  $k0, $2\n"
+        "  lw    $k0, 24($k1)\n"
+        "  mtc0  $k0, $3\n"
+        "  ehb\n"
+        "  tlbwr\n"
+        "  eret\n"
+        "  .org refill + 0x180\n"
+        "general:\n" /* notes what it was, and goes on behind it (behind a branch's slot) */
+        "  lui   $k1, 0xa030\n"
+        "  lw    $k0, 0($k1)\n"
+        "  addiu $k0, 1\n"
+        "  sw    $k0, 0($k1)\n"
+        "  mfc0  $k0, $8\n"
+        "  sw    $k0, 12($k1)\n"
+        "  mfc0  $k0, $14\n"
+        "  sw    $k0, 8($k1)\n"
+        "  mfc0  $k0, $13\n"
+        "  sw    $k0, 4($k1)\n"
+        "  andi  $k0, $k0, 0x7c\n"
+        "  beqz  $k0, 5f\n" /* an interrupt: Compare is moved away */
+        "  nop\n"
+        "  lw    $k0, 4($k1)\n"
+        "  srl   $k0, 31\n"
+        "  sll   $k0, 2\n"
+        "  lw    $k1, 8($k1)\n"
+        "  addu  $k0, $k1\n"
+        "  addiu $k0, 4\n"
+        "  mtc0  $k0, $14\n"
+        "  ehb\n"
+        "  eret\n"
+        "5: mfc0 $k0, $9\n"
+        "  addiu $k0, -1\n"
+        "  mtc0  $k0, $11\n"
+        "  ehb\n"
+        "  eret\n"
+        "handlers_end:\n"
+        ".set reorder\n"
+        ".text\n");
+
+static void say(const char *text)
+{
+    for (; *text; text++) {
+        UART[0] = (uint8_t)*text; /* registers are 8 bytes apart */
+        while (!(UART[5 * 8] & 0x40)) {
+        }
+    }
+}
+
+static void fail(unsigned line)
+{
+    char text[6] = { 0 };
+
+    for (unsigned i = 4; i-- > 0; line /= 10) {
+        text[i] = (char)('0' + line % 10);
+    }
+    say("wrong: line ");
+    say(text);
+    say("\n");
+    RESET = 0x42;
+    for (;;) {
+    }
+}
+
+#define CHECK(x)            \
+    do {                    \
+        if (!(x)) {         \
+            fail(__LINE__); \
+        }                   \
+    } while (0)
+
+#define C0_GET(reg)                                   \
+    ({                                                \
+        uint32_t v_;                                  \
+        __asm__ volatile("mfc0 %0, " reg : "=r"(v_)); \
+        v_;                                           \
+    })
+#define C0_SET(reg, val) \
+    __asm__ volatile("mtc0 %0, " reg "\n ehb" ::"r"((uint32_t)(val)) : "memory")
+
+/* One instruction that raises @code; its address is that of the label before it. */
+#define RAISES(code_, insn)                                                 \
+    do {                                                                    \
+        uint32_t at_, n_ = SEEN->count;                                     \
+        __asm__ volatile(".set noreorder\n la %0, 1f\n 1: " insn "\n nop\n" \
+                         ".set reorder"                                     \
+                         : "=&r"(at_)::"memory", "$8", "$9");               \
+        CHECK(SEEN->count == n_ + 1);                                       \
+        CHECK((SEEN->cause >> 2 & 31) == (code_) && !(SEEN->cause >> 31));  \
+        CHECK(SEEN->epc == at_);                                            \
+    } while (0)
+
+enum {
+    MOD = 1,
+    TLBL = 2,
+    ADEL = 4,
+    ADES = 5,
+    SYS = 8,
+    BP = 9,
+    RI = 10,
+    OV = 12,
+    TR = 13,
+    FPE = 15
+};
+
+static void test_exceptions(void)
+{
+    RAISES(SYS, "syscall");
+    RAISES(BP, "break");
+    RAISES(TR, "teq $0, $0");
+    RAISES(RI, ".word 0x7c000031");
+    RAISES(ADEL, "lw $8, -1($0)");
+    CHECK(SEEN->badvaddr == 0xffffffff);
+}
+
+static void test_addresses(void)
+{
+    uint32_t n = SEEN->count, v;
+
+    __asm__ volatile("lw %0, 2(%1)" : "=r"(v) : "r"(BACK));
+    CHECK(SEEN->count == n + 1 && (SEEN->cause >> 2 & 31) == ADEL);
+    CHECK(SEEN->badvaddr == (uint32_t)(uintptr_t)BACK + 2);
+    __asm__ volatile("sh %0, 1(%1)" ::"r"(0), "r"(BACK) : "memory");
+    CHECK(SEEN->count == n + 2 && (SEEN->cause >> 2 & 31) == ADES);
+    __asm__ volatile("add %0, %1, %1" : "=r"(v) : "r"(0x7fffffff));
+    CHECK(SEEN->count == n + 3 && (SEEN->cause >> 2 & 31) == OV);
+    /* In a delay slot the branch is named. */
+    __asm__ volatile(".set noreorder\n b 1f\n syscall\n 1: nop\n .set reorder" ::: "memory");
+    CHECK(SEEN->count == n + 4 && SEEN->cause >> 31 && (SEEN->cause >> 2 & 31) == SYS);
+}
+
+static void test_order(void)
+{
+    volatile uint8_t *b = (volatile uint8_t *)BACK;
+    uint32_t v = 0, half;
+
+    for (unsigned i = 0; i < 8; i++) {
+        b[i] = (uint8_t)(i + 1);
+    }
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    CHECK(BACK[0] == 0x01020304);
+    CHECK(C0_GET("$16") >> 15 & 1);
+    __asm__ volatile("lwl %0, 1(%1)\n lwr %0, 4(%1)" : "+&r"(v) : "r"(b));
+    CHECK(v == 0x02030405);
+    __asm__ volatile("swl %0, 5(%1)" ::"r"(0xaabbccdd), "r"(b) : "memory");
+    CHECK(BACK[1] == 0x05aabbcc);
+#else
+    CHECK(BACK[0] == 0x04030201);
+    CHECK(!(C0_GET("$16") >> 15 & 1));
+    __asm__ volatile("lwl %0, 4(%1)\n lwr %0, 1(%1)" : "+&r"(v) : "r"(b));
+    CHECK(v == 0x05040302);
+    __asm__ volatile("swl %0, 5(%1)" ::"r"(0xaabbccdd), "r"(b) : "memory");
+    CHECK(BACK[1] == 0x0807aabb);
+#endif
+    __asm__ volatile("lhu %0, 2(%1)" : "=r"(half) : "r"(b));
+    CHECK(half == (BACK[0] == 0x01020304 ? 0x0304 : 0x0403));
+    BACK[2] = 7;
+    __asm__ volatile(".set noreorder\n 1: ll $8, 8(%1)\n addiu $8, 5\n sc $8, 8(%1)\n beqz $8, 1b\n"
+                     " nop\n .set reorder\n lw %0, 8(%1)"
+                     : "=r"(v)
+                     : "r"(b)
+                     : "$8", "memory");
+    CHECK(v == 12);
+}
+
+static void test_tlb(void)
+{
+    volatile uint32_t *page = (volatile uint32_t *)PAGE;
+    uint32_t n;
+
+    for (unsigned i = 0; i < 16; i++) { /* entries of no address */
+        C0_SET("$0", i);
+        C0_SET("$10", 0x80000000 + i * 0x2000);
+        C0_SET("$2", 0);
+        C0_SET("$3", 0);
+        __asm__ volatile("tlbwi");
+    }
+    C0_SET("$5", 0);
+    C0_SET("$6", 0);
+    C0_SET("$10", 0);
+    SEEN->refills = 0;
+    SEEN->entrylo0 = 0x100000 >> 6 | 3 << 3 | 7;
+    SEEN->entrylo1 = 0x101000 >> 6 | 3 << 3 | 3; /* not to be written to */
+    BACK[0] = 0x12345678;
+    CHECK(page[0] == 0x12345678 && SEEN->refills == 1);
+    page[3] = 0x9abcdef0;
+    CHECK(BACK[3] == 0x9abcdef0 && SEEN->refills == 1);
+    n = SEEN->count;
+    page[1024] = 1;
+    CHECK(SEEN->count == n + 1 && (SEEN->cause >> 2 & 31) == MOD);
+    CHECK(SEEN->badvaddr == PAGE + 0x1000);
+    C0_SET("$10", PAGE);
+    __asm__ volatile("ehb\n tlbp\n ehb");
+    CHECK(!(C0_GET("$0") >> 31));
+    __asm__ volatile("tlbr\n ehb");
+    CHECK((C0_GET("$2") & ~1u) == (SEEN->entrylo0 & ~1u));
+}
+
+static void test_float(void)
+{
+    volatile double d = 1.5, e = 2.25;
+    volatile uint32_t *w = (volatile uint32_t *)&d;
+    volatile float f = 1.0f;
+    uint32_t n = SEEN->count, fcsr;
+
+    d = d * e;
+    CHECK(d == 3.375);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    CHECK(w[0] == 0x400b0000 && w[1] == 0);
+#else
+    CHECK(w[1] == 0x400b0000 && w[0] == 0);
+#endif
+    CHECK((int)(d * 8) == 27);
+    /* A division by zero that is enabled. */
+    __asm__ volatile("ctc1 %0, $31\n ehb" ::"r"(1 << 10));
+    __asm__ volatile("mtc1 $0, $f4\n lwc1 $f6, %0\n div.s $f8, $f6, $f4\n" ::"m"(f) : "memory");
+    __asm__ volatile("cfc1 %0, $31" : "=r"(fcsr));
+    CHECK(SEEN->count == n + 1 && (SEEN->cause >> 2 & 31) == FPE && fcsr >> 15 & 1);
+    __asm__ volatile("ctc1 $0, $31");
+}
+
+static void test_timer(void)
+{
+    uint32_t n = SEEN->count, start = C0_GET("$9");
+
+    C0_SET("$11", start + 20000);
+    C0_SET("$12", 0x20008001); /* CU1, IM7, IE */
+    while (SEEN->count == n && C0_GET("$9") - start < 200000000) {
+    }
+    C0_SET("$12", 0x20000000);
+    CHECK(SEEN->count == n + 1 && SEEN->cause >> 30 & 1 && SEEN->cause >> 15 & 1);
+}
+
+void test(void)
+{
+    SEEN->count = 0;
+    test_exceptions();
+    test_addresses();
+    test_order();
+    test_tlb();
+    test_float();
+    test_timer();
+    say("mips ok\n");
+    RESET = 0x42;
+    for (;;) {
+    }
+}
