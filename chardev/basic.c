@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds that are little more than a file descriptor: null, stdio, pty, file, pipe, ringbuf. */
 #include "chardev/chardev-priv.h"
+#include "util/fdsets.h"
 #include "util/options.h"
 
 #include <errno.h>
@@ -176,10 +177,11 @@ static bool file_open(Chardev *c, const char *options, GError **err)
     if (!path) {
         error_set(err, "a path is missing: file:PATH");
     } else if (options_get_bool(&o, "append", false, &append, err)) {
-        c->out_fd =
-            open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+        c->out_fd = fdsets_open_any(machine_fdsets(c->machine), path,
+                                    O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), 0666);
         if (c->out_fd < 0) {
-            error_set(err, "cannot write to '%s': %s", path, g_strerror(errno));
+            error_set(err, "cannot write to '%s': %s", path, g_strerror(-c->out_fd));
+            c->out_fd = -1;
         } else if (input && (c->in_fd = open(input, O_RDONLY | O_CLOEXEC)) < 0) {
             error_set(err, "cannot read '%s': %s", input, g_strerror(errno));
         } else {

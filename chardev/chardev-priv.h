@@ -6,6 +6,8 @@
 #include "core/event/loop.h"
 #include "util/lock.h"
 
+enum { CHAR_FDS_MAX = 16 };
+
 typedef struct CharKind {
     const char *name;
     const char *doc;
@@ -15,6 +17,8 @@ typedef struct CharKind {
     void (*write)(Chardev *c, const uint8_t *buf, size_t len); /* NULL: to c->out_fd */
     void (*accept_input)(Chardev *c);
     void (*disconnect)(Chardev *c);
+    /* As read(2), on c->in_fd; NULL: read(2). */
+    ssize_t (*receive)(Chardev *c, void *buf, size_t len);
 } CharKind;
 
 struct Chardev {
@@ -27,6 +31,8 @@ struct Chardev {
     bool closed;
     int in_fd, out_fd; /* -1: none */
     unsigned in_watch;
+    int fds[CHAR_FDS_MAX]; /* came with what was read last, in order */
+    unsigned n_fds;
     Mutex out_lock; /* one writer at a time */
     void *state;    /* of the kind */
 };
@@ -43,6 +49,8 @@ size_t char_deliver(Chardev *c, const uint8_t *buf, size_t len);
 /* Write everything to @fd, waiting for room at most @wait_ms in all; false: gave up. */
 bool char_write_fd(int fd, const uint8_t *buf, size_t len, int wait_ms);
 void char_event(Chardev *c, CharEvent event);
+/* Descriptors that nobody has taken. */
+void char_close_taken(Chardev *c);
 bool mux_is_attached(const Chardev *c);
 bool mux_attach(Chardev *c, const CharHandlers *h, void *opaque, GError **err);
 

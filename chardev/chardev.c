@@ -228,7 +228,7 @@ static bool char_readable(int fd, unsigned events, void *arg)
         c->in_watch = 0; /* until chardev_accept_input */
         return false;
     }
-    n = read(fd, buf, room);
+    n = c->kind->receive ? c->kind->receive(c, buf, room) : read(fd, buf, room);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return true;
     }
@@ -241,6 +241,25 @@ static bool char_readable(int fd, unsigned events, void *arg)
     }
     char_deliver(c, buf, (size_t)n);
     return c->in_watch != 0;
+}
+
+void char_close_taken(Chardev *c)
+{
+    while (c->n_fds) {
+        close(c->fds[--c->n_fds]);
+    }
+}
+
+int chardev_take_fd(Chardev *c)
+{
+    int fd;
+
+    if (!c->n_fds) {
+        return -1;
+    }
+    fd = c->fds[0];
+    memmove(c->fds, c->fds + 1, --c->n_fds * sizeof(c->fds[0]));
+    return fd;
 }
 
 void char_watch_input(Chardev *c)

@@ -61,6 +61,8 @@ void chardev_accept_input(Chardev *c);
 /* Write all of it, or drop it when nobody is there. Context: ANY_THREAD (@opaque: the front end,
  * which a mux tells apart). */
 void chardev_write(Chardev *c, const void *buf, size_t len);
+/* A descriptor that came with what was read last, the caller's from then on; -1: there is none. */
+int chardev_take_fd(Chardev *c);
 /* Drop the peer of a socket; a server waits for the next. */
 void chardev_disconnect(Chardev *c);
 /* ringbuf: take up to @len bytes out. False: not a ring buffer. */

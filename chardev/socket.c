@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* UNIX and TCP sockets, as server or client, with telnet's option bytes where asked. */
 #include "chardev/chardev-priv.h"
+#include "util/fdsets.h"
 #include "util/options.h"
 #include "util/size.h"
 
@@ -26,6 +27,7 @@ static void socket_drop(Chardev *c)
     Sock *s = c->state;
 
     char_unwatch_input(c);
+    char_close_taken(c);
     mutex_lock(&c->out_lock);
     if (c->in_fd >= 0) {
         close(c->in_fd);
@@ -52,6 +54,33 @@ static void socket_adopt(Chardev *c, int fd)
     }
     char_watch_input(c);
     char_set_open(c, true);
+}
+
+/* With the descriptors of SCM_RIGHTS (unix(7)). Those that came before and nobody wanted go. */
+static ssize_t socket_receive(Chardev *c, void *buf, size_t len)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int) * CHAR_FDS_MAX)];
+    } control;
+    struct iovec iov = { buf, len };
+    struct msghdr msg = { .msg_iov = &iov,
+                          .msg_iovlen = 1,
+                          .msg_control = control.bytes,
+                          .msg_controllen = sizeof(control) };
+    ssize_t n = recvmsg(c->in_fd, &msg, MSG_CMSG_CLOEXEC);
+
+    if (n <= 0) {
+        return n;
+    }
+    char_close_taken(c);
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h; h = CMSG_NXTHDR(&msg, h)) {
+        if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && !c->n_fds) {
+            c->n_fds = (unsigned)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+            memcpy(c->fds, CMSG_DATA(h), c->n_fds * sizeof(int));
+        }
+    }
+    return n;
 }
 
 static bool socket_incoming(int fd, unsigned events, void *arg)
@@ -145,13 +174,22 @@ static int socket_tcp_text(Sock *s, const char *text, GError **err)
 }
 
 /* A descriptor that we were started with: it listens, or is connected. */
-static int socket_given(const Sock *s, const char *text, GError **err)
+static int socket_given(Chardev *c, const char *text, GError **err)
 {
+    const Sock *s = c->state;
     int listens = 0;
     socklen_t len = sizeof(listens);
     uint64_t fd;
 
-    if (!number_parse(text, 0, INT32_MAX, &fd, err)) {
+    if (!g_ascii_isdigit(*text)) {
+        int named = fdsets_take(machine_fdsets(c->machine), text);
+
+        if (named < 0) {
+            error_set(err, "fd=%s is neither a number nor a name that `getfd` has given", text);
+            return -1;
+        }
+        fd = (uint64_t)named;
+    } else if (!number_parse(text, 0, INT32_MAX, &fd, err)) {
         g_clear_error(err);
         error_set(err, "fd=%s is not the number of a descriptor", text);
         return -1;
@@ -197,7 +235,7 @@ static bool socket_open_options(Chardev *c, Options *o, GError **err)
     if (given && (path || tcp || port)) {
         return error_set(err, "fd=%s goes without path=, host= and port=", given);
     }
-    fd = given  ? socket_given(s, given, err)
+    fd = given  ? socket_given(c, given, err)
          : path ? socket_unix(s, path, err)
          : tcp  ? socket_tcp_text(s, tcp, err)
                 : socket_tcp(s, host ? host : "", port, err);
@@ -257,6 +295,7 @@ static void socket_close(Chardev *c)
     if (!s) {
         return;
     }
+    char_close_taken(c);
     if (c->in_fd >= 0) {
         close(c->in_fd);
     }
@@ -289,4 +328,5 @@ const CharKind char_socket = {
     .close = socket_close,
     .write = socket_write,
     .disconnect = socket_drop,
+    .receive = socket_receive,
 };

@@ -5,6 +5,7 @@
 #include "accel/accel.h"
 #include "core/clock.h"
 #include "core/cpu.h"
+#include "core/event/loop.h"
 #include "core/icount.h"
 #include "core/machine.h"
 #include "core/state/state.h"
@@ -14,11 +15,15 @@
 #include "target/arm/cpu.h"
 #include "target/i386/cpu.h"
 #include "target/mips/cpu.h"
+#include "util/fdsets.h"
 #include "util/suggest.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void build_free_options(gpointer p)
 {
@@ -400,6 +405,57 @@ static bool build_gdbserver(void *opaque, const char *where, GError **err)
     return build_gdb(opaque, where, err);
 }
 
+/* -add-fd: the set has a copy, so that several can have the same one. */
+static bool build_add_fd(Build *b, Options *o, GError **err)
+{
+    static const char *const valid[] = { "fd", "set", "opaque" };
+    uint64_t fd, set;
+    int copy;
+
+    if (!options_get(o, "fd") || !options_get(o, "set")) {
+        return error_set(err, "%s= is missing: fd=N,set=ID[,opaque=TEXT]",
+                         options_get(o, "fd") ? "set" : "fd");
+    }
+    if (!options_get_number(o, "fd", 0, &fd, err) || !options_get_number(o, "set", 0, &set, err)) {
+        return false;
+    }
+    if (fd < 3 || fd > INT_MAX) {
+        return error_set(err, "fd=%s: 0 to 2 are standard input and output; valid: 3 and above",
+                         options_get(o, "fd"));
+    }
+    if (set > INT64_MAX) {
+        return error_set(err, "set=%s is too large", options_get(o, "set"));
+    }
+    copy = fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        return error_set(err, "fd=%s is no descriptor that this process was started with: %s",
+                         options_get(o, "fd"), g_strerror(errno));
+    }
+    if (fdsets_add(machine_fdsets(b->m), (int64_t)set, copy, options_get(o, "opaque"), err) < 0) {
+        close(copy);
+        return false;
+    }
+    return options_all_used(o, valid, G_N_ELEMENTS(valid), err);
+}
+
+static bool build_fdsets(Build *b, GError **err)
+{
+    const GPtrArray *list = b->config->add_fds;
+
+    for (unsigned i = 0; i < list->len; i++) {
+        const char *text = g_ptr_array_index(list, i);
+        Options o = { 0 };
+        bool ok = options_parse(&o, text, NULL, err) && build_add_fd(b, &o, err);
+
+        options_deinit(&o);
+        if (!ok) {
+            g_prefix_error(err, "-add-fd %s: ", text);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool build_machine(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
@@ -438,10 +494,10 @@ bool build_machine(Build *b, GError **err)
     } else if (c->has_icount) {
         clock_set_rtc_ns(b->m, g_get_real_time() * 1000);
     }
-    if (!build_log(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
-        !build_nets(b, err) || !build_fsdevs(b, err) || !build_filters(b, err) ||
-        !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err) ||
-        !build_state_hash_every(b, err)) {
+    if (!build_fdsets(b, err) || !build_log(b, err) || !build_consoles(b, err) ||
+        !build_drives(b, err) || !build_nets(b, err) || !build_fsdevs(b, err) ||
+        !build_filters(b, err) || !build_cpu(b, err) || !build_board(b, err) ||
+        !build_accel(b, err) || !build_state_hash_every(b, err)) {
         return false;
     }
     return machine_start(b->m, err);

@@ -29,7 +29,7 @@ static const size_t config_lists[] = {
     offsetof(SystemConfig, numa),          offsetof(SystemConfig, objects),
     offsetof(SystemConfig, smbios),        offsetof(SystemConfig, fsdevs),
     offsetof(SystemConfig, option_roms),   offsetof(SystemConfig, acpi_tables),
-    offsetof(SystemConfig, parallels),
+    offsetof(SystemConfig, parallels),     offsetof(SystemConfig, add_fds),
 };
 
 static const size_t config_strings[] = {

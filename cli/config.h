@@ -41,7 +41,7 @@ typedef struct SystemConfig {
     char *mem_path;
     bool mem_prealloc;
     GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs, *smbios;
-    GPtrArray *option_roms, *acpi_tables;
+    GPtrArray *option_roms, *acpi_tables, *add_fds;
     GPtrArray *chardevs, *serials, *parallels, *monitors, *mons, *qmps, *qmps_pretty, *gdbs,
         *traces;
     GPtrArray *fsdevs;  /* -fsdev, and what -virtfs means by it; their devices are devices */

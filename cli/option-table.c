@@ -682,6 +682,9 @@ static const CliOption options[] = {
       "begin with the state that `migrate` has written", STRING(incoming) },
     { "loadvm", NULL, "TAG", SECTION_DEBUG,
       "begin with the machine and disks of a snapshot that `savevm` has made", STRING(loadvm) },
+    { "add-fd", NULL, "fd=N,set=ID[,opaque=TEXT]", SECTION_DEBUG,
+      "a descriptor that we were started with: /dev/fdset/ID is a file's name then",
+      LIST(add_fds) },
     { "pidfile", NULL, "FILE", SECTION_DEBUG, "write the process id there", STRING(pidfile) },
     { "daemonize", NULL, NULL, SECTION_DEBUG, "go to the background once the machine is made",
       FLAG(daemonize) },
@@ -690,7 +693,6 @@ static const CliOption options[] = {
 
 /* Names of QEMU's that mean something there and nothing here yet: refused, never ignored. */
 static const char *const options_later[] = {
-    "add-fd",
     "audio",
     "audiodev",
     "chroot",

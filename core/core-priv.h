@@ -403,6 +403,7 @@ struct Machine {
     char *name;
     struct Input *input; /* NULL: nobody has asked */
     LogSink *log;
+    struct FdSets *fdsets;
     MachineDisasFn *disas;
     MachineHostDisasFn *host_disas;
     Device *root;

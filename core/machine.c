@@ -3,6 +3,7 @@
  * What a machine owns: making and freeing it, types, backends, randomness, names of enums.
  */
 #include "core/core-priv.h"
+#include "util/fdsets.h"
 
 #include <sys/random.h>
 
@@ -33,6 +34,7 @@ Machine *machine_new(GError **err)
     }
     m->name = g_strdup("");
     m->log = log_sink_new();
+    m->fdsets = fdsets_new();
     m->type_lists = g_ptr_array_new();
     mutex_init(&m->index_lock);
     m->indices = g_hash_table_new_full(NULL, NULL, NULL, type_index_free);
@@ -96,6 +98,7 @@ void machine_free(Machine *m)
     mutex_deinit(&m->stop_lock);
     cond_deinit(&m->stop_cond);
     log_sink_free(m->log);
+    fdsets_unref(m->fdsets);
     g_free(m->name);
     g_free(m);
 }
@@ -109,6 +112,11 @@ void machine_set_name(Machine *m, const char *name)
 const char *machine_name(const Machine *m)
 {
     return m->name;
+}
+
+struct FdSets *machine_fdsets(const Machine *m)
+{
+    return m->fdsets;
 }
 
 LogSink *machine_log(Machine *m)

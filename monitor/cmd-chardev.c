@@ -156,6 +156,7 @@ static GString *chardev_text(const MonValue *v, GError **err)
         return NULL;
     }
     chardev_option(text, v, "data.addr.data.path", "path");
+    chardev_option(text, v, "data.addr.data.str", "fd");
     if (host) {
         g_string_append_printf(text, ",tcp=%s:%s", host, mon_leaf(v, "data.addr.data.port") ?: "0");
     }

@@ -29,6 +29,9 @@ extern MonFn cmd_chardev_add, cmd_chardev_remove, hmp_chardev_add, hmp_chardev_r
 uint64_t mon_ram_bytes(Machine *m);
 /* Before a state is written: pages that the guest does not use go (at most half a second). */
 void mon_hint_free_pages(Machine *m);
+/* cmd-fd.c */
+extern MonFn cmd_add_fd, cmd_remove_fd, cmd_query_fdsets, cmd_getfd, cmd_closefd;
+extern MonFn hmp_getfd, hmp_closefd;
 /* cmd-device.c */
 extern MonFn cmd_device_add, hmp_device_add, cmd_device_del, hmp_device_del;
 /* cmd-numa.c */

@@ -47,6 +47,7 @@ BlockHost *backend_host(Machine *m, GError **err)
         return NULL;
     }
     h->graph = block_graph_new(h->loop);
+    block_graph_set_fdsets(h->graph, machine_fdsets(m));
     loop_keep(m, h, backend_host_unref);
     return h;
 }

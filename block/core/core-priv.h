@@ -111,6 +111,7 @@ struct BlockNode {
 
 struct BlockGraph {
     IoLoop *loop;
+    struct FdSets *fdsets;
     BlockNode *first, **last;
     unsigned names;      /* made for nodes without one */
     GHashTable *objects; /* by KIND:ID, of GraphObject; NULL: none yet */

@@ -4,6 +4,7 @@
 #include "block/core/core-priv.h"
 #include "block/core/throttle.h"
 #include "util/bits.h"
+#include "util/fdsets.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,7 @@ void block_graph_free(BlockGraph *g)
     mutex_deinit(&g->lease_lock);
     g_clear_pointer(&g->objects, g_hash_table_unref);
     g_clear_pointer(&g->secrets, g_hash_table_destroy);
+    fdsets_unref(g->fdsets);
     g_free(g);
 }
 
@@ -133,6 +135,16 @@ bool block_graph_remove_object(BlockGraph *g, const char *kind, const char *id)
 }
 
 /* ---- The graph ---- */
+
+void block_graph_set_fdsets(BlockGraph *g, struct FdSets *sets)
+{
+    g->fdsets = fdsets_ref(sets);
+}
+
+struct FdSets *block_graph_fdsets(const BlockGraph *g)
+{
+    return g->fdsets;
+}
 
 IoLoop *block_graph_loop(BlockGraph *g)
 {

@@ -31,6 +31,8 @@ enum {
 
 /* ---- Graphs ---- */
 
+struct FdSets;
+
 /* Owned by a machine or a tool. The loop must outlive it. */
 BlockGraph *block_graph_new(IoLoop *loop);
 /* Closes every node that is left, top first. Not in a fiber. */
@@ -41,6 +43,9 @@ void block_graph_on_end(BlockGraph *g, FiberFn *fn, void *opaque);
 /* The same now; the graph goes on, empty of them. Not in a fiber. */
 void block_graph_end(BlockGraph *g);
 IoLoop *block_graph_loop(BlockGraph *g);
+/* What /dev/fdset/ID means for its files; NULL: nothing. */
+void block_graph_set_fdsets(BlockGraph *g, struct FdSets *sets);
+struct FdSets *block_graph_fdsets(const BlockGraph *g);
 /* ioloop_run on the graph's loop, which has all nodes meanwhile: those of disks with iothreads too
  * (lease.c). Whoever comes from outside uses this. */
 void block_graph_run(BlockGraph *g, FiberFn *fn, void *arg);

@@ -4,6 +4,7 @@
 #include "block/proto/file-direct.h"
 #include "block/proto/file-lock.h"
 #include "util/bits.h"
+#include "util/fdsets.h"
 #include "util/json.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ static const char *file_path(const char *filename)
 /* ---- Calls that block, on a thread ---- */
 
 typedef struct FileCall {
+    FdSets *sets; /* NULL: none */
     const char *path;
     int fd, other, flags, result;
     uint64_t off, other_off, len;
@@ -55,8 +57,8 @@ static void file_do_open(void *arg)
 {
     FileCall *c = arg;
 
-    c->fd = open(c->path, c->flags | O_CLOEXEC | O_NONBLOCK, 0666);
-    c->result = c->fd < 0 ? -errno : 0;
+    c->fd = fdsets_open_any(c->sets, c->path, c->flags | O_NONBLOCK, 0666);
+    c->result = c->fd < 0 ? c->fd : 0;
     if (!c->result && fstat(c->fd, &c->st)) {
         c->result = -errno;
         close(c->fd);
@@ -264,11 +266,25 @@ static int file_open_flags(unsigned flags)
            (flags & BLOCK_OPEN_DIRECT ? O_DIRECT : 0);
 }
 
+static FdSets *file_sets(BlockNode *n)
+{
+    return block_graph_fdsets(block_node_graph(n));
+}
+
 /* Could it be written? The descriptor for that comes when somebody does. */
 static void file_do_access(void *arg)
 {
     FileCall *c = arg;
+    int fd;
 
+    if (c->sets && fdsets_is_path(c->path)) {
+        fd = fdsets_open(c->sets, c->path, O_RDWR);
+        c->result = fd < 0 ? fd : 0;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
     c->result = faccessat(AT_FDCWD, c->path, W_OK, AT_EACCESS) ? -errno : 0;
 }
 
@@ -281,7 +297,7 @@ static bool file_is_denied(int result)
 static unsigned file_first_flags(BlockNode *n, File *f, const char *path)
 {
     unsigned flags = block_node_flags(n);
-    FileCall c = { .path = path };
+    FileCall c = { .path = path, .sets = file_sets(n) };
 
     if (!(flags & BLOCK_OPEN_WRITE) || (flags & BLOCK_OPEN_INTERNAL) || !block_auto_read_only(n)) {
         return flags;
@@ -299,7 +315,7 @@ static bool file_open(BlockNode *n, Options *o, GError **err)
     File *f = block_priv(n);
     unsigned flags;
     const char *name = options_get(o, "filename");
-    FileCall c = { 0 };
+    FileCall c = { .sets = file_sets(n) };
     int64_t size;
 
     f->fd = f->new_fd = -1;
@@ -344,6 +360,9 @@ static void file_close(BlockNode *n)
 {
     File *f = block_priv(n);
 
+    if (fdsets_is_path(block_node_filename(n))) {
+        file_unlock(f->fd); /* the set's descriptor would keep the locks */
+    }
     close(f->fd);
 }
 
@@ -380,7 +399,9 @@ static bool file_switch(BlockNode *n, bool write, GError **err)
 {
     File *f = block_priv(n);
     unsigned rw = block_node_flags(n) | BLOCK_OPEN_WRITE, ro = rw ^ BLOCK_OPEN_WRITE;
-    FileCall c = { .path = block_node_filename(n), .flags = file_open_flags(write ? rw : ro) };
+    FileCall c = { .path = block_node_filename(n),
+                   .flags = file_open_flags(write ? rw : ro),
+                   .sets = file_sets(n) };
     bool ok;
 
     io_work(file_do_open, &c);
@@ -431,7 +452,7 @@ static bool file_reopen_prepare(BlockNode *n, Options *o, unsigned flags, GError
 {
     File *f = block_priv(n);
     unsigned old = block_node_flags(n);
-    FileCall c = { .path = block_node_filename(n) };
+    FileCall c = { .path = block_node_filename(n), .sets = file_sets(n) };
 
     if (f->waits) { /* and goes on so */
         old &= ~(unsigned)BLOCK_OPEN_WRITE;

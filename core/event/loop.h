@@ -61,4 +61,8 @@ void *loop_kept(Machine *m);
 /* One round: dispatches what is ready; waits for something if @may_block. LOOP_THREAD. */
 bool loop_iterate(Machine *m, bool may_block);
 
+/* The machine's: what `add-fd` and `getfd` have given: host backends open
+ * names of files by it. ANY_THREAD. */
+struct FdSets *machine_fdsets(const Machine *m);
+
 #endif
