@@ -3,10 +3,12 @@
 
 #include "chardev/chardev.h"
 #include "core/event/loop.h"
+#include "net/net-priv.h"
 
 #include <string.h>
 
 struct UserGuest {
+    NetBackend *backend;
     Slirp *slirp;
     struct in_addr server;
     uint16_t port;
@@ -34,6 +36,7 @@ static void guest_read(void *opaque, const uint8_t *buf, unsigned len)
     UserGuest *g = opaque;
 
     slirp_socket_recv(g->slirp, g->server, g->port, buf, (int)len);
+    net_flush(g->backend);
 }
 
 static const CharHandlers guest_handlers = { .can_read = guest_can_read, .read = guest_read };
@@ -52,12 +55,13 @@ static bool guest_open(UserGuest *g, Machine *m, const char *text, GError **err)
     return g->owned;
 }
 
-UserGuest *user_guest_new(Machine *m, Slirp *slirp, const UserGuestForward *f, GError **err)
+UserGuest *user_guest_new(NetBackend *b, Slirp *slirp, const UserGuestForward *f, GError **err)
 {
     UserGuest *g = g_new0(UserGuest, 1);
 
-    *g = (UserGuest){ .slirp = slirp, .server = f->server, .port = f->port };
-    if (guest_open(g, m, f->text, err) && chardev_attach(g->device, &guest_handlers, g, err)) {
+    *g = (UserGuest){ .backend = b, .slirp = slirp, .server = f->server, .port = f->port };
+    if (guest_open(g, b->machine, f->text, err) &&
+        chardev_attach(g->device, &guest_handlers, g, err)) {
         g->added = !slirp_add_guestfwd(slirp, guest_write, g, &g->server, g->port);
         if (g->added) {
             return g;

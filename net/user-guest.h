@@ -6,7 +6,7 @@
 #ifndef NET_USER_GUEST_H
 #define NET_USER_GUEST_H
 
-#include "core/types.h"
+#include "net/net.h"
 #include "net/user-parse.h"
 
 #include <glib.h>
@@ -15,7 +15,7 @@
 typedef struct UserGuest UserGuest;
 
 /* Errors: no such device, it is used, the address. LOOP_THREAD, as all of these. */
-UserGuest *user_guest_new(Machine *m, Slirp *slirp, const UserGuestForward *f, GError **err);
+UserGuest *user_guest_new(NetBackend *b, Slirp *slirp, const UserGuestForward *f, GError **err);
 /* Before the network goes. */
 void user_guest_free(UserGuest *g);
 /* Guests have read: what waited may go on. @guests: of UserGuest. */

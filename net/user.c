@@ -95,6 +95,7 @@ static gboolean user_prepare(GSource *source, gint *timeout)
 {
     UserSource *s = (UserSource *)(void *)source;
     uint32_t ms = USER_MS_MAX;
+    gint64 now, due;
 
     user_clear_fds(s);
     slirp_pollfds_fill(s->user->slirp, &ms, user_add_poll, s);
@@ -102,8 +103,12 @@ static gboolean user_prepare(GSource *source, gint *timeout)
         s->user->neighbour = false;
         ms = 0;
     }
-    s->due_us = g_get_monotonic_time() + (gint64)ms * 1000;
-    *timeout = (gint)ms;
+    now = g_get_monotonic_time();
+    due = now + (gint64)ms * 1000;
+    if (!s->due_us || due < s->due_us) { /* others that wake the loop do not put it off */
+        s->due_us = due;
+    }
+    *timeout = s->due_us > now ? (gint)((s->due_us - now + 999) / 1000) : 0;
     return FALSE;
 }
 
@@ -123,6 +128,7 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 {
     UserSource *s = (UserSource *)(void *)source;
 
+    s->due_us = 0;
     slirp_pollfds_poll(s->user->slirp, 0, user_get_revents, s);
     user_guests_more(s->user->guests);
     net_flush(&s->user->b);
@@ -262,7 +268,7 @@ static bool user_guest_forward(User *u, const char *text, GError **err)
                error_set(err, "guestfwd=%s: the address is taken or not of the guest's network",
                          text);
     }
-    g = user_guest_new(u->b.machine, u->slirp, &f, err);
+    g = user_guest_new(&u->b, u->slirp, &f, err);
     if (!g) {
         g_prefix_error(err, "guestfwd=%s: ", text);
         return false;

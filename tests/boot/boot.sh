@@ -134,15 +134,30 @@ SERVER
     done) & knocker=$!
     trap 'kill %1 $knocker 2>/dev/null; rm -rf "$files"' EXIT
     for card in virtio-net-pci virtio-net-pci,packed=on virtio-net-device; do
+        # What the guest sends to 10.0.2.200:7 comes back from a character device.
+        rm -f "$files/echo"
+        python3 -c "import socket, sys, time
+for _ in range(200):
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(sys.argv[1])
+        s.sendall(b'hello ' + s.recv(100))
+        s.recv(1)
+        break
+    except OSError:
+        time.sleep(0.1)" "$files/echo" &
         expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
             --send 'ip link set eth0 up; udhcpc -q -n -s /bin/true -i eth0 2>&1 | grep obtained' \
             --expect 'lease of 10.0.2.15 obtained' \
             --send 'ip addr add 10.0.2.15/24 dev eth0; ip route add default via 10.0.2.2' \
             --send "wget -q -O /f http://10.0.2.2:$server/f; md5sum /f" --expect "$sum" \
+            --send '(echo abc; sleep 1) | timeout 3 nc 10.0.2.200 7' --expect 'hello abc' \
             --send 'nc -l -p 77 > /got; grep -c . /got; cat /got' --expect 'to the guest' \
             --send 'poweroff -f' --wait -- \
             "$tinamou" system aarch64 -M virt -cpu max -smp 2 "${linux[@]}" -append console=ttyAMA0 \
-            -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$forward-:77" -device "$card,netdev=net"
+            -chardev "socket,id=echo,path=$files/echo,server=on,wait=off" -netdev \
+            "user,id=net,hostfwd=tcp:127.0.0.1:$forward-:77,guestfwd=tcp:10.0.2.200:7-chardev:echo" \
+            -device "$card,netdev=net"
     done ;;
 linux-interp)
     fetch
