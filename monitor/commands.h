@@ -58,6 +58,9 @@ extern MonFn hmp_mouse_set, cmd_query_mice, hmp_mice, hmp_usb;
 /* cmd-migrate.c */
 extern MonFn cmd_migrate, cmd_query_migrate, cmd_migrate_incoming, cmd_migrate_cancel;
 extern MonFn hmp_migrate, hmp_info_migrate, hmp_migrate_incoming;
+/* cmd-probe.c */
+extern MonFn cmd_query_nothing, cmd_query_current_machine, cmd_query_gic, cmd_query_sev;
+extern MonFn cmd_query_hotpluggable_cpus, cmd_query_sgx, cmd_query_chardev_backends, cmd_set_action;
 /* cmd-qom.c */
 extern MonFn cmd_qom_list, cmd_qom_get, cmd_qom_set, cmd_device_list_properties, cmd_qom_list_types;
 /* cmd-block.c */

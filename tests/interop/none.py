@@ -7,7 +7,8 @@ import sys
 
 ASKED = ['query-version', 'query-target', 'query-commands', 'query-events', 'query-kvm',
          'query-qmp-schema', 'qom-list-types', 'query-status', 'query-block', 'query-iothreads',
-         'query-chardev', 'query-cpus-fast']
+         'query-chardev', 'query-cpus-fast', 'query-current-machine', 'query-memory-devices',
+         'query-tpm-models', 'query-tpm-types', 'query-chardev-backends', 'query-acpi-ospm-status']
 OF = {'aarch64': ('virt', 'cortex-a57-arm-cpu', {'pc', 'malta'}),
       'x86_64': ('pc', 'host-x86_64-cpu', {'virt', 'malta'}),
       'mipsel': ('malta', None, {'pc', 'virt'})}
@@ -40,6 +41,11 @@ def session(tinamou, arch):
     for d in ask('query-cpu-definitions'):
         assert d['typename'].split('-')[-2:] == suffix, d
     assert ask('device-list-properties', typename='virtio-blk-pci')
+    assert {'null', 'socket', 'pty'} <= {b['name'] for b in ask('query-chardev-backends')}
+    assert ask('qom-list-properties', typename='virtio-blk-pci')
+    if arch == 'aarch64':
+        assert [g['version'] for g in ask('query-gic-capabilities')] == [2, 3]
+    ask('set-action', reboot='shutdown', panic='none')
     ask('quit')
     assert qemu.wait(20) == 0
     print('ok:', arch)
