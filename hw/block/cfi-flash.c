@@ -136,6 +136,11 @@ void cfi_flash_load(Device *dev, const void *data, uint64_t len)
     ram_wrote(s->ram, 0, s->size);
 }
 
+const void *cfi_flash_content(Device *dev)
+{
+    return device_as(dev, CfiFlash)->ram->host;
+}
+
 /* The same byte from both chips, in the low half of each one's 16 bits; or from the one. */
 static uint32_t cfi_both(const CfiFlash *s, uint32_t v)
 {

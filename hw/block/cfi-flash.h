@@ -7,5 +7,7 @@
 
 /* The bank's content from its start; the rest is erased (ones). @len fits. @dev is realized. */
 void cfi_flash_load(Device *dev, const void *data, uint64_t len);
+/* All of its bytes, while it lives. */
+const void *cfi_flash_content(Device *dev);
 
 #endif

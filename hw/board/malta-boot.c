@@ -6,6 +6,8 @@
  */
 #include "hw/board/malta-priv.h"
 
+#include "hw/block/cfi-flash.h"
+#include "hw/board/flash.h"
 #include "hw/board/loader.h"
 #include "util/bits.h"
 #include "util/bytes.h"
@@ -249,9 +251,9 @@ static bool boot_kernel(MaltaBoard *b, GError **err)
                    "environment", err);
 }
 
-static bool boot_firmware(MaltaBoard *b, GError **err)
+static bool flash_load(MaltaBoard *b, GError **err)
 {
-    g_autoptr(GBytes) file = loader_read("-bios", b->cfg->bios, MALTA_BOOT_BYTES, err);
+    g_autoptr(GBytes) file = loader_read("-bios", b->cfg->bios, MALTA_FLASH_BYTES, err);
     gsize len;
     const void *data;
 
@@ -259,18 +261,50 @@ static bool boot_firmware(MaltaBoard *b, GError **err)
         return false;
     }
     data = g_bytes_get_data(file, &len);
-    memcpy(b->rom->host, data, len);
-    boot_put(b, (uint8_t *)b->rom->host + MALTA_REVISION_AT, MALTA_REVISION);
+    cfi_flash_load(b->flash, data, len);
     return true;
+}
+
+bool malta_make_flash(MaltaBoard *b, GError **err)
+{
+    g_autofree char *id = board_flash_drive(&b->plug, 0, err);
+
+    if (!id && err && *err) {
+        return false;
+    }
+    b->flash = device_new(b->machine, "cfi.pflash01", &b->dev, "flash", err);
+    if (!b->flash) {
+        return false;
+    }
+    device_set_str(b->flash, "name", "mips_malta.flash");
+    device_set_u64(b->flash, "size", MALTA_FLASH_BYTES);
+    device_set_u64(b->flash, "sector-length", MALTA_FLASH_SECTOR);
+    if ((id && !device_set_prop(b->flash, "drive", id, err)) || !device_realize(b->flash, err)) {
+        return false;
+    }
+    device_map(b->flash, 0, machine_memory_root(b->machine), MALTA_FLASH);
+    b->has_firmware = id || b->cfg->bios;
+    return (!id || board_flash_fill(b->flash, id, MALTA_FLASH_BYTES, err)) &&
+           (!b->cfg->bios || flash_load(b, err));
+}
+
+/* What the flash begins with is at the reset vector, too, but for a word that tells of the board.
+ */
+static void boot_firmware(MaltaBoard *b)
+{
+    memcpy(b->rom->host, cfi_flash_content(b->flash), MALTA_BOOT_BYTES);
+    boot_put(b, (uint8_t *)b->rom->host + MALTA_REVISION_AT, MALTA_REVISION);
 }
 
 bool malta_boot(MaltaBoard *b, GError **err)
 {
-    if (b->cfg->bios) {
-        return boot_firmware(b, err);
+    if (b->has_firmware && !b->cfg->kernel) {
+        boot_firmware(b);
+        return true;
     }
     if (!b->cfg->kernel) {
-        return error_set(err, "there is nothing to start: give malta a -kernel or a -bios");
+        return error_set(err, "there is nothing to start: give malta a -kernel, a -bios or a "
+                              "-drive if=pflash");
     }
     return boot_kernel(b, err);
 }

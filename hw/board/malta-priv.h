@@ -10,6 +10,7 @@
 enum {
     MALTA_FLASH = 0x1e000000,
     MALTA_FLASH_BYTES = 4 << 20,
+    MALTA_FLASH_SECTOR = 64 << 10,
     MALTA_FPGA = 0x1f000000,
     MALTA_CBUS_UART = 0x1f000900,
     MALTA_BOOT = 0x1fc00000,
@@ -27,12 +28,16 @@ typedef struct MaltaBoard {
     Machine *machine;
     const BoardConfig *cfg; /* valid during init */
     Device *isa, *host, *piix4, *pm, *pic, *pit, *rtc, *fpga;
+    Device *flash;
+    bool has_firmware; /* in the flash, by -bios or -drive if=pflash */
     RamBlock *rom;
     uint64_t ram_bytes;
     BoardPlug plug;
     IdeDrives ide;
 } MaltaBoard;
 
+/* The flash at 1e000000h, with what -bios or -drive if=pflash put there. */
+NODISCARD bool malta_make_flash(MaltaBoard *b, GError **err);
 /* -kernel, -initrd, -append or -bios: what the CPU finds at its reset vector. */
 NODISCARD bool malta_boot(MaltaBoard *b, GError **err);
 

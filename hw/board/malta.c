@@ -208,19 +208,21 @@ static bool malta_make_drive(MaltaBoard *b, const BoardDrive *d, const char *id,
 {
     switch (d->interface) {
     case DRIVE_NONE:
+    case DRIVE_PFLASH: /* made already */
         return true;
     case DRIVE_IDE:
         return ide_drives_make(&b->ide, d, id, err);
     case DRIVE_VIRTIO:
         return ide_drives_make_virtio(&b->ide, d, id, err);
     default:
-        return error_set(err, "malta has drives of if=ide, virtio and none");
+        return error_set(err, "malta has drives of if=ide, virtio, pflash and none");
     }
 }
 
 static bool malta_make_drives(MaltaBoard *b, GError **err)
 {
-    if (!ide_drives_place(&b->ide, err) || !board_open_drives(&b->plug, err)) {
+    if (!ide_drives_place(&b->ide, err) || !board_open_drives(&b->plug, err) ||
+        !malta_make_flash(b, err)) {
         return false;
     }
     for (unsigned i = 0; i < b->cfg->n_drives; i++) {

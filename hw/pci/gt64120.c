@@ -98,6 +98,16 @@ static bool gt_is_window(unsigned off)
     return false;
 }
 
+/* What is written to a window's low bound is its first address on PCI, too. "Address Remapping" */
+static void gt_set_remap(Gt64120 *s, unsigned off)
+{
+    for (unsigned i = 0; i < N_WINDOWS; i++) {
+        if (off == gt_windows[i].low && gt_windows[i].remap) {
+            s->regs[gt_windows[i].remap / 4] = gt_reg(s, off) & 0x7ff;
+        }
+    }
+}
+
 /* ---- Registers ---- */
 
 static PciDevice *gt_function(Gt64120 *s)
@@ -168,6 +178,7 @@ static MemResult gt_write(Device *dev, uint64_t off, unsigned size, MemAttrs att
     default:
         s->regs[off / 4] = (uint32_t)val;
         if (gt_is_window((unsigned)off)) {
+            gt_set_remap(s, (unsigned)off);
             gt_update(s);
         }
         break;

@@ -57,6 +57,18 @@ malta)
             "$tinamou" system mipsel -M malta -m 256 -nographic -nic none -accel $accel \
             "${linux[@]}"
     done ;;
+malta-uboot)
+    uboot=/usr/lib/u-boot/maltael/u-boot.bin
+    [ -f $uboot ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
+    "$tinamou" --version | grep -q 'without .*libslirp' && { echo "skipped: no user networking"; exit 77; }
+    files=$(mktemp -d)
+    echo hello >"$files/f"
+    trap 'rm -rf "$files"' EXIT
+    expect --timeout 60 --expect 'maltael # ' --send pci --expect 0x1022 --expect 'maltael # ' \
+        --send 'dhcp 81000000 f' --expect 'bound to address 10.0.2.15' --expect 'transferred = 6' \
+        --expect 'maltael # ' --send 'md.b 81000000 6' --expect 'hello' --expect 'maltael # ' \
+        --send flinfo --expect 'Bank' -- \
+        "$tinamou" system mipsel -M malta -m 256 -nographic -nic "user,tftp=$files" -bios $uboot ;;
 malta-ide)
     fetch_malta
     disk=$(mktemp)
