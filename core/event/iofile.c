@@ -21,6 +21,7 @@ enum {
     IO_ONCE_MAX = 64 << 10,     /* on a loop that others wait for: a machine's */
     IO_ONCE_MAX_TOOL = 8 << 20, /* where the loop's thread is the program */
     IO_HELP_MIN = 128 << 10,    /* the copy takes longer than waking a helper */
+    IO_HELP_WRITES = 16,        /* so many after a read have helpers */
     IO_ONCE_SKIPS = 64,         /* at most so many reads after a miss do not try */
     IO_ONCE_SUBMIT = 64 << 10,  /* what takes so long lets the kernel begin others first */
     IO_ONCE_ROUND = 64,         /* then somebody else has a turn */
@@ -226,6 +227,7 @@ int io_read_by(IoEngine engine, int fd, const struct iovec *iov, unsigned n, uin
     IoLoop *l = ioloop_self();
     IoTransfer t = { .fd = fd, .iov = iov, .n = n, .off = off };
 
+    l->read_lately = IO_HELP_WRITES;
     if (l->uring && engine != IO_ENGINE_THREADS) {
         if (cached && engine != IO_ENGINE_URING && iofile_read_here(l, &t)) {
             return 0;
@@ -275,13 +277,16 @@ static bool iofile_write_now(IoLoop *l, const IoTransfer *t)
 
 /*
  * Large writes of a program that has others under way are the helpers', while this thread reads. A
- * file takes one at a time (its lock); with two of them the next is ready.
+ * file takes one at a time (its lock); with two of them the next is ready. Writes alone would only
+ * wait for each other.
  */
 static bool iofile_write_helped(IoLoop *l, IoTransfer *t)
 {
-    if (l->has_thread || !l->has_helpers || !iofile_has_others(l) || iofile_len(t) < IO_HELP_MIN) {
+    if (l->has_thread || !l->has_helpers || !l->read_lately || !iofile_has_others(l) ||
+        iofile_len(t) < IO_HELP_MIN) {
         return false;
     }
+    l->read_lately--;
     iofile_help(l, iofile_transfer, t, &l->writing);
     return true;
 }

@@ -83,6 +83,7 @@ struct IoLoop {
     /* Writes done at once: not before this time (0: now), and how much in this round. */
     uint64_t at_once_ns, at_once_bytes;
     unsigned at_once_n;
+    unsigned read_lately;             /* how many writes may have the helpers: not writes alone */
     unsigned read_misses, read_skips; /* reads that the page cache did not have; of the next ones */
     bool has_thread, has_helpers, stop;
     pthread_t thread;
