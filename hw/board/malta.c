@@ -135,6 +135,7 @@ static bool malta_make_pci(MaltaBoard *b, GError **err)
     if (!b->cfg->bios) {
         device_set_bool(b->host, "booted", true);
     }
+    device_set_bool(b->host, "big-endian", b->cfg->other_order);
     if (!device_realize(b->host, err) || !gt64120_populate(b->host, root, err)) {
         return false;
     }

@@ -25,7 +25,9 @@ enum {
     REG_PCI0_INTERRUPT_ACK = 0xc34,
     REG_CONFIG_ADDRESS = 0xcf8,
     REG_CONFIG_DATA = 0xcfc,
-    COMMAND_NO_SWAP = 1, /* PCI0_CMD, MByteSwap and SByteSwap: bytes stay as they are */
+    /* PCI0_CMD: MByteSwap and SByteSwap. 1: bytes stay as they are */
+    COMMAND_NO_SWAP = 1 << 0 | 1 << 16,
+    CONFIG_OTHERS = 0x00fff800, /* bus and device: 0 is the GT-64120 itself */
     CONFIG_ENABLE = 1u << 31,
     DECODE_SHIFT = 21, /* windows are of 2 MiB units */
     N_WINDOWS = 4,
@@ -46,7 +48,7 @@ static const GtWindow gt_windows[N_WINDOWS] = {
 
 typedef struct Gt64120 {
     PciHost host;
-    bool booted;
+    bool booted, big_endian;
     uint32_t regs[GT_BYTES / 4];
     MemRegion *window[N_WINDOWS];
     uint8_t (*acknowledge)(Device *pic);
@@ -119,6 +121,19 @@ static PciDevice *gt_function(Gt64120 *s)
                : NULL;
 }
 
+/*
+ * The registers are little-endian whatever the CPU is; what goes to PCI passes the byte swapper
+ * ("PCI Interface", Byte Swapping), so that a word of another device's configuration is one of a
+ * big-endian CPU. Memory and I/O keep the addresses of bytes with it on, which is what a big-endian
+ * CPU's accesses do here by themselves.
+ */
+static uint32_t gt_swapped(Gt64120 *s, uint32_t v)
+{
+    bool swap = !(gt_reg(s, REG_PCI0_COMMAND) & 1) && gt_reg(s, REG_CONFIG_ADDRESS) & CONFIG_OTHERS;
+
+    return swap ? GUINT32_SWAP_LE_BE(v) : v;
+}
+
 static uint32_t gt_config_read(Gt64120 *s)
 {
     PciDevice *p = gt_function(s);
@@ -129,7 +144,7 @@ static uint32_t gt_config_read(Gt64120 *s)
         v = pci_config_read(p, gt_reg(s, REG_CONFIG_ADDRESS) & 0xfc, 4);
         device_leave(&p->dev);
     }
-    return v;
+    return gt_swapped(s, v);
 }
 
 static void gt_config_write(Gt64120 *s, uint32_t val)
@@ -138,7 +153,7 @@ static void gt_config_write(Gt64120 *s, uint32_t val)
 
     if (p) {
         device_enter(&p->dev);
-        pci_config_write(p, gt_reg(s, REG_CONFIG_ADDRESS) & 0xfc, 4, val);
+        pci_config_write(p, gt_reg(s, REG_CONFIG_ADDRESS) & 0xfc, 4, gt_swapped(s, val));
         device_leave(&p->dev);
     }
 }
@@ -229,7 +244,6 @@ static void gt_reset(Device *dev, ResetType type)
         { REG_PCI0_IO_REMAP, 0x080, 0x000 },
         { REG_PCI0_MEM0_REMAP, 0x090, 0x080 },
         { REG_PCI0_MEM1_REMAP, 0x790, 0x0c1 },
-        { REG_PCI0_COMMAND, 0, 0x10001 },
         { 0x08, 7, 7 },       /* SCS[1:0] */
         { 0x18, 0xf, 0xf },   /* SCS[3:2] */
         { 0x28, 0xe0, 0xe0 }, /* CS[2:0] */
@@ -242,6 +256,7 @@ static void gt_reset(Device *dev, ResetType type)
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         s->regs[values[i].off / 4] = s->booted ? values[i].booted : values[i].reset;
     }
+    s->regs[REG_PCI0_COMMAND / 4] = s->big_endian ? 0 : COMMAND_NO_SWAP; /* strapped */
     gt_update(s);
 }
 
@@ -268,6 +283,7 @@ static void gt_stop(Device *dev)
 
 static const Field gt_fields[] = {
     PROP_BOOL(Gt64120, booted, false, .doc = "windows as a boot loader leaves them"),
+    PROP_BOOL(Gt64120, big_endian, false, .doc = "strapped for a big-endian CPU"),
     STATE_ARRAY(Gt64120, regs),
     STATE_ARRAY(Gt64120, intx, .max = 1),
     PIN_IN("intx", gt_intx, .count = PCI_N_INTX),

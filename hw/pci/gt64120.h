@@ -5,7 +5,8 @@
 #include "hw/pci/host.h"
 
 /* Host bridge. Property "booted": its windows are as boot loaders of the Malta board leave them,
- * and not as after reset. Inputs "intx"; outputs "irq": the four pins of PCI. */
+ * and not as after reset. "big-endian": the bytes of PCI words are exchanged after reset. Inputs
+ * "intx"; outputs "irq": the four pins of PCI. */
 extern const DeviceType device_gt64120;
 
 /* For boards, after realize: its windows appear in @root, and its own function at 0.0. */

@@ -279,6 +279,34 @@ static void test_timer(void)
     CHECK(SEEN->count == n + 1 && SEEN->cause >> 30 & 1 && SEEN->cause >> 15 & 1);
 }
 
+/* A word of the GT-64120's registers, which are little-endian. */
+static volatile uint32_t *gt_reg(unsigned off)
+{
+    return (volatile uint32_t *)(0xb4000000 + off);
+}
+
+static uint32_t gt_order(uint32_t v)
+{
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(v) : v;
+}
+
+static void test_pci(void)
+{
+    volatile uint8_t *rtc = (volatile uint8_t *)0xb0000070;
+
+    *gt_reg(0xcf8) = gt_order(1u << 31); /* itself: as its registers */
+    CHECK(gt_order(*gt_reg(0xcfc)) == 0x462011ab);
+    *gt_reg(0xcf8) = gt_order(1u << 31 | 10 << 11); /* PIIX4: as the CPU */
+    CHECK(*gt_reg(0xcfc) == 0x71108086);
+    *gt_reg(0xf0) = gt_order(0); /* PCI0 I/O Remap */
+    rtc[0] = 14;                 /* a byte of the RTC's memory */
+    rtc[1] = 0x5a;
+    rtc[0] = 15;
+    rtc[1] = 0xa5;
+    rtc[0] = 14;
+    CHECK(rtc[1] == 0x5a);
+}
+
 void test(void)
 {
     SEEN->count = 0;
@@ -288,6 +316,7 @@ void test(void)
     test_tlb();
     test_float();
     test_timer();
+    test_pci();
     say("mips ok\n");
     RESET = 0x42;
     for (;;) {
