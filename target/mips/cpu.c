@@ -92,7 +92,11 @@ bool mips_cpu_start(Device *dev, GError **err)
         return error_set(err, "'%s' is no CPU by itself; choose a model", dev->type->name);
     }
     c->features = c->model->features;
-    c->cpu.target = c->big_endian ? &target_mips : &target_mipsel;
+    if (mips_cpu_has(c, MIPS_FEAT_M64)) {
+        c->cpu.target = c->big_endian ? &target_mips64 : &target_mips64el;
+    } else {
+        c->cpu.target = c->big_endian ? &target_mips : &target_mipsel;
+    }
     c->cpu.target_ops = &cpu_mips_ops;
     return true;
 }

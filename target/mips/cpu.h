@@ -203,6 +203,6 @@ static inline bool mips_in_kernel(const MipsCpu *c)
 extern const DeviceType *const mips_cpu_types[];
 extern const DeviceType device_mips_cpu;
 
-extern const Target target_mips, target_mipsel;
+extern const Target target_mips, target_mipsel, target_mips64, target_mips64el;
 
 #endif

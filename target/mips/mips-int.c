@@ -404,6 +404,9 @@ static bool int_pair64(Trans *t, const ArgsR2 *a, IrOpcode hi, IrOpcode lo)
     if (!mips_is_64(t)) {
         return false;
     }
+    if (lo == IR_DIVS || lo == IR_DIVU) {
+        y = int_divisor(t, IR_I64, y);
+    }
     int_set_hilo(t, ir_op2(t->ir, hi, x, y), ir_op2(t->ir, lo, x, y));
     return true;
 }

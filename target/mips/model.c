@@ -6,29 +6,6 @@
  */
 #include "target/mips/model.h"
 
-#define FEAT(name) (1ull << MIPS_FEAT_##name)
-
-enum {
-    CONFIG_M = 1u << 31,
-    CONFIG_R1_32 = 1 << 7 | 2,           /* MT: TLB; K0: uncached */
-    CONFIG_R2_32 = 1 << 10 | 1 << 7 | 2, /* AR: release 2 */
-    CONFIG_R1_64 = 2 << 13 | 1 << 7 | 2, /* AT: MIPS64 */
-    CONFIG_R2_64 = 2 << 13 | 1 << 10 | 1 << 7 | 2,
-    /* 128 sets of 4 ways of 32 bytes, both caches */
-    CONFIG1_CACHES = 1 << 22 | 4 << 19 | 3 << 16 | 1 << 13 | 4 << 10 | 3 << 7,
-    CONFIG1_FP = 1 << 0,
-    CONFIG1_EP = 1 << 1,
-    CONFIG3_ULRI = 1 << 13,
-    /* FIR: F64, L, W, D, S */
-    FIR_FULL = 1 << 22 | 1 << 21 | 1 << 20 | 1 << 17 | 1 << 16,
-};
-
-#define CONFIG1(entries) (CONFIG_M | (unsigned)((entries)-1) << 25 | CONFIG1_CACHES | CONFIG1_EP)
-
-#define FEATURES_R1 (FEAT(LEGACY) | FEAT(TLB))
-#define FEATURES_R2 (FEATURES_R1 | FEAT(R2))
-#define FEATURES_FP (FEAT(FPU) | FEAT(FPU64))
-
 static const MipsModel model_4kc = {
     .name = "4Kc",
     .doc = "MIPS32 4Kc, release 1",
@@ -83,19 +60,18 @@ static const MipsModel model_74kf = {
 };
 
 const MipsModel *const mips_models[] = {
-    &model_4kc, &model_24kc, &model_24kf, &model_34kf, &model_74kf, NULL,
+    &model_4kc,         &model_24kc,        &model_24kf,        &model_34kf,
+    &model_74kf,        &mips_models_64[0], &mips_models_64[1], &mips_models_64[2],
+    &mips_models_64[3], &mips_models_64[4], &mips_models_64[5], NULL,
 };
 
-#define TYPE(model)                                                                    \
-    {                                                                                  \
-        .name = model "-mips-cpu", .doc = "MIPS CPU " model, .base = &device_mips_cpu, \
-        .size = sizeof(MipsCpu), .start = mips_cpu_start,                              \
-    }
-
 static const DeviceType model_types[] = {
-    TYPE("4Kc"), TYPE("24Kc"), TYPE("24Kf"), TYPE("34Kf"), TYPE("74Kf"),
+    MIPS_CPU_TYPE("4Kc"),  MIPS_CPU_TYPE("24Kc"), MIPS_CPU_TYPE("24Kf"),
+    MIPS_CPU_TYPE("34Kf"), MIPS_CPU_TYPE("74Kf"),
 };
 
 const DeviceType *const mips_cpu_types[] = {
-    &model_types[0], &model_types[1], &model_types[2], &model_types[3], &model_types[4], NULL,
+    &model_types[0],       &model_types[1],       &model_types[2],       &model_types[3],
+    &model_types[4],       &mips_cpu_types_64[0], &mips_cpu_types_64[1], &mips_cpu_types_64[2],
+    &mips_cpu_types_64[3], &mips_cpu_types_64[4], &mips_cpu_types_64[5], NULL,
 };

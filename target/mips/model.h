@@ -17,8 +17,43 @@ struct MipsModel {
     uint32_t fcr31_writable; /* beside what every FPU has */
 };
 
+/* Parts of the configuration registers. */
+enum {
+    CONFIG_M = 1u << 31,
+    CONFIG_R1_32 = 1 << 7 | 2,           /* MT: TLB; K0: uncached */
+    CONFIG_R2_32 = 1 << 10 | 1 << 7 | 2, /* AR: release 2 */
+    CONFIG_R1_64 = 2 << 13 | 1 << 7 | 2, /* AT: MIPS64 */
+    CONFIG_R2_64 = 2 << 13 | 1 << 10 | 1 << 7 | 2,
+    /* 128 sets of 4 ways of 32 bytes, both caches */
+    CONFIG1_CACHES = 1 << 22 | 4 << 19 | 3 << 16 | 1 << 13 | 4 << 10 | 3 << 7,
+    CONFIG1_FP = 1 << 0,
+    CONFIG1_EP = 1 << 1,
+    CONFIG3_ULRI = 1 << 13,
+    /* FIR: F64, L, W, D, S */
+    FIR_FULL = 1 << 22 | 1 << 21 | 1 << 20 | 1 << 17 | 1 << 16,
+};
+
+#define CONFIG1(entries) (CONFIG_M | (unsigned)((entries)-1) << 25 | CONFIG1_CACHES | CONFIG1_EP)
+
+#define FEAT(name) (1ull << MIPS_FEAT_##name)
+
+#define FEATURES_R1 (FEAT(LEGACY) | FEAT(TLB))
+#define FEATURES_R2 (FEATURES_R1 | FEAT(R2))
+#define FEATURES_FP (FEAT(FPU) | FEAT(FPU64))
+
 /* DeviceType.start of every model (cpu.c). */
 bool mips_cpu_start(Device *dev, GError **err);
+
+#define MIPS_CPU_TYPE(model)                                                           \
+    {                                                                                  \
+        .name = model "-mips-cpu", .doc = "MIPS CPU " model, .base = &device_mips_cpu, \
+        .size = sizeof(MipsCpu), .start = mips_cpu_start,                              \
+    }
+
+/* Those of 64 bits (model-64.c). */
+enum { MIPS_MODELS_64 = 6 };
+extern const MipsModel mips_models_64[MIPS_MODELS_64];
+extern const DeviceType mips_cpu_types_64[MIPS_MODELS_64];
 
 extern const MipsModel *const mips_models[]; /* NULL-terminated */
 

@@ -5,6 +5,7 @@
 #include "target/mips/cp0.h"
 #include "target/mips/exception.h"
 #include "target/mips/fp.h"
+#include "target/mips/model.h"
 #include "target/mips/tlb.h"
 #include "target/mips/translate.h"
 
@@ -38,20 +39,43 @@ static unsigned target_fetch_mode(const Cpu *cpu)
     return mips_mmu_mode((const MipsCpu *)cpu);
 }
 
-/* ---- registers for debuggers: gdb's numbering of 32-bit MIPS ---- */
+/* ---- registers for debuggers: gdb's numbering of MIPS ---- */
+
+static bool target_is_wide(const MipsCpu *c)
+{
+    return mips_cpu_has(c, MIPS_FEAT_M64);
+}
+
+/* Registers are of 32 or 64 bits, as the CPU is. */
+static void target_out(const MipsCpu *c, uint64_t v, void *out)
+{
+    uint32_t low = (uint32_t)v;
+
+    memcpy(out, target_is_wide(c) ? (void *)&v : (void *)&low, target_is_wide(c) ? 8 : 4);
+}
+
+static uint64_t target_in(const MipsCpu *c, const void *in)
+{
+    uint64_t v = 0;
+    uint32_t low;
+
+    if (target_is_wide(c)) {
+        memcpy(&v, in, 8);
+        return v;
+    }
+    memcpy(&low, in, 4);
+    return low;
+}
 
 static void target_get_r(Cpu *cpu, unsigned i, void *out)
 {
-    memcpy(out, &mips_cpu(cpu)->r[i], 4);
+    target_out(mips_cpu(cpu), mips_cpu(cpu)->r[i], out);
 }
 
 static void target_set_r(Cpu *cpu, unsigned i, const void *in)
 {
-    uint32_t v;
-
-    memcpy(&v, in, 4);
     if (i) {
-        mips_cpu(cpu)->r[i] = v;
+        mips_cpu(cpu)->r[i] = target_in(mips_cpu(cpu), in);
     }
 }
 
@@ -76,17 +100,15 @@ static uint64_t *target_special(MipsCpu *c, unsigned i)
 static void target_get_special(Cpu *cpu, unsigned i, void *out)
 {
     MipsCpu *c = mips_cpu(cpu);
-    uint32_t v = (uint32_t)(i == 4 ? mips_cp0_read(c, CP0_CAUSE) : *target_special(c, i));
 
-    memcpy(out, &v, 4);
+    target_out(c, i == 4 ? mips_cp0_read(c, CP0_CAUSE) : *target_special(c, i), out);
 }
 
 static void target_set_special(Cpu *cpu, unsigned i, const void *in)
 {
     MipsCpu *c = mips_cpu(cpu);
-    uint32_t v;
+    uint64_t v = target_in(c, in);
 
-    memcpy(&v, in, 4);
     if (i == 0) {
         mips_cp0_write(c, CP0_STATUS, v);
     } else if (i == 4) {
@@ -105,123 +127,89 @@ static void *target_single(MipsCpu *c, unsigned i)
     return &c->f[i & ~1u].u32[i & 1];
 }
 
+static bool target_has_fr(const MipsCpu *c)
+{
+    return c->cp0[CP0_STATUS] & STATUS_FR;
+}
+
 static void target_get_f(Cpu *cpu, unsigned i, void *out)
 {
-    memcpy(out, target_single(mips_cpu(cpu), i), 4);
+    MipsCpu *c = mips_cpu(cpu);
+    uint32_t low;
+
+    memcpy(&low, target_single(c, i), 4);
+    target_out(c, target_is_wide(c) && target_has_fr(c) ? c->f[i].u64[0] : low, out);
 }
 
 static void target_set_f(Cpu *cpu, unsigned i, const void *in)
 {
-    memcpy(target_single(mips_cpu(cpu), i), in, 4);
+    MipsCpu *c = mips_cpu(cpu);
+    uint64_t v = target_in(c, in);
+    uint32_t low = (uint32_t)v;
+
+    if (target_is_wide(c) && target_has_fr(c)) {
+        c->f[i].u64[0] = v;
+    } else {
+        memcpy(target_single(c, i), &low, 4);
+    }
 }
 
 static void target_get_fcr(Cpu *cpu, unsigned i, void *out)
 {
-    uint32_t v = i ? 0 : mips_fp_control(mips_cpu(cpu));
+    MipsCpu *c = mips_cpu(cpu);
 
-    memcpy(out, &v, 4);
+    target_out(c, i ? c->model->fir : mips_fp_control(c), out);
 }
 
 static void target_set_fcr(Cpu *cpu, unsigned i, const void *in)
 {
-    uint32_t v;
-
-    memcpy(&v, in, 4);
     if (!i) {
-        mips_fp_set_control(mips_cpu(cpu), v);
+        mips_fp_set_control(mips_cpu(cpu), (uint32_t)target_in(mips_cpu(cpu), in));
     }
 }
 
 #define CORE "org.gnu.gdb.mips.cpu"
 #define CP0  "org.gnu.gdb.mips.cp0"
 #define FPU  "org.gnu.gdb.mips.fpu"
-#define R(n)                                                   \
+#define R(n, bits, type)                                        \
+    {                                                           \
+        "r" #n, bits, CORE, type, target_get_r, target_set_r, n \
+    }
+#define F(n, bits, type)                                       \
     {                                                          \
-        "r" #n, 32, CORE, "int", target_get_r, target_set_r, n \
+        "f" #n, bits, FPU, type, target_get_f, target_set_f, n \
     }
-#define F(n)                                                          \
-    {                                                                 \
-        "f" #n, 32, FPU, "ieee_single", target_get_f, target_set_f, n \
+#define SPECIAL(name, bits, group, type, i)                                \
+    {                                                                      \
+        name, bits, group, type, target_get_special, target_set_special, i \
     }
-#define SPECIAL(name, group, type, i)                                    \
-    {                                                                    \
-        name, 32, group, type, target_get_special, target_set_special, i \
-    }
+#define REGS(bits, type, float_type)                                                              \
+    R(0, bits, type), R(1, bits, type), R(2, bits, type), R(3, bits, type), R(4, bits, type),     \
+        R(5, bits, type), R(6, bits, type), R(7, bits, type), R(8, bits, type), R(9, bits, type), \
+        R(10, bits, type), R(11, bits, type), R(12, bits, type), R(13, bits, type),               \
+        R(14, bits, type), R(15, bits, type), R(16, bits, type), R(17, bits, type),               \
+        R(18, bits, type), R(19, bits, type), R(20, bits, type), R(21, bits, type),               \
+        R(22, bits, type), R(23, bits, type), R(24, bits, type), R(25, bits, type),               \
+        R(26, bits, type), R(27, bits, type), R(28, bits, type), R(29, bits, type),               \
+        R(30, bits, type), R(31, bits, type), SPECIAL("status", bits, CP0, type, 0),              \
+        SPECIAL("lo", bits, CORE, type, 1), SPECIAL("hi", bits, CORE, type, 2),                   \
+        SPECIAL("badvaddr", bits, CP0, type, 3), SPECIAL("cause", bits, CP0, type, 4),            \
+        SPECIAL("pc", bits, CORE, "code_ptr", 5), F(0, bits, float_type), F(1, bits, float_type), \
+        F(2, bits, float_type), F(3, bits, float_type), F(4, bits, float_type),                   \
+        F(5, bits, float_type), F(6, bits, float_type), F(7, bits, float_type),                   \
+        F(8, bits, float_type), F(9, bits, float_type), F(10, bits, float_type),                  \
+        F(11, bits, float_type), F(12, bits, float_type), F(13, bits, float_type),                \
+        F(14, bits, float_type), F(15, bits, float_type), F(16, bits, float_type),                \
+        F(17, bits, float_type), F(18, bits, float_type), F(19, bits, float_type),                \
+        F(20, bits, float_type), F(21, bits, float_type), F(22, bits, float_type),                \
+        F(23, bits, float_type), F(24, bits, float_type), F(25, bits, float_type),                \
+        F(26, bits, float_type), F(27, bits, float_type), F(28, bits, float_type),                \
+        F(29, bits, float_type), F(30, bits, float_type), F(31, bits, float_type),                \
+        { "fcsr", bits, FPU, type, target_get_fcr, target_set_fcr, 0 },                           \
+        { "fir", bits, FPU, type, target_get_fcr, target_set_fcr, 1 },
 
-static const CpuReg target_regs[] = {
-    R(0),
-    R(1),
-    R(2),
-    R(3),
-    R(4),
-    R(5),
-    R(6),
-    R(7),
-    R(8),
-    R(9),
-    R(10),
-    R(11),
-    R(12),
-    R(13),
-    R(14),
-    R(15),
-    R(16),
-    R(17),
-    R(18),
-    R(19),
-    R(20),
-    R(21),
-    R(22),
-    R(23),
-    R(24),
-    R(25),
-    R(26),
-    R(27),
-    R(28),
-    R(29),
-    R(30),
-    R(31),
-    SPECIAL("status", CP0, "int", 0),
-    SPECIAL("lo", CORE, "int", 1),
-    SPECIAL("hi", CORE, "int", 2),
-    SPECIAL("badvaddr", CP0, "int", 3),
-    SPECIAL("cause", CP0, "int", 4),
-    SPECIAL("pc", CORE, "code_ptr", 5),
-    F(0),
-    F(1),
-    F(2),
-    F(3),
-    F(4),
-    F(5),
-    F(6),
-    F(7),
-    F(8),
-    F(9),
-    F(10),
-    F(11),
-    F(12),
-    F(13),
-    F(14),
-    F(15),
-    F(16),
-    F(17),
-    F(18),
-    F(19),
-    F(20),
-    F(21),
-    F(22),
-    F(23),
-    F(24),
-    F(25),
-    F(26),
-    F(27),
-    F(28),
-    F(29),
-    F(30),
-    F(31),
-    { "fcsr", 32, FPU, "int", target_get_fcr, target_set_fcr, 0 },
-    { "fir", 32, FPU, "int", target_get_fcr, target_set_fcr, 1 },
-};
+static const CpuReg target_regs[] = { REGS(32, "int", "ieee_single") };
+static const CpuReg target_regs_64[] = { REGS(64, "int64", "ieee_double") };
 
 static void target_dump(Cpu *cpu, GString *out)
 {
@@ -257,9 +245,9 @@ static const uint32_t target_pinned[] = {
     offsetof(MipsCpu, r[8]),
 };
 
-#define TARGET(name_, big)                                                                       \
+#define TARGET(name_, arch, big, registers)                                                      \
     {                                                                                            \
-        .name = name_, .gdb_arch = "mips", .pc_offset = offsetof(MipsCpu, pc),                   \
+        .name = name_, .gdb_arch = (arch), .pc_offset = offsetof(MipsCpu, pc),                   \
         .flags_offset = offsetof(MipsCpu, flags), .fp_offset = offsetof(MipsCpu, fp),            \
         .hot_offset = offsetof(MipsCpu, r), .pinned = target_pinned,                             \
         .n_pinned = G_N_ELEMENTS(target_pinned), .n_mmu_modes = MIPS_N_MODES,                    \
@@ -267,10 +255,12 @@ static const uint32_t target_pinned[] = {
         .translate = mips_translate, .tlb_fill = mips_tlb_fill, .unaligned = mips_unaligned,     \
         .bus_error = mips_bus_error, .restore = mips_restore,                                    \
         .exception_enter = mips_exception_enter, .interrupt_enter = mips_interrupt_enter,        \
-        .has_work = mips_has_work, .debug_translate = mips_debug_translate, .regs = target_regs, \
+        .has_work = mips_has_work, .debug_translate = mips_debug_translate, .regs = (registers), \
         .n_regs = G_N_ELEMENTS(target_regs), .disas_isa = target_disas_isa, .dump = target_dump, \
         .big_endian = big                                                                        \
     }
 
-const Target target_mipsel = TARGET("mipsel", false);
-const Target target_mips = TARGET("mips", true);
+const Target target_mipsel = TARGET("mipsel", "mips", false, target_regs);
+const Target target_mips = TARGET("mips", "mips", true, target_regs);
+const Target target_mips64el = TARGET("mips64el", "mips:isa64r2", false, target_regs_64);
+const Target target_mips64 = TARGET("mips64", "mips:isa64r2", true, target_regs_64);

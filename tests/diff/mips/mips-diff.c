@@ -37,7 +37,7 @@ static bool diff_excluded(const InsnPattern *p)
 static void diff_generate(void *c, const InsnPattern *const *patterns, unsigned n, uint16_t *index,
                           uint64_t *seed)
 {
-    mips_gen_case(c, patterns, n, with_fr, has_fpu(), index, seed);
+    mips_gen_case(c, patterns, n, with_fr, mips_run_features(), index, seed);
 }
 
 static void diff_run(const void *c, void *result)
@@ -73,9 +73,9 @@ static bool diff_equal(const void *ours, const void *oracle)
 static DiffEnd diff_end(const void *result)
 {
     const MipsResult *r = result;
-    uint32_t n = (r->out.pc - CASE_CODE) / 4;
+    uint64_t n = (r->out.pc - CASE_CODE) / 4;
 
-    return (DiffEnd){ .executed = n > CASE_INSNS ? CASE_INSNS : n, .end = r->end };
+    return (DiffEnd){ .executed = n > CASE_INSNS ? CASE_INSNS : (unsigned)n, .end = r->end };
 }
 
 static void diff_shorten(void *c, unsigned n)
@@ -99,11 +99,32 @@ static uint64_t diff_seed_of(const void *c)
     return ((const MipsCase *)c)->seed;
 }
 
-static void diff_word(const char *name, unsigned i, uint32_t a, uint32_t b)
+static void diff_word(const char *name, unsigned i, uint64_t a, uint64_t b, uint64_t was)
 {
     if (a != b) {
-        printf("    %s%u: ours %08x, oracle %08x\n", name, i, a, b);
+        printf("    %s%u: ours %08" PRIx64 ", oracle %08" PRIx64 " (was %08" PRIx64 ")\n", name, i,
+               a, b, was);
     }
+}
+
+static void diff_state(const MipsState *ours, const MipsState *oracle, const MipsState *was)
+{
+    for (unsigned i = 0; i < 32; i++) {
+        diff_word("r", i, ours->r[i], oracle->r[i], was->r[i]);
+    }
+    for (unsigned i = 0; i < 32; i++) {
+        diff_word("f", i, ours->f[i][0], oracle->f[i][0], was->f[i][0]);
+        diff_word("upper f", i, ours->f[i][1], oracle->f[i][1], was->f[i][1]);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        diff_word("hi", i, ours->hi[i], oracle->hi[i], was->hi[i]);
+        diff_word("lo", i, ours->lo[i], oracle->lo[i], was->lo[i]);
+    }
+    diff_word("pc", 0, ours->pc, oracle->pc, CASE_CODE);
+    diff_word("isa", 0, ours->isa, oracle->isa, was->isa);
+    diff_word("fcr", 31, ours->fcr31, oracle->fcr31, was->fcr31);
+    diff_word("msacsr", 0, ours->msacsr, oracle->msacsr, was->msacsr);
+    diff_word("dspcontrol", 0, ours->dspcontrol, oracle->dspcontrol, was->dspcontrol);
 }
 
 static void diff_report(const void *c, unsigned n, const char *name, const void *a, const void *b)
@@ -116,22 +137,10 @@ static void diff_report(const void *c, unsigned n, const char *name, const void 
            small->code[n - 1], name, n, small->in.fcr31, ends[ours->end], ends[oracle->end],
            ours->memory != oracle->memory ? ", memory differs" : "");
     if (ours->fault != oracle->fault || ours->end != oracle->end) {
-        printf("    fault at %x/%x, ExcCode %u/signal %u\n", ours->fault, oracle->fault,
-               ours->signal, oracle->signal);
+        printf("    fault at %" PRIx64 "/%" PRIx64 ", ExcCode %u/signal %u\n", ours->fault,
+               oracle->fault, ours->signal, oracle->signal);
     }
-    for (unsigned i = 0; i < 32; i++) {
-        diff_word("r", i, ours->out.r[i], oracle->out.r[i]);
-    }
-    for (unsigned i = 0; i < 32; i++) {
-        if (ours->out.f[i] != oracle->out.f[i]) {
-            printf("    f%u: ours %016" PRIx64 ", oracle %016" PRIx64 " (was %016" PRIx64 ")\n", i,
-                   ours->out.f[i], oracle->out.f[i], small->in.f[i]);
-        }
-    }
-    diff_word("hi", 0, ours->out.hi, oracle->out.hi);
-    diff_word("lo", 0, ours->out.lo, oracle->out.lo);
-    diff_word("pc", 0, ours->out.pc, oracle->out.pc);
-    diff_word("fcr", 31, ours->out.fcr31, oracle->out.fcr31);
+    diff_state(&ours->out, &oracle->out, &small->in);
 }
 
 static const DiffGuest diff_mips = {

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { REG_POINTER = 16, REG_OFFSET = 24, REG_END = 25, LL = 0xc0000000u, SC = 0xe0000000u };
+enum { REG_POINTER = 16, REG_OFFSET = 24, REG_END = 25, SC_OPCODE = 0x20000000 };
 
 static bool gen_in(const char *name, const char *const *list)
 {
@@ -29,10 +29,15 @@ static bool gen_is_branch(const InsnPattern *p)
     return !strcmp(p->group, "branch") || !strcmp(p->group, "fp-branch");
 }
 
+static bool gen_is_ll(const InsnPattern *p)
+{
+    return !strcmp(p->name, "ll") || !strcmp(p->name, "lld");
+}
+
 bool mips_gen_excluded(const InsnPattern *p, uint64_t features)
 {
     /* SC follows each LL: without one it fails, or does what the last one left. */
-    static const char *const never[] = { "sc", "cache", NULL };
+    static const char *const never[] = { "sc", "scd", "cache", NULL };
     static const char *const system[] = { "sync", "synci", NULL };
 
     for (int i = 0; i < p->n_needs; i++) {
@@ -147,7 +152,7 @@ static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t *s
         }
         insn = gen_safe_reg(p, insn, "rd");
         insn = gen_safe_reg(p, insn, "rt");
-        if (!strncmp(p->name, "clz", 3) || !strncmp(p->name, "clo", 3)) {
+        if (strstr(p->name, "clz") || strstr(p->name, "clo")) {
             insn = gen_put(insn, 16, 5, insn >> 11 & 31); /* rt is to equal rd */
         }
         if ((insn & p->mask) == p->value && (!p->when || p->when(insn)) &&
@@ -158,10 +163,40 @@ static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t *s
     return 0; /* NOP: the pattern's constraints were not met */
 }
 
-static void gen_state(MipsState *s, bool fr, bool fpu, uint64_t *seed)
+/*
+ * On a CPU of 64 bits an operation of 32 on what is no sign-extended word is UNPREDICTABLE (Volume
+ * II-A, NotWordValue): a case is either one of words alone, or one without those operations where
+ * QEMU does not take the low halves.
+ */
+static bool gen_is_of_case(const InsnPattern *p, bool wide)
 {
+    static const char *const words[] = { "add",  "addi", "sub",   "addu", "subu",  "sra",
+                                         "srav", "madd", "maddu", "msub", "msubu", NULL };
+
+    if (wide) {
+        return !gen_in(p->name, words);
+    }
+    for (int i = 0; i < p->n_needs; i++) {
+        if (p->needs[i] == MIPS_FEAT_M64) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t gen_word(bool m64, bool wide, uint64_t *seed)
+{
+    uint64_t v = gen_interesting(seed);
+
+    return !m64 ? (uint32_t)v : wide ? v : (uint64_t)(int32_t)v;
+}
+
+static void gen_state(MipsState *s, bool fr, bool wide, uint64_t features, uint64_t *seed)
+{
+    bool fpu = features >> MIPS_FEAT_FPU & 1, m64 = features >> MIPS_FEAT_M64 & 1;
+
     for (unsigned i = 1; i < 32; i++) {
-        s->r[i] = (uint32_t)gen_interesting(seed);
+        s->r[i] = gen_word(m64, wide, seed);
     }
     for (unsigned i = 0; i < 8; i++) {
         s->r[REG_POINTER + i] =
@@ -169,12 +204,12 @@ static void gen_state(MipsState *s, bool fr, bool fpu, uint64_t *seed)
     }
     s->r[REG_OFFSET] = case_random(seed) & 0x78;
     s->r[REG_END] = CASE_CODE + 4 * CASE_INSNS;
-    s->hi = (uint32_t)gen_interesting(seed);
-    s->lo = (uint32_t)gen_interesting(seed);
+    s->hi[0] = gen_word(m64, wide, seed);
+    s->lo[0] = gen_word(m64, wide, seed);
     for (unsigned i = 0; fpu && i < 32; i++) {
         uint64_t v = gen_fp(seed);
 
-        s->f[i] = fr || i % 2 == 0 ? v : 0;
+        s->f[i][0] = fr || i % 2 == 0 ? v : 0;
     }
     if (fpu) {
         uint64_t r = case_random(seed);
@@ -186,30 +221,36 @@ static void gen_state(MipsState *s, bool fr, bool fpu, uint64_t *seed)
     }
 }
 
-void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr, bool fpu,
-                   uint16_t *index, uint64_t *seed)
+void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr,
+                   uint64_t features, uint16_t *index, uint64_t *seed)
 {
-    bool slot = false;
+    bool m64 = features >> MIPS_FEAT_M64 & 1, wide, slot = false;
 
     memset(c, 0, sizeof(*c));
     c->seed = case_random(seed);
+    wide = m64 && case_random(seed) & 1;
     for (unsigned i = 0; i < CASE_INSNS; i++) {
         const InsnPattern *p;
         bool single = slot || i == CASE_INSNS - 1;
 
         index[i] = (uint16_t)(case_random(seed) % n);
         p = patterns[index[i]];
-        if (single && (gen_is_branch(p) || !strcmp(p->name, "ll"))) {
+        if (m64 && !gen_is_of_case(p, wide)) {
+            slot = false; /* a NOP */
+            continue;
+        }
+        if (single && (gen_is_branch(p) || gen_is_ll(p))) {
             slot = false; /* a NOP */
             continue;
         }
         c->code[i] = gen_insn(p, i, fr, seed);
         slot = gen_is_branch(p);
-        if (!strcmp(p->name, "ll")) {
+        if (gen_is_ll(p)) {
             index[i + 1] = index[i];
-            c->code[i + 1] = (c->code[i] & 0x03e0ffff) | SC | (case_random(seed) % 16) << 16;
+            c->code[i + 1] = ((c->code[i] & 0xffe0ffff) | SC_OPCODE) | (case_random(seed) % 16)
+                                                                           << 16;
             i++;
         }
     }
-    gen_state(&c->in, fr, fpu, seed);
+    gen_state(&c->in, fr, wide, features, seed);
 }

@@ -9,7 +9,7 @@
  * right implementations differ in. */
 bool mips_gen_excluded(const InsnPattern *p, uint64_t features);
 /* A whole case of instructions of @patterns; @index gets which stands where. @fr: Status.FR. */
-void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr, bool fpu,
-                   uint16_t *index, uint64_t *seed);
+void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr,
+                   uint64_t features, uint16_t *index, uint64_t *seed);
 
 #endif

@@ -20,6 +20,9 @@
 
 enum { BATCH = 256 };
 
+/* A register; what is wider in the context or the case is its extension. */
+typedef unsigned long Word;
+
 static MipsCase cases[BATCH];
 static MipsResult results[BATCH];
 static unsigned n_cases, now;
@@ -44,25 +47,26 @@ static void capture(int sig, const siginfo_t *si, const mcontext_t *m, MipsResul
 {
     unsigned past = (unsigned)m->pc - (CASE_CODE + 4 * CASE_INSNS);
 
+    memset(r, 0, sizeof(*r));
     r->signal = (unsigned)sig;
     r->end = sig == SIGTRAP && past < 4 * CASE_ENDS ? CASE_DONE
              : sig == SIGILL                        ? CASE_UNDEFINED
              : sig == SIGSEGV || sig == SIGBUS      ? CASE_FAULT
                                                     : CASE_OTHER;
-    r->fault = r->end == CASE_FAULT ? (unsigned)si->si_addr : 0;
-    r->in_slot = 0;
-    for (unsigned i = 0; i < 32; i++) {
-        r->out.r[i] = (unsigned)m->gregs[i];
+    r->fault = r->end == CASE_FAULT ? (Word)si->si_addr : 0;
+    for (unsigned i = 1; i < 32; i++) {
+        r->out.r[i] = (Word)m->gregs[i];
     }
-    r->out.r[0] = 0;
-    r->out.hi = (unsigned)m->mdhi;
-    r->out.lo = (unsigned)m->mdlo;
-    r->out.pc = (unsigned)m->pc;
-    memcpy(r->out.f, &m->fpregs, sizeof(r->out.f));
+    r->out.hi[0] = (Word)m->mdhi;
+    r->out.lo[0] = (Word)m->mdlo;
+    r->out.pc = (Word)m->pc;
+    for (unsigned i = 0; i < 32; i++) {
+        memcpy(&r->out.f[i][0], (const char *)&m->fpregs + i * 8, 8);
+    }
     if (__mips_fpr == 32) { /* QEMU has each register's 32 bits in a place of its own */
         for (unsigned i = 0; i < 32; i += 2) {
-            r->out.f[i] = (uint32_t)r->out.f[i] | r->out.f[i + 1] << 32;
-            r->out.f[i + 1] = 0;
+            r->out.f[i][0] = (uint32_t)r->out.f[i][0] | r->out.f[i + 1][0] << 32;
+            r->out.f[i + 1][0] = 0;
         }
     }
     r->memory = case_hash((const uint64_t *)CASE_SCRATCH);
@@ -81,14 +85,16 @@ static void load(const MipsCase *c, mcontext_t *m)
     for (unsigned i = 0; i < 32; i++) {
         m->gregs[i] = c->in.r[i];
     }
-    m->mdhi = c->in.hi;
-    m->mdlo = c->in.lo;
+    m->mdhi = c->in.hi[0];
+    m->mdlo = c->in.lo[0];
     m->pc = CASE_CODE;
-    memcpy(&m->fpregs, c->in.f, sizeof(c->in.f));
-    for (unsigned i = 0; __mips_fpr == 32 && i < 32; i++) {
-        uint64_t v = c->in.f[i & ~1u];
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t v = c->in.f[i][0];
 
-        v = i % 2 ? v >> 32 : (uint32_t)v;
+        if (__mips_fpr == 32) {
+            v = c->in.f[i & ~1u][0];
+            v = i % 2 ? v >> 32 : (uint32_t)v;
+        }
         memcpy((char *)&m->fpregs + i * 8, &v, 8);
     }
     m->fpc_csr = c->in.fcr31;
@@ -123,13 +129,19 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
 static void swap_state(MipsState *s)
 {
     for (unsigned i = 0; i < 32; i++) {
-        s->f[i] = case_le64(s->f[i]);
-        s->r[i] = case_le32(s->r[i]);
+        s->f[i][0] = case_le64(s->f[i][0]);
+        s->f[i][1] = case_le64(s->f[i][1]);
+        s->r[i] = case_le64(s->r[i]);
     }
-    s->hi = case_le32(s->hi);
-    s->lo = case_le32(s->lo);
-    s->pc = case_le32(s->pc);
+    for (unsigned i = 0; i < 4; i++) {
+        s->hi[i] = case_le64(s->hi[i]);
+        s->lo[i] = case_le64(s->lo[i]);
+    }
+    s->pc = case_le64(s->pc);
     s->fcr31 = case_le32(s->fcr31);
+    s->msacsr = case_le32(s->msacsr);
+    s->dspcontrol = case_le32(s->dspcontrol);
+    s->isa = case_le32(s->isa);
 }
 
 static void swap_case(MipsCase *c)
@@ -146,7 +158,7 @@ static void swap_result(MipsResult *r)
     r->memory = case_le64(r->memory);
     r->end = case_le32(r->end);
     r->signal = case_le32(r->signal);
-    r->fault = case_le32(r->fault);
+    r->fault = case_le64(r->fault);
     swap_state(&r->out);
 }
 

@@ -47,9 +47,9 @@ static void run_map(MipsTlbEntry *e, uint32_t va, uint32_t pa)
 
 static void run_tables(void)
 {
-    static const uint32_t vectors[] = { 0x000, 0x180 };
+    static const uint32_t vectors[] = { 0x000, 0x080, 0x180 };
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         uint32_t *v = (uint32_t *)(run.ram + vectors[i]);
 
         v[0] = run_word(WAIT);
@@ -115,15 +115,17 @@ static void run_load(const MipsCase *c)
     ram_wrote(ram_first(run.machine), RUN_CODE, (CASE_INSNS + CASE_ENDS) * 4);
     for (unsigned i = 0; i < 32; i++) {
         m->r[i] = c->in.r[i];
-        m->f[i].u64[0] = c->in.f[i];
+        m->f[i].u64[0] = c->in.f[i][0];
+        m->f[i].u64[1] = c->in.f[i][1];
     }
-    m->hi[0] = c->in.hi;
-    m->lo[0] = c->in.lo;
+    memcpy(m->hi, c->in.hi, sizeof(m->hi));
+    memcpy(m->lo, c->in.lo, sizeof(m->lo));
     m->pc = CASE_CODE;
     m->in_slot = 0;
     mips_fp_set_control(m, c->in.fcr31);
-    m->cp0[CP0_STATUS] =
-        2 << STATUS_KSU_SHIFT | (fpu ? STATUS_CU1 : 0) | (fpu && run.fr ? STATUS_FR : 0);
+    m->cp0[CP0_STATUS] = 2 << STATUS_KSU_SHIFT | (fpu ? STATUS_CU1 : 0) |
+                         (fpu && run.fr ? STATUS_FR : 0) |
+                         (mips_cpu_has(m, MIPS_FEAT_M64) ? STATUS_UX : 0);
     m->cp0[CP0_CAUSE] = 0;
     if (accel_tcg.state_changed) {
         accel_tcg.state_changed(&m->cpu);
@@ -134,7 +136,7 @@ static void run_capture(MipsResult *r)
 {
     MipsCpu *m = run.cpu;
     uint32_t cause = (uint32_t)m->cp0[CP0_CAUSE], code = cause >> 2 & 31;
-    uint32_t pc = (uint32_t)m->cp0[CP0_EPC], past = pc - (CASE_CODE + 4 * CASE_INSNS);
+    uint64_t pc = m->cp0[CP0_EPC], past = pc - (CASE_CODE + 4 * CASE_INSNS);
 
     memset(r, 0, sizeof(*r));
     switch (code) {
@@ -151,7 +153,7 @@ static void run_capture(MipsResult *r)
     case EXC_ADES:
     case EXC_MOD:
         r->end = CASE_FAULT;
-        r->fault = (uint32_t)m->cp0[CP0_BADVADDR];
+        r->fault = m->cp0[CP0_BADVADDR];
         break;
     default:
         r->end = CASE_OTHER;
@@ -160,11 +162,11 @@ static void run_capture(MipsResult *r)
     r->signal = code;
     r->in_slot = cause >> 31;
     for (unsigned i = 0; i < 32; i++) {
-        r->out.r[i] = (uint32_t)m->r[i];
-        r->out.f[i] = run.fr || i % 2 == 0 ? m->f[i].u64[0] : 0;
+        r->out.r[i] = m->r[i];
+        r->out.f[i][0] = run.fr || i % 2 == 0 ? m->f[i].u64[0] : 0;
     }
-    r->out.hi = (uint32_t)m->hi[0];
-    r->out.lo = (uint32_t)m->lo[0];
+    r->out.hi[0] = m->hi[0];
+    r->out.lo[0] = m->lo[0];
     r->out.pc = pc;
     r->out.fcr31 = mips_fp_control(m);
     r->memory = case_hash((const uint64_t *)(run.ram + RUN_SCRATCH));

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CPU models of 64 bits. Values are those of the cores' Software User's Manuals (MD00012 5K,
+ * MD00298 20Kc, MIPS R4000 User's Manual); caches and what is not modelled: as in model.c.
+ */
+#include "target/mips/model.h"
+
+#define FEATURES_64 (FEATURES_R1 | FEAT(M64))
+
+enum {
+    /* The R4000's Config: direct-mapped caches of 8 KiB, lines of 32 bytes, no second-level one. */
+    CONFIG_R4000 = 1 << 17 | 1 << 9 | 1 << 6 | 1 << 5 | 1 << 4 | 2,
+};
+
+const MipsModel mips_models_64[MIPS_MODELS_64] = {
+    {
+        .name = "5Kc",
+        .doc = "MIPS64 5Kc, release 1",
+        .prid = 0x00018100,
+        .config = { CONFIG_M | CONFIG_R1_64, CONFIG1(32) & ~CONFIG_M },
+        .features = FEATURES_64,
+        .tlb_entries = 32,
+        .seg_bits = 42,
+        .pa_bits = 36,
+    },
+    {
+        .name = "5Kf",
+        .doc = "MIPS64 5Kf, release 1, floating point",
+        .prid = 0x00018100,
+        .config = { CONFIG_M | CONFIG_R1_64, (CONFIG1(32) | CONFIG1_FP) & ~CONFIG_M },
+        .features = FEATURES_64 | FEATURES_FP,
+        .tlb_entries = 32,
+        .seg_bits = 42,
+        .pa_bits = 36,
+        .fir = 1 << 17 | 1 << 16 | 0x81 << 8,
+    },
+    {
+        .name = "20Kc",
+        .doc = "MIPS64 20Kc, release 1, floating point",
+        .prid = 0x000182a0,
+        .config = { CONFIG_M | CONFIG_R1_64, (CONFIG1(48) | CONFIG1_FP) & ~CONFIG_M },
+        .features = FEATURES_64 | FEATURES_FP,
+        .tlb_entries = 48,
+        .seg_bits = 40,
+        .pa_bits = 36,
+        .fir = 1 << 17 | 1 << 16 | 0x82 << 8,
+    },
+    {
+        .name = "5KEf",
+        .doc = "MIPS64 5KEf, release 2, floating point",
+        .prid = 0x00018900,
+        .config = { CONFIG_M | CONFIG_R2_64, CONFIG1(32) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
+        .features = FEATURES_64 | FEAT(R2) | FEATURES_FP,
+        .tlb_entries = 32,
+        .seg_bits = 42,
+        .pa_bits = 36,
+        .fir = FIR_FULL | 0x89 << 8,
+    },
+    {
+        .name = "MIPS64R2-generic",
+        .doc = "MIPS64 release 2, floating point",
+        .prid = 0x00010000,
+        .config = { CONFIG_M | CONFIG_R2_64, CONFIG1(64) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
+        .features = FEATURES_64 | FEAT(R2) | FEATURES_FP,
+        .tlb_entries = 64,
+        .seg_bits = 42,
+        .pa_bits = 36,
+        .fir = FIR_FULL,
+    },
+    {
+        .name = "R4000",
+        .doc = "MIPS III R4000",
+        .prid = 0x00000400,
+        .config = { CONFIG_R4000 },
+        .features = FEATURES_64 | FEATURES_FP,
+        .tlb_entries = 48,
+        .seg_bits = 40,
+        .pa_bits = 36,
+        .fir = 0x500,
+    },
+};
+
+const DeviceType mips_cpu_types_64[MIPS_MODELS_64] = {
+    MIPS_CPU_TYPE("5Kc"),
+    MIPS_CPU_TYPE("5Kf"),
+    MIPS_CPU_TYPE("20Kc"),
+    MIPS_CPU_TYPE("5KEf"),
+    MIPS_CPU_TYPE("MIPS64R2-generic"),
+    MIPS_CPU_TYPE("R4000"),
+};
