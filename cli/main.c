@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const main_archs[] = { "aarch64", "x86_64", "i386", "mips", "mipsel" };
+static const char *const main_archs[] = {
+    "aarch64", "x86_64", "i386", "mips", "mipsel", "mips64el"
+};
 static const char *const main_tools[] = { "system", "img",       "io",   "nbd",    "storage",
                                           "manual", "reference", "help", "version" };
 

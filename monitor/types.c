@@ -30,7 +30,7 @@ const MonType mon_types[] = {
     { "UuidInfo", MEMBERS{ { "UUID", "str" }, END } },
     { "KvmInfo", MEMBERS{ { "enabled", "bool" }, { "present", "bool" }, END } },
     { "TargetInfo", MEMBERS{ { "arch", "SysEmuTarget" }, END } },
-    { "SysEmuTarget", NULL, VALUES{ "aarch64", "mips", "mipsel", "x86_64", NULL } },
+    { "SysEmuTarget", NULL, VALUES{ "aarch64", "mips", "mips64el", "mipsel", "x86_64", NULL } },
     { "CurrentMachineParams", MEMBERS{ { "wakeup-suspend-support", "bool" }, END } },
     { "GICCapability",
       MEMBERS{ { "version", "int" }, { "emulated", "bool" }, { "kernel", "bool" }, END } },

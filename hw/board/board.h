@@ -126,6 +126,7 @@ extern const Board board_virt;
 extern const Board board_pc;
 extern const Board board_microvm;
 extern const Board board_malta;
+extern const Board board_loongson3;
 extern const Board board_q35;
 extern const Board board_none;
 

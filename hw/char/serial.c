@@ -47,6 +47,7 @@ typedef struct Serial {
     Device dev;
     Chardev *chardev;
     uint32_t index, iobase, irq_line;
+    uint32_t regshift; /* in memory: registers are 1 << regshift bytes apart */
     uint8_t ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm;
     uint8_t fifo[FIFO_DEPTH], fifo_head, fifo_n;
     bool thre; /* the transmitter's interrupt is due */
@@ -321,36 +322,43 @@ static const Field serial_fields[] = {
     PIN_OUT(Serial, irq),
 };
 
+static const DeviceType device_serial = {
+    .name = "serial",
+    .doc = "what every 16550A has",
+    .size = sizeof(Serial),
+    .fields = TABLE(serial_fields),
+    .stop = serial_stop,
+    .settle = serial_settle,
+};
+
 const DeviceType device_isa_serial = {
     .name = "isa-serial",
     .doc = "16550A serial port",
+    .base = &device_serial,
     .size = sizeof(Serial),
     .mmio_size = 8,
     .access_max = 1,
     .read = serial_read,
     .write = serial_write,
-    .fields = TABLE(serial_fields),
     .start = serial_start,
-    .stop = serial_stop,
     .ready = serial_ready,
-    .settle = serial_settle,
     .user_creatable = true,
 };
 
-/* ---- In memory: registers of 8 bits, 8 bytes apart ---- */
+/* ---- In memory: registers of 8 bits, 1 << regshift bytes apart ---- */
 
-enum { MM_SHIFT = 3, MM_BYTES = 8 << MM_SHIFT };
+enum { MM_REGS = 8, MM_SHIFT = 3 };
 
 static MemResult serial_mm_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
                                 uint64_t *val)
 {
-    return serial_read(dev, off >> MM_SHIFT, 1, attrs, val);
+    return serial_read(dev, off >> device_as(dev, Serial)->regshift, 1, attrs, val);
 }
 
 static MemResult serial_mm_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
                                  uint64_t val)
 {
-    return serial_write(dev, off >> MM_SHIFT, 1, attrs, val & 0xff);
+    return serial_write(dev, off >> device_as(dev, Serial)->regshift, 1, attrs, val & 0xff);
 }
 
 static bool serial_mm_start(Device *dev, GError **err)
@@ -358,19 +366,27 @@ static bool serial_mm_start(Device *dev, GError **err)
     static const CharHandlers handlers = { serial_can_read, serial_receive, serial_event };
     Serial *s = device_as(dev, Serial);
 
+    device_set_region_size(dev, 0, (uint64_t)MM_REGS << s->regshift);
     return !s->chardev || chardev_attach(s->chardev, &handlers, s, err);
 }
+
+/* An access is one register's, so that bytes that lie close are not read together. */
+static const RegionType serial_mm_regions[] = {
+    { .name = "serial", .access_max = 1, .read = serial_mm_read, .write = serial_mm_write },
+};
+
+static const Field serial_mm_fields[] = {
+    PROP_U32(Serial, regshift, MM_SHIFT, .max = 3,
+             .doc = "registers are 1 << regshift bytes apart"),
+};
 
 const DeviceType device_serial_mm = {
     .name = "serial-mm",
     .doc = "16550A serial port in memory",
+    .base = &device_serial,
     .size = sizeof(Serial),
-    .mmio_size = MM_BYTES,
-    .access_max = 4,
-    .read = serial_mm_read,
-    .write = serial_mm_write,
-    .fields = TABLE(serial_fields),
+    .regions = serial_mm_regions,
+    .n_regions = ARRAY_SIZE(serial_mm_regions),
+    .fields = TABLE(serial_mm_fields),
     .start = serial_mm_start,
-    .stop = serial_stop,
-    .settle = serial_settle,
 };
