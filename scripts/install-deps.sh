@@ -3,8 +3,8 @@
 # Install what is missing of the packages of the given sets (build, test), on Debian and its kin.
 set -eu
 build="gcc meson ninja-build pkg-config python3 libglib2.0-dev libfdt-dev libcapstone-dev
- libjansson-dev liburcu-dev zlib1g-dev libzstd-dev liburing-dev libgnutls28-dev nettle-dev
- libcurl4-gnutls-dev libslirp-dev cpio binutils-aarch64-linux-gnu"
+ libjansson-dev liburcu-dev zlib1g-dev libdeflate-dev libzstd-dev liburing-dev libgnutls28-dev
+ nettle-dev libcurl4-gnutls-dev libslirp-dev cpio binutils-aarch64-linux-gnu"
 test="qemu-user-static qemu-system-arm qemu-utils qemu-block-extra gcc-aarch64-linux-gnu libc6-dev-arm64-cross
  gdb-multiarch u-boot-qemu qemu-efi-aarch64 acpica-tools device-tree-compiler libmpfr-dev clang
  clang-format libclang-rt-14-dev socat tmux nbdkit libnbd-bin gcc-mipsel-linux-gnu

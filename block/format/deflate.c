@@ -6,8 +6,13 @@
 #include <string.h>
 #include <zlib.h>
 
+/* libdeflate first, where it is there; what it does not take (a stream that goes on behind @out, or
+ * is cut off there) zlib has the word on. */
 int deflate_unpack(bool raw, const void *in, size_t in_len, void *out, size_t out_len, size_t *got)
 {
+    if (deflate_fast_unpack(raw, in, in_len, out, out_len, got)) {
+        return 0;
+    }
     z_stream z = {
         .next_in = (void *)in, .avail_in = in_len, .next_out = out, .avail_out = out_len
     };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * zlib's compression of units of an image.
+ * zlib's compression of units of an image. libdeflate unpacks where the build has it, in less than
+ * half the time; packing stays zlib's for qcow2, whose readers have a window of 4 KiB
+ * ("Compressed Clusters Descriptor"), which libdeflate cannot be told.
  */
 #ifndef BLOCK_FORMAT_DEFLATE_H
 #define BLOCK_FORMAT_DEFLATE_H
@@ -13,6 +15,9 @@
 int deflate_unpack(bool raw, const void *in, size_t in_len, void *out, size_t out_len, size_t *got);
 /* With zlib's header, default level; -ENOMEM or -ENOSPC (@out is too small). Any thread. */
 int deflate_pack(const void *in, size_t in_len, void *out, size_t out_len, size_t *got);
+/* By libdeflate; false: it is not there, or cannot. Any thread. */
+bool deflate_fast_unpack(bool raw, const void *in, size_t in_len, void *out, size_t out_len,
+                         size_t *got);
 /* The same on the pool of threads. FIBER */
 int deflate_unpack_work(bool raw, const void *in, size_t in_len, void *out, size_t out_len,
                         size_t *got);

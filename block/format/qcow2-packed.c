@@ -22,22 +22,13 @@ typedef struct Qcow2Job {
     int ret;
 } Qcow2Job;
 
+/* What follows in the last sector is not ours: a full cluster ends it. */
 static int qcow2_inflate(Qcow2Job *j)
 {
-    z_stream z = { .next_in = (Bytef *)j->in,
-                   .avail_in = j->in_len,
-                   .next_out = j->out,
-                   .avail_out = j->out_len };
-    int ret;
+    size_t got;
+    int ret = deflate_unpack(true, j->in, j->in_len, j->out, j->out_len, &got);
 
-    if (inflateInit2(&z, DEFLATE_WINDOW) != Z_OK) {
-        return -ENOMEM;
-    }
-    ret = inflate(&z, Z_FINISH);
-    /* What follows in the last sector is not ours: a full cluster ends it. */
-    bool ok = z.avail_out == 0 && (ret == Z_STREAM_END || ret == Z_BUF_ERROR || ret == Z_OK);
-    inflateEnd(&z);
-    return ok ? 0 : -EIO;
+    return ret ? ret : got == j->out_len ? 0 : -EIO;
 }
 
 static int qcow2_deflate(Qcow2Job *j)
