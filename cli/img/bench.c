@@ -15,7 +15,7 @@ typedef struct Bench {
     bool write, no_drain, draining;
     uint64_t count, depth, size, step, flush_every, at;
     uint64_t sent, in_flight;
-    uint8_t *buf; /* a piece for each of depth */
+    uint8_t *buf; /* reads: a piece for each of depth; writes all have the same bytes */
     unsigned next_piece;
     FiberQueue idle;
     int error;
@@ -81,7 +81,7 @@ static bool bench_take(Bench *b, uint64_t *off)
 static void bench_fiber(void *opaque)
 {
     Bench *b = opaque;
-    uint8_t *piece = b->buf + b->next_piece++ * b->size;
+    uint8_t *piece = b->write ? b->buf : b->buf + b->next_piece++ * b->size;
     uint64_t off;
 
     while (bench_take(b, &off)) {
@@ -153,13 +153,14 @@ static bool bench_args(ImgTool *t, const ImgArgs *a, Bench *b, int *pattern)
 
 static int bench_node(ImgTool *t, Bench *b, int pattern)
 {
+    uint64_t pieces = b->write ? 1 : b->depth;
     int64_t begin;
 
-    if (posix_memalign((void **)&b->buf, 4096, MAX(b->depth * b->size, 4096))) {
-        return img_fail(t, "no memory for %" PRIu64 " buffers of %" PRIu64 " bytes", b->depth,
+    if (posix_memalign((void **)&b->buf, 4096, MAX(pieces * b->size, 4096))) {
+        return img_fail(t, "no memory for %" PRIu64 " buffers of %" PRIu64 " bytes", pieces,
                         b->size);
     }
-    memset(b->buf, pattern, b->depth * b->size);
+    memset(b->buf, pattern, pieces * b->size);
     printf("Sending %" PRIu64 " %s requests, %" PRIu64 " bytes each, %" PRIu64
            " in parallel (starting at offset %" PRIu64 ", step size %" PRIu64 ")\n",
            b->count, b->write ? "write" : "read", b->size, b->depth, b->at, b->step);
