@@ -148,7 +148,10 @@ static bool malta_make_pci(MaltaBoard *b, GError **err)
                                        : "addr=a.0,multifunction=on,routes=0x0b0b0a0a",
                           err);
     ide = b->piix4 ? malta_make(b, "piix4-ide", NULL, "addr=a.1", err) : NULL;
-    b->pm = ide ? malta_make(b, "PIIX4_PM", "pm", "addr=a.3", err) : NULL;
+    if (!ide || !malta_make(b, "piix4-usb-uhci", "usb", "addr=a.2", err)) {
+        return false;
+    }
+    b->pm = malta_make(b, "PIIX4_PM", "pm", "addr=a.3", err);
     if (!b->pm) {
         return false;
     }

@@ -203,56 +203,42 @@ static void xfer_free(EhciXfer *x)
     g_free(x);
 }
 
-static void control_forget(EhciControl *c)
+static UsbControl *control_of(Ehci *s, const EhciQueue *q)
 {
-    g_free(c->buf);
-    *c = (EhciControl){ 0 };
-}
-
-static EhciControl *control_of(Ehci *s, const EhciQueue *q)
-{
-    EhciControl **c = &s->control[queue_device(q)];
-
-    if (!*c) {
-        *c = g_new0(EhciControl, 1);
-    }
-    return *c;
+    return &s->control[queue_device(q)];
 }
 
 /* A stage whose turn it is: data that came with the answer, or its end. */
-static void control_stage(Ehci *s, EhciQueue *q, EhciControl *c)
+static void control_stage(Ehci *s, EhciQueue *q, UsbControl *c)
 {
     uint32_t bytes = token_bytes(*queue_token(q));
-    bool in = c->setup[0] & USB_DIR_IN;
-    bool stage_in = (*queue_token(q) >> TOKEN_PID_SHIFT & 3) == PID_IN;
+    bool in = (*queue_token(q) >> TOKEN_PID_SHIFT & 3) == PID_IN;
+    const uint8_t *from;
 
-    if (stage_in != in || !get_le16(c->setup + 6)) { /* the status stage */
-        control_forget(c);
+    if (usb_control_stage(c, in) == USB_STAGE_END) {
+        usb_control_forget(c);
         queue_end(s, q, USB_OK, 0);
         return;
     }
-    bytes = MIN(bytes, c->len - c->at);
-    if (!queue_copy(s, q, true, c->buf + c->at, bytes)) {
+    from = usb_control_give(c, &bytes);
+    if (!queue_copy(s, q, true, (uint8_t *)from, bytes)) {
         *queue_token(q) |= TOKEN_BUFFER;
         queue_end(s, q, USB_ERROR, 0);
         return;
     }
-    c->at += bytes;
     queue_end(s, q, USB_OK, bytes);
 }
 
 static void control_answered(Ehci *s, EhciQueue *q, UsbStatus status, uint32_t actual)
 {
-    EhciControl *c = control_of(s, q);
+    UsbControl *c = control_of(s, q);
 
     if (status != USB_OK) {
-        control_forget(c);
+        usb_control_forget(c);
         queue_end(s, q, status, 0);
         return;
     }
-    c->sent = true;
-    c->len = MIN(actual, c->len);
-    c->at = 0;
+    usb_control_answered(c, actual);
     control_stage(s, q, c);
 }
 
@@ -318,51 +304,52 @@ static void queue_fail(Ehci *s, EhciQueue *q, bool buffer)
 /* The setup stage: nothing is asked before the data are there. */
 static EhciStep control_setup(Ehci *s, EhciQueue *q)
 {
-    EhciControl *c = control_of(s, q);
-    uint32_t len;
+    uint8_t setup[USB_SETUP_BYTES];
 
-    control_forget(c);
     if (token_bytes(*queue_token(q)) != USB_SETUP_BYTES ||
-        !queue_copy(s, q, false, c->setup, USB_SETUP_BYTES)) {
+        !queue_copy(s, q, false, setup, USB_SETUP_BYTES)) {
+        usb_control_forget(control_of(s, q));
         queue_fail(s, q, true);
         return STEP_AGAIN;
     }
-    len = c->setup[6] | (uint32_t)c->setup[7] << 8;
-    c->begun = true;
-    c->len = MIN(len, (uint32_t)EHCI_CONTROL_MAX);
-    c->buf = g_malloc0(c->len + 1);
+    usb_control_begin(control_of(s, q), setup);
     queue_end(s, q, USB_OK, USB_SETUP_BYTES);
     return STEP_AGAIN;
+}
+
+static void control_take(Ehci *s, EhciQueue *q, UsbControl *c)
+{
+    uint32_t bytes = token_bytes(*queue_token(q));
+    uint8_t *to = usb_control_take(c, bytes);
+
+    if (!to || !queue_copy(s, q, false, to, bytes)) {
+        queue_fail(s, q, true);
+        return;
+    }
+    queue_end(s, q, USB_OK, bytes);
 }
 
 /* Data or status. The device is asked with the first one that goes its answer's way. */
 static EhciStep control_run(Ehci *s, EhciQueue *q, UsbDevice *u)
 {
-    EhciControl *c = control_of(s, q);
-    uint32_t bytes = token_bytes(*queue_token(q));
+    UsbControl *c = control_of(s, q);
     EhciXfer *x;
 
-    if (!c->begun) {
+    switch (usb_control_stage(c, (*queue_token(q) >> TOKEN_PID_SHIFT & 3) == PID_IN)) {
+    case USB_STAGE_BAD:
         queue_fail(s, q, false);
         return STEP_AGAIN;
-    }
-    if (c->sent) {
+    case USB_STAGE_TAKE:
+        control_take(s, q, c);
+        return STEP_AGAIN;
+    case USB_STAGE_ASK:
+        break;
+    default:
         control_stage(s, q, c);
         return STEP_AGAIN;
     }
-    if (!(c->setup[0] & USB_DIR_IN) && (*queue_token(q) >> TOKEN_PID_SHIFT & 3) == PID_OUT) {
-        if (bytes > c->len - c->at || !queue_copy(s, q, false, c->buf + c->at, bytes)) {
-            queue_fail(s, q, true);
-            return STEP_AGAIN;
-        }
-        c->at += bytes;
-        queue_end(s, q, USB_OK, bytes);
-        return STEP_AGAIN;
-    }
     x = g_new0(EhciXfer, 1);
-    *x = (EhciXfer){ .s = s, .q = *q };
-    x->packet = (UsbPacket){ .dev = u, .pid = USB_PID_SETUP, .buf = c->buf, .len = c->len };
-    memcpy(x->packet.setup, c->setup, USB_SETUP_BYTES);
+    *x = (EhciXfer){ .s = s, .q = *q, .packet = usb_control_packet(c, u) };
     return xfer_submit(x);
 }
 
@@ -556,10 +543,8 @@ void ehci_forget(Ehci *s)
         usb_cancel(&x->packet);
         xfer_free(x);
     }
-    for (unsigned i = 0; i < EHCI_ADDRESSES; i++) {
-        if (s->control[i]) {
-            control_forget(s->control[i]);
-        }
+    for (unsigned i = 0; i < USB_ADDRESSES; i++) {
+        usb_control_forget(&s->control[i]);
     }
 }
 

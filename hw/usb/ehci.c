@@ -315,12 +315,6 @@ static void ehci_stop(Device *dev)
         g_ptr_array_free(s->xfers, TRUE);
         s->xfers = NULL;
     }
-    for (unsigned i = 0; i < EHCI_ADDRESSES; i++) {
-        if (s->control[i]) {
-            g_free(s->control[i]->buf);
-            g_clear_pointer(&s->control[i], g_free);
-        }
-    }
     usb_bus_deinit(&s->bus);
 }
 

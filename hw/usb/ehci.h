@@ -10,14 +10,12 @@
 #define HW_USB_EHCI_H
 
 #include "hw/pci/pci.h"
-#include "hw/usb/usb.h"
+#include "hw/usb/control.h"
 
 enum {
     EHCI_PORTS = 6,
     EHCI_MICROFRAME_NS = 125000,
     EHCI_FRAME_NS = 1000000,
-    EHCI_CONTROL_MAX = 4096, /* data bytes of a control transfer */
-    EHCI_ADDRESSES = 128,
 };
 
 /* "2.3.1 USBCMD" */
@@ -45,14 +43,6 @@ enum {
 
 typedef struct EhciXfer EhciXfer;
 
-/* A control transfer between its stages; a driver puts them into a queue one after the other. */
-typedef struct EhciControl {
-    bool begun, sent; /* the setup stage is over; the device has been asked */
-    uint8_t setup[USB_SETUP_BYTES];
-    uint8_t *buf;
-    uint32_t len, at; /* bytes of the data stage, and how many of them have gone by */
-} EhciControl;
-
 typedef struct Ehci {
     PciDevice pci;
     /* registers */
@@ -63,7 +53,7 @@ typedef struct Ehci {
     Timer tick;
     UsbBus bus;
     GPtrArray *xfers; /* of EhciXfer: under way in devices */
-    EhciControl *control[EHCI_ADDRESSES];
+    UsbControl control[USB_ADDRESSES];
     bool busy; /* something ended in the last round */
     bool in_round;
     uint32_t round;
