@@ -94,8 +94,11 @@ typedef struct Target {
      * it (reads give 0). */
     bool (*bus_error)(Cpu *cpu, GuestVirt va, GuestPhys pa, MemAccess access, unsigned mode,
                       uint32_t memop);
-    /* The pc that a branch to @addr gives (address tags); NULL: @addr. Context: vCPU's thread. */
-    GuestVirt (*jump_pc)(const Cpu *cpu, GuestVirt addr);
+    /*
+     * The pc that a branch to @addr, of which no block is known, gives (address tags); what else
+     * the branch changes (the instruction set) it does. NULL: @addr. Context: vCPU's thread.
+     */
+    GuestVirt (*jump_pc)(Cpu *cpu, GuestVirt addr);
     /* Restore what depends on position from the block's restart word (after a fault). */
     void (*restore)(Cpu *cpu, uint32_t restart);
     /*

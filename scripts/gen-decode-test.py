@@ -51,6 +51,11 @@ class Refusals(unittest.TestCase):
     def test_missing_member(self):
         self.refused('nothing gives "rs"', 'add r 000000000000000000000000000 rd:5')
 
+    def test_extension(self):
+        self.refused('has 10 bits, its kind s12', 'add i 00000000000000000 n:10 rd:5  imm=n')
+        table('add i 00000000000000000 n:10 rd:5  imm=sx(n,12)')
+        self.refused('too great', 'add i 0000000000000 n:14 rd:5  imm=sx(n,12)')
+
     def test_unused_field(self):
         self.refused('used nowhere', 'add r 000000000000000000000 q:1 rs:5 rd:5')
 
@@ -164,6 +169,15 @@ class Generated(unittest.TestCase):
         words = [0x80000060, 0x80000061, 0x80000080, 0x80000460, 0xc0000000, 0xa0000000, 0x90000000]
         ids = [int(x[0]) for x in self.run_table(t, words)]
         self.assertEqual(ids, [1, 1, 2, 2, 3, 4, 0])
+
+
+class Extensions(unittest.TestCase):
+    def test_values(self):
+        p = table('add i 00000000000000000 n:10 rd:5  imm=sx(n,12)',
+                  'sub i 10000000000000000 n:10 rd:5  imm=zx(n,12)').patterns
+        values = {'n': 0x200, 'rd': 0}
+        self.assertEqual(p[0].lets['imm'].value(p[0].fields, values), 0xe00)
+        self.assertEqual(p[1].lets['imm'].value(p[1].fields, values), 0x200)
 
 
 if __name__ == '__main__':

@@ -27,7 +27,8 @@ The form of a table (docs/dev/insn.md says more):
 
 Pattern bits, from the most significant: 0 1 literal, - don't care, (0) (1) should be, name:width.
 The translator of NAME.VARIANT is trans_NAME (or begins with --trans-prefix).  EXPR has C's and Python's operators over fields,
-`cat(a, b)` to join fields, and `a in (1, 2)`.
+`cat(a, b)` to join fields, `zx(a, N)` and `sx(a, N)` to extend one to N bits with zeros or its sign,
+and `a in (1, 2)`.
 """
 import argparse
 import ast
@@ -47,6 +48,7 @@ class Expr:
 
     BIN = {ast.Add: '+', ast.Sub: '-', ast.Mult: '*', ast.LShift: '<<', ast.RShift: '>>',
            ast.BitAnd: '&', ast.BitOr: '|', ast.BitXor: '^', ast.Mod: '%'}
+    CALLS = {'cat', 'sx', 'zx'}
     CMP = {ast.Eq: '==', ast.NotEq: '!=', ast.Lt: '<', ast.LtE: '<=', ast.Gt: '>', ast.GtE: '>='}
 
     def __init__(self, text, where):
@@ -55,7 +57,7 @@ class Expr:
             self.tree = ast.parse(self.text, mode='eval').body
         except SyntaxError:
             raise TableError(where, f'cannot read the expression "{self.text}"') from None
-        self.names = {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name)} - {'cat'}
+        self.names = {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name)} - self.CALLS
 
     def bad(self, what):
         return TableError(self.where, f'{what} in "{self.text}"')
@@ -72,7 +74,7 @@ class Expr:
                 def visit_Name(self, node):
                     return trees.get(node.id, node)
             self.tree = Subst().visit(self.tree)
-            self.names = {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name)} - {'cat'}
+            self.names = {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name)} - self.CALLS
         raise self.bad('circular definition')
 
     def width(self, fields, n=None):
@@ -88,6 +90,8 @@ class Expr:
         if isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.Not):
             return 1
         if isinstance(n, ast.Call):
+            if n.func.id in ('sx', 'zx'):
+                return n.args[1].value
             parts = [w(a) for a in n.args]
             return None if None in parts else sum(parts)
         if isinstance(n, ast.IfExp):
@@ -121,6 +125,11 @@ class Expr:
             return eval(f'a {self.BIN[type(n.op)]} b', {'a': v(n.left), 'b': v(n.right)})
         if isinstance(n, ast.IfExp):
             return v(n.body) if v(n.test) else v(n.orelse)
+        if isinstance(n, ast.Call) and n.func.id in ('sx', 'zx'):
+            x, width = v(n.args[0]), self.width(fields, n.args[0])
+            if n.func.id == 'sx' and x >> (width - 1) & 1:
+                x |= (1 << n.args[1].value) - (1 << width)
+            return x
         if isinstance(n, ast.Call):
             r = 0
             for a in n.args:
@@ -155,6 +164,15 @@ class Expr:
             return f'({e(n.left)} {self.BIN[type(n.op)]} {e(n.right)})'
         if isinstance(n, ast.IfExp):
             return f'({e(n.test)} ? {e(n.body)} : {e(n.orelse)})'
+        if isinstance(n, ast.Call) and getattr(n.func, 'id', '') in ('sx', 'zx') and \
+                len(n.args) == 2 and isinstance(n.args[1], ast.Constant):
+            width, to = self.width(fields, n.args[0]), n.args[1].value
+            if width is None or width > to:
+                raise self.bad(f'{n.func.id}() of a value whose width is not known or too great')
+            if n.func.id == 'zx' or width == to:
+                return e(n.args[0])
+            sign = f'{1 << (width - 1):#x}u'
+            return f'((({e(n.args[0])} ^ {sign}) - {sign}) & {(1 << to) - 1:#x}u)'
         if isinstance(n, ast.Call) and getattr(n.func, 'id', '') == 'cat' and n.args:
             r = e(n.args[0])
             for a in n.args[1:]:
@@ -185,6 +203,7 @@ class Field:
 class ArgSet:
     def __init__(self, name, members, where):
         self.name, self.members, self.where = name, members, where
+        self.given = False  # by the header of another table
         self.c_name = 'Args' + ''.join(p.capitalize() for p in name.split('_'))
 
     @staticmethod
@@ -262,6 +281,15 @@ class Table:
             raise TableError((path, len(lines)), '"{" is never closed')
         return name
 
+    def read_args(self, path):
+        """The args lines of another instruction set, whose header defines their structs."""
+        with open(path, encoding='utf-8') as f:
+            for number, raw in enumerate(f, 1):
+                words = raw.split('#')[0].split()
+                if words[:1] == ['args']:
+                    self.args_line(words, (path, number))
+                    self.args[words[1]].given = True
+
     def statement(self, words, text, where):
         if words[0] == '{' and len(words) == 1:
             if self.open_group:
@@ -305,7 +333,8 @@ class Table:
         old = self.args.get(words[1])
         if old and old.members != members:
             raise TableError(where, f'args {words[1]} differs from {old.where[0]}:{old.where[1]}')
-        self.args[words[1]] = ArgSet(words[1], members, where)
+        if not old:
+            self.args[words[1]] = ArgSet(words[1], members, where)
 
     def pattern_line(self, words, where):
         if len(words) < 3 or not self.PATTERN_NAME.match(words[0]):
@@ -514,8 +543,9 @@ class Table:
 class Writer:
     """The C text of a table."""
 
-    def __init__(self, table, isa, includes, feature='FEAT_'):
+    def __init__(self, table, isa, includes, feature='FEAT_', base=None):
         self.t, self.isa, self.includes, self.feature = table, isa, includes, feature
+        self.base = base
         self.big = isa.upper()
         self.camel = ''.join(p.capitalize() for p in isa.split('_'))
 
@@ -525,12 +555,14 @@ class Writer:
     def header(self):
         guard = f'{self.big}_DECODE_H'
         o = ['/* Generated by scripts/gen-decode.py. */', f'#ifndef {guard}', f'#define {guard}', '',
-             '#include <stdbool.h>', '#include <stdint.h>', '#include "target/insn.h"', '',
+             '#include <stdbool.h>', '#include <stdint.h>', '#include "target/insn.h"']
+        o += ['', f'#include "{self.base}"'] if self.base else []
+        o += ['',
              'typedef struct Trans Trans;', '', f'typedef enum {self.camel}Id {{',
              f'    {self.big}_UNALLOCATED,']
         o += [f'    {self.id_of(p)},' for p in self.t.patterns]
         o += [f'    {self.big}_ID_COUNT', f'}} {self.camel}Id;', '']
-        for a in self.t.args.values():
+        for a in (a for a in self.t.args.values() if not a.given):
             o.append(f'typedef struct {a.c_name} {{')
             o += [f'    {a.c_type(k)} {n};' for n, k in a.members] or ['    uint8_t unused;']
             o += [f'}} {a.c_name};', '']
@@ -705,15 +737,20 @@ def main(argv):
     ap.add_argument('--decoder')
     ap.add_argument('--trans')
     ap.add_argument('--table')
+    ap.add_argument('--base', help='header of another instruction set')
+    ap.add_argument('--base-insn', action='append', default=[],
+                    help='a table of it: its args lines are known')
     ap.add_argument('files', nargs='+')
     a = ap.parse_args(argv)
     Pattern.prefix = a.trans_prefix
     try:
         t = Table()
+        for path in a.base_insn:
+            t.read_args(path)
         for path in a.files:
             t.read(path)
         t.check()
-        w = Writer(t, a.isa, a.include, a.feature_prefix)
+        w = Writer(t, a.isa, a.include, a.feature_prefix, a.base)
         texts = [(a.header, w.header), (a.decoder, w.decoder), (a.trans, w.translator),
                  (a.table, w.table)]
         for path, make in texts:

@@ -93,7 +93,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
 }
 
 /* Arm ARM DDI 0487, D8.9.1 (and J1, AArch64.BranchAddr): address tags are not part of the PC. */
-static GuestVirt target_jump_pc(const Cpu *cpu, GuestVirt addr)
+static GuestVirt target_jump_pc(Cpu *cpu, GuestVirt addr)
 {
     const ArmCpu *c = (const ArmCpu *)cpu;
     uint64_t tbi = target_mode_tbi(c) >> ARM_MW_TBI_SHIFT;

@@ -183,6 +183,13 @@ static void cp0_write_status(MipsCpu *c, uint64_t val)
     c->cp0[CP0_STATUS] = (c->cp0[CP0_STATUS] & ~can) | (val & can);
 }
 
+static void cp0_write_config3(MipsCpu *c, uint64_t val)
+{
+    if (mips_cpu_has(c, MIPS_FEAT_MICROMIPS)) {
+        c->cp0[CP0_CONFIG3] = val;
+    }
+}
+
 const MipsCp0Reg mips_cp0_regs[] = {
     { "Index", CP0_INDEX, ALL, NULL, cp0_write_index },
     { "Random", CP0_RANDOM, 0, cp0_read_random },
@@ -208,7 +215,7 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "Config", CP0_CONFIG, 7 },
     { "Config1", CP0_CONFIG1, 0 },
     { "Config2", CP0_CONFIG2, 0 },
-    { "Config3", CP0_CONFIG3, 0 },
+    { "Config3", CP0_CONFIG3, CONFIG3_ISA_ON_EXC, NULL, cp0_write_config3 },
     { "Config4", CP0_CONFIG4, 0 },
     { "Config5", CP0_CONFIG5, 0 },
     { "Config7", CP0_CONFIG7, 0x10 },

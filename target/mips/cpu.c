@@ -30,12 +30,13 @@ static void cpu_mips_reset(Cpu *cpu)
     }
     memset(&c->exc, 0, sizeof(c->exc));
     memset(&c->fp, 0, sizeof(c->fp));
-    c->in_slot = c->flags = 0;
+    c->in_slot = c->flags = c->half = 0;
     c->target = 0;
     c->llval = 0;
     cpu->raised = false;
     mips_cp0_reset(c);
     mips_fp_set_control(c, 0);
+    c->isa16 = mips_cpu_has(c, MIPS_FEAT_MICROMIPS) && c->cp0[CP0_CONFIG3] >> CONFIG3_ISA_SHIFT & 1;
     c->pc = mips_cpu_has(c, MIPS_FEAT_M64) ? 0xffffffffbfc00000ull : 0xbfc00000u;
     mips_timer_update(c);
 }
@@ -47,13 +48,12 @@ static bool cpu_mips_has_work(Cpu *cpu)
 
 static GuestVirt cpu_mips_get_pc(const Cpu *cpu)
 {
-    return ((const MipsCpu *)cpu)->pc;
+    return mips_resume_pc((const MipsCpu *)cpu) & ~1ull;
 }
 
 static void cpu_mips_set_pc(Cpu *cpu, GuestVirt pc)
 {
-    mips_cpu(cpu)->pc = pc;
-    mips_cpu(cpu)->in_slot = 0;
+    mips_set_resume_pc(mips_cpu(cpu), pc);
 }
 
 static bool cpu_mips_debug_translate(Cpu *cpu, GuestVirt va, GuestPhys *pa, MemAttrs *attrs)
@@ -141,7 +141,9 @@ static const Field cpu_mips_fields[] = {
     STATE_ARRAY(MipsCpu, lo, .no_reset = true),
     STATE_U64(MipsCpu, pc, .no_reset = true),
     STATE_U64(MipsCpu, target, .no_reset = true),
-    STATE_U32(MipsCpu, in_slot, .no_reset = true, .max = 1),
+    STATE_U32(MipsCpu, in_slot, .no_reset = true, .max = 4),
+    STATE_U32(MipsCpu, isa16, .no_reset = true, .max = 1),
+    STATE_U32(MipsCpu, half, .no_reset = true, .max = MIPS_HALF | 0xffff),
     STATE_U32(MipsCpu, fcr31, .no_reset = true),
     STATE_U32(MipsCpu, count_base, .no_reset = true),
     STATE_U32(MipsCpu, random_state, .no_reset = true),

@@ -71,6 +71,9 @@ enum {
     CP0_N = 32 * 8
 };
 
+/* Config3: the instruction set at reset, and that of exceptions. */
+enum { CONFIG3_ISA_SHIFT = 14, CONFIG3_ISA_ON_EXC = 1 << 16 };
+
 enum {
     STATUS_IE = 1 << 0,
     STATUS_EXL = 1 << 1,
@@ -143,6 +146,7 @@ typedef struct MipsTlbEntry {
     uint8_t invalid; /* EHINV */
 } MipsTlbEntry;
 
+enum { MIPS_HALF = 1 << 16 };
 enum { MIPS_TLB_MAX = 64, MIPS_TLB_KEPT = 1024, MIPS_LINE_TIMER = 8, MIPS_LINES = 8 };
 
 typedef struct MipsModel MipsModel;
@@ -153,11 +157,15 @@ typedef struct MipsCpu {
     uint64_t r[32]; /* r[0] is 0 */
     uint64_t hi[4], lo[4];
     uint64_t pc;
-    uint64_t target;  /* of the branch whose delay slot is next, where in_slot */
-    uint32_t in_slot; /* the next instruction is in a delay slot (of a branch at a page's end) */
-    uint32_t flags;   /* not used: MIPS has none */
-    IrV128 f[32];     /* floating point in the low halves. Status.FR 0: an odd single is the upper
-                         half of the register before it */
+    uint64_t target; /* of the branch whose delay slot is next, where in_slot */
+    /* The next instruction is in a delay slot (of a branch at a page's end): bytes of the branch.
+     */
+    uint32_t in_slot;
+    uint32_t isa16; /* MIPS16e or microMIPS code: bit 0 of addresses of code in registers */
+    uint32_t half;  /* MIPS_HALF and the first half of the instruction that began at pc - 2 */
+    uint32_t flags; /* not used: MIPS has none */
+    IrV128 f[32];   /* floating point in the low halves. Status.FR 0: an odd single is the upper
+                       half of the register before it */
     uint32_t fcr31;
     IrFpState fp; /* follows from fcr31 */
     uint64_t cp0[CP0_N];
@@ -190,6 +198,23 @@ static inline MipsCpu *mips_cpu(Cpu *cpu)
 static inline bool mips_cpu_has(const MipsCpu *c, MipsFeature f)
 {
     return c->features >> f & 1;
+}
+
+/* Where the CPU is, as the architecture has it in a register: the instruction that is next, with
+ * the instruction set in bit 0. */
+static inline uint64_t mips_resume_pc(const MipsCpu *c)
+{
+    return (c->pc - (c->half ? 2 : 0)) | c->isa16;
+}
+
+/* To an address that a register has. */
+static inline void mips_set_resume_pc(MipsCpu *c, uint64_t pc)
+{
+    bool can = mips_cpu_has(c, MIPS_FEAT_ISA16);
+
+    c->isa16 = can ? pc & 1 : 0;
+    c->pc = can ? pc & ~1ull : pc;
+    c->in_slot = c->half = 0;
 }
 
 static inline bool mips_in_kernel(const MipsCpu *c)

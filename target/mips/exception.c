@@ -28,8 +28,19 @@ void mips_restore(Cpu *cpu, uint32_t restart)
 
     c->exc.in_slot = restart;
     if (restart) {
-        c->pc -= 4;
+        c->pc -= restart; /* bytes of the branch */
     }
+}
+
+uint64_t mips_jump_pc(Cpu *cpu, uint64_t addr)
+{
+    MipsCpu *c = mips_cpu(cpu);
+
+    if (!mips_cpu_has(c, MIPS_FEAT_ISA16)) {
+        return addr;
+    }
+    c->isa16 ^= addr & 1;
+    return addr & ~1ull;
 }
 
 /* Vol. III, 6.2.3: the 64-bit segments have a refill vector of their own. */
@@ -76,6 +87,18 @@ static void exception_set_va(MipsCpu *c, const MipsException *e)
     }
 }
 
+/* Config3.ISA 1 and 3: microMIPS out of reset, and in exceptions that the boot code takes. */
+static uint32_t exception_isa(const MipsCpu *c)
+{
+    uint64_t config3 = c->cp0[CP0_CONFIG3];
+
+    if (!mips_cpu_has(c, MIPS_FEAT_MICROMIPS)) {
+        return 0;
+    }
+    return c->cp0[CP0_STATUS] & STATUS_BEV ? config3 >> CONFIG3_ISA_SHIFT & 1
+                                           : (config3 & CONFIG3_ISA_ON_EXC) != 0;
+}
+
 static void exception_take(MipsCpu *c, const MipsException *e)
 {
     uint64_t status = c->cp0[CP0_STATUS], vector = VECTOR_GENERAL;
@@ -86,7 +109,7 @@ static void exception_take(MipsCpu *c, const MipsException *e)
         exception_set_va(c, e);
     }
     if (!(status & STATUS_EXL)) {
-        c->cp0[CP0_EPC] = c->in_slot ? c->pc - 4 : c->pc;
+        c->cp0[CP0_EPC] = mips_resume_pc(c) - c->in_slot;
         cause = in_slot ? cause | CAUSE_BD : cause & ~(uint64_t)CAUSE_BD;
         if (e->refill) {
             vector = exception_refill_vector(c, e->va);
@@ -97,7 +120,8 @@ static void exception_take(MipsCpu *c, const MipsException *e)
     cause |= (uint64_t)e->code << 2 | (uint64_t)e->ce << CAUSE_CE_SHIFT;
     c->cp0[CP0_CAUSE] = cause;
     c->cp0[CP0_STATUS] = status | STATUS_EXL;
-    c->in_slot = 0;
+    c->in_slot = c->half = 0;
+    c->isa16 = exception_isa(c);
     if (status & STATUS_BEV) {
         c->pc = exception_address(c, BOOT_VECTORS + (uint32_t)vector);
     } else {
@@ -142,15 +166,21 @@ bool mips_has_work(const Cpu *cpu)
 uint64_t mips_helper_eret(Cpu *cpu)
 {
     MipsCpu *c = mips_cpu(cpu);
-    uint64_t status = c->cp0[CP0_STATUS];
+    uint64_t status = c->cp0[CP0_STATUS], to = c->cp0[CP0_EPC];
 
     tcg_clrex(cpu);
     if (status & STATUS_ERL) {
         c->cp0[CP0_STATUS] = status & ~(uint64_t)STATUS_ERL;
-        return c->cp0[CP0_ERROREPC];
+        to = c->cp0[CP0_ERROREPC];
+    } else {
+        c->cp0[CP0_STATUS] = status & ~(uint64_t)STATUS_EXL;
     }
-    c->cp0[CP0_STATUS] = status & ~(uint64_t)STATUS_EXL;
-    return c->cp0[CP0_EPC];
+    c->half = 0;
+    if (mips_cpu_has(c, MIPS_FEAT_ISA16)) {
+        c->isa16 = to & 1;
+        to &= ~1ull;
+    }
+    return to;
 }
 
 uint64_t mips_helper_wait(Cpu *cpu)

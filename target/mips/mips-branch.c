@@ -4,25 +4,24 @@
 
 #include "target/mips/mips-decode.h"
 
-/* A branch in a delay slot is UNPREDICTABLE: here reserved. False then. */
-static bool branch_begin(Trans *t)
+bool mips_branch_begin(Trans *t)
 {
-    t->indirect = t->near_known = false;
+    t->indirect = t->near_known = t->compact = t->switches = false;
     return !t->in_slot;
 }
 
-static void branch_link(Trans *t, unsigned reg)
+void mips_branch_link(Trans *t, unsigned reg)
 {
-    mips_set_r(t, reg, ir_pc(t->ir, t->delta + 8));
+    mips_set_r(t, reg, ir_pc(t->ir, t->next + (int32_t)t->slot_bytes + t->isa16));
 }
 
 /* Where an address of this CPU wraps (32 bits) the delta does it as well: pages are whole. */
 static int64_t branch_delta(const Trans *t, int64_t offset)
 {
-    return t->delta + 4 + offset;
+    return t->next + offset;
 }
 
-static IrVal branch_zero(Trans *t)
+IrVal mips_zero(Trans *t)
 {
     return t->is64 ? ir_i64(t->ir, 0) : ir_i32(t->ir, 0);
 }
@@ -36,7 +35,7 @@ static bool branch_if(Trans *t, IrCmp cmp, IrVal a, IrVal b, int64_t offset, boo
 
     t->target = branch_delta(t, offset);
     if (likely) { /* not taken: the slot is not executed */
-        ir_exit_cmp(t->ir, inverse[cmp], a, b, t->delta + 8);
+        ir_exit_cmp(t->ir, inverse[cmp], a, b, t->next + 4);
         t->slot = SLOT_ALWAYS;
         return true;
     }
@@ -47,9 +46,14 @@ static bool branch_if(Trans *t, IrCmp cmp, IrVal a, IrVal b, int64_t offset, boo
     return true;
 }
 
+bool mips_branch_if(Trans *t, IrCmp cmp, IrVal a, IrVal b, int64_t offset)
+{
+    return branch_if(t, cmp, a, b, offset, false);
+}
+
 static bool branch_br2(Trans *t, const ArgsBr2 *a, IrCmp cmp, bool likely)
 {
-    if (!branch_begin(t)) {
+    if (!mips_branch_begin(t)) {
         return false;
     }
     if (a->rs == a->rt) {
@@ -59,7 +63,7 @@ static bool branch_br2(Trans *t, const ArgsBr2 *a, IrCmp cmp, bool likely)
             return true;
         }
         if (likely) {
-            t->next = t->delta + 8;
+            t->next += 4;
         }
         return true;
     }
@@ -70,19 +74,19 @@ static bool branch_br1(Trans *t, const ArgsBr1 *a, IrCmp cmp, bool link, bool li
 {
     IrVal v;
 
-    if (!branch_begin(t)) {
+    if (!mips_branch_begin(t)) {
         return false;
     }
     v = mips_rx(t, a->rs);
     if (link) {
-        branch_link(t, 31);
+        mips_branch_link(t, 31);
     }
     if (!a->rs && (cmp == IR_GES || cmp == IR_LES)) { /* B, BAL */
         t->slot = SLOT_ALWAYS;
         t->target = branch_delta(t, a->offset);
         return true;
     }
-    return branch_if(t, cmp, v, branch_zero(t), a->offset, likely);
+    return branch_if(t, cmp, v, mips_zero(t), a->offset, likely);
 }
 
 #define BR2(name, cmp, likely)                   \
@@ -114,59 +118,71 @@ BR1(bltzall, IR_LTS, true, true)
 BR1(bgezall, IR_GES, true, true)
 
 /*
- * J and JAL go to a place in the 256 MiB of the delay slot. A block serves every address that its
- * page is mapped at: where that is not known to be one, the distance is looked at again.
+ * J and JAL go to a place in the 256 MiB (microMIPS: 128 MiB) of the delay slot. A block serves
+ * every address that its page is mapped at: where that is not known to be one, the distance is
+ * looked at again.
  */
-static bool branch_jump(Trans *t, uint32_t target, bool link)
+bool mips_branch_jump(Trans *t, uint32_t target, unsigned bits, bool link)
 {
-    int64_t here = t->near + t->delta + 4;
+    uint64_t region = (1ull << bits) - 1;
+    int64_t near = t->near & (int64_t)region, here = near + t->next;
 
-    if (!branch_begin(t)) {
+    if (!mips_branch_begin(t)) {
         return false;
     }
     if (link) {
-        branch_link(t, 31);
+        mips_branch_link(t, 31);
     }
     t->slot = SLOT_ALWAYS;
-    t->target = (int64_t)target - t->near;
-    if (t->unmapped && here < 1 << 28) {
+    t->target = (int64_t)target - near;
+    if (t->unmapped && here <= (int64_t)region) {
         return true;
     }
     t->indirect = true;
-    t->near_known = here < 1 << 28;
-    t->to = ir_or(t->ir, ir_andi(t->ir, ir_pc(t->ir, t->delta + 4), ~(uint64_t)0xfffffff),
-                  ir_i64(t->ir, target));
+    t->near_known = here <= (int64_t)region;
+    t->to = ir_or(t->ir, ir_andi(t->ir, ir_pc(t->ir, t->next), ~region), ir_i64(t->ir, target));
     return true;
 }
 
 bool mips_j(Trans *t, const ArgsJump *a)
 {
-    return branch_jump(t, a->target, false);
+    return mips_branch_jump(t, a->target, 28, false);
 }
 
 bool mips_jal(Trans *t, const ArgsJump *a)
 {
-    return branch_jump(t, a->target, true);
+    return mips_branch_jump(t, a->target, 28, true);
 }
 
-static bool branch_register(Trans *t, unsigned rs, unsigned rd)
+bool mips_jalx(Trans *t, const ArgsJump *a)
 {
-    if (!branch_begin(t)) {
+    bool ok = mips_branch_jump(t, a->target, 28, true);
+
+    t->switches = true;
+    return ok;
+}
+
+bool mips_branch_register(Trans *t, unsigned rs, unsigned rd)
+{
+    if (!mips_branch_begin(t)) {
         return false;
     }
     t->slot = SLOT_ALWAYS;
     t->indirect = true;
     t->to = mips_addr_of(t, mips_r(t, rs));
-    branch_link(t, rd);
+    if (t->isa16) {
+        t->to = ir_xor(t->ir, t->to, ir_i64(t->ir, 1));
+    }
+    mips_branch_link(t, rd);
     return true;
 }
 
 bool mips_jr(Trans *t, const ArgsJr *a)
 {
-    return branch_register(t, a->rs, 0);
+    return mips_branch_register(t, a->rs, 0);
 }
 
 bool mips_jalr(Trans *t, const ArgsJalr *a)
 {
-    return branch_register(t, a->rs, a->rd);
+    return mips_branch_register(t, a->rs, a->rd);
 }

@@ -176,18 +176,17 @@ bool mips_bc1(Trans *t, const ArgsBc *a)
     IrCmp cmp = a->tf ? IR_NE : IR_EQ;
     IrVal zero = ir_i32(t->ir, 0);
 
-    if (t->in_slot) {
+    if (!mips_branch_begin(t)) {
         return false;
     }
     if (!mips_check_cp1(t)) {
         return true;
     }
-    t->indirect = t->near_known = false;
-    t->target = t->delta + 4 + a->offset;
+    t->target = t->next + a->offset;
     t->a = fp_condition(t, a->cc);
     t->b = zero;
     if (a->nd) {
-        ir_exit_cmp(t->ir, a->tf ? IR_EQ : IR_NE, t->a, zero, t->delta + 8);
+        ir_exit_cmp(t->ir, a->tf ? IR_EQ : IR_NE, t->a, zero, t->next + 4);
         t->slot = SLOT_ALWAYS;
     } else {
         t->slot = SLOT_IF;

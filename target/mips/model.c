@@ -2,7 +2,7 @@
 /*
  * The CPU models. Values are those of the cores' Software User's Manuals (MD00016 4K, MD00343
  * 24K, MD00497 34K, MD00519 74K, MD00012 5K), with caches whose ways are a page, so that no guest
- * works around aliases that are not there, and without what is not modelled (MIPS16e, DSP).
+ * works around aliases that are not there, and without what is not modelled (DSP).
  */
 #include "target/mips/model.h"
 
@@ -20,8 +20,8 @@ static const MipsModel model_24kc = {
     .name = "24Kc",
     .doc = "MIPS32 24Kc, release 2",
     .prid = 0x00019300,
-    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16), CONFIG_M, 0 },
-    .features = FEATURES_R2,
+    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16) | CONFIG1_CA, CONFIG_M, 0 },
+    .features = FEATURES_M16,
     .tlb_entries = 16,
     .pa_bits = 32,
 };
@@ -30,8 +30,8 @@ static const MipsModel model_24kf = {
     .name = "24Kf",
     .doc = "MIPS32 24Kf, release 2, floating point",
     .prid = 0x00019300,
-    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16) | CONFIG1_FP, CONFIG_M, 0 },
-    .features = FEATURES_R2 | FEATURES_FP,
+    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16) | CONFIG1_CA | CONFIG1_FP, CONFIG_M, 0 },
+    .features = FEATURES_M16 | FEATURES_FP,
     .tlb_entries = 16,
     .pa_bits = 32,
     .fir = FIR_FULL | 0x93 << 8,
@@ -41,8 +41,9 @@ static const MipsModel model_34kf = {
     .name = "34Kf",
     .doc = "MIPS32 34Kf, release 2, floating point",
     .prid = 0x00019500,
-    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
-    .features = FEATURES_R2 | FEATURES_FP,
+    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16) | CONFIG1_CA | CONFIG1_FP, CONFIG_M,
+                CONFIG3_ULRI },
+    .features = FEATURES_M16 | FEATURES_FP,
     .tlb_entries = 16,
     .pa_bits = 32,
     .fir = FIR_FULL | 0x95 << 8,
@@ -52,8 +53,9 @@ static const MipsModel model_74kf = {
     .name = "74Kf",
     .doc = "MIPS32 74Kf, release 2, floating point",
     .prid = 0x00019700,
-    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
-    .features = FEATURES_R2 | FEATURES_FP,
+    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16) | CONFIG1_CA | CONFIG1_FP, CONFIG_M,
+                CONFIG3_ULRI },
+    .features = FEATURES_M16 | FEATURES_FP,
     .tlb_entries = 16,
     .pa_bits = 32,
     .fir = FIR_FULL | 0x97 << 8,

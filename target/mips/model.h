@@ -28,6 +28,7 @@ enum {
     CONFIG1_CACHES = 1 << 22 | 4 << 19 | 3 << 16 | 1 << 13 | 4 << 10 | 3 << 7,
     CONFIG1_FP = 1 << 0,
     CONFIG1_EP = 1 << 1,
+    CONFIG1_CA = 1 << 2, /* MIPS16e */
     CONFIG3_ULRI = 1 << 13,
     /* FIR: F64, L, W, D, S */
     FIR_FULL = 1 << 22 | 1 << 21 | 1 << 20 | 1 << 17 | 1 << 16,
@@ -37,9 +38,10 @@ enum {
 
 #define FEAT(name) (1ull << MIPS_FEAT_##name)
 
-#define FEATURES_R1 (FEAT(LEGACY) | FEAT(TLB))
-#define FEATURES_R2 (FEATURES_R1 | FEAT(R2))
-#define FEATURES_FP (FEAT(FPU) | FEAT(FPU64))
+#define FEATURES_R1  (FEAT(LEGACY) | FEAT(TLB))
+#define FEATURES_R2  (FEATURES_R1 | FEAT(R2))
+#define FEATURES_M16 (FEATURES_R2 | FEAT(ISA16))
+#define FEATURES_FP  (FEAT(FPU) | FEAT(FPU64))
 
 /* DeviceType.start of every model (cpu.c). */
 bool mips_cpu_start(Device *dev, GError **err);

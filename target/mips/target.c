@@ -21,6 +21,8 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= s & STATUS_CU1 ? MIPS_MW_CP1 : 0;
     mw |= s & STATUS_FR ? MIPS_MW_FR : 0;
     mw |= c->in_slot ? MIPS_MW_SLOT : 0;
+    mw |= c->isa16 ? MIPS_MW_ISA16 : 0;
+    mw |= c->half ? MIPS_MW_HALF | (uint64_t)(c->half & 0xffff) << MIPS_MW_HALF_SHIFT : 0;
     mw |= cpu->single_step ? MIPS_MW_STEP : 0;
     mw |= c->big_endian ? MIPS_MW_BE : 0;
     mw |= ((hwrena & 15) | (hwrena >> 29 & 1) << 4) << MIPS_MW_HWRENA_SHIFT;
@@ -93,15 +95,20 @@ static uint64_t *target_special(MipsCpu *c, unsigned i)
     case 4:
         return &c->cp0[CP0_CAUSE];
     default:
-        return &c->pc;
+        return NULL; /* pc */
     }
 }
 
 static void target_get_special(Cpu *cpu, unsigned i, void *out)
 {
     MipsCpu *c = mips_cpu(cpu);
+    uint64_t *special = target_special(c, i);
 
-    target_out(c, i == 4 ? mips_cp0_read(c, CP0_CAUSE) : *target_special(c, i), out);
+    target_out(c,
+               i == 4    ? mips_cp0_read(c, CP0_CAUSE)
+               : special ? *special
+                         : mips_resume_pc(c),
+               out);
 }
 
 static void target_set_special(Cpu *cpu, unsigned i, const void *in)
@@ -113,9 +120,10 @@ static void target_set_special(Cpu *cpu, unsigned i, const void *in)
         mips_cp0_write(c, CP0_STATUS, v);
     } else if (i == 4) {
         mips_cp0_write(c, CP0_CAUSE, v);
-    } else {
+    } else if (target_special(c, i)) {
         *target_special(c, i) = v;
-        c->in_slot = i == 5 ? 0 : c->in_slot;
+    } else {
+        mips_set_resume_pc(c, v);
     }
 }
 
@@ -253,7 +261,7 @@ static const uint32_t target_pinned[] = {
         .n_pinned = G_N_ELEMENTS(target_pinned), .n_mmu_modes = MIPS_N_MODES,                    \
         .mode_word = target_mode_word, .fetch_mode = target_fetch_mode,                          \
         .translate = mips_translate, .tlb_fill = mips_tlb_fill, .unaligned = mips_unaligned,     \
-        .bus_error = mips_bus_error, .restore = mips_restore,                                    \
+        .bus_error = mips_bus_error, .restore = mips_restore, .jump_pc = mips_jump_pc,           \
         .exception_enter = mips_exception_enter, .interrupt_enter = mips_interrupt_enter,        \
         .has_work = mips_has_work, .debug_translate = mips_debug_translate, .regs = (registers), \
         .n_regs = G_N_ELEMENTS(target_regs), .disas_isa = target_disas_isa, .dump = target_dump, \

@@ -5,14 +5,19 @@
  * A branch and its delay slot are one unit: what the branch compares is taken before the slot, the
  * jump is done behind it. An exception in the slot is one of the branch (Vol. III, 9.6, Cause.BD),
  * so nothing of it need be in the state. Where the slot lies on the next page a block ends between
- * the two: MipsCpu.in_slot and .target.
+ * the two: MipsCpu.in_slot and .target. A compressed instruction that begins on one page and ends
+ * on the next is cut in the same way: MipsCpu.half, which is part of the mode word.
  */
 #include "target/mips/translate.h"
 
+#include "target/mips/compact.h"
 #include "target/mips/helper.h"
 #include "target/mips/mips-decode.h"
 
-enum { PAGE_BYTES = 4096, RESTART_SLOT = 1 };
+enum { PAGE_BYTES = 4096 };
+
+/* MipsCpu.target: the branch was not taken, and how long its slot is was not known. */
+#define NOT_TAKEN (~0ull)
 
 static const IrHelper translate_raise = { "raise", (void (*)(void))mips_helper_raise, IR_VOID, 2,
                                           IR_HELPER_RAISES };
@@ -122,13 +127,80 @@ static uint32_t translate_word(const Trans *t, const uint8_t *page, int32_t delt
     return t->mode_word & MIPS_MW_BE ? GUINT32_FROM_BE(w) : GUINT32_FROM_LE(w);
 }
 
-static void translate_insn(Trans *t, const uint8_t *page)
+static uint32_t translate_halfword(const Trans *t, const uint8_t *page, int32_t delta)
 {
+    uint16_t w;
+
+    memcpy(&w, page + delta, sizeof(w));
+    return t->mode_word & MIPS_MW_BE ? GUINT16_FROM_BE(w) : GUINT16_FROM_LE(w);
+}
+
+/* Of the instruction at t->delta. The bytes may change: of one that is read again, t->insn has the
+ * first half. */
+static int32_t translate_length(Trans *t, const uint8_t *page)
+{
+    if (!t->isa16) {
+        return 4;
+    }
+    t->insn = translate_halfword(t, page, t->delta);
+    return mips_compact_length(t, t->insn);
+}
+
+/* Of @length bytes, whose first half is in t->insn. */
+static void translate_compact(Trans *t, const uint8_t *page, int32_t length)
+{
+    if (length == 4) {
+        t->insn = t->insn << 16 | translate_halfword(t, page, t->delta + 2);
+    }
+    if (!mips_compact_decode(t, t->insn, length)) {
+        mips_trans_raise(t, EXC_RI, 0);
+    }
+}
+
+static void translate_insn(Trans *t, const uint8_t *page, int32_t length)
+{
+    t->next = t->delta + length;
+    t->slot_bytes = 4;
+    if (t->isa16) {
+        translate_compact(t, page, length);
+        return;
+    }
     t->insn = translate_word(t, page, t->delta);
-    t->next = t->delta + 4;
     if (!mips_decode_trans(t, t->insn)) {
         mips_trans_raise(t, EXC_RI, 0);
     }
+}
+
+/*
+ * The instruction that begins at the page's last two bytes: its first half becomes part of the
+ * state, and with the second one it is a block of the next page.
+ */
+static void translate_first_half(Trans *t)
+{
+    ir_set(t->ir, offsetof(MipsCpu, half), 2, ir_i32(t->ir, MIPS_HALF | t->insn));
+    ir_exit_loop(t->ir, PAGE_BYTES);
+    t->ended = true;
+}
+
+static void translate_half_done(Trans *t)
+{
+    if (t->half) {
+        ir_set(t->ir, offsetof(MipsCpu, half), 2, ir_i32(t->ir, 0));
+        t->half = false;
+    }
+}
+
+/* By the run loop to an address whose bit 0 says that the instruction set is the other one. */
+static void translate_exit_at(Trans *t, IrVal to)
+{
+    if (trans_has(t, MIPS_FEAT_ISA16)) {
+        IrVal other = ir_andi(t->ir, ir_trunc(t->ir, to), 1);
+
+        ir_set(t->ir, offsetof(MipsCpu, isa16), 2, ir_xor(t->ir, other, ir_i32(t->ir, t->isa16)));
+        to = ir_andi(t->ir, to, ~1ull);
+    }
+    ir_exit_loop_at(t->ir, to);
+    t->ended = true;
 }
 
 /* A jump to @delta of this page: forward inside it the block goes on there. */
@@ -146,18 +218,24 @@ static void translate_goto(Trans *t, int64_t delta)
     t->ended = true;
 }
 
-/* The branch is done, behind its delay slot at t->delta. */
+/* The branch is done, behind its delay slot at t->delta, if it has one. */
 static void translate_jump(Trans *t)
 {
     MipsSlot slot = t->slot;
 
     t->slot = SLOT_NONE;
+    if (t->switches) {
+        IrVal to = t->indirect ? t->to : ir_pc(t->ir, (int32_t)t->target);
+
+        translate_exit_at(t, ir_or(t->ir, to, ir_i64(t->ir, 1)));
+        return;
+    }
     if (t->indirect) {
         if (t->near_known) { /* J and JAL: where they go hangs on where the page is mapped */
             ir_exit_cmp(t->ir, IR_EQ, t->to, ir_pc(t->ir, (int32_t)t->target), (int32_t)t->target);
         }
         if (t->leave) {
-            ir_exit_loop_at(t->ir, t->to);
+            translate_exit_at(t, t->to);
         } else {
             ir_exit_indirect(t->ir, t->to);
         }
@@ -169,12 +247,11 @@ static void translate_jump(Trans *t)
             IrVal c = ir_setcond(t->ir, IR_I32, t->cmp, t->a, t->b);
 
             ir_exit_loop_at(t->ir, ir_select(t->ir, c, ir_pc(t->ir, (int32_t)t->target),
-                                             ir_pc(t->ir, t->delta + 4)));
+                                             ir_pc(t->ir, t->next)));
             t->ended = true;
             return;
         }
         ir_exit_cmp(t->ir, t->cmp, t->a, t->b, (int32_t)t->target);
-        t->next = t->delta + 4;
         return;
     }
     translate_goto(t, t->target);
@@ -190,25 +267,42 @@ static void translate_split(Trans *t)
         if (t->slot == SLOT_IF) {
             IrVal c = ir_setcond(t->ir, IR_I32, t->cmp, t->a, t->b);
 
-            to = ir_select(t->ir, c, to, ir_pc(t->ir, t->delta + 8));
+            to = ir_select(t->ir, c, to,
+                           t->isa16 ? ir_i64(t->ir, NOT_TAKEN) : ir_pc(t->ir, t->next + 4));
         }
     }
+    if (t->switches) {
+        to = ir_or(t->ir, to, ir_i64(t->ir, 1));
+    }
     ir_set(t->ir, offsetof(MipsCpu, target), 3, to);
-    ir_set(t->ir, offsetof(MipsCpu, in_slot), 2, ir_i32(t->ir, 1));
-    ir_exit_loop(t->ir, t->delta + 4);
+    ir_set(t->ir, offsetof(MipsCpu, in_slot), 2, ir_i32(t->ir, (uint32_t)(t->next - t->delta)));
+    ir_exit_loop(t->ir, t->next);
     t->ended = true;
 }
 
 static void translate_slot(Trans *t, const uint8_t *page)
 {
-    if (t->delta + 4 >= PAGE_BYTES) {
+    int32_t branch = t->delta, length;
+
+    if (t->compact) {
+        translate_jump(t);
+        return;
+    }
+    if (t->next >= PAGE_BYTES) {
         translate_split(t);
         return;
     }
-    t->delta += 4;
-    ir_insn(t->ir, (uint16_t)t->delta, 4, RESTART_SLOT);
+    t->delta = t->next;
+    length = translate_length(t, page);
+    if (t->delta + length > PAGE_BYTES) {
+        t->delta = branch;
+        translate_split(t);
+        return;
+    }
+    ir_insn(t->ir, (uint16_t)t->delta, (unsigned)length, (uint32_t)(t->delta - branch));
+    t->branch = branch;
     t->in_slot = true;
-    translate_insn(t, page);
+    translate_insn(t, page, length);
     t->in_slot = false;
     if (!t->ended) {
         translate_jump(t);
@@ -217,16 +311,22 @@ static void translate_slot(Trans *t, const uint8_t *page)
 }
 
 /* The one instruction of a block behind a page's end whose branch is before it. */
-static void translate_lone_slot(Trans *t, const uint8_t *page)
+static void translate_lone_slot(Trans *t, const uint8_t *page, int32_t length)
 {
     IrVal to = ir_get(t->ir, IR_I64, offsetof(MipsCpu, target), 3);
 
+    t->branch = t->delta - 2; /* or 4: of no consequence, what uses it aligns it */
     t->in_slot = true;
-    translate_insn(t, page);
+    translate_insn(t, page, length);
     if (!t->ended) {
+        if (t->isa16) {
+            IrVal not = ir_setcond(t->ir, IR_I32, IR_EQ, to, ir_i64(t->ir, NOT_TAKEN));
+
+            to = ir_select(t->ir, not, ir_pc(t->ir, t->next), to);
+        }
+        translate_half_done(t);
         ir_set(t->ir, offsetof(MipsCpu, in_slot), 2, ir_i32(t->ir, 0));
-        ir_exit_loop_at(t->ir, to);
-        t->ended = true;
+        translate_exit_at(t, to);
     }
 }
 
@@ -236,8 +336,63 @@ void mips_trans_leave(Trans *t)
         t->leave = true;
         return;
     }
-    ir_exit_loop(t->ir, t->delta + 4);
+    translate_half_done(t);
+    ir_exit_loop(t->ir, t->next);
     t->ended = true;
+}
+
+/* The delay slot or the second half that a block begins with. */
+static void translate_begun(Trans *t, const uint8_t *page)
+{
+    int32_t length = 4;
+
+    if (t->half) {
+        ir_insn(t->ir, (uint16_t)t->delta, 2, 0);
+        t->insn = (uint32_t)(t->mode_word >> MIPS_MW_HALF_SHIFT & 0xffff);
+        t->delta -= 2;
+    } else {
+        length = translate_length(t, page);
+        ir_insn(t->ir, (uint16_t)t->delta, (unsigned)MIN(length, PAGE_BYTES - t->delta), 0);
+        if (t->delta + length > PAGE_BYTES) {
+            translate_first_half(t);
+            return;
+        }
+    }
+    if (t->mode_word & MIPS_MW_SLOT) {
+        translate_lone_slot(t, page, length);
+        return;
+    }
+    translate_insn(t, page, length);
+    if (!t->ended) {
+        translate_half_done(t);
+        if (t->slot != SLOT_NONE) {
+            translate_slot(t, page);
+        }
+    }
+}
+
+/* An instruction, with its delay slot; number @n of the block. False: the block ends before it. */
+static bool translate_one(Trans *t, const uint8_t *page, unsigned n)
+{
+    int32_t length;
+
+    t->delta = t->next;
+    length = translate_length(t, page);
+    if (t->delta + length > PAGE_BYTES) {
+        if (n) {
+            ir_exit(t->ir, t->delta);
+            return false;
+        }
+        ir_insn(t->ir, (uint16_t)t->delta, 2, 0);
+        translate_first_half(t);
+        return true;
+    }
+    ir_insn(t->ir, (uint16_t)t->delta, (unsigned)length, 0);
+    translate_insn(t, page, length);
+    if (!t->ended && t->slot != SLOT_NONE) {
+        translate_slot(t, page);
+    }
+    return true;
 }
 
 static void translate_unaligned(Trans *t)
@@ -260,6 +415,8 @@ void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, ui
         .features = mips_cpu(cpu)->features,
         .mode = mode & MIPS_MW_MODE,
         .is64 = mips_cpu_has(mips_cpu(cpu), MIPS_FEAT_M64),
+        .isa16 = mode & MIPS_MW_ISA16,
+        .half = mode & MIPS_MW_HALF,
         .next = (int32_t)(pc % PAGE_BYTES),
         .near = (int64_t)(pc & 0x0ffff000),
         .unmapped = code_attr & MIPS_CODE_UNMAPPED,
@@ -271,26 +428,21 @@ void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, ui
     }
     ir_begin(ir, (uint16_t)t.next);
     t.delta = t.next;
-    if (pc & 3) {
+    if (pc & (t.isa16 ? 1 : 3)) {
         ir_insn(ir, (uint16_t)t.delta, 1, 0);
         translate_unaligned(&t);
         return;
     }
-    if (mode & MIPS_MW_SLOT) {
-        ir_insn(ir, (uint16_t)t.delta, 4, 0);
-        translate_lone_slot(&t, page);
-        return;
+    if (mode & (MIPS_MW_SLOT | MIPS_MW_HALF)) {
+        translate_begun(&t, page);
     }
-    for (unsigned n = 0; !t.ended; n++) {
+    for (unsigned n = ir->n_guest; !t.ended; n++) {
         if ((n && ir->n_guest >= max_insns) || t.next >= PAGE_BYTES || !ir_has_room(ir)) {
             ir_exit(ir, t.next);
             break;
         }
-        t.delta = t.next;
-        ir_insn(ir, (uint16_t)t.delta, 4, 0);
-        translate_insn(&t, page);
-        if (!t.ended && t.slot != SLOT_NONE) {
-            translate_slot(&t, page);
+        if (!translate_one(&t, page, n)) {
+            break;
         }
     }
 }

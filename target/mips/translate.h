@@ -20,6 +20,10 @@ enum {
     MIPS_MW_STEP = 1 << 8,    /* one instruction a block (debugger) */
     MIPS_MW_HWRENA_SHIFT = 9, /* bits 0..3 and 29 of HWREna */
     MIPS_MW_BE = 1 << 14,
+    MIPS_MW_ISA16 = 1 << 28, /* MIPS16e or microMIPS code */
+    /* The first half of an instruction, at the end of the page before: bits 32 to 47. */
+    MIPS_MW_HALF = 1 << 29,
+    MIPS_MW_HALF_SHIFT = 32,
 };
 
 /* TlbResult.code_attr: the page is in a segment that the TLB does not map (its place in 256 MiB is
@@ -39,9 +43,12 @@ typedef struct Trans {
     uint64_t features;
     int32_t delta; /* of this instruction from the start of its page */
     int32_t next;
+    int32_t branch; /* whose delay slot it is, where in_slot */
     uint32_t insn;
     unsigned mode;
     bool is64;  /* registers of 64 bits */
+    bool isa16; /* MIPS16e or microMIPS code */
+    bool half;  /* the instruction begins on the page before */
     bool ended; /* the last operation was an END one */
     bool in_slot;
     bool leave;    /* what translations depend on may have changed: leave by the run loop */
@@ -49,11 +56,14 @@ typedef struct Trans {
     int64_t near;  /* the page's place in its 256 MiB */
     /* What the branch just translated wants done behind its delay slot. */
     MipsSlot slot;
-    bool indirect;   /* to `to` */
+    bool compact;    /* no delay slot */
+    bool switches;   /* to the other instruction set */
+    bool indirect;   /* to `to`; bit 0: to the other instruction set (mips_jump_pc) */
     bool near_known; /* where the page is mapped as now, that is `target` */
     IrCmp cmp;
     IrVal a, b, to;
-    int64_t target; /* delta */
+    int64_t target;      /* delta */
+    unsigned slot_bytes; /* of the instruction in the slot, for the link register */
 } Trans;
 
 static inline bool trans_has(const Trans *t, MipsFeature f)
@@ -89,6 +99,19 @@ static inline bool mips_is_64(const Trans *t)
 /* Leave the block behind this instruction: what translations depend on may have changed. In a
  * delay slot the branch is done first. */
 void mips_trans_leave(Trans *t);
+
+/* Branches (mips-branch.c). */
+/* To be called first; false: a branch in a delay slot (UNPREDICTABLE, here reserved). */
+bool mips_branch_begin(Trans *t);
+/* Register @reg := the address behind the delay slot, with the instruction set in bit 0. */
+void mips_branch_link(Trans *t, unsigned reg);
+/* To the address that register @rs has. */
+bool mips_branch_register(Trans *t, unsigned rs, unsigned rd);
+/* Where @cmp holds, to the instruction behind this one + @offset. */
+bool mips_branch_if(Trans *t, IrCmp cmp, IrVal a, IrVal b, int64_t offset);
+/* To @target in the 1 << @bits bytes that the next instruction lies in. */
+bool mips_branch_jump(Trans *t, uint32_t target, unsigned bits, bool link);
+IrVal mips_zero(Trans *t); /* as mips_rx(t, 0) */
 
 void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint64_t mode,
                     uint8_t code_attr, unsigned max_insns);

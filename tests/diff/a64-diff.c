@@ -76,7 +76,7 @@ static void diff_shorten(void *c, unsigned n)
     }
 }
 
-static DiffEnd diff_end(const void *result)
+static DiffEnd diff_end(const void *c, const void *result)
 {
     const A64Result *r = result;
     uint64_t n = (r->out.pc - CASE_CODE) / 4;

@@ -70,7 +70,8 @@ static void diff_report(Diff *d, unsigned k)
 
 static void diff_count(Diff *d, unsigned k)
 {
-    DiffEnd e = d->guest->end(d->oracle + k * d->guest->result_bytes);
+    DiffEnd e =
+        d->guest->end(d->batch + k * d->guest->case_bytes, d->oracle + k * d->guest->result_bytes);
 
     for (unsigned i = 0; i < e.executed; i++) {
         d->reached[d->index[k][i]]++;

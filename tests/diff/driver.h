@@ -28,7 +28,7 @@ typedef struct DiffGuest {
                      uint64_t *seed);
     void (*run)(const void *c, void *result);
     bool (*equal)(const void *ours, const void *oracle);
-    DiffEnd (*end)(const void *result);
+    DiffEnd (*end)(const void *c, const void *result);
     /* Leave the first @n instructions of it. */
     void (*shorten)(void *c, unsigned n);
     /* Say how the results differ of @c, whose last instruction is number @n (from 1). */

@@ -3,12 +3,12 @@
  * Differential test: random MIPS instructions by us and by an oracle, which must leave the same
  * registers and memory.
  *
- *   mips-diff [-c CPU] [-e] [-f] [-b BACKEND] [-a OPTIONS] [-n INSTRUCTIONS] [-s SEED] [-g GROUP]
- *             [-p PATTERN] -- ORACLE COMMAND
+ *   mips-diff [-c CPU] [-i ISA] [-e] [-f] [-b BACKEND] [-a OPTIONS] [-n INSTRUCTIONS] [-s SEED]
+ *             [-g GROUP] [-p PATTERN] -- ORACLE COMMAND
  *
- * -e: big-endian, for an oracle that is. -f: 64-bit floating-point registers (Status.FR), for an
- * oracle compiled with -mfp64. OPTIONS are further ones of -accel tcg. Status 0: no difference; 1:
- * differences; 77: no oracle.
+ * -i: mips16 or micromips. -e: big-endian, for an oracle that is. -f: 64-bit floating-point
+ * registers (Status.FR), for an oracle compiled with -mfp64. OPTIONS are further ones of -accel
+ * tcg. Status 0: no difference; 1: differences; 77: no oracle.
  */
 #include "target/mips/features.h"
 #include "target/mips/mips-decode.h"
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 static bool with_fr; /* -f */
+static uint32_t isa; /* -i */
 
 static bool has_fpu(void)
 {
@@ -37,6 +38,10 @@ static bool diff_excluded(const InsnPattern *p)
 static void diff_generate(void *c, const InsnPattern *const *patterns, unsigned n, uint16_t *index,
                           uint64_t *seed)
 {
+    if (isa) {
+        mips_gen_compact(c, patterns, n, isa, index, seed);
+        return;
+    }
     mips_gen_case(c, patterns, n, with_fr, mips_run_features(), index, seed);
 }
 
@@ -63,18 +68,27 @@ static bool diff_equal(const void *ours, const void *oracle)
         return true;
     }
     /* QEMU's user emulator sometimes names the delay slot, not the branch (Volume III, EPC). */
-    if (a->in_slot && out.pc == a->out.pc + 4) {
+    if (a->in_slot && (out.pc == a->out.pc + 4 || (a->out.isa && out.pc == a->out.pc + 2))) {
         out.pc = a->out.pc;
     }
     return a->end == b->end && a->memory == b->memory && a->fault == b->fault &&
            !memcmp(&a->out, &out, sizeof(out));
 }
 
-static DiffEnd diff_end(const void *result)
+static DiffEnd diff_end(const void *c, const void *result)
 {
+    const MipsCase *m = c;
     const MipsResult *r = result;
     uint64_t n = (r->out.pc - CASE_CODE) / 4;
 
+    if (m->in.isa) {
+        uint64_t half = (r->out.pc - CASE_CODE) / 2;
+
+        n = 0;
+        while (n < CASE_INSNS && m->at[n] < half) {
+            n++;
+        }
+    }
     return (DiffEnd){ .executed = n > CASE_INSNS ? CASE_INSNS : (unsigned)n, .end = r->end };
 }
 
@@ -82,6 +96,10 @@ static void diff_shorten(void *c, unsigned n)
 {
     MipsCase *small = c;
 
+    if (small->in.isa) {
+        mips_gen_compact_shorten(small, n);
+        return;
+    }
     for (unsigned i = n; i < CASE_INSNS; i++) {
         small->code[i] = CASE_BREAK;
     }
@@ -127,14 +145,26 @@ static void diff_state(const MipsState *ours, const MipsState *oracle, const Mip
     diff_word("dspcontrol", 0, ours->dspcontrol, oracle->dspcontrol, was->dspcontrol);
 }
 
+static uint32_t diff_insn(const MipsCase *c, unsigned n)
+{
+    const uint8_t *at = c->at;
+
+    if (!c->in.isa) {
+        return c->code[n];
+    }
+    return at[n + 1] - at[n] == 1 ? mips_gen_half(c, at[n])
+                                  : mips_gen_half(c, at[n]) << 16 | mips_gen_half(c, at[n] + 1u);
+}
+
 static void diff_report(const void *c, unsigned n, const char *name, const void *a, const void *b)
 {
     static const char *const ends[] = { "done", "undefined", "fault", "other" };
     const MipsCase *small = c;
     const MipsResult *ours = a, *oracle = b;
 
-    printf("DIFFERENCE at %08x %s (instruction %u), fcr31 %08x: ours %s, oracle %s%s\n",
-           small->code[n - 1], name, n, small->in.fcr31, ends[ours->end], ends[oracle->end],
+    printf("DIFFERENCE at %0*x %s (instruction %u), fcr31 %08x: ours %s, oracle %s%s\n",
+           small->in.isa ? 4 : 8, diff_insn(small, n - 1), name, n, small->in.fcr31,
+           ends[ours->end], ends[oracle->end],
            ours->memory != oracle->memory ? ", memory differs" : "");
     if (ours->fault != oracle->fault || ours->end != oracle->end) {
         printf("    fault at %" PRIx64 "/%" PRIx64 ", ExcCode %u/signal %u\n", ours->fault,
@@ -143,7 +173,7 @@ static void diff_report(const void *c, unsigned n, const char *name, const void 
     diff_state(&ours->out, &oracle->out, &small->in);
 }
 
-static const DiffGuest diff_mips = {
+static DiffGuest diff_mips = {
     .case_bytes = sizeof(MipsCase),
     .result_bytes = sizeof(MipsResult),
     .patterns = mips_patterns,
@@ -165,7 +195,7 @@ int main(int argc, char **argv)
     bool big = false;
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:s:g:p:b:a:c:ef")) != -1) {
+    while ((opt = getopt(argc, argv, "n:s:g:p:b:a:c:i:ef")) != -1) {
         switch (opt) {
         case 'n':
             o.instructions = strtoull(optarg, NULL, 0);
@@ -187,6 +217,10 @@ int main(int argc, char **argv)
             break;
         case 'c':
             cpu = optarg;
+            break;
+        case 'i':
+            isa = !strcmp(optarg, "mips16") ? CASE_ISA_MIPS16 : CASE_ISA_MICROMIPS;
+            diff_mips.patterns = mips_gen_compact_patterns(isa, &diff_mips.n_patterns);
             break;
         case 'e':
             big = true;

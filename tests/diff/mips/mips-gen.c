@@ -65,6 +65,9 @@ static uint32_t gen_branch(const InsnPattern *p, uint32_t insn, unsigned at, uin
     if (!strcmp(p->name, "j") || !strcmp(p->name, "jal")) {
         return gen_put(insn, 0, 26, (CASE_CODE >> 2) + at + 1 + skip);
     }
+    if (!strcmp(p->name, "jalx")) {
+        return gen_put(insn, 0, 26, (CASE_CODE + CASE_OTHER_ISA) >> 2);
+    }
     if (!strcmp(p->name, "jr") || !strcmp(p->name, "jalr")) {
         return gen_put(gen_put(insn, 21, 5, REG_END), 6, 5, skip % 2 * 16); /* the hint: .HB */
     }

@@ -12,4 +12,15 @@ bool mips_gen_excluded(const InsnPattern *p, uint64_t features);
 void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr,
                    uint64_t features, uint16_t *index, uint64_t *seed);
 
+/* ---- MIPS16e and microMIPS (mips-gen-compact.c); @isa: CASE_ISA_* ---- */
+
+/* All patterns, those of 16 bits first. */
+const InsnPattern *mips_gen_compact_patterns(uint32_t isa, unsigned *n);
+void mips_gen_compact(MipsCase *c, const InsnPattern *const *patterns, unsigned n, uint32_t isa,
+                      uint16_t *index, uint64_t *seed);
+/* Leave the first @n instructions. */
+void mips_gen_compact_shorten(MipsCase *c, unsigned n);
+/* A halfword of the code. */
+uint32_t mips_gen_half(const MipsCase *c, unsigned at);
+
 #endif

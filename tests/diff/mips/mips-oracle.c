@@ -45,7 +45,8 @@ static void fcr31_write(unsigned v)
 
 static void capture(int sig, const siginfo_t *si, const mcontext_t *m, MipsResult *r)
 {
-    unsigned past = (unsigned)m->pc - (CASE_CODE + 4 * CASE_INSNS);
+    unsigned isa = m->pc & 1;
+    unsigned past = ((unsigned)m->pc - isa) - (CASE_CODE + 4 * CASE_INSNS);
 
     memset(r, 0, sizeof(*r));
     r->signal = (unsigned)sig;
@@ -59,7 +60,8 @@ static void capture(int sig, const siginfo_t *si, const mcontext_t *m, MipsResul
     }
     r->out.hi[0] = (Word)m->mdhi;
     r->out.lo[0] = (Word)m->mdlo;
-    r->out.pc = (Word)m->pc;
+    r->out.pc = (Word)m->pc - isa;
+    r->out.isa = isa;
     for (unsigned i = 0; i < 32; i++) {
         memcpy(&r->out.f[i][0], (const char *)&m->fpregs + i * 8, 8);
     }
@@ -77,17 +79,14 @@ static void load(const MipsCase *c, mcontext_t *m)
     uint32_t *code = (uint32_t *)CASE_CODE;
 
     case_fill((uint64_t *)CASE_SCRATCH, c->seed);
-    memcpy(code, c->code, sizeof(c->code));
-    for (unsigned i = 0; i < CASE_ENDS; i++) {
-        code[CASE_INSNS + i] = CASE_BREAK;
-    }
+    case_code(code, c, c->in.isa == CASE_ISA_MIPS16 ? CASE_BREAK_M16 : CASE_BREAK_MICROMIPS);
     cacheflush(code, CASE_CODE_BYTES, BCACHE);
     for (unsigned i = 0; i < 32; i++) {
         m->gregs[i] = c->in.r[i];
     }
     m->mdhi = c->in.hi[0];
     m->mdlo = c->in.lo[0];
-    m->pc = CASE_CODE;
+    m->pc = CASE_CODE | (c->in.isa != 0);
     for (unsigned i = 0; i < 32; i++) {
         uint64_t v = c->in.f[i][0];
 

@@ -102,6 +102,33 @@ uint64_t mips_run_features(void)
     return run.cpu->features;
 }
 
+/* The code in the guest's byte order. */
+static void run_code(const MipsCase *c, uint32_t *to)
+{
+    uint32_t code[CASE_OTHER_ISA / 4 + 1];
+    uint16_t *half = (uint16_t *)code;
+    bool micro = mips_cpu_has(run.cpu, MIPS_FEAT_MICROMIPS);
+
+    memcpy(code, to, sizeof(code));
+    case_code(code, c, micro ? CASE_BREAK_MICROMIPS : CASE_BREAK_M16);
+    for (unsigned i = 0; i < G_N_ELEMENTS(code); i++) {
+        bool other = i >= CASE_OTHER_ISA / 4;
+
+        if (!other && i >= CASE_INSNS + CASE_ENDS) {
+            continue;
+        }
+        if (!c->in.isa == other) {
+            half[2 * i] = run.big ? GUINT16_TO_BE(half[2 * i]) : GUINT16_TO_LE(half[2 * i]);
+            half[2 * i + 1] =
+                run.big ? GUINT16_TO_BE(half[2 * i + 1]) : GUINT16_TO_LE(half[2 * i + 1]);
+        } else {
+            code[i] = run_word(code[i]);
+        }
+    }
+    memcpy(to, code, sizeof(code));
+    ram_wrote(ram_first(run.machine), RUN_CODE, sizeof(code));
+}
+
 static void run_load(const MipsCase *c)
 {
     MipsCpu *m = run.cpu;
@@ -109,10 +136,7 @@ static void run_load(const MipsCase *c)
     bool fpu = mips_cpu_has(m, MIPS_FEAT_FPU);
 
     case_fill((uint64_t *)(run.ram + RUN_SCRATCH), c->seed);
-    for (unsigned i = 0; i < CASE_INSNS + CASE_ENDS; i++) {
-        code[i] = run_word(i < CASE_INSNS ? c->code[i] : CASE_BREAK);
-    }
-    ram_wrote(ram_first(run.machine), RUN_CODE, (CASE_INSNS + CASE_ENDS) * 4);
+    run_code(c, code);
     for (unsigned i = 0; i < 32; i++) {
         m->r[i] = c->in.r[i];
         m->f[i].u64[0] = c->in.f[i][0];
@@ -121,7 +145,8 @@ static void run_load(const MipsCase *c)
     memcpy(m->hi, c->in.hi, sizeof(m->hi));
     memcpy(m->lo, c->in.lo, sizeof(m->lo));
     m->pc = CASE_CODE;
-    m->in_slot = 0;
+    m->in_slot = m->half = 0;
+    m->isa16 = c->in.isa != 0;
     mips_fp_set_control(m, c->in.fcr31);
     m->cp0[CP0_STATUS] = 2 << STATUS_KSU_SHIFT | (fpu ? STATUS_CU1 : 0) |
                          (fpu && run.fr ? STATUS_FR : 0) |
@@ -136,7 +161,8 @@ static void run_capture(MipsResult *r)
 {
     MipsCpu *m = run.cpu;
     uint32_t cause = (uint32_t)m->cp0[CP0_CAUSE], code = cause >> 2 & 31;
-    uint64_t pc = m->cp0[CP0_EPC], past = pc - (CASE_CODE + 4 * CASE_INSNS);
+    uint32_t isa = mips_cpu_has(m, MIPS_FEAT_ISA16) ? m->cp0[CP0_EPC] & 1 : 0;
+    uint64_t pc = m->cp0[CP0_EPC] - isa, past = pc - (CASE_CODE + 4 * CASE_INSNS);
 
     memset(r, 0, sizeof(*r));
     switch (code) {
@@ -168,6 +194,7 @@ static void run_capture(MipsResult *r)
     r->out.hi[0] = m->hi[0];
     r->out.lo[0] = m->lo[0];
     r->out.pc = pc;
+    r->out.isa = isa;
     r->out.fcr31 = mips_fp_control(m);
     r->memory = case_hash((const uint64_t *)(run.ram + RUN_SCRATCH));
 }
