@@ -179,6 +179,7 @@ static void cp0_write_status(MipsCpu *c, uint64_t val)
 
     can |= mips_cpu_has(c, MIPS_FEAT_M64) ? STATUS_WRITABLE_64 : 0;
     can |= mips_cpu_has(c, MIPS_FEAT_FPU64) ? STATUS_FR : 0;
+    can |= mips_cpu_has(c, MIPS_FEAT_DSP) ? STATUS_MX : 0;
     can &= mips_cpu_has(c, MIPS_FEAT_FPU) ? ~0ull : ~(uint64_t)STATUS_CU1;
     c->cp0[CP0_STATUS] = (c->cp0[CP0_STATUS] & ~can) | (val & can);
 }
@@ -188,6 +189,13 @@ static void cp0_write_config3(MipsCpu *c, uint64_t val)
     if (mips_cpu_has(c, MIPS_FEAT_MICROMIPS)) {
         c->cp0[CP0_CONFIG3] = val;
     }
+}
+
+static void cp0_write_config5(MipsCpu *c, uint64_t val)
+{
+    uint64_t can = mips_cpu_has(c, MIPS_FEAT_MSA) ? CONFIG5_MSAEN : 0;
+
+    c->cp0[CP0_CONFIG5] = (c->cp0[CP0_CONFIG5] & ~can) | (val & can);
 }
 
 const MipsCp0Reg mips_cp0_regs[] = {
@@ -217,7 +225,7 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "Config2", CP0_CONFIG2, 0 },
     { "Config3", CP0_CONFIG3, CONFIG3_ISA_ON_EXC, NULL, cp0_write_config3 },
     { "Config4", CP0_CONFIG4, 0 },
-    { "Config5", CP0_CONFIG5, 0 },
+    { "Config5", CP0_CONFIG5, ALL, NULL, cp0_write_config5, .leaves = true },
     { "Config7", CP0_CONFIG7, 0x10 },
     { "LLAddr", CP0_LLADDR, 0 },
     { "WatchLo", CP0_WATCHLO, 0 },

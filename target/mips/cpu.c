@@ -31,11 +31,12 @@ static void cpu_mips_reset(Cpu *cpu)
     memset(&c->exc, 0, sizeof(c->exc));
     memset(&c->fp, 0, sizeof(c->fp));
     c->in_slot = c->flags = c->half = 0;
+    c->dspcontrol = c->msacsr = 0;
     c->target = 0;
     c->llval = 0;
     cpu->raised = false;
     mips_cp0_reset(c);
-    mips_fp_set_control(c, 0);
+    mips_fp_set_control(c, c->model->fcr31);
     c->isa16 = mips_cpu_has(c, MIPS_FEAT_MICROMIPS) && c->cp0[CP0_CONFIG3] >> CONFIG3_ISA_SHIFT & 1;
     c->pc = mips_cpu_has(c, MIPS_FEAT_M64) ? 0xffffffffbfc00000ull : 0xbfc00000u;
     mips_timer_update(c);
@@ -145,6 +146,8 @@ static const Field cpu_mips_fields[] = {
     STATE_U32(MipsCpu, isa16, .no_reset = true, .max = 1),
     STATE_U32(MipsCpu, half, .no_reset = true, .max = MIPS_HALF | 0xffff),
     STATE_U32(MipsCpu, fcr31, .no_reset = true),
+    STATE_U32(MipsCpu, dspcontrol, .no_reset = true),
+    STATE_U32(MipsCpu, msacsr, .no_reset = true),
     STATE_U32(MipsCpu, count_base, .no_reset = true),
     STATE_U32(MipsCpu, random_state, .no_reset = true),
     STATE_ARRAY(MipsCpu, cp0, .no_reset = true),

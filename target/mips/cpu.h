@@ -87,6 +87,7 @@ enum {
     STATUS_SR = 1 << 20,
     STATUS_BEV = 1 << 22,
     STATUS_PX = 1 << 23,
+    STATUS_MX = 1 << 24, /* DSP */
     STATUS_FR = 1 << 26,
     STATUS_CU0 = 1 << 28,
     STATUS_CU1 = 1 << 29,
@@ -102,6 +103,8 @@ enum {
 };
 
 #define CAUSE_BD (1u << 31)
+
+enum { CONFIG5_MSAEN = 1 << 27 };
 
 /* ExcCode, Vol. III, table 9.43. */
 enum {
@@ -119,11 +122,14 @@ enum {
     EXC_CPU = 11,
     EXC_OV = 12,
     EXC_TR = 13,
+    EXC_MSAFPE = 14,
     EXC_FPE = 15,
     EXC_TLBRI = 19,
     EXC_TLBXI = 20,
+    EXC_MSADIS = 21,
     EXC_WATCH = 23,
     EXC_MCHECK = 24,
+    EXC_DSPDIS = 26,
 };
 
 /* The exception recorded by whoever raises; entered by the run loop. */
@@ -167,6 +173,8 @@ typedef struct MipsCpu {
     IrV128 f[32];   /* floating point in the low halves. Status.FR 0: an odd single is the upper
                        half of the register before it */
     uint32_t fcr31;
+    uint32_t dspcontrol;
+    uint32_t msacsr;
     IrFpState fp; /* follows from fcr31 */
     uint64_t cp0[CP0_N];
     MipsTlbEntry tlb[MIPS_TLB_MAX];

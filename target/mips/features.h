@@ -13,6 +13,9 @@ typedef enum MipsFeature {
     MIPS_FEAT_RIXI,
     MIPS_FEAT_ISA16,     /* a compressed instruction set: MIPS16e unless MICROMIPS */
     MIPS_FEAT_MICROMIPS, /* with ISA16 */
+    MIPS_FEAT_DSP,
+    MIPS_FEAT_MSA,
+    MIPS_FEAT_DSP2, /* revision 2 of the DSP ASE */
 } MipsFeature;
 
 #endif

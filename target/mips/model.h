@@ -14,6 +14,7 @@ struct MipsModel {
     uint8_t tlb_entries;
     uint8_t seg_bits, pa_bits;
     uint32_t fir;            /* FIR (floating-point control register 0) */
+    uint32_t fcr31;          /* FCSR at reset: NAN2008, ABS2008 */
     uint32_t fcr31_writable; /* beside what every FPU has */
 };
 
@@ -29,7 +30,10 @@ enum {
     CONFIG1_FP = 1 << 0,
     CONFIG1_EP = 1 << 1,
     CONFIG1_CA = 1 << 2, /* MIPS16e */
+    CONFIG3_DSPP = 1 << 10,
+    CONFIG3_DSP2P = 1 << 11,
     CONFIG3_ULRI = 1 << 13,
+    CONFIG3_MSAP = 1 << 28,
     /* FIR: F64, L, W, D, S */
     FIR_FULL = 1 << 22 | 1 << 21 | 1 << 20 | 1 << 17 | 1 << 16,
 };
@@ -56,6 +60,9 @@ bool mips_cpu_start(Device *dev, GError **err);
 enum { MIPS_MODELS_64 = 6 };
 extern const MipsModel mips_models_64[MIPS_MODELS_64];
 extern const DeviceType mips_cpu_types_64[MIPS_MODELS_64];
+
+extern const MipsModel mips_model_p5600; /* model-p5600.c */
+extern const DeviceType mips_cpu_type_p5600;
 
 extern const MipsModel *const mips_models[]; /* NULL-terminated */
 

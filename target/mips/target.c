@@ -20,6 +20,8 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= kernel || s & STATUS_CU0 ? MIPS_MW_CP0 : 0;
     mw |= s & STATUS_CU1 ? MIPS_MW_CP1 : 0;
     mw |= s & STATUS_FR ? MIPS_MW_FR : 0;
+    mw |= s & STATUS_MX ? MIPS_MW_MX : 0;
+    mw |= c->cp0[CP0_CONFIG5] & CONFIG5_MSAEN ? MIPS_MW_MSA : 0;
     mw |= c->in_slot ? MIPS_MW_SLOT : 0;
     mw |= c->isa16 ? MIPS_MW_ISA16 : 0;
     mw |= c->half ? MIPS_MW_HALF | (uint64_t)(c->half & 0xffff) << MIPS_MW_HALF_SHIFT : 0;

@@ -157,6 +157,33 @@ static void translate_compact(Trans *t, const uint8_t *page, int32_t length)
     }
 }
 
+/*
+ * What nothing decodes. Instructions of a coprocessor that is not there find it unusable, so that
+ * kernels emulate floating point (Vol. III, 6.2.27).
+ */
+static void translate_reserved(Trans *t)
+{
+    enum {
+        SPECIAL = 0,
+        MOVCI = 1,
+        COP1 = 17,
+        COP1X = 19,
+        LWC1 = 49,
+        LDC1 = 53,
+        SWC1 = 57,
+        SDC1 = 61
+    };
+    unsigned op = t->insn >> 26;
+    bool fp = op == COP1 || op == COP1X || op == LWC1 || op == LDC1 || op == SWC1 || op == SDC1 ||
+              (op == SPECIAL && (t->insn & 0x3f) == MOVCI);
+
+    if (fp && !trans_has(t, MIPS_FEAT_FPU)) {
+        mips_trans_raise(t, EXC_CPU, 1);
+    } else {
+        mips_trans_raise(t, EXC_RI, 0);
+    }
+}
+
 static void translate_insn(Trans *t, const uint8_t *page, int32_t length)
 {
     t->next = t->delta + length;
@@ -167,7 +194,7 @@ static void translate_insn(Trans *t, const uint8_t *page, int32_t length)
     }
     t->insn = translate_word(t, page, t->delta);
     if (!mips_decode_trans(t, t->insn)) {
-        mips_trans_raise(t, EXC_RI, 0);
+        translate_reserved(t);
     }
 }
 

@@ -24,6 +24,8 @@ enum {
     /* The first half of an instruction, at the end of the page before: bits 32 to 47. */
     MIPS_MW_HALF = 1 << 29,
     MIPS_MW_HALF_SHIFT = 32,
+    MIPS_MW_MX = 1 << 20,  /* Status.MX: DSP */
+    MIPS_MW_MSA = 1 << 21, /* Config5.MSAEn */
 };
 
 /* TlbResult.code_attr: the page is in a segment that the TLB does not map (its place in 256 MiB is

@@ -37,7 +37,8 @@ static bool gen_is_ll(const InsnPattern *p)
 bool mips_gen_excluded(const InsnPattern *p, uint64_t features)
 {
     /* SC follows each LL: without one it fails, or does what the last one left. */
-    static const char *const never[] = { "sc", "scd", "cache", NULL };
+    /* CTCMSA: at an enabled exception of MSA QEMU 7.2's user emulator ends. */
+    static const char *const never[] = { "sc", "scd", "cache", "msa_ctcmsa", NULL };
     static const char *const system[] = { "sync", "synci", NULL };
 
     for (int i = 0; i < p->n_needs; i++) {
@@ -85,7 +86,7 @@ static uint32_t gen_memory(const InsnPattern *p, uint32_t insn, uint64_t *seed)
     uint32_t offset = (r >> 8 & 0xff8) - 0x800;
 
     insn = gen_field(p, insn, "base", REG_POINTER + r % 8);
-    insn = gen_field(p, insn, "index", strncmp(p->group, "fp", 2) ? REG_POINTER : REG_OFFSET);
+    insn = gen_field(p, insn, "index", strcmp(p->group, "memory") ? REG_OFFSET : REG_POINTER);
     if (!(r >> 30) || strchr("lr", p->name[strlen(p->name) - 1])) {
         offset += r >> 27 & 7; /* seldom aligned, but for what needs no alignment */
     }
@@ -125,6 +126,9 @@ static uint32_t gen_control(const InsnPattern *p, uint32_t insn, uint64_t *seed)
         return r < 3 ? gen_put(gen_put(insn, 11, 5, controls[r]), 16, 5, 0)
                      : gen_put(insn, 11, 5, 31);
     }
+    if (!strcmp(p->name, "msa_cfcmsa")) { /* MSAIR, MSACSR */
+        return gen_put(insn, 11, 5, case_random(seed) % 2);
+    }
     return insn;
 }
 
@@ -134,6 +138,20 @@ static uint32_t gen_safe_reg(const InsnPattern *p, uint32_t insn, const char *na
     unsigned r = gen_get(p, insn, name, 0);
 
     return r >= REG_POINTER && r <= REG_END ? gen_field(p, insn, name, r - REG_POINTER) : insn;
+}
+
+/* With $0 for the result QEMU 7.2 takes an instruction for a NOP, whatever it does to DSPControl.
+ */
+static uint32_t gen_dsp_insn(const InsnPattern *p, uint32_t insn)
+{
+    if (!strcmp(p->name, "wrdsp")) { /* not scount: see gen_dsp */
+        return insn & ~(2u << 11);
+    }
+    if (!gen_get(p, insn, "rd", 1)) {
+        insn = gen_put(insn, 11, 5, 1);
+    }
+    return !strncmp(p->name, "ext", 3) && !gen_get(p, insn, "rt", 1) ? gen_put(insn, 16, 5, 1)
+                                                                     : insn;
 }
 
 static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t *seed)
@@ -155,6 +173,9 @@ static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t *s
         }
         insn = gen_safe_reg(p, insn, "rd");
         insn = gen_safe_reg(p, insn, "rt");
+        if (!strcmp(p->group, "dsp")) {
+            insn = gen_dsp_insn(p, insn);
+        }
         if (strstr(p->name, "clz") || strstr(p->name, "clo")) {
             insn = gen_put(insn, 16, 5, insn >> 11 & 31); /* rt is to equal rd */
         }
@@ -224,6 +245,40 @@ static void gen_state(MipsState *s, bool fr, bool wide, uint64_t features, uint6
     }
 }
 
+/* The accumulators and DSPControl; scount is less than 32, of which QEMU 7.2 knows no more. */
+static void gen_dsp(MipsState *s, uint64_t *seed)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        s->hi[i] = (uint32_t)gen_interesting(seed);
+        s->lo[i] = (uint32_t)gen_interesting(seed);
+    }
+    s->dspcontrol = (uint32_t)case_random(seed) & 0x0fff6fbf;
+}
+
+/* Upper halves, vectors of small lanes, MSACSR; exceptions are enabled with NX alone. */
+static void gen_msa(MipsCase *c, uint64_t *seed)
+{
+    enum { FEXDO_H = 0x7a00001b, FEXDO_MASK = 0xffe0003f, ENABLE_U = 1 << 8 };
+    uint64_t r = case_random(seed);
+    MipsState *s = &c->in;
+
+    for (unsigned i = 0; i < 32; i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            s->f[i][k] = case_random(seed) % 4 ? gen_fp(seed) : gen_interesting(seed);
+        }
+    }
+    s->msacsr = (uint32_t)r & (r >> 60 == 0 ? 0x0100007f : 0x7f);
+    if (r >> 61 == 1) {
+        s->msacsr |= 0x40000 | ((uint32_t)r & 0xf80);
+    }
+    /* Tiny halves that are exact are an underflow where that is enabled: not for QEMU 7.2. */
+    for (unsigned i = 0; i < CASE_INSNS; i++) {
+        if ((c->code[i] & FEXDO_MASK) == FEXDO_H) {
+            s->msacsr &= ~(uint32_t)ENABLE_U;
+        }
+    }
+}
+
 void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr,
                    uint64_t features, uint16_t *index, uint64_t *seed)
 {
@@ -256,4 +311,10 @@ void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, 
         }
     }
     gen_state(&c->in, fr, wide, features, seed);
+    if (features >> MIPS_FEAT_DSP & 1) {
+        gen_dsp(&c->in, seed);
+    }
+    if (features >> MIPS_FEAT_MSA & 1) {
+        gen_msa(c, seed);
+    }
 }

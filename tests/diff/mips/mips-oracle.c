@@ -43,6 +43,61 @@ static void fcr31_write(unsigned v)
     __asm__ volatile("ctc1 %0, $31" ::"r"(v));
 }
 
+#ifdef WITH_MSA
+/*
+ * Vectors as they are in the handler: their lower halves are the floating-point registers, of which
+ * the context knows, the upper ones nothing but MSA's own loads and stores.
+ */
+static uint64_t vectors[32][2];
+
+#define MSA(insns) ".set push\n.set arch=mips32r5\n.set fp=64\n.set msa\n" insns ".set pop\n"
+#define EACH(op)                                                                              \
+    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29," \
+    "30,31\n" op " $w\\n,(\\n*16)(%0)\n.endr\n"
+
+static unsigned msa_read(void)
+{
+    unsigned v;
+
+    __asm__ volatile(MSA(EACH("st.d"))::"r"(vectors) : "memory");
+    __asm__ volatile(MSA("cfcmsa %0,$1\n") : "=r"(v));
+    return v;
+}
+
+static void msa_write(unsigned msacsr)
+{
+    __asm__ volatile(MSA(EACH("ld.d"))::"r"(vectors) : "memory");
+    __asm__ volatile(MSA("ctcmsa $1,%0\n")::"r"(msacsr));
+}
+
+static void msa_capture(MipsResult *r, unsigned msacsr)
+{
+    for (unsigned i = 0; i < 32; i++) {
+        r->out.f[i][1] = vectors[i][1];
+    }
+    r->out.msacsr = msacsr;
+}
+
+static void msa_load(const MipsCase *c)
+{
+    memcpy(vectors, c->in.f, sizeof(vectors));
+    msa_write(c->in.msacsr);
+}
+#else
+static unsigned msa_read(void)
+{
+    return 0;
+}
+
+static void msa_capture(MipsResult *r, unsigned msacsr)
+{
+}
+
+static void msa_load(const MipsCase *c)
+{
+}
+#endif
+
 static void capture(int sig, const siginfo_t *si, const mcontext_t *m, MipsResult *r)
 {
     unsigned isa = m->pc & 1;
@@ -60,6 +115,15 @@ static void capture(int sig, const siginfo_t *si, const mcontext_t *m, MipsResul
     }
     r->out.hi[0] = (Word)m->mdhi;
     r->out.lo[0] = (Word)m->mdlo;
+#if _MIPS_SIM == _ABIO32
+    r->out.hi[1] = m->hi1;
+    r->out.lo[1] = m->lo1;
+    r->out.hi[2] = m->hi2;
+    r->out.lo[2] = m->lo2;
+    r->out.hi[3] = m->hi3;
+    r->out.lo[3] = m->lo3;
+    r->out.dspcontrol = m->dsp;
+#endif
     r->out.pc = (Word)m->pc - isa;
     r->out.isa = isa;
     for (unsigned i = 0; i < 32; i++) {
@@ -86,6 +150,15 @@ static void load(const MipsCase *c, mcontext_t *m)
     }
     m->mdhi = c->in.hi[0];
     m->mdlo = c->in.lo[0];
+#if _MIPS_SIM == _ABIO32
+    m->hi1 = c->in.hi[1];
+    m->lo1 = c->in.lo[1];
+    m->hi2 = c->in.hi[2];
+    m->lo2 = c->in.lo[2];
+    m->hi3 = c->in.hi[3];
+    m->lo3 = c->in.lo[3];
+    m->dsp = c->in.dspcontrol;
+#endif
     m->pc = CASE_CODE | (c->in.isa != 0);
     for (unsigned i = 0; i < 32; i++) {
         uint64_t v = c->in.f[i][0];
@@ -101,7 +174,7 @@ static void load(const MipsCase *c, mcontext_t *m)
 
 static void on_signal(int sig, siginfo_t *si, void *ctx)
 {
-    unsigned fcr31 = fcr31_read();
+    unsigned fcr31 = fcr31_read(), msacsr = msa_read();
     mcontext_t *m = &((ucontext_t *)ctx)->uc_mcontext;
 
     if (!running) { /* the first BREAK: remember the way home */
@@ -111,11 +184,13 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
         now = 0;
     } else {
         capture(sig, si, m, &results[now]);
+        msa_capture(&results[now], msacsr);
         results[now++].out.fcr31 = fcr31;
     }
     if (now < n_cases) {
         load(&cases[now], m);
         fcr31_write(cases[now].in.fcr31);
+        msa_load(&cases[now]);
     } else {
         running = 0;
         *m = home;

@@ -11,6 +11,7 @@
 #include "core/memory/memory.h"
 #include "target/mips/cpu.h"
 #include "target/mips/fp.h"
+#include "target/mips/model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -144,12 +145,16 @@ static void run_load(const MipsCase *c)
     }
     memcpy(m->hi, c->in.hi, sizeof(m->hi));
     memcpy(m->lo, c->in.lo, sizeof(m->lo));
+    m->dspcontrol = c->in.dspcontrol;
     m->pc = CASE_CODE;
     m->in_slot = m->half = 0;
     m->isa16 = c->in.isa != 0;
-    mips_fp_set_control(m, c->in.fcr31);
+    m->msacsr = c->in.msacsr;
+    m->cp0[CP0_CONFIG5] |= mips_cpu_has(m, MIPS_FEAT_MSA) ? CONFIG5_MSAEN : 0;
+    mips_fp_set_control(m, c->in.fcr31 | m->model->fcr31);
     m->cp0[CP0_STATUS] = 2 << STATUS_KSU_SHIFT | (fpu ? STATUS_CU1 : 0) |
                          (fpu && run.fr ? STATUS_FR : 0) |
+                         (mips_cpu_has(m, MIPS_FEAT_DSP) ? STATUS_MX : 0) |
                          (mips_cpu_has(m, MIPS_FEAT_M64) ? STATUS_UX : 0);
     m->cp0[CP0_CAUSE] = 0;
     if (accel_tcg.state_changed) {
@@ -190,9 +195,12 @@ static void run_capture(MipsResult *r)
     for (unsigned i = 0; i < 32; i++) {
         r->out.r[i] = m->r[i];
         r->out.f[i][0] = run.fr || i % 2 == 0 ? m->f[i].u64[0] : 0;
+        r->out.f[i][1] = mips_cpu_has(m, MIPS_FEAT_MSA) ? m->f[i].u64[1] : 0;
     }
-    r->out.hi[0] = m->hi[0];
-    r->out.lo[0] = m->lo[0];
+    memcpy(r->out.hi, m->hi, sizeof(r->out.hi));
+    memcpy(r->out.lo, m->lo, sizeof(r->out.lo));
+    r->out.dspcontrol = m->dspcontrol;
+    r->out.msacsr = m->msacsr;
     r->out.pc = pc;
     r->out.isa = isa;
     r->out.fcr31 = mips_fp_control(m);

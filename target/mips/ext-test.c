@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exceptions of extensions and of what is no instruction: each ends at its vector with its code,
+ * and nothing hangs.
+ */
+#include "accel/accel.h"
+#include "core/machine.h"
+#include "core/memory/memory.h"
+#include "target/mips/cpu.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+enum {
+    RAM_BYTES = 0x10000,
+    CODE = 0x1000,
+    VECTOR = 0x180,
+    WAIT = 0x42000020,
+    BRANCH_BACK = 0x1000fffe, /* b .-4 */
+    NAN_LANES = 0x7f800001,   /* signalling */
+    MSACSR_ENABLE_V = 1 << 11,
+    MSACSR_CAUSE_V = 1 << 16,
+    FADD_W = 0x7802085b, /* fadd.w $w1, $w1, $w2 */
+    CTCMSA = 0x783e0859, /* ctcmsa $1, $1 */
+    BNZ_V = 0x45e00002,  /* bnz.v $w0, .+12 */
+    ADDU_QB = 0x7c621010,
+    SDBBP = 0x7000003f,
+    SDC1 = 0xf4000000,
+};
+
+typedef struct Bench {
+    Machine *machine;
+    MipsCpu *cpu;
+    uint8_t *ram;
+    uint32_t code[4];
+    uint64_t status, config5;
+} Bench;
+
+static void bench_make(Bench *b, const char *model)
+{
+    g_autoptr(GError) err = NULL;
+    const DeviceType *type = NULL;
+    RamBlock *ram;
+
+    memset(b, 0, sizeof(*b));
+    for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
+        type = strcmp((*t)->name, model) ? type : *t;
+    }
+    b->machine = machine_new(&err);
+    ram = ram_new(b->machine, "ram", RAM_BYTES, RAM_SHARED, &err);
+    b->ram = ram->host;
+    region_add(machine_memory_root(b->machine),
+               region_new_ram(b->machine, "ram", ram, 0, RAM_BYTES), 0, 0);
+    machine_add_types(b->machine, mips_cpu_types);
+    b->cpu = mips_cpu(cpu_new(b->machine, type, NULL, "cpu0"));
+    EXPECT(device_realize(&b->cpu->cpu.dev, &err));
+    EXPECT(accel_attach(b->machine, &accel_tcg, NULL, &err));
+    EXPECT(machine_start(b->machine, &err));
+}
+
+/* From CODE in kseg0 until the vector's WAIT. */
+static void run_on_cpu(Cpu *cpu, void *opaque)
+{
+    static const uint32_t vector[] = { WAIT, BRANCH_BACK, 0 };
+    Bench *b = opaque;
+    MipsCpu *c = b->cpu;
+
+    memcpy(b->ram + VECTOR, vector, sizeof(vector));
+    memcpy(b->ram + CODE, b->code, sizeof(b->code));
+    ram_wrote(ram_first(b->machine), 0, RAM_BYTES);
+    c->pc = 0x80000000u + CODE;
+    c->in_slot = 0;
+    c->cp0[CP0_STATUS] = b->status;
+    c->cp0[CP0_CAUSE] = 0;
+    c->cp0[CP0_CONFIG5] = (c->cp0[CP0_CONFIG5] & ~(uint64_t)CONFIG5_MSAEN) | b->config5;
+    accel_tcg.state_changed(cpu);
+    for (unsigned tries = 0; tries < 100; tries++) {
+        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
+            break;
+        }
+        cpu_take_requests(cpu, UINT32_MAX);
+    }
+}
+
+/* ExcCode of the words, which are followed by a BREAK. */
+static unsigned bench_code(Bench *b, uint32_t first, uint32_t second)
+{
+    const uint32_t code[] = { first, second, 0x0000000d, 0 };
+
+    memcpy(b->code, code, sizeof(code));
+    cpu_run_on_wait(&b->cpu->cpu, run_on_cpu, b);
+    return b->cpu->cp0[CP0_CAUSE] >> 2 & 31;
+}
+
+TEST(mips_ext, msa_needs_its_enable_and_64_bit_registers)
+{
+    Bench b;
+
+    bench_make(&b, "P5600-mips-cpu");
+    b.status = STATUS_CU1 | STATUS_FR;
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_MSADIS);
+    b.config5 = CONFIG5_MSAEN;
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_BP);
+    b.status = STATUS_CU1;
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_RI);
+    b.status = 0; /* it needs no coprocessor 1 */
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_BP);
+    machine_free(b.machine);
+}
+
+TEST(mips_ext, msa_floating_point_traps_change_nothing_but_cause)
+{
+    Bench b;
+
+    bench_make(&b, "P5600-mips-cpu");
+    b.status = STATUS_CU1 | STATUS_FR;
+    b.config5 = CONFIG5_MSAEN;
+    b.cpu->f[1] = (IrV128){ .u32 = { 0x3f800000, NAN_LANES, 0, 0 } };
+    b.cpu->f[2] = (IrV128){ 0 };
+    b.cpu->msacsr = MSACSR_ENABLE_V;
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_MSAFPE);
+    EXPECT_EQ(b.cpu->f[1].u32[1], NAN_LANES);
+    EXPECT_EQ(b.cpu->msacsr, MSACSR_ENABLE_V | MSACSR_CAUSE_V);
+    EXPECT_EQ(b.cpu->cp0[CP0_EPC], 0x80000000u + CODE);
+
+    /* A cause that is written and enabled traps at once. */
+    b.cpu->r[1] = MSACSR_ENABLE_V | MSACSR_CAUSE_V;
+    EXPECT_EQ(bench_code(&b, CTCMSA, 0), EXC_MSAFPE);
+
+    /* In a delay slot the exception is the branch's. */
+    b.cpu->f[0] = (IrV128){ .u64 = { 0, 1 } };
+    EXPECT_EQ(bench_code(&b, BNZ_V, FADD_W), EXC_MSAFPE);
+    EXPECT_EQ(b.cpu->cp0[CP0_EPC], 0x80000000u + CODE);
+    EXPECT(b.cpu->cp0[CP0_CAUSE] & CAUSE_BD);
+    EXPECT_EQ(bench_code(&b, BNZ_V, BNZ_V), EXC_RI); /* a branch in a slot */
+    machine_free(b.machine);
+}
+
+TEST(mips_ext, dsp_needs_status_mx)
+{
+    Bench b;
+
+    bench_make(&b, "34Kf-mips-cpu");
+    EXPECT_EQ(bench_code(&b, ADDU_QB, 0), EXC_DSPDIS);
+    b.status = STATUS_MX;
+    EXPECT_EQ(bench_code(&b, ADDU_QB, 0), EXC_BP);
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_RI); /* MSA, which it has not */
+    machine_free(b.machine);
+    bench_make(&b, "24Kc-mips-cpu");
+    b.status = STATUS_MX;
+    EXPECT_EQ(bench_code(&b, ADDU_QB, 0), EXC_RI);
+    machine_free(b.machine);
+}
+
+TEST(mips_ext, what_is_no_instruction_ends_at_its_vector)
+{
+    Bench b;
+
+    bench_make(&b, "24Kc-mips-cpu");
+    EXPECT_EQ(bench_code(&b, SDBBP, 0), EXC_BP);
+    EXPECT_EQ(bench_code(&b, SDC1, 0), EXC_CPU);
+    EXPECT_EQ(bench_code(&b, 0xffffffff, 0), EXC_RI);
+    EXPECT_EQ(bench_code(&b, 0x7c00003f, 0), EXC_RI);
+    EXPECT_EQ(bench_code(&b, 0x10000002, 0xffffffff), EXC_RI); /* in a delay slot */
+    machine_free(b.machine);
+}
