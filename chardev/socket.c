@@ -179,22 +179,12 @@ static int socket_given(Chardev *c, const char *text, GError **err)
     const Sock *s = c->state;
     int listens = 0;
     socklen_t len = sizeof(listens);
-    uint64_t fd;
+    int fd = fdsets_take_text(machine_fdsets(c->machine), "fd=", text, err);
 
-    if (!g_ascii_isdigit(*text)) {
-        int named = fdsets_take(machine_fdsets(c->machine), text);
-
-        if (named < 0) {
-            error_set(err, "fd=%s is neither a number nor a name that `getfd` has given", text);
-            return -1;
-        }
-        fd = (uint64_t)named;
-    } else if (!number_parse(text, 0, INT32_MAX, &fd, err)) {
-        g_clear_error(err);
-        error_set(err, "fd=%s is not the number of a descriptor", text);
+    if (fd < 0) {
         return -1;
     }
-    if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0) {
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0) {
         error_set(err, "fd=%s: %s", text, g_strerror(errno));
         return -1;
     }

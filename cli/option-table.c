@@ -678,7 +678,7 @@ static const CliOption options[] = {
       "name translated code for `perf report`, in /tmp/perf-PID.map", FLAG(perfmap) },
     { "jitdump", NULL, NULL, SECTION_DEBUG,
       "write translated code for `perf inject -j` to jit-PID.dump here", FLAG(jitdump) },
-    { "incoming", NULL, "file:PATH|defer", SECTION_DEBUG,
+    { "incoming", NULL, "file:PATH|fd:NUMBER|defer", SECTION_DEBUG,
       "begin with the state that `migrate` has written", STRING(incoming) },
     { "loadvm", NULL, "TAG", SECTION_DEBUG,
       "begin with the machine and disks of a snapshot that `savevm` has made", STRING(loadvm) },

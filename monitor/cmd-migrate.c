@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State to and from files: migrate file:PATH, -incoming file:PATH. */
+/* State to and from files and descriptors: migrate file:PATH, -incoming fd:NUMBER. */
 #include "monitor/commands.h"
 
+#include "core/event/loop.h"
 #include "core/state/state.h"
+#include "util/fdsets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,59 +30,75 @@ static void migrate_set_status(MonHost *h, MigrateStatus s, const char *error)
     mon_emit(h, "MIGRATION", data);
 }
 
-/* The path of "file:PATH"; other transports are refused by name. */
-static const char *migrate_path(const char *uri, GError **err)
+/* The file of "file:PATH", or the descriptor of "fd:NUMBER" and "fd:NAME" (a name is used up);
+ * other transports are refused by name. -1: an error. */
+static int migrate_open(MonHost *h, const char *uri, int flags, GError **err)
 {
-    static const char *const later[] = { "tcp:", "unix:", "exec:", "fd:", "rdma:", "x-rdma:" };
+    static const char *const later[] = { "tcp:", "unix:", "exec:", "rdma:", "x-rdma:" };
+    int fd = -1;
 
     if (g_str_has_prefix(uri, "file:") && uri[5]) {
-        return uri + 5;
+        fd = open(uri + 5, flags | O_CLOEXEC, 0600);
+        if (fd < 0) {
+            error_set(err, "cannot %s '%s': %s", flags & O_WRONLY ? "write" : "read", uri + 5,
+                      g_strerror(errno));
+        }
+        return fd;
+    }
+    if (g_str_has_prefix(uri, "fd:")) {
+        fd = fdsets_take_text(machine_fdsets(h->machine), "fd:", uri + 3, err);
+        if (fd >= 0) { /* who sent it may have waited for nothing */
+            fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+        }
+        return fd;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {
         if (g_str_has_prefix(uri, later[i])) {
-            error_set(err, "migration to '%s' is not supported yet; write file:PATH", uri);
-            return NULL;
+            error_set(err,
+                      "migration to '%s' is not supported yet; write file:PATH, or fd:NAME with a "
+                      "descriptor of `getfd`",
+                      uri);
+            return -1;
         }
     }
-    error_set(err, "Parameter 'uri' expects a valid migration protocol (file:PATH)");
-    return NULL;
+    error_set(err, "Parameter 'uri' expects a valid migration protocol (file:PATH, fd:NAME)");
+    return -1;
 }
 
-static bool migrate_save(MonHost *h, const char *path, GError **err)
+/* Closes @take_fd. */
+static bool migrate_save(MonHost *h, const char *uri, int take_fd, GError **err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    struct stat st = { 0 };
-    bool ok;
+    off_t before = lseek(take_fd, 0, SEEK_CUR), after;
+    bool ok = machine_save(h->machine, take_fd, err), is_file;
+    struct stat st;
 
-    if (fd < 0) {
-        return error_set(err, "cannot write '%s': %s", path, g_strerror(errno));
+    is_file = !fstat(take_fd, &st) && S_ISREG(st.st_mode);
+
+    after = lseek(take_fd, 0, SEEK_CUR); /* -1: a pipe or a socket */
+    h->migrate_bytes = before >= 0 && after > before ? (uint64_t)(after - before) : 0;
+    if (close(take_fd) && ok) {
+        ok = error_set(err, "cannot write '%s': %s", uri, g_strerror(errno));
     }
-    ok = machine_save(h->machine, fd, err);
-    if (!fstat(fd, &st)) {
-        h->migrate_bytes = (uint64_t)st.st_size;
-    }
-    if (close(fd) && ok) {
-        ok = error_set(err, "cannot write '%s': %s", path, g_strerror(errno));
-    }
-    if (!ok) {
-        unlink(path); /* half a state is worth nothing */
+    if (!ok && is_file && g_str_has_prefix(uri, "file:")) { /* not /dev/null */
+        unlink(uri + 5);                                    /* half a state is worth nothing */
     }
     return ok;
 }
 
 bool mon_migrate(MonHost *h, const char *uri, GError **err)
 {
-    const char *path = migrate_path(uri, err);
     Machine *m = h->machine;
     int64_t start = g_get_monotonic_time();
     RunState before = machine_run_state(m);
     bool was_running, ok;
+    int fd;
 
-    if (!path) {
-        return false;
-    }
     if (before == RUN_INMIGRATE) {
         return error_set(err, "Guest is waiting for an incoming migration");
+    }
+    fd = migrate_open(h, uri, O_WRONLY | O_CREAT | O_TRUNC, err);
+    if (fd < 0) {
+        return false;
     }
     migrate_set_status(h, MIGRATE_ACTIVE, NULL);
     was_running = machine_is_running(m);
@@ -88,7 +106,7 @@ bool mon_migrate(MonHost *h, const char *uri, GError **err)
         mon_hint_free_pages(m);
         machine_pause(m, RUN_FINISH_MIGRATE);
     }
-    ok = migrate_save(h, path, err);
+    ok = migrate_save(h, uri, fd, err);
     h->migrate_ms = (g_get_monotonic_time() - start) / 1000;
     if (ok) {
         machine_set_run_state(m, RUN_POSTMIGRATE);
@@ -110,15 +128,11 @@ bool mon_migrate(MonHost *h, const char *uri, GError **err)
 
 bool mon_incoming(MonHost *h, const char *uri, GError **err)
 {
-    const char *path = migrate_path(uri, err);
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = migrate_open(h, uri, O_RDONLY, err);
     bool ok;
 
-    if (!path) {
-        return false;
-    }
     if (fd < 0) {
-        return error_set(err, "cannot read '%s': %s", path, g_strerror(errno));
+        return false;
     }
     migrate_set_status(h, MIGRATE_ACTIVE, NULL);
     ok = machine_load(h->machine, fd, err);
@@ -153,7 +167,7 @@ bool hmp_migrate(MonCall *c, GError **err)
     mon_call_flag(c, 'd');
     uri = mon_call_word(c);
     if (!uri) {
-        return error_set(err, "a target is missing: migrate file:PATH");
+        return error_set(err, "a target is missing: migrate file:PATH or fd:NAME");
     }
     return mon_migrate(c->host, uri, err);
 }
@@ -229,5 +243,5 @@ bool hmp_migrate_incoming(MonCall *c, GError **err)
     g_autofree char *uri = mon_call_word(c);
 
     return uri ? migrate_incoming(c, uri, err)
-               : error_set(err, "a source is missing: migrate_incoming file:PATH");
+               : error_set(err, "a source is missing: migrate_incoming file:PATH or fd:NAME");
 }

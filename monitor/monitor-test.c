@@ -193,7 +193,7 @@ TEST(monitor, hmp_commands)
     expect_hmp("info uuid", "00000000-0000-0000-0000-000000000000\n");
     expect_hmp("xp/2x 0x1000", "0000000000001000: Cannot access memory\n");
     expect_hmp("migrate nowhere",
-               "Error: Parameter 'uri' expects a valid migration protocol (file:PATH)\n"
+               "Error: Parameter 'uri' expects a valid migration protocol (file:PATH, fd:NAME)\n"
                "Try \"help migrate\" for more information\n");
 }
 

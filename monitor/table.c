@@ -956,7 +956,7 @@ const MonCommand mon_commands[] = {
 
     /* ---- saved state ---- */
     { .name = "migrate",
-      .doc = "save the state of the machine to 'uri' (file:PATH)",
+      .doc = "save the state of the machine to 'uri' (file:PATH, or fd:NAME of getfd)",
       .qmp = cmd_migrate,
       .args = { ARG("uri", MON_STR), OPTIONAL("blk", MON_BOOL), OPTIONAL("inc", MON_BOOL),
                 OPTIONAL("detach", MON_BOOL), OPTIONAL("resume", MON_BOOL) },

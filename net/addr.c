@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/addr.h"
+#include "util/fdsets.h"
 
 #include <fcntl.h>
 #include <glib.h>
@@ -76,8 +77,8 @@ static bool addr_unix(const char *prefix, const char *path, bool abstract, NetAd
     return true;
 }
 
-bool net_addr_options(Options *o, const char *prefix, bool passive, bool dgram, NetAddr *a,
-                      GError **err)
+bool net_addr_options(FdSets *named, Options *o, const char *prefix, bool passive, bool dgram,
+                      NetAddr *a, GError **err)
 {
     const char *type = addr_key(o, prefix, "type"), *text;
     g_autofree char *abstract_key = g_strdup_printf("%s.abstract", prefix);
@@ -100,14 +101,12 @@ bool net_addr_options(Options *o, const char *prefix, bool passive, bool dgram, 
                addr_unix(prefix, addr_key(o, prefix, "path"), abstract, a, err);
     }
     if (!strcmp(type, "fd")) {
-        char *end;
+        g_autofree char *what = g_strdup_printf("%s.str=", prefix);
 
         text = addr_key(o, prefix, "str");
-        a->fd = text ? (int)strtol(text, &end, 10) : -1;
-        if (!text || !g_ascii_isdigit(*text) || *end || fcntl(a->fd, F_GETFD) < 0) {
-            a->fd = -1;
-            return error_set(err, "%s.str=%s: is no open file descriptor", prefix,
-                             text ? text : "");
+        a->fd = fdsets_take_text(named, what, text ? text : "", err);
+        if (a->fd < 0) {
+            return false;
         }
         fcntl(a->fd, F_SETFD, FD_CLOEXEC);
         return true;

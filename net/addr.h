@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+struct FdSets;
+
 typedef struct NetAddr {
     union {
         struct sockaddr any;
@@ -23,9 +25,10 @@ typedef struct NetAddr {
 /* "[HOST]:PORT"; an empty host is every address (@passive) or this host. @key is for messages. */
 NODISCARD bool net_addr_host_port(const char *key, const char *text, bool passive, bool dgram,
                                   NetAddr *a, GError **err);
-/* PREFIX.type=inet|unix|fd with PREFIX.host, .port, .path, .abstract, .str. */
-NODISCARD bool net_addr_options(Options *o, const char *prefix, bool passive, bool dgram,
-                                NetAddr *a, GError **err);
+/* PREFIX.type=inet|unix|fd with PREFIX.host, .port, .path, .abstract, .str (a number, or a name of
+ * @named). */
+NODISCARD bool net_addr_options(struct FdSets *named, Options *o, const char *prefix, bool passive,
+                                bool dgram, NetAddr *a, GError **err);
 void net_addr_deinit(NetAddr *a);
 /* "127.0.0.1:1234", "unix:/path"; the caller frees. */
 char *net_addr_text(const NetAddr *a);

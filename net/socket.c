@@ -7,6 +7,7 @@
 #include "net/addr.h"
 #include "net/net-priv.h"
 #include "util/bytes.h"
+#include "util/fdsets.h"
 #include "util/json.h"
 #include "util/log.h"
 
@@ -451,7 +452,8 @@ static bool sock_open_stream(NetBackend *b, Options *o, GError **err)
     s->tells = true;
     if (!options_get_bool(o, "server", false, &s->server, err) ||
         !options_get_number(o, "reconnect", 0, &seconds, err) ||
-        !net_addr_options(o, "addr", s->server, false, &s->remote, err)) {
+        !net_addr_options(machine_fdsets(b->machine), o, "addr", s->server, false, &s->remote,
+                          err)) {
         return false;
     }
     if (seconds > RECONNECT_MAX_S || (seconds && (s->server || s->remote.fd >= 0))) {
@@ -468,9 +470,9 @@ static bool sock_open_dgram(NetBackend *b, Options *o, GError **err)
     sock_init(s);
     s->dgram = true;
     if ((options_get(o, "local.type") &&
-         !net_addr_options(o, "local", true, true, &s->local, err)) ||
-        (options_get(o, "remote.type") &&
-         !net_addr_options(o, "remote", false, true, &s->remote, err))) {
+         !net_addr_options(machine_fdsets(b->machine), o, "local", true, true, &s->local, err)) ||
+        (options_get(o, "remote.type") && !net_addr_options(machine_fdsets(b->machine), o, "remote",
+                                                            false, true, &s->remote, err))) {
         return false;
     }
     return sock_begin_dgram(s, err);
@@ -525,7 +527,8 @@ static bool sock_open_old(NetBackend *b, Options *o, GError **err)
 
         options_add(&one, "addr.type", "fd");
         options_add(&one, "addr.str", fd);
-        ok = net_addr_options(&one, "addr", false, false, &s->remote, err);
+        ok = net_addr_options(machine_fdsets(b->machine), &one, "addr", false, false, &s->remote,
+                              err);
         options_deinit(&one);
         if (!ok) {
             return false;

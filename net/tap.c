@@ -6,6 +6,7 @@
  */
 #include "core/event/loop.h"
 #include "net/net-priv.h"
+#include "util/fdsets.h"
 #include "util/log.h"
 
 #include <errno.h>
@@ -315,18 +316,17 @@ static bool tap_no_vhost(Tap *t, Options *o, GError **err)
 
 static bool tap_of_fd(Tap *t, const char *text, GError **err)
 {
-    char *end;
-    long fd = strtol(text, &end, 10);
+    int fd = fdsets_take_text(machine_fdsets(t->b.machine), "fd=", text, err);
 
-    if (!g_ascii_isdigit(*text) || *end || fd > INT32_MAX || fcntl((int)fd, F_GETFD) < 0) {
-        return error_set(err, "fd=%s: is no open file descriptor", text);
+    if (fd < 0) {
+        return false;
     }
-    tap_take_fd(t, (int)fd);
-    fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+    tap_take_fd(t, fd);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
     return true;
 }
 
-/* "4:5:6": a queue each. */
+/* "4:5:6", or names: a queue each. */
 static bool tap_of_fds(Tap *t, const char *text, GError **err)
 {
     g_auto(GStrv) list = g_strsplit(text, ":", -1);

@@ -69,3 +69,29 @@ TEST(fdsets, names)
     fdsets_unref(f);
     EXPECT(fcntl(b, F_GETFD) < 0);
 }
+
+TEST(fdsets, numbers_and_names)
+{
+    FdSets *f = fdsets_new();
+    GError *err = NULL;
+    int fd = memfd_create("named", MFD_CLOEXEC);
+    char number[16];
+
+    snprintf(number, sizeof(number), "%d", fd);
+    EXPECT_EQ(fdsets_take_text(f, "fd=", number, &err), fd);
+    EXPECT_EQ(fdsets_take_text(f, "fd=", "net0", &err), -1);
+    EXPECT(err && strstr(err->message, "fd=net0 is neither"));
+    g_clear_error(&err);
+    fdsets_name(f, "net0", fd);
+    EXPECT_EQ(fdsets_take_text(f, "fd=", "net0", &err), fd);
+    EXPECT_EQ(fdsets_take_text(NULL, "fd=", "net0", &err), -1); /* used up */
+    g_clear_error(&err);
+    EXPECT_EQ(fdsets_take_text(f, "fd=", "1x", &err), -1);
+    EXPECT(err && strstr(err->message, "fd=1x: is no open"));
+    g_clear_error(&err);
+    close(fd);
+    EXPECT_EQ(fdsets_take_text(f, "fd=", number, &err), -1);
+    EXPECT(err && strstr(err->message, "is no open file descriptor"));
+    g_clear_error(&err);
+    fdsets_unref(f);
+}

@@ -216,3 +216,24 @@ int fdsets_take(FdSets *f, const char *name)
     g_free(key);
     return found ? GPOINTER_TO_INT(value) : -1;
 }
+
+int fdsets_take_text(FdSets *f, const char *what, const char *text, GError **err)
+{
+    g_autoptr(GError) why = NULL;
+    uint64_t number;
+    int fd;
+
+    if (!g_ascii_isdigit(*text)) {
+        fd = f ? fdsets_take(f, text) : -1;
+        if (fd < 0) {
+            error_set(err, "%s%s is neither a number nor a name that `getfd` has given", what,
+                      text);
+        }
+        return fd;
+    }
+    if (!number_parse(text, 0, INT32_MAX, &number, &why) || fcntl((int)number, F_GETFD) < 0) {
+        error_set(err, "%s%s: is no open file descriptor", what, text);
+        return -1;
+    }
+    return (int)number;
+}

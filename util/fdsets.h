@@ -36,5 +36,8 @@ int fdsets_open_any(FdSets *f, const char *path, int flags, unsigned mode);
 void fdsets_name(FdSets *f, const char *name, int take_fd);
 /* The caller has it from then on; -1: none has the name. */
 int fdsets_take(FdSets *f, const char *name);
+/* @text is the number of an open one, or a name, which is used up; the caller has it. -1: an error
+ * that begins with @what ("fd=") and @text. */
+int fdsets_take_text(FdSets *f, const char *what, const char *text, GError **err);
 
 #endif

@@ -136,9 +136,9 @@ bool block_exports_nbd_options(BlockExports *x, Options *o, bool take_fds, GErro
                                                      : options_get(o, "addr.str");
     const char *authz = options_get(o, "tls-authz");
     TlsCreds *tls = NULL;
-    SocketName where;
+    SocketName where = { .fd = -1 };
     uint64_t max;
-    bool ok;
+    bool ok, only_named;
 
     if (x->nbd) {
         return error_set(err, "NBD server already running");
@@ -150,10 +150,14 @@ bool block_exports_nbd_options(BlockExports *x, Options *o, bool take_fds, GErro
         g_clear_error(err);
         return error_set(err, "Parameter 'max-connections' expects uint32_t");
     }
-    if (type && !strcmp(type, "fd") && !take_fds) {
-        return error_set(err, "File descriptor named '%s' has not been found", fd ? fd : "");
-    }
-    if (!socket_name_parse(&where, o, "addr", NULL, err)) {
+    /* Numbers are for who started us; a client of QMP names what it has sent. */
+    only_named = type && !strcmp(type, "fd") && !take_fds;
+    if ((only_named && fd && g_ascii_isdigit(*fd)) ||
+        !socket_name_parse(&where, block_graph_fdsets(x->graph), o, "addr", NULL, err)) {
+        if (only_named) {
+            g_clear_error(err);
+            error_set(err, "File descriptor named '%s' has not been found", fd ? fd : "");
+        }
         socket_name_deinit(&where);
         return false;
     }

@@ -3,6 +3,7 @@
 
 #include "core/event/ioloop.h"
 #include "util/bits.h"
+#include "util/fdsets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,8 +56,8 @@ static bool socket_number(uint32_t *out, Options *o, const char *prefix, const c
     return true;
 }
 
-bool socket_name_parse(SocketName *s, Options *o, const char *prefix, const char *default_port,
-                       GError **err)
+bool socket_name_parse(SocketName *s, FdSets *named, Options *o, const char *prefix,
+                       const char *default_port, GError **err)
 {
     const char *type = socket_option(o, prefix, "type");
 
@@ -82,16 +83,11 @@ bool socket_name_parse(SocketName *s, Options *o, const char *prefix, const char
     }
     if (!strcmp(type, "fd")) {
         const char *text = socket_option(o, prefix, "str");
-        char *end;
-        long fd = text ? strtol(text, &end, 10) : -1;
+        g_autofree char *what = g_strdup_printf("%s.str=", prefix);
 
         s->type = SOCKET_FD;
-        if (!text || *end || end == text || fd < 0 || fcntl((int)fd, F_GETFD) < 0) {
-            return error_set(err, "%s.str=%s is not the number of an open descriptor", prefix,
-                             text ? text : "(missing)");
-        }
-        s->fd = (int)fd;
-        return true;
+        s->fd = fdsets_take_text(named, what, text ? text : "", err);
+        return s->fd >= 0;
     }
     if (!strcmp(type, "vsock")) {
         s->type = SOCKET_VSOCK;

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct FdSets;
+
 typedef struct BlockStream BlockStream;
 
 /* Where to connect to or listen on. */
@@ -27,10 +29,11 @@ typedef struct SocketName {
 
 /*
  * From "PREFIX.type=inet|unix|fd|vsock" with .host/.port, .path, .str or .cid/.port (also .data.*,
- * as -blockdev and QMP spell it). Errors: which key is missing or wrong.
+ * as -blockdev and QMP spell it); .str: a number, or a name of @named. Errors: which key is missing
+ * or wrong.
  */
-NODISCARD bool socket_name_parse(SocketName *s, Options *o, const char *prefix,
-                                 const char *default_port, GError **err);
+NODISCARD bool socket_name_parse(SocketName *s, struct FdSets *named, Options *o,
+                                 const char *prefix, const char *default_port, GError **err);
 void socket_name_deinit(SocketName *s);
 /* "127.0.0.1:10809", "unix:/run/x"; the caller frees. */
 char *socket_name_text(const SocketName *s);

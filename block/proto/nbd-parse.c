@@ -107,7 +107,8 @@ static bool nbd_parse_where(BlockNode *n, Options *o, GError **err)
         s->where.type = SOCKET_INET;
         s->where.host = g_strdup(host);
         s->where.port = port ? g_strdup(port) : g_strdup_printf("%d", NBD_PORT);
-    } else if (!socket_name_parse(&s->where, o, "server", "10809", err)) {
+    } else if (!socket_name_parse(&s->where, block_graph_fdsets(block_node_graph(n)), o, "server",
+                                  "10809", err)) {
         return false;
     }
     if (export_name) {

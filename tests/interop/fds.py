@@ -3,10 +3,12 @@
 """Descriptors through a monitor's socket and -add-fd: fds.py TINAMOU. add-fd, remove-fd, query-fdsets,
 getfd and closefd answer what QEMU answers; /dev/fdset/ID opens for disks and files of consoles."""
 import array
+import fcntl
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -164,10 +166,104 @@ def test_command_line():
         check(f'-add-fd {options}', p.returncode and why in p.stderr, p.stderr)
 
 
+def tap_device():
+    """A descriptor of a network device, or None where there is no way to one."""
+    try:
+        fd = os.open('/dev/net/tun', os.O_RDWR)
+        fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22x', b'', 0x1002))  # TUNSETIFF: TAP, NO_PI
+        return fd
+    except OSError as e:
+        print('SKIP a network device by a name:', e)
+        return None
+
+
+def test_networks():
+    m = Machine(OURS)
+    pairs = [socket.socketpair() for _ in range(2)]
+    m.run('getfd', [pairs[0][0].fileno()], fdname='one')
+    m.run('getfd', [pairs[1][0].fileno()], fdname='two')
+    old = {'type': 'socket', 'id': 's', 'fd': 'one'}
+    check('netdev socket,fd=NAME', m.run('netdev_add', **old) == {'return': {}})
+    answer = m.run('netdev_add', **{**old, 'id': 't'})
+    check('once', 'one' in answer.get('error', {}).get('desc', ''), answer)
+    new = {'type': 'stream', 'id': 'u', 'addr': {'type': 'fd', 'str': 'two'}}
+    check('netdev stream,addr.str=NAME', m.run('netdev_add', **new) == {'return': {}})
+    answer = m.run('netdev_add', type='tap', id='v', fd='nobody')
+    check('tap,fd= of no name', 'nobody' in answer.get('error', {}).get('desc', ''), answer)
+    tap = tap_device()
+    if tap is not None:
+        m.run('getfd', [tap], fdname='wire')
+        answer = m.run('netdev_add', type='tap', id='v', fd='wire')
+        check('tap,fd=NAME', answer == {'return': {}}, answer)
+    check('ends', m.end() == 0)
+
+
+def test_nbd():
+    m = Machine(OURS)
+    path = os.path.join(WORK, 'nbd')
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen()
+    for name in ('nbd', str(s.fileno())):
+        answer = m.run('nbd-server-start', addr={'type': 'fd', 'data': {'str': name}})
+        check(f'no server at {name}', 'has not been found' in answer.get('error', {}).get('desc', ''),
+              answer)
+    m.run('getfd', [s.fileno()], fdname='nbd')
+    answer = m.run('nbd-server-start', addr={'type': 'fd', 'data': {'str': 'nbd'}})
+    check('a server at a name', answer == {'return': {}}, answer)
+    m.run('blockdev-add', driver='null-co', size=1 << 20, **{'node-name': 'n', 'read-zeroes': True})
+    m.run('block-export-add', type='nbd', id='e', **{'node-name': 'n'})
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(path)
+    m.run('getfd', [client.fileno()], fdname='peer')
+    client.close()
+    answer = m.run('blockdev-add', driver='nbd', export='n', server={'type': 'fd', 'str': 'peer'},
+                   **{'node-name': 'far', 'read-only': True})
+    check('a client at a name', answer == {'return': {}}, answer)
+    info = subprocess.run([TINAMOU, 'img', 'info', f'nbd+unix:///n?socket={path}'],
+                          stdout=subprocess.PIPE, text=True).stdout
+    check('which serves', '1 MiB' in info, info)
+    check('ends', m.end() == 0)
+
+
+def test_state():
+    state = os.open(os.path.join(WORK, 'state'), os.O_RDWR | os.O_CREAT)
+    m = Machine(OURS)
+    answer = m.run('migrate', uri='fd:state')
+    check('no state to nobody', 'state' in answer.get('error', {}).get('desc', ''), answer)
+    m.run('getfd', [state], fdname='state')
+    check('migrate fd:NAME', m.run('migrate', uri='fd:state') == {'return': {}})
+    answer = m.run('query-migrate')['return']
+    check('is told', answer['status'] == 'completed' and
+          answer['ram']['transferred'] == os.fstat(state).st_size > 1000, answer)
+    check('ends', m.end() == 0)
+    os.lseek(state, 0, os.SEEK_SET)
+    m = Machine(OURS, ['-incoming', f'fd:{state}'], (state,))
+    answer = m.run('query-status')['return']
+    check('-incoming fd:NUMBER', answer['status'] == 'paused', answer)
+    check('ends', m.end() == 0)
+    m = Machine(OURS, ['-incoming', 'defer'])
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    m.run('getfd', [reader], fdname='pipe')
+    if os.fork() == 0:
+        with open(os.path.join(WORK, 'state'), 'rb') as f, open(writer, 'wb') as to:
+            shutil.copyfileobj(f, to)
+        os._exit(0)
+    os.close(writer)
+    answer = m.run('migrate-incoming', uri='fd:pipe')
+    check('migrate-incoming fd:NAME, a pipe', answer == {'return': {}}, answer)
+    check('is there', m.run('query-status')['return']['status'] == 'paused')
+    check('ends', m.end() == 0)
+
+
 try:
     test_answers()
     test_disk()
     test_command_line()
+    test_networks()
+    test_nbd()
+    test_state()
 finally:
     shutil.rmtree(WORK)
 sys.exit(failed != 0)
