@@ -33,8 +33,8 @@ static void char_set_where(Chardev *c, const char *kind, const char *what)
 
 static bool null_open(Chardev *c, const char *options, GError **err)
 {
-    c->open = true;
-    return true;
+    c->open = char_no_options("null", options, err);
+    return c->open;
 }
 
 static void null_write(Chardev *c, const uint8_t *buf, size_t len)
@@ -65,7 +65,7 @@ static bool stdio_open(Chardev *c, const char *options, GError **err)
     for (char **p = parts; *p; p++) {
         if (!strcmp(*p, "signal=off")) {
             signals = false;
-        } else if (**p && strcmp(*p, "signal=on") && strcmp(*p, "mux=on")) {
+        } else if (**p && strcmp(*p, "signal=on")) {
             g_free(s);
             return error_set(err, "'%s' is no option of stdio; valid: signal=on|off", *p);
         }
@@ -118,6 +118,12 @@ static bool pty_open(Chardev *c, const char *options, GError **err)
     struct termios t;
     char name[64];
 
+    if (!char_no_options("pty", options, err)) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
+    }
     if (fd < 0 || grantpt(fd) || unlockpt(fd) || ptsname_r(fd, name, sizeof(name))) {
         if (fd >= 0) {
             close(fd);
@@ -173,7 +179,6 @@ static bool file_open(Chardev *c, const char *options, GError **err)
     }
     path = options_get(&o, "path");
     input = options_get(&o, "input-path");
-    options_get(&o, "mux");
     if (!path) {
         error_set(err, "a path is missing: file:PATH");
     } else if (options_get_bool(&o, "append", false, &append, err)) {
@@ -185,7 +190,7 @@ static bool file_open(Chardev *c, const char *options, GError **err)
         } else if (input && (c->in_fd = open(input, O_RDONLY | O_CLOEXEC)) < 0) {
             error_set(err, "cannot read '%s': %s", input, g_strerror(errno));
         } else {
-            static const char *const valid[] = { "path", "append", "input-path", "mux" };
+            static const char *const valid[] = { "path", "append", "input-path" };
 
             char_set_where(c, "file", path);
             c->open = true;
@@ -241,7 +246,7 @@ typedef struct Ring {
 
 static bool ringbuf_open(Chardev *c, const char *options, GError **err)
 {
-    static const char *const valid[] = { "size", "mux" };
+    static const char *const valid[] = { "size" };
     Options o;
     uint64_t size;
     bool ok;
@@ -249,7 +254,6 @@ static bool ringbuf_open(Chardev *c, const char *options, GError **err)
     if (!options_parse(&o, options, "size", err)) {
         return false;
     }
-    options_get(&o, "mux");
     ok = options_get_size(&o, "size", 64 * 1024, &size, err) &&
          options_all_used(&o, valid, G_N_ELEMENTS(valid), err);
     options_deinit(&o);

@@ -29,7 +29,7 @@ struct Chardev {
     void *opaque;
     bool open; /* the peer is there */
     bool closed;
-    int in_fd, out_fd; /* -1: none */
+    int in_fd, out_fd, log_fd; /* -1: none */
     unsigned in_watch;
     int fds[CHAR_FDS_MAX]; /* came with what was read last, in order */
     unsigned n_fds;
@@ -49,6 +49,8 @@ size_t char_deliver(Chardev *c, const uint8_t *buf, size_t len);
 /* Write everything to @fd, waiting for room at most @wait_ms in all; false: gave up. */
 bool char_write_fd(int fd, const uint8_t *buf, size_t len, int wait_ms);
 void char_event(Chardev *c, CharEvent event);
+/* Options of a kind that has none. */
+bool char_no_options(const char *kind, const char *options, GError **err);
 /* Descriptors that nobody has taken. */
 void char_close_taken(Chardev *c);
 bool mux_is_attached(const Chardev *c);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chardev/chardev-priv.h"
 
+#include "util/fdsets.h"
 #include "util/options.h"
 #include "util/suggest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,7 +42,7 @@ static Chardev *char_alloc(Machine *m, const char *id, const CharKind *kind)
     c->machine = m;
     c->id = g_strdup(id ? id : kind->name);
     c->where = g_strdup(kind->name);
-    c->in_fd = c->out_fd = -1;
+    c->in_fd = c->out_fd = c->log_fd = -1;
     mutex_init(&c->out_lock);
     return c;
 }
@@ -105,6 +107,67 @@ Chardev *chardev_new(Machine *m, const char *id, const char *text, GError **err)
     return c;
 }
 
+bool char_no_options(const char *kind, const char *options, GError **err)
+{
+    return !*options || error_set(err, "'%s' is no option of %s, which has none", options, kind);
+}
+
+/* What the kind is told: the others' keys are everybody's. */
+static char *char_kind_text(const Options *o, const char *kind)
+{
+    static const char *const ours[] = { "id", "backend", "mux", "logfile", "logappend" };
+    GString *s = g_string_new(kind);
+
+    for (unsigned i = 0; i < o->n; i++) {
+        bool is_ours = false;
+
+        for (unsigned k = 0; k < G_N_ELEMENTS(ours); k++) {
+            is_ours |= !strcmp(o->list[i].key, ours[k]);
+        }
+        if (!is_ours) {
+            g_auto(GStrv) commas = g_strsplit(o->list[i].value, ",", -1);
+            g_autofree char *value = g_strjoinv(",,", commas);
+
+            g_string_append_printf(s, ",%s=%s", o->list[i].key, value);
+        }
+    }
+    return g_string_free(s, FALSE);
+}
+
+Chardev *chardev_new_options(Machine *m, Options *o, bool *mux, GError **err)
+{
+    const char *kind = options_get(o, "backend"), *id = options_get(o, "id");
+    const char *log = options_get(o, "logfile");
+    bool is_mux, append;
+    g_autofree char *text = NULL;
+    Chardev *c;
+
+    if (!kind || !id) {
+        error_set(err, "chardev: no %s specified", id ? "backend" : "id");
+        return NULL;
+    }
+    if (!options_get_bool(o, "mux", false, &is_mux, err) ||
+        !options_get_bool(o, "logappend", false, &append, err)) {
+        return NULL;
+    }
+    if (mux) {
+        *mux = is_mux;
+    }
+    text = char_kind_text(o, kind);
+    c = chardev_new(m, id, text, err);
+    if (c && log) {
+        c->log_fd = fdsets_open_any(machine_fdsets(m), log,
+                                    O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), 0666);
+        if (c->log_fd < 0) {
+            error_set(err, "logfile=%s: cannot be written: %s", log, g_strerror(-c->log_fd));
+            c->log_fd = -1;
+            chardev_free(c);
+            return NULL;
+        }
+    }
+    return c && is_mux ? chardev_new_mux(m, id, c) : c;
+}
+
 Chardev *chardev_new_mux(Machine *m, const char *id, Chardev *take_base)
 {
     Chardev *c = char_alloc(m, id, &char_mux);
@@ -125,6 +188,10 @@ void chardev_close(Chardev *c)
     loop_unpost(c->machine, char_accept_on_loop, c);
     mutex_lock(&c->out_lock); /* nobody is within its write */
     c->kind = &char_null;
+    if (c->log_fd >= 0) {
+        close(c->log_fd);
+        c->log_fd = -1;
+    }
     mutex_unlock(&c->out_lock);
     if (kind->close) {
         kind->close(c);
@@ -351,6 +418,9 @@ bool char_write_fd(int fd, const uint8_t *buf, size_t len, int wait_ms)
 void chardev_write(Chardev *c, const void *buf, size_t len)
 {
     mutex_lock(&c->out_lock);
+    if (c->log_fd >= 0) {
+        char_write_fd(c->log_fd, buf, len, 1000);
+    }
     if (c->kind->write) {
         c->kind->write(c, buf, len);
     } else if (c->out_fd >= 0) {

@@ -35,6 +35,12 @@ typedef struct CharHandlers {
  * @id may be NULL. Owned by the caller: chardev_free. Context: LOOP_THREAD.
  */
 Chardev *chardev_new(Machine *m, const char *id, const char *text, GError **err);
+/*
+ * The same of -chardev's options: backend=KIND, id=ID, mux=on, logfile=FILE (a copy of what is
+ * written), logappend=on, and what the kind takes. @mux: NULL, or whether it is one. LOOP_THREAD.
+ */
+struct Options;
+Chardev *chardev_new_options(Machine *m, struct Options *o, bool *mux, GError **err);
 /* A mux over @base, which it owns from now on. Ctrl-A is its key. */
 Chardev *chardev_new_mux(Machine *m, const char *id, Chardev *take_base);
 void chardev_free(Chardev *c);

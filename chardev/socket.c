@@ -15,17 +15,24 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { SOCK_RECONNECT_MAX = 86400 };
+
 typedef struct Sock {
     int listen_fd;
     unsigned listen_watch;
-    bool server, telnet;
+    bool server, telnet, delay;
     char *unlink_path;
+    /* reconnect=: a client tries again, and is not waited for. */
+    unsigned reconnect_s, retry, reach_watch; /* retry: a timeout */
+    int reaching;                             /* is connecting; -1 */
+    struct sockaddr_storage to;
+    socklen_t to_len;
 } Sock;
+
+static void socket_later(Chardev *c);
 
 static void socket_drop(Chardev *c)
 {
-    Sock *s = c->state;
-
     char_unwatch_input(c);
     char_close_taken(c);
     mutex_lock(&c->out_lock);
@@ -35,7 +42,7 @@ static void socket_drop(Chardev *c)
     c->in_fd = c->out_fd = -1;
     mutex_unlock(&c->out_lock);
     char_set_open(c, false);
-    (void)s;
+    socket_later(c);
 }
 
 static void socket_adopt(Chardev *c, int fd)
@@ -45,7 +52,9 @@ static void socket_adopt(Chardev *c, int fd)
     int one = 1;
 
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (!s->delay) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
     mutex_lock(&c->out_lock);
     c->in_fd = c->out_fd = fd;
     mutex_unlock(&c->out_lock);
@@ -99,65 +108,159 @@ static bool socket_incoming(int fd, unsigned events, void *arg)
     return true;
 }
 
-static int socket_unix(Sock *s, const char *path, GError **err)
-{
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int fd;
+/* ---- reconnect= ---- */
 
-    if (strlen(path) >= sizeof(a.sun_path)) {
-        error_set(err, "the path '%s' is longer than the %zu bytes a UNIX socket may have", path,
-                  sizeof(a.sun_path) - 1);
+static bool socket_reached(int fd, unsigned events, void *arg)
+{
+    Chardev *c = arg;
+    Sock *s = c->state;
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    s->reach_watch = 0;
+    s->reaching = -1;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) || error) {
+        close(fd);
+        socket_later(c);
+    } else {
+        socket_adopt(c, fd);
+    }
+    return false;
+}
+
+static void socket_reach(void *arg)
+{
+    Chardev *c = arg;
+    Sock *s = c->state;
+    int fd = socket(s->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    s->retry = 0;
+    if (fd >= 0 && !connect(fd, (struct sockaddr *)&s->to, s->to_len)) {
+        socket_adopt(c, fd);
+    } else if (fd >= 0 && errno == EINPROGRESS) {
+        s->reaching = fd;
+        s->reach_watch = loop_watch_fd(c->machine, fd, LOOP_OUT, socket_reached, c);
+    } else {
+        if (fd >= 0) {
+            close(fd);
+        }
+        socket_later(c);
+    }
+}
+
+static void socket_later(Chardev *c)
+{
+    Sock *s = c->state;
+
+    if (s && s->reconnect_s && !c->closed && !s->retry && s->reaching < 0) {
+        s->retry = loop_timeout_ms(c->machine, s->reconnect_s * 1000, socket_reach, c);
+    }
+}
+
+/* ---- Addresses ---- */
+
+/* A socket that listens or is connected, or (reconnect=) is only made: it notes where to. */
+static int socket_at(Sock *s, const struct sockaddr *a, socklen_t len)
+{
+    int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+    if (fd < 0) {
         return -1;
     }
-    strcpy(a.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->server) {
-        unlink(path);
-        if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1)) {
-            error_set(err, "cannot listen on '%s': %s", path, g_strerror(errno));
-            close(fd);
-            return -1;
-        }
-        s->unlink_path = g_strdup(path);
-    } else if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
-        error_set(err, "cannot connect to '%s': %s", path, g_strerror(errno));
+    memcpy(&s->to, a, len);
+    s->to_len = len;
+    if (a->sa_family != AF_UNIX) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    }
+    if (s->reconnect_s ? 0 : s->server ? bind(fd, a, len) || listen(fd, 1) : connect(fd, a, len)) {
+        int error = errno;
+
         close(fd);
+        errno = error;
         return -1;
     }
     return fd;
 }
 
-static int socket_tcp(Sock *s, const char *host, const char *port, GError **err)
+/* @abstract: a name that is no file's (unix(7)); @tight: without zeros up to the longest. */
+static int socket_unix(Sock *s, const char *path, bool abstract, bool tight, GError **err)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = s->server ? AI_PASSIVE : 0 };
-    struct addrinfo *list = NULL;
-    int rc, fd = -1, one = 1;
-    uint64_t number;
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    size_t len = strlen(path);
+    int fd;
 
-    if (!number_parse(port, 0, 65535, &number, err)) {
-        g_prefix_error(err, "port '%s': ", port);
+    if (len >= sizeof(a.sun_path)) {
+        error_set(err, "the path '%s' is longer than the %zu bytes a UNIX socket may have", path,
+                  sizeof(a.sun_path) - 1);
         return -1;
     }
-    rc = getaddrinfo(*host ? host : "127.0.0.1", port, &hints, &list);
+    memcpy(a.sun_path + abstract, path, len);
+    if (s->server && !abstract) {
+        unlink(path);
+    }
+    fd = socket_at(s, (struct sockaddr *)&a,
+                   abstract && tight ? (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)
+                                     : (socklen_t)sizeof(a));
+    if (fd < 0) {
+        error_set(err, "cannot %s '%s': %s", s->server ? "listen on" : "connect to", path,
+                  g_strerror(errno));
+    } else if (s->server && !abstract) {
+        s->unlink_path = g_strdup(path);
+    }
+    return fd;
+}
+
+/* One port. -1: errno, or @err where the name is none. */
+static int socket_tcp_port(Sock *s, const char *host, unsigned port, int family, GError **err)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+                              .ai_family = family,
+                              .ai_flags = s->server ? AI_PASSIVE : 0 };
+    g_autofree char *service = g_strdup_printf("%u", port);
+    struct addrinfo *list = NULL;
+    const char *any = family == AF_INET6 ? "::1" : "127.0.0.1";
+    int rc = getaddrinfo(*host ? host : any, service, &hints, &list), fd = -1, error;
 
     if (rc) {
-        error_set(err, "cannot resolve '%s:%s': %s", host, port, gai_strerror(rc));
+        error_set(err, "cannot resolve '%s:%u': %s", host, port, gai_strerror(rc));
         return -1;
     }
     for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0) {
-            continue;
-        }
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-        if (s->server ? bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 1)
-                      : connect(fd, a->ai_addr, a->ai_addrlen)) {
-            close(fd);
-            fd = -1;
-        }
+        fd = socket_at(s, a->ai_addr, a->ai_addrlen);
     }
+    error = errno;
     freeaddrinfo(list);
-    if (fd < 0) {
+    errno = error;
+    return fd;
+}
+
+/* A server takes the first free port up to @to (NULL: @port alone). */
+static int socket_tcp(Sock *s, const char *host, const char *port, const char *to, int family,
+                      GError **err)
+{
+    uint64_t first, last;
+    GError *why = NULL;
+    int fd = -1;
+
+    if (!number_parse(port, 0, 65535, &first, err)) {
+        g_prefix_error(err, "port '%s': ", port);
+        return -1;
+    }
+    last = first;
+    if (to && !number_parse(to, first, 65535, &last, err)) {
+        g_prefix_error(err, "to=%s: ", to);
+        return -1;
+    }
+    if (to && !s->server) {
+        error_set(err, "to=%s: is for a server", to);
+        return -1;
+    }
+    for (uint64_t at = first; at <= last && fd < 0 && !why; at++) {
+        fd = socket_tcp_port(s, host, (unsigned)at, family, &why);
+    }
+    if (why) {
+        g_propagate_error(err, why);
+    } else if (fd < 0) {
         error_set(err, "cannot %s %s:%s: %s", s->server ? "listen on" : "connect to", host, port,
                   g_strerror(errno));
     }
@@ -165,12 +268,12 @@ static int socket_tcp(Sock *s, const char *host, const char *port, GError **err)
 }
 
 /* "HOST:PORT" or ":PORT" */
-static int socket_tcp_text(Sock *s, const char *text, GError **err)
+static int socket_tcp_text(Sock *s, const char *text, const char *to, int family, GError **err)
 {
     const char *colon = strrchr(text, ':');
     g_autofree char *host = g_strndup(text, colon ? (size_t)(colon - text) : 0);
 
-    return socket_tcp(s, host, colon ? colon + 1 : text, err);
+    return socket_tcp(s, host, colon ? colon + 1 : text, to, family, err);
 }
 
 /* A descriptor that we were started with: it listens, or is connected. */
@@ -197,66 +300,125 @@ static int socket_given(Chardev *c, const char *text, GError **err)
     return (int)fd;
 }
 
-static bool socket_open_options(Chardev *c, Options *o, GError **err)
-{
-    static const char *const valid[] = { "path",   "host", "port",    "server", "wait",      "tcp",
-                                         "telnet", "mux",  "nodelay", "nowait", "reconnect", "fd" };
-    const char *path = options_get(o, "path"), *tcp = options_get(o, "tcp");
-    const char *host = options_get(o, "host"), *port = options_get(o, "port");
-    const char *telnet = options_get(o, "telnet"), *given = options_get(o, "fd");
-    Sock *s = c->state;
-    bool wait;
-    int fd;
+typedef struct SockOptions {
+    const char *path, *host, *port, *to, *tcp, *telnet, *given;
+    bool wait, abstract, tight;
+    int family;
+} SockOptions;
 
-    options_get(o, "mux");
-    options_get(o, "nodelay");
-    if (!options_get_bool(o, "server", false, &s->server, err) ||
-        !options_get_bool(o, "wait", true, &wait, err) ||
-        !options_all_used(o, valid, G_N_ELEMENTS(valid), err)) {
+static bool socket_parse_rest(Sock *s, Options *o, SockOptions *p, GError **err)
+{
+    bool has_v4 = options_get(o, "ipv4"), has_v6 = options_get(o, "ipv6");
+    bool no_wait, v4, v6, no_delay;
+    uint64_t reconnect;
+
+    if (!options_get_bool(o, "ipv4", true, &v4, err) ||
+        !options_get_bool(o, "ipv6", true, &v6, err) ||
+        !options_get_bool(o, "nodelay", true, &no_delay, err) ||
+        !options_get_bool(o, "delay", !no_delay, &s->delay, err) ||
+        !options_get_bool(o, "nowait", false, &no_wait, err) ||
+        !options_get_bool(o, "wait", !no_wait, &p->wait, err) ||
+        !options_get_bool(o, "abstract", false, &p->abstract, err) ||
+        !options_get_bool(o, "tight", true, &p->tight, err) ||
+        !options_get_bool(o, "server", false, &s->server, err) ||
+        !options_get_number(o, "reconnect", 0, &reconnect, err)) {
         return false;
     }
-    s->telnet = telnet && strcmp(telnet, "off");
-    if (telnet && strchr(telnet, ':')) {
-        tcp = telnet;
+    if (has_v4 != has_v6) { /* one alone: or the other */
+        v4 = has_v4 ? v4 : !v6;
+        v6 = has_v6 ? v6 : !v4;
     }
-    if (!path && !tcp && !port && !given) {
+    p->family = v4 == v6 ? AF_UNSPEC : v4 ? AF_INET : AF_INET6;
+    if (reconnect > SOCK_RECONNECT_MAX || (reconnect && (s->server || p->given))) {
+        return error_set(err, "reconnect=: is for a client, %d seconds at most",
+                         SOCK_RECONNECT_MAX);
+    }
+    s->reconnect_s = (unsigned)reconnect;
+    return true;
+}
+
+static bool socket_parse(Sock *s, Options *o, SockOptions *p, GError **err)
+{
+    static const char *const valid[] = { "path", "host", "port",      "to",       "server",
+                                         "wait", "tcp",  "telnet",    "nodelay",  "nowait",
+                                         "ipv4", "ipv6", "reconnect", "abstract", "tight",
+                                         "fd",   "delay" };
+
+    *p = (SockOptions){ .path = options_get(o, "path"),
+                        .host = options_get(o, "host"),
+                        .port = options_get(o, "port"),
+                        .to = options_get(o, "to"),
+                        .tcp = options_get(o, "tcp"),
+                        .telnet = options_get(o, "telnet"),
+                        .given = options_get(o, "fd") };
+    if (!socket_parse_rest(s, o, p, err) || !options_all_used(o, valid, G_N_ELEMENTS(valid), err)) {
+        return false;
+    }
+    s->telnet = p->telnet && strcmp(p->telnet, "off");
+    if (p->telnet && strchr(p->telnet, ':')) {
+        p->tcp = p->telnet;
+    }
+    if (!p->path && !p->tcp && !p->port && !p->given) {
         return error_set(err, "says neither path= (UNIX socket) nor host= and port= nor fd=");
     }
-    if (given && (path || tcp || port)) {
-        return error_set(err, "fd=%s goes without path=, host= and port=", given);
+    if (p->given && (p->path || p->tcp || p->port)) {
+        return error_set(err, "fd=%s goes without path=, host= and port=", p->given);
     }
-    fd = given  ? socket_given(c, given, err)
-         : path ? socket_unix(s, path, err)
-         : tcp  ? socket_tcp_text(s, tcp, err)
-                : socket_tcp(s, host ? host : "", port, err);
+    return true;
+}
+
+static void socket_wait(Chardev *c)
+{
+    Sock *s = c->state;
+    int peer;
+
+    g_printerr("waiting for a connection on %s\n", c->where);
+    while ((peer = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC)) < 0 && errno == EINTR) {
+    }
+    if (peer >= 0) {
+        socket_adopt(c, peer);
+    }
+}
+
+static bool socket_open_options(Chardev *c, Options *o, GError **err)
+{
+    Sock *s = c->state;
+    SockOptions p;
+    int fd;
+
+    if (!socket_parse(s, o, &p, err)) {
+        return false;
+    }
+    fd = p.given  ? socket_given(c, p.given, err)
+         : p.path ? socket_unix(s, p.path, p.abstract, p.tight, err)
+         : p.tcp  ? socket_tcp_text(s, p.tcp, p.to, p.family, err)
+                  : socket_tcp(s, p.host ? p.host : "", p.port, p.to, p.family, err);
     if (fd < 0) {
         return false;
     }
     g_free(c->where);
     c->where = g_strdup_printf("%s:%s%s",
-                               given    ? "fd"
-                               : path   ? "unix"
-                               : telnet ? "telnet"
-                                        : "tcp",
-                               given  ? given
-                               : path ? path
-                               : tcp  ? tcp
-                                      : port,
+                               p.given    ? "fd"
+                               : p.path   ? "unix"
+                               : p.telnet ? "telnet"
+                                          : "tcp",
+                               p.given  ? p.given
+                               : p.path ? p.path
+                               : p.tcp  ? p.tcp
+                                        : p.port,
                                s->server ? ",server=on" : "");
+    if (s->reconnect_s) {
+        close(fd);
+        socket_reach(c);
+        return true;
+    }
     if (!s->server) {
         socket_adopt(c, fd);
         return true;
     }
     s->listen_fd = fd;
-    if (wait) {
-        int peer;
-
-        g_printerr("waiting for a connection on %s\n", c->where);
-        while ((peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) < 0 && errno == EINTR) {
-        }
-        if (peer >= 0) {
-            socket_adopt(c, peer);
-        }
+    if (p.wait) {
+        socket_wait(c);
     }
     s->listen_watch = loop_watch_fd(c->machine, fd, LOOP_IN, socket_incoming, c);
     return true;
@@ -268,7 +430,7 @@ static bool socket_open(Chardev *c, const char *options, GError **err)
     Options o;
     bool ok;
 
-    s->listen_fd = -1;
+    s->listen_fd = s->reaching = -1;
     c->state = s;
     if (!options_parse(&o, options, "path", err)) {
         return false;
@@ -282,6 +444,8 @@ static void socket_close(Chardev *c)
 {
     Sock *s = c->state;
 
+    unsigned watches[] = { s ? s->listen_watch : 0, s ? s->retry : 0, s ? s->reach_watch : 0 };
+
     if (!s) {
         return;
     }
@@ -290,8 +454,13 @@ static void socket_close(Chardev *c)
         close(c->in_fd);
     }
     c->in_fd = c->out_fd = -1;
-    if (s->listen_watch) {
-        loop_unwatch(c->machine, s->listen_watch);
+    for (unsigned i = 0; i < G_N_ELEMENTS(watches); i++) {
+        if (watches[i]) {
+            loop_unwatch(c->machine, watches[i]);
+        }
+    }
+    if (s->reaching >= 0) {
+        close(s->reaching);
     }
     if (s->listen_fd >= 0) {
         close(s->listen_fd);
@@ -313,7 +482,8 @@ static void socket_write(Chardev *c, const uint8_t *buf, size_t len)
 
 const CharKind char_socket = {
     .name = "socket",
-    .doc = "path=PATH, host=HOST,port=PORT or fd=NUMBER[,server=on][,wait=off][,telnet=on]",
+    .doc = "path=PATH[,abstract=on], host=HOST,port=PORT[,to=PORT][,ipv4=on|off][,ipv6=on|off] or "
+           "fd=NUMBER[,server=on[,wait=off]|,reconnect=SECONDS][,telnet=on][,nodelay=off]",
     .open = socket_open,
     .close = socket_close,
     .write = socket_write,

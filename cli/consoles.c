@@ -98,49 +98,28 @@ static bool console_open(Build *b, const char *id, const char *text, bool shared
     return *out != NULL;
 }
 
-/* -chardev KIND,id=ID,...: what remains without id= and mux= goes to the kind. */
+/* -chardev KIND,id=ID,... */
 static bool console_chardev(Build *b, const char *text, GError **err)
 {
-    GString *rest = g_string_new("");
-    const char *id, *kind;
-    Chardev *c = NULL;
-    bool mux, ok = false;
+    bool is_stdio, mux, ok = false;
+    Chardev *c;
     Options o;
 
     if (!options_parse(&o, text, "backend", err)) {
-        g_string_free(rest, TRUE);
         return false;
     }
-    kind = options_get(&o, "backend");
-    id = options_get(&o, "id");
-    for (unsigned i = 0; i < o.n; i++) {
-        if (strcmp(o.list[i].key, "id") && strcmp(o.list[i].key, "backend") &&
-            strcmp(o.list[i].key, "mux")) {
-            g_auto(GStrv) commas = g_strsplit(o.list[i].value, ",", -1);
-            g_autofree char *value = g_strjoinv(",,", commas);
-
-            g_string_append_printf(rest, ",%s=%s", o.list[i].key, value);
-        }
-    }
-    if (!id || !kind) {
-        error_set(err, "%s is missing", id ? "the kind" : "id=");
-    } else if (options_get_bool(&o, "mux", false, &mux, err)) {
-        g_autofree char *full = g_strconcat(kind, rest->str, NULL);
-
-        if (console_is_stdio(full) && b->stdio) {
-            error_set(err, "the terminal is in use already by '%s'", chardev_id(b->stdio));
-        } else {
-            c = chardev_new(b->m, id, full, err);
-        }
-        c = c && mux ? chardev_new_mux(b->m, id, c) : c;
-        if (c && console_is_stdio(full)) {
+    is_stdio = options_get(&o, "backend") && console_is_stdio(options_get(&o, "backend"));
+    if (is_stdio && b->stdio) {
+        error_set(err, "the terminal is in use already by '%s'", chardev_id(b->stdio));
+    } else {
+        c = chardev_new_options(b->m, &o, &mux, err);
+        if (c && is_stdio) {
             b->stdio = c;
             b->stdio_is_mux = mux;
         }
-        ok = console_add(b, id, c, err) != NULL;
+        ok = c && console_add(b, options_get(&o, "id"), c, err);
     }
     options_deinit(&o);
-    g_string_free(rest, TRUE);
     return ok;
 }
 

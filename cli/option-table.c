@@ -635,7 +635,7 @@ static const CliOption options[] = {
       LIST(qmps_pretty) },
     { "mon", NULL, "[chardev=]ID[,mode=readline|control][,pretty=on]", SECTION_CONSOLE,
       "a monitor on a -chardev", LIST(mons) },
-    { "chardev", NULL, "KIND,id=ID[,mux=on][,...]", SECTION_CONSOLE,
+    { "chardev", NULL, "KIND,id=ID[,mux=on][,logfile=FILE[,logappend=on]][,...]", SECTION_CONSOLE,
       "a character device; `-chardev help` lists the kinds", option_chardev },
     { "netdev", NULL, "user,id=ID[,hostfwd=tcp::HOST-:GUEST][,...]", SECTION_CONSOLE,
       "a network for a card (-device virtio-net-pci,netdev=ID)", LIST(nets) },

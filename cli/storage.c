@@ -34,25 +34,9 @@ static const int storage_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static bool storage_chardev(Storage *s, Options *o, GError **err)
 {
-    const char *kind = options_get(o, "backend"), *id = options_get(o, "id");
-    GString *text = g_string_new(kind);
-    Chardev *c;
+    Chardev *c = chardev_new_options(s->m, o, NULL, err);
 
-    if (!kind || !id) {
-        g_string_free(text, TRUE);
-        return error_set(err, "chardev: no %s specified", kind ? "id" : "backend");
-    }
-    for (unsigned i = 0; i < o->n; i++) {
-        if (strcmp(o->list[i].key, "id") && strcmp(o->list[i].key, "backend")) {
-            g_auto(GStrv) commas = g_strsplit(o->list[i].value, ",", -1);
-            g_autofree char *value = g_strjoinv(",,", commas);
-
-            g_string_append_printf(text, ",%s=%s", o->list[i].key, value);
-        }
-    }
-    c = chardev_new(s->m, id, text->str, err);
-    g_string_free(text, TRUE);
-    if (c && !machine_add_backend(s->m, "chardev", id, c, err)) {
+    if (c && !machine_add_backend(s->m, "chardev", chardev_id(c), c, err)) {
         chardev_free(c);
         return false;
     }

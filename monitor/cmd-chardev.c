@@ -113,15 +113,20 @@ bool hmp_ringbuf_write(MonCall *c, GError **err)
                     error_set(err, "%s is not a ringbuf device", id));
 }
 
-static Chardev *chardev_make(MonCall *c, const char *id, const char *text, GError **err)
+static Chardev *chardev_make(MonCall *c, Options *o, GError **err)
 {
+    const char *id = options_get(o, "id");
     Chardev *made;
 
+    if (!id) {
+        error_set(err, "No ID specified");
+        return NULL;
+    }
     if (machine_find_backend(c->m, "chardev", id)) {
         error_set(err, "Chardev with id '%s' already exists", id);
         return NULL;
     }
-    made = chardev_new(c->m, id, text, err);
+    made = chardev_new_options(c->m, o, NULL, err);
     if (made && !machine_add_backend(c->m, "chardev", id, made, err)) {
         chardev_free(made);
         return NULL;
@@ -132,55 +137,70 @@ static Chardev *chardev_make(MonCall *c, const char *id, const char *text, GErro
     return made;
 }
 
-static void chardev_option(GString *text, const MonValue *v, const char *path, const char *key)
+/* The JSON of a backend as options of -chardev. */
+static bool chardev_options(Options *o, const MonValue *v, GError **err)
 {
-    const char *value = mon_leaf(v, path);
-
-    if (value) {
-        g_auto(GStrv) parts = g_strsplit(value, ",", -1);
-        g_autofree char *escaped = g_strjoinv(",,", parts);
-
-        g_string_append_printf(text, ",%s=%s", key, escaped);
-    }
-}
-
-/* The JSON of a backend as the text of -chardev. */
-static GString *chardev_text(const MonValue *v, GError **err)
-{
-    const char *type = mon_leaf(v, "type"), *host = mon_leaf(v, "data.addr.data.host");
-    GString *text = g_string_new(type ? type : "");
+    static const char *const keys[][2] = {
+        { "type", "backend" },
+        { "data.addr.data.path", "path" },
+        { "data.addr.data.abstract", "abstract" },
+        { "data.addr.data.tight", "tight" },
+        { "data.addr.data.str", "fd" },
+        { "data.addr.data.host", "host" },
+        { "data.addr.data.port", "port" },
+        { "data.addr.data.to", "to" },
+        { "data.addr.data.ipv4", "ipv4" },
+        { "data.addr.data.ipv6", "ipv6" },
+        { "data.server", "server" },
+        { "data.wait", "wait" },
+        { "data.nodelay", "nodelay" },
+        { "data.telnet", "telnet" },
+        { "data.reconnect", "reconnect" },
+        { "data.out", "path" },
+        { "data.in", "input-path" },
+        { "data.append", "append" },
+        { "data.device", "path" },
+        { "data.signal", "signal" },
+        { "data.size", "size" },
+        { "data.logfile", "logfile" },
+        { "data.logappend", "logappend" },
+    };
+    const char *type = mon_leaf(v, "type");
 
     if (!type) {
-        error_set(err, "Parameter 'backend.type' is missing");
-        g_string_free(text, TRUE);
-        return NULL;
+        return error_set(err, "Parameter 'backend.type' is missing");
     }
-    chardev_option(text, v, "data.addr.data.path", "path");
-    chardev_option(text, v, "data.addr.data.str", "fd");
-    if (host) {
-        g_string_append_printf(text, ",tcp=%s:%s", host, mon_leaf(v, "data.addr.data.port") ?: "0");
-    }
-    if (!strcmp(type, "socket")) {
-        const char *server = mon_leaf(v, "data.server"), *wait = mon_leaf(v, "data.wait");
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const char *value = mon_leaf(v, keys[i][0]);
 
-        g_string_append_printf(text, ",server=%s",
-                               !server || !strcmp(server, "true") ? "on" : "off");
-        if (!server || !strcmp(server, "true")) {
-            g_string_append_printf(text, ",wait=%s", wait && !strcmp(wait, "true") ? "on" : "off");
+        if (value) {
+            options_add(o, keys[i][1],
+                        !strcmp(value, "true")    ? "on"
+                        : !strcmp(value, "false") ? "off"
+                                                  : value);
         }
     }
-    chardev_option(text, v, "data.out", "path");
-    chardev_option(text, v, "data.in", "input-path");
-    chardev_option(text, v, "data.device", "path");
-    chardev_option(text, v, "data.size", "size");
-    return text;
+    if (!strcmp(type, "socket")) { /* other defaults than the command line's */
+        if (!mon_leaf(v, "data.server")) {
+            options_add(o, "server", "on");
+        }
+        if (!mon_leaf(v, "data.wait")) {
+            options_add(o, "wait", "off");
+        }
+    }
+    return true;
 }
 
 bool cmd_chardev_add(MonCall *c, GError **err)
 {
-    g_autoptr(GString) text = chardev_text(&c->args[1], err);
-    Chardev *made = text ? chardev_make(c, c->args[0].str, text->str, err) : NULL;
+    Chardev *made = NULL;
+    Options o = { 0 };
 
+    options_add(&o, "id", c->args[0].str);
+    if (chardev_options(&o, &c->args[1], err)) {
+        made = chardev_make(c, &o, err);
+    }
+    options_deinit(&o);
     if (!made) {
         return false;
     }
@@ -215,15 +235,14 @@ bool cmd_chardev_remove(MonCall *c, GError **err)
 
 bool hmp_chardev_add(MonCall *c, GError **err)
 {
-    const char *at = strstr(c->line, "id=");
-    g_autofree char *id = at ? g_strndup(at + 3, strcspn(at + 3, ",")) : NULL;
-    g_autofree char *rest = NULL;
+    bool ok = false;
+    Options o;
 
-    if (!id || (at != c->line && at[-1] != ',')) {
-        return error_set(err, "No ID specified");
+    if (options_parse(&o, c->line, "backend", err)) {
+        ok = chardev_make(c, &o, err) != NULL;
+        options_deinit(&o);
     }
-    rest = g_strdup_printf("%.*s%s", (int)MAX(at - c->line - 1, 0), c->line, at + 3 + strlen(id));
-    return chardev_make(c, id, rest, err) != NULL;
+    return ok;
 }
 
 bool hmp_chardev_remove(MonCall *c, GError **err)
