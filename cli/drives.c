@@ -42,27 +42,11 @@ static bool drive_interface(const char *text, DriveInterface *out, GError **err)
 /* cache=MODE as the flags of a node. */
 static bool drive_cache(const char *text, unsigned *flags, GError **err)
 {
-    static const struct {
-        const char *name;
-        unsigned flags;
-    } modes[] = {
-        { "writeback", 0 },
-        { "none", BLOCK_OPEN_DIRECT },
-        { "writethrough", BLOCK_OPEN_WRITETHROUGH },
-        { "directsync", BLOCK_OPEN_DIRECT | BLOCK_OPEN_WRITETHROUGH },
-        { "unsafe", BLOCK_OPEN_UNSAFE },
-    };
-    const char *names[G_N_ELEMENTS(modes)];
+    static const char *const names[] = { "writeback", "none", "writethrough", "directsync",
+                                         "unsafe" };
     g_autofree char *near = NULL;
 
-    for (size_t i = 0; text && i < G_N_ELEMENTS(modes); i++) {
-        names[i] = modes[i].name;
-        if (!strcmp(text, names[i])) {
-            *flags |= modes[i].flags;
-            return true;
-        }
-    }
-    if (!text) {
+    if (!text || block_cache_flags(text, flags)) {
         return true;
     }
     near = suggest_or_list(text, names, G_N_ELEMENTS(names), 8);

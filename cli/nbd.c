@@ -266,35 +266,6 @@ static void nbd_list(NbdTool *t)
 
 /* ---- Serving ---- */
 
-static bool nbd_cache_flags(const char *mode, unsigned *flags)
-{
-    static const struct {
-        const char *name;
-        unsigned flags;
-    } modes[] = {
-        { "none", BLOCK_OPEN_DIRECT },
-        { "off", BLOCK_OPEN_DIRECT },
-        { "writeback", 0 },
-        { "writethrough", BLOCK_OPEN_WRITETHROUGH },
-        { "directsync", BLOCK_OPEN_DIRECT | BLOCK_OPEN_WRITETHROUGH },
-        { "unsafe", BLOCK_OPEN_UNSAFE },
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
-        if (!strcmp(mode, modes[i].name)) {
-            *flags |= modes[i].flags;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void nbd_set(Options *o, const char *key, const char *value)
-{
-    o->list = g_renew(Option, o->list, o->n + 1);
-    o->list[o->n++] = (Option){ .key = g_strdup(key), .value = g_strdup(value) };
-}
-
 static BlockNode *nbd_open_file(NbdTool *t, unsigned flags, GError **err)
 {
     Options o = { 0 };
@@ -306,13 +277,13 @@ static BlockNode *nbd_open_file(NbdTool *t, unsigned flags, GError **err)
         }
     } else {
         o.text = g_strdup(t->file);
-        nbd_set(&o, "filename", t->file);
+        options_add(&o, "filename", t->file);
         if (t->format) {
-            nbd_set(&o, "driver", t->format);
+            options_add(&o, "driver", t->format);
         }
     }
     if (t->detect_zeroes) {
-        nbd_set(&o, "detect-zeroes", t->detect_zeroes);
+        options_add(&o, "detect-zeroes", t->detect_zeroes);
     }
     n = block_node_open(t->graph, &o, flags, err);
     options_deinit(&o);
@@ -332,9 +303,9 @@ static BlockNode *nbd_window(NbdTool *t, BlockNode *take, GError **err)
         block_node_unref(take);
         return NULL;
     }
-    nbd_set(&o, "driver", "raw");
-    nbd_set(&o, "offset", off);
-    nbd_set(&o, "file", block_node_name(take));
+    options_add(&o, "driver", "raw");
+    options_add(&o, "offset", off);
+    options_add(&o, "file", block_node_name(take));
     n = block_node_open(t->graph, &o,
                         block_node_is_read_only(take) ? 0 : BLOCK_OPEN_WRITE | BLOCK_OPEN_DISCARD,
                         err);
@@ -473,7 +444,7 @@ static void nbd_run(void *arg)
         nbd_list(t);
         return;
     }
-    if (t->cache && !nbd_cache_flags(t->cache, &flags)) {
+    if (t->cache && !block_cache_flags(t->cache, &flags)) {
         nbd_fail(t, "Invalid cache mode `%s'", t->cache);
         return;
     }

@@ -11,6 +11,19 @@ static bool image_cannot(const BlockNode *n, const char *what, GError **err)
     return block_error(err, n, "format %s %s", n->drv->name, what);
 }
 
+void block_check_say(const BlockCheck *c, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!c->say) {
+        return;
+    }
+    va_start(ap, fmt);
+    g_autofree char *line = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    c->say(c->opaque, line);
+}
+
 static bool image_writable(BlockNode *n, GError **err)
 {
     int ret = block_check_write(n);

@@ -115,6 +115,9 @@ enum { BLOCK_OPEN_AIO = BLOCK_OPEN_AIO_THREADS | BLOCK_OPEN_AIO_NATIVE | BLOCK_O
  * Errors: start with the file's name, say the field and its value, and what would be right.
  */
 BlockNode *block_node_open(BlockGraph *g, Options *options, unsigned flags, GError **err);
+/* cache=@text (none, off, writeback, writethrough, directsync, unsafe) onto *@flags; false: not
+ * known. */
+NODISCARD bool block_cache_flags(const char *text, unsigned *flags);
 /* aio=@text into *@flags; false: not known. */
 NODISCARD bool block_aio_flags(const char *text, unsigned *flags);
 /* The same for a file name and a format (NULL: probe). */
@@ -314,6 +317,8 @@ typedef struct BlockCheck {
     void (*progress)(void *opaque, double done);
     void *opaque;
 } BlockCheck;
+/* A finding: to .say. */
+void block_check_say(const BlockCheck *c, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 enum { BLOCK_FIX_LEAKS = 1, BLOCK_FIX_ERRORS = 2 };
 
 typedef struct BlockMeasure {

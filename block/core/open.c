@@ -668,6 +668,29 @@ bool block_open_backing(BlockNode *n, Options *o, GError **err)
 
 /* ---- The public doors ---- */
 
+bool block_cache_flags(const char *text, unsigned *flags)
+{
+    static const struct {
+        const char *name;
+        unsigned flags;
+    } modes[] = {
+        { "none", BLOCK_OPEN_DIRECT },
+        { "off", BLOCK_OPEN_DIRECT },
+        { "writeback", 0 },
+        { "writethrough", BLOCK_OPEN_WRITETHROUGH },
+        { "directsync", BLOCK_OPEN_DIRECT | BLOCK_OPEN_WRITETHROUGH },
+        { "unsafe", BLOCK_OPEN_UNSAFE },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (!strcmp(text, modes[i].name)) {
+            *flags |= modes[i].flags;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool block_aio_flags(const char *text, unsigned *flags)
 {
     static const char *const names[] = { "threads", "native", "io_uring" };

@@ -294,18 +294,6 @@ static void parallels_close(BlockNode *n)
     metawb_deinit(&s->wb);
 }
 
-static G_GNUC_PRINTF(2, 3) void parallels_say(BlockCheck *c, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    g_autofree char *line = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    if (c->say) {
-        c->say(c->opaque, line);
-    }
-}
-
 /* Entries that name no cluster of the file; with @fix they become holes. */
 static int parallels_check_entries(BlockNode *n, Parallels *s, BlockCheck *c, bool fix)
 {
@@ -321,8 +309,8 @@ static int parallels_check_entries(BlockNode *n, Parallels *s, BlockCheck *c, bo
             continue;
         }
         if (at < s->data_off || (at - s->data_off) % s->cluster || at >= size) {
-            parallels_say(c, "%s cluster %" PRIu32 " is outside image", fix ? "Repairing" : "ERROR",
-                          i);
+            block_check_say(c, "%s cluster %" PRIu32 " is outside image",
+                            fix ? "Repairing" : "ERROR", i);
             if (fix) {
                 uint8_t *entry = s->meta + PARALLELS_HEADER_LEN + i * 4ull;
 
@@ -351,8 +339,8 @@ static bool parallels_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **
     int ret = 0;
 
     if (s->in_use) {
-        parallels_say(c, "%s image was not closed correctly",
-                      fix & BLOCK_FIX_ERRORS ? "Repairing" : "ERROR");
+        block_check_say(c, "%s image was not closed correctly",
+                        fix & BLOCK_FIX_ERRORS ? "Repairing" : "ERROR");
         c->corruptions += !(fix & BLOCK_FIX_ERRORS);
         c->corruptions_fixed += !!(fix & BLOCK_FIX_ERRORS);
         s->in_use = s->in_use && !(fix & BLOCK_FIX_ERRORS);
@@ -372,8 +360,8 @@ static bool parallels_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **
     if (size > s->end && !get_le64(s->meta + PARALLELS_EXT_OFF)) {
         uint64_t leaks = (size - s->end + s->cluster - 1) / s->cluster;
 
-        parallels_say(c, "%s space leaked at the end of the image %" PRIu64,
-                      fix & BLOCK_FIX_LEAKS ? "Repairing" : "ERROR", size - s->end);
+        block_check_say(c, "%s space leaked at the end of the image %" PRIu64,
+                        fix & BLOCK_FIX_LEAKS ? "Repairing" : "ERROR", size - s->end);
         if (!(fix & BLOCK_FIX_LEAKS)) {
             c->leaks += leaks;
             return true;

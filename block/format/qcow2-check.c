@@ -28,21 +28,6 @@ typedef struct Qcow2Check {
     uint64_t done, todo; /* tables, for progress */
 } Qcow2Check;
 
-static void qcow2_say(Qcow2Check *k, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-
-static void qcow2_say(Qcow2Check *k, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (!k->c->say) {
-        return;
-    }
-    va_start(ap, fmt);
-    g_autofree char *line = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    k->c->say(k->c->opaque, line);
-}
-
 static void qcow2_progress(Qcow2Check *k)
 {
     if (k->c->progress && k->todo) {
@@ -63,10 +48,10 @@ static void qcow2_ref(Qcow2Check *k, uint64_t off, uint64_t len)
     }
     last = (off + len - 1) >> bits;
     if (last >= k->file_clusters || off + len < off) {
-        qcow2_say(k,
-                  "ERROR: counting reference for region exceeding the end of the file by one "
-                  "cluster or more: offset 0x%" PRIx64 " size 0x%" PRIx64,
-                  off, len);
+        block_check_say(k->c,
+                        "ERROR: counting reference for region exceeding the end of the file by one "
+                        "cluster or more: offset 0x%" PRIx64 " size 0x%" PRIx64,
+                        off, len);
         k->c->corruptions++;
         return;
     }
@@ -95,10 +80,10 @@ static void qcow2_check_data(Qcow2Check *k, uint64_t entry, bool active)
         qcow2_ref(k, off, s->cluster);
     }
     if (off & (s->cluster - 1)) {
-        qcow2_say(k,
-                  "ERROR offset=%" PRIx64 ": Data cluster is not properly aligned; L2 entry "
-                  "corrupted.",
-                  off);
+        block_check_say(k->c,
+                        "ERROR offset=%" PRIx64 ": Data cluster is not properly aligned; L2 entry "
+                        "corrupted.",
+                        off);
         k->c->corruptions++;
     }
 }
@@ -110,14 +95,14 @@ static void qcow2_check_entry(Qcow2Check *k, uint64_t entry, uint64_t bitmap, bo
 
     if (entry & QCOW2_PACKED) {
         if (entry & QCOW2_COPIED) {
-            qcow2_say(k,
-                      "ERROR: coffset=0x%" PRIx64 ": copied flag must never be set for "
-                      "compressed clusters",
-                      entry & s->packed_mask);
+            block_check_say(k->c,
+                            "ERROR: coffset=0x%" PRIx64 ": copied flag must never be set for "
+                            "compressed clusters",
+                            entry & s->packed_mask);
             k->c->corruptions++;
         }
         if (s->external) {
-            qcow2_say(k, "ERROR compressed cluster %" PRIx64 " with data file", entry);
+            block_check_say(k->c, "ERROR compressed cluster %" PRIx64 " with data file", entry);
             k->c->corruptions++;
             return;
         }
@@ -134,14 +119,14 @@ static void qcow2_check_entry(Qcow2Check *k, uint64_t entry, uint64_t bitmap, bo
         reserved |= QCOW2_ZERO;
     }
     if (entry & reserved) {
-        qcow2_say(k, "ERROR found l2 entry with reserved bits set: %" PRIx64, entry);
+        block_check_say(k->c, "ERROR found l2 entry with reserved bits set: %" PRIx64, entry);
         k->c->corruptions++;
     }
     if (qcow2_has_subclusters(s) && bitmap >> 32 & bitmap) {
-        qcow2_say(k,
-                  "ERROR: L2 entry %" PRIx64 ": bitmap %" PRIx64 " says of subclusters that "
-                  "they are both allocated and zero",
-                  entry, bitmap);
+        block_check_say(k->c,
+                        "ERROR: L2 entry %" PRIx64 ": bitmap %" PRIx64 " says of subclusters that "
+                        "they are both allocated and zero",
+                        entry, bitmap);
         k->c->corruptions++;
     }
     if (entry & QCOW2_OFF_MASK || (s->external && entry & QCOW2_COPIED)) {
@@ -159,7 +144,7 @@ static int qcow2_check_l2(Qcow2Check *k, uint64_t off, uint8_t *buf, bool active
     k->next = 0; /* between tables there are tables */
 
     if (ret) {
-        qcow2_say(k, "ERROR: I/O error in check_refcounts_l2");
+        block_check_say(k->c, "ERROR: I/O error in check_refcounts_l2");
         k->c->errors++;
         return ret;
     }
@@ -191,7 +176,7 @@ static int qcow2_check_l1(Qcow2Check *k, uint64_t off, const uint64_t *l1, uint3
             continue;
         }
         if (l1[i] & QCOW2_L1_RESERVED) {
-            qcow2_say(k, "ERROR found L1 entry with reserved bits set: %" PRIx64, l1[i]);
+            block_check_say(k->c, "ERROR found L1 entry with reserved bits set: %" PRIx64, l1[i]);
             k->c->corruptions++;
         }
         if (!l2) {
@@ -199,10 +184,10 @@ static int qcow2_check_l1(Qcow2Check *k, uint64_t off, const uint64_t *l1, uint3
         }
         qcow2_ref(k, l2, s->cluster);
         if (l2 & (s->cluster - 1)) {
-            qcow2_say(k,
-                      "ERROR l2_offset=%" PRIx64 ": Table is not cluster aligned; L1 entry "
-                      "corrupted",
-                      l2);
+            block_check_say(k->c,
+                            "ERROR l2_offset=%" PRIx64 ": Table is not cluster aligned; L1 entry "
+                            "corrupted",
+                            l2);
             k->c->corruptions++;
         }
         int ret = qcow2_check_l2(k, l2, buf, active);
@@ -222,10 +207,10 @@ static int qcow2_check_snapshot(Qcow2Check *k, const Qcow2Snapshot *sn)
     int ret;
 
     if (sn->l1_off & (k->s->cluster - 1) || sn->l1_n > QCOW2_L1_MAX / 8) {
-        qcow2_say(k,
-                  "ERROR snapshot %s (%s) l1_offset=%#" PRIx64 ": L1 table is not cluster "
-                  "aligned; snapshot table entry corrupted",
-                  sn->id, sn->name, sn->l1_off);
+        block_check_say(k->c,
+                        "ERROR snapshot %s (%s) l1_offset=%#" PRIx64 ": L1 table is not cluster "
+                        "aligned; snapshot table entry corrupted",
+                        sn->id, sn->name, sn->l1_off);
         k->c->corruptions++;
         return 0;
     }
@@ -259,8 +244,9 @@ static int qcow2_check_bitmaps(Qcow2Check *k)
             uint64_t off = be64toh(table[i]) & QCOW2_OFF_MASK;
 
             if (off & (s->cluster - 1)) {
-                qcow2_say(k, "ERROR bitmap '%s': table entry %" PRIu32 " is not cluster aligned",
-                          bm->name, i);
+                block_check_say(k->c,
+                                "ERROR bitmap '%s': table entry %" PRIu32 " is not cluster aligned",
+                                bm->name, i);
                 k->c->corruptions++;
             } else if (off) {
                 qcow2_ref(k, off, s->cluster);
@@ -280,25 +266,27 @@ static void qcow2_check_blocks(Qcow2Check *k)
         uint64_t off = s->rt[i] & ~QCOW2_RT_RESERVED;
 
         if (s->rt[i] & QCOW2_RT_RESERVED) {
-            qcow2_say(k, "ERROR refcount table entry %" PRIu32 " has reserved bits set", i);
+            block_check_say(k->c, "ERROR refcount table entry %" PRIu32 " has reserved bits set",
+                            i);
             k->c->corruptions++;
             k->rebuild = true;
         } else if (off & (s->cluster - 1)) {
-            qcow2_say(k,
-                      "ERROR refcount block %" PRIu32 " is not cluster aligned; refcount table "
-                      "entry corrupted",
-                      i);
+            block_check_say(k->c,
+                            "ERROR refcount block %" PRIu32
+                            " is not cluster aligned; refcount table "
+                            "entry corrupted",
+                            i);
             k->c->corruptions++;
             k->rebuild = true;
         } else if (off >> s->h.cluster_bits >= k->file_clusters) {
-            qcow2_say(k, "ERROR refcount block %" PRIu32 " is outside image", i);
+            block_check_say(k->c, "ERROR refcount block %" PRIu32 " is outside image", i);
             k->c->corruptions++;
             k->rebuild = true;
         } else if (off) {
             qcow2_ref(k, off, s->cluster);
             if (k->r.refs[off >> s->h.cluster_bits] != 1) {
-                qcow2_say(k, "ERROR refcount block %" PRIu32 " refcount=%" PRIu32, i,
-                          k->r.refs[off >> s->h.cluster_bits]);
+                block_check_say(k->c, "ERROR refcount block %" PRIu32 " refcount=%" PRIu32, i,
+                                k->r.refs[off >> s->h.cluster_bits]);
                 k->c->corruptions++;
                 k->rebuild = true;
             }
@@ -365,7 +353,8 @@ static int qcow2_check_load(Qcow2Check *k)
         }
         int ret = qcow2_pread(s, off, buf, s->cluster);
         if (ret) {
-            qcow2_say(k, "Can't get refcount for cluster %" PRIu64 ": %s", base, strerror(-ret));
+            block_check_say(k->c, "Can't get refcount for cluster %" PRIu64 ": %s", base,
+                            strerror(-ret));
             k->c->errors++;
             k->rebuild = true;
             continue;
@@ -396,8 +385,9 @@ static int qcow2_check_compare(Qcow2Check *k, unsigned fix)
         }
         k->rebuild |= !count;
         if (fix & (leak ? BLOCK_FIX_LEAKS : BLOCK_FIX_ERRORS)) {
-            qcow2_say(k, "Repairing cluster %" PRIu64 " refcount=%" PRIu32 " reference=%" PRIu32, i,
-                      count, refs);
+            block_check_say(k->c,
+                            "Repairing cluster %" PRIu64 " refcount=%" PRIu32 " reference=%" PRIu32,
+                            i, count, refs);
             ret = qcow2_refcount_set(s, i, refs);
             if (ret == 0) {
                 k->disk[i] = refs;
@@ -405,8 +395,8 @@ static int qcow2_check_compare(Qcow2Check *k, unsigned fix)
                 continue;
             }
         } else {
-            qcow2_say(k, "%s cluster %" PRIu64 " refcount=%" PRIu32 " reference=%" PRIu32,
-                      leak ? "Leaked" : "ERROR", i, count, refs);
+            block_check_say(k->c, "%s cluster %" PRIu64 " refcount=%" PRIu32 " reference=%" PRIu32,
+                            leak ? "Leaked" : "ERROR", i, count, refs);
         }
         *(leak ? &k->c->leaks : &k->c->corruptions) += 1;
     }
@@ -437,7 +427,7 @@ static bool qcow2_is_outside(const Qcow2Check *k, uint64_t off)
 /* A flag that does not tell the truth; true: it is to be put right. */
 static bool qcow2_copied_wrong(Qcow2Check *k, const char *what)
 {
-    qcow2_say(k, "%s OFLAG_COPIED %s", k->copied_fix ? "Repairing" : "ERROR", what);
+    block_check_say(k->c, "%s OFLAG_COPIED %s", k->copied_fix ? "Repairing" : "ERROR", what);
     *(k->copied_fix ? &k->c->corruptions_fixed : &k->c->corruptions) += 1;
     return k->copied_fix;
 }
@@ -518,7 +508,7 @@ static int qcow2_check_repair(Qcow2Check *k)
     if (k->rebuild && all) {
         uint64_t fixed = k->c->corruptions, leaks = k->c->leaks;
 
-        qcow2_say(k, "Rebuilding refcount structure");
+        block_check_say(k->c, "Rebuilding refcount structure");
         ret = qcow2_refs_write(k->s, &k->r, k->s->h.refcount_order);
         if (ret) {
             return ret;
@@ -533,7 +523,7 @@ static int qcow2_check_repair(Qcow2Check *k)
         return qcow2_check_load(k);
     }
     if (k->rebuild) {
-        qcow2_say(k, "ERROR need to rebuild refcount structures");
+        block_check_say(k->c, "ERROR need to rebuild refcount structures");
         return -EIO;
     }
     /* What pass one counted is counted again. */

@@ -329,18 +329,6 @@ static int vdi_flush(BlockNode *n)
     return metawb_flush(&s->wb);
 }
 
-static G_GNUC_PRINTF(2, 3) void vdi_say(BlockCheck *c, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    g_autofree char *line = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    if (c->say) {
-        c->say(c->opaque, line);
-    }
-}
-
 static bool vdi_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
 {
     Vdi *s = block_priv(n);
@@ -360,21 +348,21 @@ static bool vdi_check(BlockNode *n, BlockCheck *c, unsigned fix, GError **err)
             continue;
         }
         if (e >= s->n_blocks) {
-            vdi_say(c, "ERROR: block index %" PRIu32 " out of range, is %" PRIu32, i, e);
+            block_check_say(c, "ERROR: block index %" PRIu32 " out of range, is %" PRIu32, i, e);
             c->corruptions++;
             continue;
         }
         allocated++;
         if (seen[e / 8] & 1 << e % 8) {
-            vdi_say(c, "ERROR: block index %" PRIu32 " also used by %" PRIu32, e, e);
+            block_check_say(c, "ERROR: block index %" PRIu32 " also used by %" PRIu32, e, e);
             c->corruptions++;
         }
         seen[e / 8] |= 1 << e % 8;
     }
     uint32_t counted = get_le32(s->header + VDI_ALLOCATED);
     if (allocated != counted) {
-        vdi_say(c, "ERROR: allocated blocks mismatch, is %" PRIu32 ", should be %" PRIu32,
-                allocated, counted);
+        block_check_say(c, "ERROR: allocated blocks mismatch, is %" PRIu32 ", should be %" PRIu32,
+                        allocated, counted);
         c->corruptions++;
     }
     return true;

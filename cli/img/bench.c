@@ -192,7 +192,7 @@ static int bench_run(ImgTool *t, const ImgArgs *a)
     int pattern, ret = 1;
 
     open.flags |= img_has(a, 'n') ? BLOCK_OPEN_DIRECT : 0;
-    if (cache && !img_cache_flags(cache, &open.flags)) {
+    if (cache && !block_cache_flags(cache, &open.flags)) {
         return img_fail(t, "Invalid cache mode");
     }
     if (aio && !block_aio_flags(aio, &open.flags)) {

@@ -248,7 +248,7 @@ static int compare_run(ImgTool *t, const ImgArgs *a)
     if (a->n_words != 2) {
         return img_usage(t, "Expecting two image file names");
     }
-    if (open.cache && !img_cache_flags(open.cache, &ignored)) {
+    if (open.cache && !block_cache_flags(open.cache, &ignored)) {
         img_fail(t, "Invalid source cache option: %s", open.cache);
         return COMPARE_NOT_OPEN;
     }

@@ -210,7 +210,7 @@ static bool convert_open_sources(Convert *c)
     unsigned ignored = 0;
 
     open.cache = img_arg(c->args, 'T');
-    if (open.cache && !img_cache_flags(open.cache, &ignored)) {
+    if (open.cache && !block_cache_flags(open.cache, &ignored)) {
         img_fail(c->tool, "Invalid source cache option: %s", open.cache);
         return false;
     }

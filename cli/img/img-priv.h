@@ -164,8 +164,6 @@ BlockNode *img_open(ImgTool *t, const char *filename, const ImgOpen *o);
  * name or id (NULL: as it is). */
 BlockNode *img_open_snapshot(ImgTool *t, const char *filename, const ImgOpen *o,
                              const char *snapshot);
-/* Adds the flags of a cache mode; false: there is none of that name. */
-NODISCARD bool img_cache_flags(const char *mode, unsigned *flags);
 /* --object; false: told. */
 NODISCARD bool img_objects(ImgTool *t, const ImgArgs *a);
 /* Where the backing image of @n lies, as opened from here; NULL: has none. The caller frees. */

@@ -53,7 +53,7 @@ bool io_number(const char *text, uint64_t *value)
 bool io_cache_mode(const char *mode, unsigned *flags)
 {
     *flags &= ~(unsigned)(BLOCK_OPEN_DIRECT | BLOCK_OPEN_WRITETHROUGH | BLOCK_OPEN_UNSAFE);
-    if (!img_cache_flags(mode, flags)) {
+    if (!block_cache_flags(mode, flags)) {
         fprintf(stderr, "invalid cache option: %s\n", mode);
         return false;
     }

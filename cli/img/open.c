@@ -7,29 +7,6 @@
 
 #include <string.h>
 
-bool img_cache_flags(const char *mode, unsigned *flags)
-{
-    static const struct {
-        const char *name;
-        unsigned flags;
-    } modes[] = {
-        { "none", BLOCK_OPEN_DIRECT },
-        { "off", BLOCK_OPEN_DIRECT },
-        { "writeback", 0 },
-        { "writethrough", BLOCK_OPEN_WRITETHROUGH },
-        { "directsync", BLOCK_OPEN_DIRECT | BLOCK_OPEN_WRITETHROUGH },
-        { "unsafe", BLOCK_OPEN_UNSAFE },
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
-        if (!strcmp(mode, modes[i].name)) {
-            *flags |= modes[i].flags;
-            return true;
-        }
-    }
-    return false;
-}
-
 ImgOpen img_open_args(const ImgArgs *a, unsigned flags)
 {
     ImgOpen o = { .format = img_arg(a, 'f'),
@@ -86,7 +63,7 @@ BlockNode *img_open(ImgTool *t, const char *filename, const ImgOpen *o)
         img_fail(t, "--image-opts and --format are mutually exclusive");
         return NULL;
     }
-    if (o->cache && !img_cache_flags(o->cache, &flags)) {
+    if (o->cache && !block_cache_flags(o->cache, &flags)) {
         img_fail(t, "Invalid cache option: %s", o->cache);
         return NULL;
     }

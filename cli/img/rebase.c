@@ -191,7 +191,7 @@ static int rebase_safe(ImgTool *t, const ImgArgs *a, Rebase *r, const char *back
     g_autoptr(GError) err = NULL;
     int ret;
 
-    if (cache && !img_cache_flags(cache, &flags)) {
+    if (cache && !block_cache_flags(cache, &flags)) {
         return img_fail(t, "Invalid source cache option: %s", cache);
     }
     r->old = block_node_backing(r->image);
