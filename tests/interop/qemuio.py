@@ -202,7 +202,7 @@ def debug():
             ('align=512', ['break write_aio A', *hold[:2], 'remove_break A', 'sleep 50', 'aio_flush',
                            'resume A', 'remove_break B']),
             ('align=512', ['break bogus A', 'resume X', 'remove_break X']),
-            ('align=512', ['break read_aio A', 'aio_read 0 512', 'aio_read 512 512', 'sleep 10',
+            ('align=512', ['break read_aio A', 'aio_read 0 512', 'aio_read 512 512', 'sleep 200',
                            'resume A', 'aio_flush']),
             ('align=512', ['break read_aio A', 'remove_break A', 'read 0 512'])):
         options = ','.join('file.' + r for r in rules.split(','))
