@@ -36,7 +36,7 @@ def path(name):
 
 
 def make_data(name, mib, sparse):
-    """Text-like data that compresses to about a half; with holes for the sparse one."""
+    """Data that hardly compresses, as most of a disk's; with holes for the sparse one."""
     rng = random.Random(4)
     words = [rng.randbytes(rng.randrange(3, 12)) for _ in range(4000)]
     with open(path(name), 'wb') as f:
@@ -47,6 +47,15 @@ def make_data(name, mib, sparse):
             block = b''.join(rng.choice(words) for _ in range(30000))[:MIB // 8]
             f.write((block * 9)[:MIB] if not i % 3 else rng.randbytes(MIB // 2) + block * 4)
         f.truncate(mib * MIB)
+
+
+def make_text(name, mib):
+    """Words of twelve letters' alphabet: compresses to a half."""
+    rng = random.Random(7)
+    words = [bytes(rng.choices(b'etaoinshrdlu', k=rng.randrange(2, 9))) for _ in range(3000)]
+    with open(path(name), 'wb') as f:
+        for _ in range(mib):
+            f.write(b' '.join(rng.choices(words, k=MIB // 16)).ljust(MIB // 4)[:MIB // 4] * 4)
 
 
 def timed(tool, args):
@@ -90,8 +99,10 @@ def row(name, args):
 def make_files(mib):
     make_data('full.raw', mib, False)
     make_data('sparse.raw', 8 * mib, True)
+    make_text('text.raw', mib)
     for source, target, more in (('full.raw', 'full.qcow2', ()), ('sparse.raw', 'sparse.qcow2', ()),
-                                 ('full.raw', 'zlib.qcow2', ('-c',))):
+                                 ('full.raw', 'zlib.qcow2', ('-c',)),
+                                 ('text.raw', 'text.qcow2', ('-c',))):
         subprocess.run([THEIRS, 'convert', *more, '-O', 'qcow2', path(source), path(target)],
                        check=True)
     for name in ('raw', 'qcow2'):  # what is written to has none of the data afterwards
@@ -116,6 +127,7 @@ def main():
     row('convert -c zstd', ['convert', '-c', '-o', 'compression_type=zstd', '-f', 'raw', *qcow2,
                             path('full.raw'), path('out')])
     row('convert compressed qcow2 raw', ['convert', '-f', 'qcow2', *raw, path('zlib.qcow2'), path('out')])
+    row('convert compressed text raw', ['convert', '-f', 'qcow2', *raw, path('text.qcow2'), path('out')])
     row('create 1T', ['create', '-q', '-f', 'qcow2', path('out'), '1T'])
     row('create 100G metadata', ['create', '-q', '-f', 'qcow2', '-o', 'preallocation=metadata',
                                  path('out'), '100G'])
