@@ -11,6 +11,8 @@ typedef enum MipsFeature {
     MIPS_FEAT_FPU64, /* 64-bit floating-point registers (FR = 1) and formats */
     MIPS_FEAT_TLB,   /* a TLB; else fixed mapping */
     MIPS_FEAT_RIXI,
+    MIPS_FEAT_LEXT,      /* Loongson EXT */
+    MIPS_FEAT_LEXT2,     /* Loongson EXT2, CPUCFG */
     MIPS_FEAT_ISA16,     /* a compressed instruction set: MIPS16e unless MICROMIPS */
     MIPS_FEAT_MICROMIPS, /* with ISA16 */
     MIPS_FEAT_DSP,

@@ -6,10 +6,20 @@
 #include "target/mips/helper.h"
 #include "target/mips/mips-decode.h"
 
+/* Loongson 3: a load to register 0 is a prefetch, which never faults (CPUCFG1.LSLDR0). */
+static bool ldst_is_prefetch(const Trans *t, unsigned rt)
+{
+    return !rt && trans_has(t, MIPS_FEAT_LEXT);
+}
+
 static bool ldst_load(Trans *t, const ArgsMem *a, unsigned size, uint32_t extra)
 {
-    IrVal addr = mips_addr(t, a->base, a->offset);
+    IrVal addr;
 
+    if (ldst_is_prefetch(t, a->rt)) {
+        return true;
+    }
+    addr = mips_addr(t, a->base, a->offset);
     if (size == 3 || (t->is64 && !(extra & IR_MO_SIGN) && size == 2)) {
         mips_set_r(t, a->rt, ir_ld(t->ir, IR_I64, mips_memop(t, size, extra), addr));
     } else {

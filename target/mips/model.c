@@ -72,13 +72,22 @@ static const MipsModel model_24kec = {
 };
 
 const MipsModel *const mips_models[] = {
-    &model_4kc,         &model_24kc,
-    &model_24kf,        &model_34kf,
-    &model_74kf,        &mips_models_64[0],
-    &mips_models_64[1], &mips_models_64[2],
-    &mips_models_64[3], &mips_models_64[4],
-    &mips_models_64[5], &model_24kec,
-    &mips_model_p5600,  NULL,
+    &model_4kc,
+    &model_24kc,
+    &model_24kf,
+    &model_34kf,
+    &model_74kf,
+    &mips_models_64[0],
+    &mips_models_64[1],
+    &mips_models_64[2],
+    &mips_models_64[3],
+    &mips_models_64[4],
+    &mips_models_64[5],
+    &model_24kec,
+    &mips_model_p5600,
+    &mips_models_loongson[0],
+    &mips_models_loongson[1],
+    NULL,
 };
 
 static const DeviceType model_types[] = {
@@ -87,11 +96,20 @@ static const DeviceType model_types[] = {
 };
 
 const DeviceType *const mips_cpu_types[] = {
-    &model_types[0],       &model_types[1],
-    &model_types[2],       &model_types[3],
-    &model_types[4],       &mips_cpu_types_64[0],
-    &mips_cpu_types_64[1], &mips_cpu_types_64[2],
-    &mips_cpu_types_64[3], &mips_cpu_types_64[4],
-    &mips_cpu_types_64[5], &model_types[5],
-    &mips_cpu_type_p5600,  NULL,
+    &model_types[0],
+    &model_types[1],
+    &model_types[2],
+    &model_types[3],
+    &model_types[4],
+    &mips_cpu_types_64[0],
+    &mips_cpu_types_64[1],
+    &mips_cpu_types_64[2],
+    &mips_cpu_types_64[3],
+    &mips_cpu_types_64[4],
+    &mips_cpu_types_64[5],
+    &model_types[5],
+    &mips_cpu_type_p5600,
+    &mips_cpu_types_loongson[0],
+    &mips_cpu_types_loongson[1],
+    NULL,
 };

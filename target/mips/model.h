@@ -64,6 +64,11 @@ extern const DeviceType mips_cpu_types_64[MIPS_MODELS_64];
 extern const MipsModel mips_model_p5600; /* model-p5600.c */
 extern const DeviceType mips_cpu_type_p5600;
 
+/* Those of Loongson (model-loongson.c). */
+enum { MIPS_MODELS_LOONGSON = 2 };
+extern const MipsModel mips_models_loongson[MIPS_MODELS_LOONGSON];
+extern const DeviceType mips_cpu_types_loongson[MIPS_MODELS_LOONGSON];
+
 extern const MipsModel *const mips_models[]; /* NULL-terminated */
 
 #endif
