@@ -78,7 +78,7 @@ enum {
     OP_WAIT = 0x42000020,
     /* BEV, KX, SX, UX: addresses of 64 bits; the timer wakes, and interrupts nothing */
     STUB_STATUS = 0x004080e0,
-    STUB_TICKS = LOONGSON3_COUNT_HZ / 1000, /* how often a mailbox is looked at */
+    STUB_TICKS = LOONGSON3_COUNT_HZ / 500, /* how often a mailbox is looked at */
 };
 
 typedef struct Code {
@@ -185,6 +185,12 @@ static void code_wait_mailbox(Code *c)
     code_load32(c, REG_T3, STUB_TICKS);
     code_put(c, REG_T2 << 21 | REG_T3 << 16 | REG_T2 << 11 | 0x21); /* ADDU t2, t2, t3 */
     code_mtc0(c, REG_T2, C0_COMPARE);
+    /* Where Count has passed it meanwhile, it does not wake: no WAIT. */
+    code_mfc0(c, REG_T3, C0_COUNT);
+    code_put(c, REG_T3 << 21 | REG_T2 << 16 | REG_T3 << 11 | 0x23); /* SUBU t3, t3, t2 */
+    code_put(c, 1u << 26 | REG_T3 << 21 | 1 << 16 |                 /* BGEZ t3 */
+                    ((uint32_t)((loop - c->p - 4) / 4) & 0xffff));
+    code_put(c, OP_NOP);
     code_put(c, OP_WAIT);
     code_branch(c, 4, 0, loop);
     go = c->p;

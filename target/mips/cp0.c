@@ -83,9 +83,26 @@ uint32_t mips_cause_ip(const MipsCpu *c)
     return (lines & 0xff) | (lines >> MIPS_LINE_TIMER & 1) << 7;
 }
 
+/* TI is there as soon as Count has met Compare (Vol. III, 9.23), not when the loop gets round to
+ * the timer: Linux tries whether it works by looking for a fraction of a microsecond. */
+static void cp0_timer_poll(MipsCpu *c)
+{
+    if (timer_deadline_ns(&c->timer[0]) > machine_now_ns(c->cpu.dev.machine)) {
+        return;
+    }
+    device_enter(&c->cpu.dev);
+    if (timer_deadline_ns(&c->timer[0]) <= machine_now_ns(c->cpu.dev.machine)) {
+        mips_timer_fired(&c->cpu.dev, 0);
+    }
+    device_leave(&c->cpu.dev);
+}
+
 static uint64_t cp0_read_cause(MipsCpu *c)
 {
-    uint64_t v = c->cp0[CP0_CAUSE] & ~(uint64_t)(0xff << CAUSE_IP_SHIFT);
+    uint64_t v;
+
+    cp0_timer_poll(c);
+    v = c->cp0[CP0_CAUSE] & ~(uint64_t)(0xff << CAUSE_IP_SHIFT);
 
     v |= (uint64_t)mips_cause_ip(c) << CAUSE_IP_SHIFT;
     if (cpu_lines(&c->cpu) >> MIPS_LINE_TIMER & 1 && mips_cpu_has(c, MIPS_FEAT_R2)) {
