@@ -57,6 +57,23 @@ malta)
             "$tinamou" system mipsel -M malta -m 256 -nographic -nic none -accel $accel \
             "${linux[@]}"
     done ;;
+loongson3)
+    guest=$BUILD/guest-mips64el
+    "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-loongson-3 mips64el ||
+        { echo "skipped: no Debian kernel for Loongson 3 (network?)"; exit 77; }
+    disk=$(mktemp)
+    trap 'rm -f "$disk"' EXIT
+    head -c 3M "$guest/Image" >"$disk"
+    sum=$(md5sum <"$disk" | cut -c1-32)
+    for n in 1 4; do
+        echo "== -smp $n"
+        expect --timeout 140 "${panic[@]}" --expect "on mips64, $n CPU(s)" --expect 'tinamou# ' \
+            --send 'cat /proc/cpuinfo; md5sum /dev/vda' --expect 'ICT Loongson-3' --expect "$sum" \
+            --send 'poweroff -f' --expect 'Power down' --wait -- \
+            "$tinamou" system mips64el -M loongson3-virt -m 1G -smp $n -nographic -nic none \
+            -kernel "$guest/Image" -initrd "$guest/initrd.gz" -append console=ttyS0 \
+            -drive "file=$disk,format=raw"
+    done ;;
 malta-uboot)
     uboot=/usr/lib/u-boot/maltael/u-boot.bin
     [ -f $uboot ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
