@@ -286,7 +286,9 @@ static bool build_board(Build *b, GError **err)
         .devices = (const char *const *)c->devices->pdata,
         .n_devices = c->devices->len,
         .n_nics = c->n_nics,
-        .other_order = !g_strcmp0(b->board->other_target, c->arch),
+        .other_order = !g_strcmp0(b->board->other_target, c->arch) ||
+                       !g_strcmp0(b->board->wide_other_target, c->arch),
+        .wide = board_is_wide(b->board, c->arch),
         .default_nic = b->board->default_nic ? b->board->default_nic : "virtio-net-pci",
         .globals = (const char *const *)c->globals->pdata,
         .n_globals = c->globals->len,
@@ -353,7 +355,7 @@ static void build_monitor_lists(Build *b)
         MonBoard row = {
             .name = (*p)->name,
             .alias = (*p)->aliases ? (*p)->aliases[0] : NULL,
-            .default_cpu = (*p)->default_cpu,
+            .default_cpu = board_is_wide(*p, b->config->arch) ? (*p)->wide_cpu : (*p)->default_cpu,
             .doc = (*p)->doc,
             .max_cpus = (*p)->max_cpus,
         };

@@ -11,9 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const main_archs[] = {
-    "aarch64", "x86_64", "i386", "mips", "mipsel", "mips64el"
-};
+static const char *const main_archs[] = { "aarch64", "x86_64", "i386",    "mips",
+                                          "mipsel",  "mips64", "mips64el" };
 static const char *const main_tools[] = { "system", "img",       "io",   "nbd",    "storage",
                                           "manual", "reference", "help", "version" };
 

@@ -25,7 +25,13 @@ const Board board_none = {
 
 bool board_is_of(const Board *b, const char *target)
 {
-    return !b->target || !strcmp(b->target, target) || !g_strcmp0(b->other_target, target);
+    return !b->target || !strcmp(b->target, target) || !g_strcmp0(b->other_target, target) ||
+           board_is_wide(b, target);
+}
+
+bool board_is_wide(const Board *b, const char *target)
+{
+    return !g_strcmp0(b->wide_target, target) || !g_strcmp0(b->wide_other_target, target);
 }
 
 const char *board_cpu_suffix(const char *target)

@@ -69,7 +69,8 @@ typedef struct BoardConfig {
     unsigned n_devices;
     unsigned n_nics;            /* how many of `devices`, from the first, are cards of -nic */
     const char *default_nic;    /* the driver of those that begin with a comma */
-    bool other_order;           /* CPUs are of Board.other_target */
+    bool other_order;           /* CPUs are of Board.other_target or .wide_other_target */
+    bool wide;                  /* CPUs are of Board.wide_target or .wide_other_target */
     const char *const *globals; /* -global driver.prop=value */
     unsigned n_globals;
     const char *const *fw_cfg; /* -fw_cfg [name=]NAME,file=|string= , as given */
@@ -101,10 +102,12 @@ typedef struct Board {
     const char *name;
     const char *const *aliases; /* NULL-terminated: other names that mean this board */
     const char *doc;
-    const char *target;       /* "aarch64"; NULL: any */
-    const char *other_target; /* of the other byte order, "mips"; NULL: none */
-    const char *default_cpu;  /* model name */
-    const char *cpu_suffix;   /* model + suffix is the name of the DeviceType: "-arm-cpu" */
+    const char *target;                          /* "aarch64"; NULL: any */
+    const char *other_target;                    /* of the other byte order, "mips"; NULL: none */
+    const char *wide_target, *wide_other_target; /* the same of 64-bit CPUs, "mips64el"; or NULL */
+    const char *default_cpu;                     /* model name */
+    const char *wide_cpu;                        /* the same where the target is of 64 bits */
+    const char *cpu_suffix; /* model + suffix is the name of the DeviceType: "-arm-cpu" */
     unsigned max_cpus;
     uint64_t default_ram_bytes;
     bool has_numa; /* takes -numa, -object memory-backend-*, -mem-path */
@@ -138,6 +141,8 @@ char *board_cpu_props(const char *text);
 
 /* Are its guests those of @target? */
 bool board_is_of(const Board *b, const char *target);
+/* Whether @target is the board's one of 64-bit CPUs. */
+bool board_is_wide(const Board *b, const char *target);
 /* What the names of @target's CPU types end in: "-arm-cpu"; NULL: it has no board. */
 const char *board_cpu_suffix(const char *target);
 

@@ -80,7 +80,25 @@ static uint8_t *stub_load(const MaltaBoard *b, uint8_t *p, unsigned reg, uint32_
     return p + 8;
 }
 
-static void boot_stub(MaltaBoard *b, uint32_t entry, unsigned argc, unsigned env_slot)
+/* An address that is no sign-extended word needs Status.KX and more instructions. */
+static uint8_t *stub_load_entry(const MaltaBoard *b, uint8_t *p, uint64_t entry)
+{
+    if (!b->cfg->wide || entry == (uint64_t)(int32_t)entry) {
+        return stub_load(b, p, REG_T9, (uint32_t)entry);
+    }
+    boot_put(b, p, 0x40196000);      /* MFC0 t9, Status */
+    boot_put(b, p + 4, 0x373900e0);  /* ORI t9, UX | SX | KX */
+    boot_put(b, p + 8, 0x40996000);  /* MTC0 t9, Status */
+    boot_put(b, p + 12, 0x000000c0); /* EHB */
+    p = stub_load(b, p + 16, REG_T9, (uint32_t)(entry >> 32));
+    boot_put(b, p, 0x0019cc38);                                        /* DSLL t9, 16 */
+    boot_put(b, p + 4, 0x37390000 | (uint32_t)(entry >> 16 & 0xffff)); /* ORI t9 */
+    boot_put(b, p + 8, 0x0019cc38);
+    boot_put(b, p + 12, 0x37390000 | (uint32_t)(entry & 0xffff));
+    return p + 16;
+}
+
+static void boot_stub(MaltaBoard *b, uint64_t entry, unsigned argc, unsigned env_slot)
 {
     uint8_t *rom = b->rom->host, *p = rom + STUB_AT;
 
@@ -91,7 +109,7 @@ static void boot_stub(MaltaBoard *b, uint32_t entry, unsigned argc, unsigned env
     p = stub_load(b, p, REG_A1, KSEG0 + ENV_AT);
     p = stub_load(b, p, REG_A2, KSEG0 + ENV_AT + 4 * env_slot);
     p = stub_load(b, p, REG_A3, (uint32_t)min_u64(b->ram_bytes, MALTA_RAM_LOW));
-    p = stub_load(b, p, REG_T9, entry);
+    p = stub_load_entry(b, p, entry);
     boot_put(b, p, REG_T9 << 21 | 8); /* JR */
     boot_put(b, p + 4, 0);
 }
@@ -99,94 +117,145 @@ static void boot_stub(MaltaBoard *b, uint32_t entry, unsigned argc, unsigned env
 /* ---- The kernel ---- */
 
 typedef struct MaltaKernel {
-    uint32_t entry;
+    uint64_t entry;
     uint64_t end; /* physical */
 } MaltaKernel;
 
-static bool boot_segment(MaltaBoard *b, GBytes *file, const Elf32_Phdr *ph, MaltaKernel *k,
+/* An ELF of 32 or 64 bits. */
+typedef struct MaltaElf {
+    GBytes *file;
+    const uint8_t *data;
+    gsize len;
+    bool is64;
+    uint64_t entry, phoff;
+    unsigned phnum, phentsize;
+} MaltaElf;
+
+typedef struct MaltaSegment {
+    uint32_t type;
+    uint64_t offset, paddr, filesz, memsz;
+} MaltaSegment;
+
+static uint64_t elf_get(const MaltaBoard *b, const uint8_t *p, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        v |= (uint64_t)p[b->cfg->other_order ? bytes - 1 - i : i] << i * 8;
+    }
+    return v;
+}
+
+#define ELF_GET(b, p, type, member) \
+    elf_get(b, (p) + offsetof(type, member), sizeof(((type *)NULL)->member))
+
+/* What a segment's address (kseg0, kseg1, xkphys or none of these) is in memory. */
+static uint64_t elf_physical(uint64_t va)
+{
+    return va >> 62 == 2 ? va & 0x07ffffffffffffffull : va & 0x1fffffff;
+}
+
+static MaltaSegment elf_segment(const MaltaBoard *b, const MaltaElf *e, const uint8_t *p)
+{
+    if (e->is64) {
+        return (MaltaSegment){ .type = (uint32_t)ELF_GET(b, p, Elf64_Phdr, p_type),
+                               .offset = ELF_GET(b, p, Elf64_Phdr, p_offset),
+                               .paddr = ELF_GET(b, p, Elf64_Phdr, p_paddr),
+                               .filesz = ELF_GET(b, p, Elf64_Phdr, p_filesz),
+                               .memsz = ELF_GET(b, p, Elf64_Phdr, p_memsz) };
+    }
+    return (MaltaSegment){ .type = (uint32_t)ELF_GET(b, p, Elf32_Phdr, p_type),
+                           .offset = ELF_GET(b, p, Elf32_Phdr, p_offset),
+                           .paddr = ELF_GET(b, p, Elf32_Phdr, p_paddr),
+                           .filesz = ELF_GET(b, p, Elf32_Phdr, p_filesz),
+                           .memsz = ELF_GET(b, p, Elf32_Phdr, p_memsz) };
+}
+
+static bool boot_segment(MaltaBoard *b, const MaltaElf *e, const MaltaSegment *s, MaltaKernel *k,
                          GError **err)
 {
     const char *path = b->cfg->kernel;
-    gsize len;
-    const uint8_t *data = g_bytes_get_data(file, &len);
-    uint64_t pa = ph->p_paddr & 0x1fffffff;
+    uint64_t pa = elf_physical(s->paddr), room = min_u64(b->ram_bytes, MALTA_RAM_LOW);
 
-    if (ph->p_offset > len || ph->p_filesz > len - ph->p_offset) {
-        return error_set(err, "-kernel %s: a segment of %u bytes at %u lies beyond the file's %zu",
-                         path, ph->p_filesz, ph->p_offset, len);
-    }
-    if (ph->p_memsz < ph->p_filesz || pa + ph->p_memsz > min_u64(b->ram_bytes, MALTA_RAM_LOW)) {
+    if (s->offset > e->len || s->filesz > e->len - s->offset) {
         return error_set(err,
-                         "-kernel %s: a segment of %u bytes at 0x%x does not fit into RAM; give "
-                         "more with -m",
-                         path, ph->p_memsz, ph->p_paddr);
+                         "-kernel %s: a segment of %" G_GUINT64_FORMAT
+                         " bytes at %" G_GUINT64_FORMAT " lies beyond the file's %zu",
+                         path, s->filesz, s->offset, e->len);
     }
-    k->end = max_u64(k->end, pa + ph->p_memsz);
-    return !ph->p_filesz || rom_add_bytes(b->machine, machine_memory(b->machine), pa, file,
-                                          data + ph->p_offset, ph->p_filesz, "kernel", err);
+    if (s->memsz < s->filesz || pa > room || s->memsz > room - pa) {
+        return error_set(err,
+                         "-kernel %s: a segment of %" G_GUINT64_FORMAT
+                         " bytes at 0x%" G_GINT64_MODIFIER
+                         "x does not fit into RAM; give more with -m",
+                         path, s->memsz, s->paddr);
+    }
+    k->end = max_u64(k->end, pa + s->memsz);
+    return !s->filesz || rom_add_bytes(b->machine, machine_memory(b->machine), pa, e->file,
+                                       e->data + s->offset, s->filesz, "kernel", err);
 }
 
-static uint32_t boot_u32(const MaltaBoard *b, uint32_t v)
+/* The file's header: what this CPU can run. */
+static bool elf_open(const MaltaBoard *b, MaltaElf *e, GError **err)
 {
-    return b->cfg->other_order ? GUINT32_FROM_BE(v) : GUINT32_FROM_LE(v);
-}
+    const char *path = b->cfg->kernel;
+    bool is64;
 
-static uint16_t boot_u16(const MaltaBoard *b, uint16_t v)
-{
-    return b->cfg->other_order ? GUINT16_FROM_BE(v) : GUINT16_FROM_LE(v);
-}
+    if (e->len < sizeof(Elf64_Ehdr) || memcmp(e->data, ELFMAG, SELFMAG)) {
+        g_autofree char *what = file_describe(e->data, e->len);
 
-static Elf32_Phdr boot_header(const MaltaBoard *b, const uint8_t *data)
-{
-    Elf32_Phdr ph;
+        return error_set(err, "-kernel %s: is %s; malta takes an ELF (vmlinux)", path, what);
+    }
+    is64 = e->data[EI_CLASS] == ELFCLASS64;
+    if ((is64 ? !b->cfg->wide : e->data[EI_CLASS] != ELFCLASS32) ||
+        e->data[EI_DATA] != (b->cfg->other_order ? ELFDATA2MSB : ELFDATA2LSB) ||
+        ELF_GET(b, e->data, Elf32_Ehdr, e_machine) != EM_MIPS) {
+        g_autofree char *what = file_describe(e->data, e->len);
 
-    memcpy(&ph, data, sizeof(ph));
-    return (Elf32_Phdr){ .p_type = boot_u32(b, ph.p_type),
-                         .p_offset = boot_u32(b, ph.p_offset),
-                         .p_paddr = boot_u32(b, ph.p_paddr),
-                         .p_filesz = boot_u32(b, ph.p_filesz),
-                         .p_memsz = boot_u32(b, ph.p_memsz) };
+        return error_set(err, "-kernel %s: is %s; this CPU takes a %s %s-endian one for MIPS", path,
+                         what, b->cfg->wide ? "32- or 64-bit" : "32-bit",
+                         b->cfg->other_order ? "big" : "little");
+    }
+    e->is64 = is64;
+    e->entry = is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_entry)
+                    : (uint64_t)(int32_t)ELF_GET(b, e->data, Elf32_Ehdr, e_entry);
+    e->phoff =
+        is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_phoff) : ELF_GET(b, e->data, Elf32_Ehdr, e_phoff);
+    e->phnum = (unsigned)(is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_phnum)
+                               : ELF_GET(b, e->data, Elf32_Ehdr, e_phnum));
+    e->phentsize = (unsigned)(is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_phentsize)
+                                   : ELF_GET(b, e->data, Elf32_Ehdr, e_phentsize));
+    return true;
 }
 
 static bool boot_elf(MaltaBoard *b, MaltaKernel *k, GError **err)
 {
     const char *path = b->cfg->kernel;
     g_autoptr(GBytes) file = loader_read("-kernel", path, LOADER_MAX_BYTES, err);
-    gsize len;
-    const uint8_t *data;
-    Elf32_Ehdr h;
+    MaltaElf e = { .file = file };
+    size_t header;
 
     if (!file) {
         return false;
     }
-    data = g_bytes_get_data(file, &len);
-    if (len < sizeof(h) || memcmp(data, ELFMAG, SELFMAG)) {
-        g_autofree char *what = file_describe(data, len);
-
-        return error_set(err, "-kernel %s: is %s; malta takes an ELF (vmlinux)", path, what);
+    e.data = g_bytes_get_data(file, &e.len);
+    if (!elf_open(b, &e, err)) {
+        return false;
     }
-    memcpy(&h, data, sizeof(h));
-    if (h.e_ident[EI_CLASS] != ELFCLASS32 ||
-        h.e_ident[EI_DATA] != (b->cfg->other_order ? ELFDATA2MSB : ELFDATA2LSB) ||
-        boot_u16(b, h.e_machine) != EM_MIPS) {
-        g_autofree char *what = file_describe(data, len);
+    header = e.is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+    for (unsigned i = 0; i < e.phnum; i++) {
+        uint64_t at = e.phoff + (uint64_t)i * e.phentsize;
+        MaltaSegment s;
 
-        return error_set(err, "-kernel %s: is %s; this CPU takes a 32-bit %s-endian one for MIPS",
-                         path, what, b->cfg->other_order ? "big" : "little");
-    }
-    for (unsigned i = 0; i < boot_u16(b, h.e_phnum); i++) {
-        uint64_t at = (uint64_t)boot_u32(b, h.e_phoff) + (uint64_t)i * boot_u16(b, h.e_phentsize);
-        Elf32_Phdr ph;
-
-        if (boot_u16(b, h.e_phentsize) < sizeof(ph) || at > len || sizeof(ph) > len - at) {
+        if (e.phentsize < header || e.phoff > e.len || at > e.len || header > e.len - at) {
             return error_set(err, "-kernel %s: program header %u lies beyond the file", path, i);
         }
-        ph = boot_header(b, data + at);
-        if (ph.p_type == PT_LOAD && !boot_segment(b, file, &ph, k, err)) {
+        s = elf_segment(b, &e, e.data + at);
+        if (s.type == PT_LOAD && !boot_segment(b, &e, &s, k, err)) {
             return false;
         }
     }
-    k->entry = boot_u32(b, h.e_entry);
+    k->entry = e.entry;
     return true;
 }
 

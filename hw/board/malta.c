@@ -65,7 +65,9 @@ static bool malta_make_ram(MaltaBoard *b, GError **err)
 
 static bool malta_make_cpus(MaltaBoard *b, GError **err)
 {
-    const char *text = b->cfg->cpu ? b->cfg->cpu : board_malta.default_cpu;
+    const char *text = b->cfg->cpu    ? b->cfg->cpu
+                       : b->cfg->wide ? board_malta.wide_cpu
+                                      : board_malta.default_cpu;
     const char *comma = strchr(text, ',');
     g_autofree char *model = comma ? g_strndup(text, (gsize)(comma - text)) : g_strdup(text);
     g_autofree char *name = g_strconcat(model, board_malta.cpu_suffix, NULL);
@@ -267,7 +269,10 @@ const Board board_malta = {
     .doc = "MIPS Malta Core LV",
     .target = "mipsel",
     .other_target = "mips",
+    .wide_target = "mips64el",
+    .wide_other_target = "mips64",
     .default_cpu = "24Kf",
+    .wide_cpu = "20Kc",
     .cpu_suffix = "-mips-cpu",
     .default_nic = "pcnet",
     .max_cpus = 1,

@@ -12,7 +12,7 @@
 #define ALL 0xffffffffffffffffull
 #define W32 0xffffffffull
 
-enum { CP0_NS_PER_US = 1000, CP0_HZ_PER_MHZ = 1000000 };
+enum { CP0_NS_PER_US = 1000, CP0_HZ_PER_MHZ = 1000000, PAGEMASK_16M = 0x1ffe000 };
 
 /* ---- Count and Compare ---- */
 
@@ -113,8 +113,12 @@ static uint64_t cp0_read_cause(MipsCpu *c)
 
 static void cp0_write_cause(MipsCpu *c, uint64_t val)
 {
-    bool stopped = c->cp0[CP0_CAUSE] & CAUSE_DC, stop = val & CAUSE_DC;
+    bool stopped = c->cp0[CP0_CAUSE] & CAUSE_DC, stop;
 
+    val &= mips_cpu_has(c, MIPS_FEAT_R2)   ? ~0ull
+           : mips_cpu_has(c, MIPS_FEAT_R1) ? ~(uint64_t)CAUSE_DC
+                                           : ~(uint64_t)(CAUSE_DC | CAUSE_IV | CAUSE_WP);
+    stop = val & CAUSE_DC;
     if (stopped != stop) {
         uint32_t count = cp0_count(c);
 
@@ -141,6 +145,7 @@ static void cp0_write_entryhi(MipsCpu *c, uint64_t val)
 {
     uint64_t old = c->cp0[CP0_ENTRYHI];
 
+    val &= c->vpn2_mask | 0xff;
     c->cp0[CP0_ENTRYHI] = val;
     if ((old ^ val) & 0xff) {
         mips_space_changed(c);
@@ -168,11 +173,43 @@ static void cp0_write_index(MipsCpu *c, uint64_t val)
     c->cp0[CP0_INDEX] = (c->cp0[CP0_INDEX] & INDEX_P) | (val & (MIPS_TLB_MAX - 1));
 }
 
+/* The page frame's number has as many bits as addresses, and RI and XI are behind it. */
+static uint64_t cp0_entrylo(const MipsCpu *c, uint64_t val)
+{
+    uint64_t mask = (1ull << (c->model->pa_bits - 6)) - 1;
+
+    if (mips_cpu_has(c, MIPS_FEAT_RIXI)) {
+        mask |= 3ull << (mips_cpu_has(c, MIPS_FEAT_M64) ? 62 : 30);
+    }
+    return val & mask;
+}
+
+static void cp0_write_entrylo0(MipsCpu *c, uint64_t val)
+{
+    c->cp0[CP0_ENTRYLO0] = cp0_entrylo(c, val);
+}
+
+static void cp0_write_entrylo1(MipsCpu *c, uint64_t val)
+{
+    c->cp0[CP0_ENTRYLO1] = cp0_entrylo(c, val);
+}
+
+static void cp0_write_xcontext(MipsCpu *c, uint64_t val)
+{
+    uint64_t base = ~0ull << (c->model->seg_bits - 13 + 6); /* PTEBase */
+
+    c->cp0[CP0_XCONTEXT] = (c->cp0[CP0_XCONTEXT] & ~base) | (val & base);
+}
+
 /* A mask of pairs of ones from bit 13 up (Vol. III, table 9.11); others make the smallest page. */
 static void cp0_write_pagemask(MipsCpu *c, uint64_t val)
 {
     uint64_t m = val >> 13;
     bool good = !(m & (m + 1)) && !(__builtin_popcountll(m) & 1);
+
+    if (!mips_cpu_has(c, MIPS_FEAT_R1)) {
+        good &= val <= PAGEMASK_16M;
+    }
 
     c->cp0[CP0_PAGEMASK] = good ? val : 0;
 }
@@ -192,13 +229,16 @@ static uint64_t cp0_read_zero(MipsCpu *c)
 
 static void cp0_write_status(MipsCpu *c, uint64_t val)
 {
-    uint64_t can = STATUS_WRITABLE;
+    uint64_t can = STATUS_WRITABLE, old = c->cp0[CP0_STATUS];
 
     can |= mips_cpu_has(c, MIPS_FEAT_M64) ? STATUS_WRITABLE_64 : 0;
     can |= mips_cpu_has(c, MIPS_FEAT_FPU64) ? STATUS_FR : 0;
     can |= mips_cpu_has(c, MIPS_FEAT_DSP) ? STATUS_MX : 0;
     can &= mips_cpu_has(c, MIPS_FEAT_FPU) ? ~0ull : ~(uint64_t)STATUS_CU1;
-    c->cp0[CP0_STATUS] = (c->cp0[CP0_STATUS] & ~can) | (val & can);
+    c->cp0[CP0_STATUS] = (old & ~can) | (val & can);
+    if ((c->cp0[CP0_STATUS] ^ old) & (STATUS_UX | STATUS_SX | STATUS_KX)) {
+        tcg_tlb_flush_modes(&c->cpu, MIPS_ALL_MODES); /* segments come or go */
+    }
 }
 
 static void cp0_write_config3(MipsCpu *c, uint64_t val)
@@ -218,8 +258,8 @@ static void cp0_write_config5(MipsCpu *c, uint64_t val)
 const MipsCp0Reg mips_cp0_regs[] = {
     { "Index", CP0_INDEX, ALL, NULL, cp0_write_index },
     { "Random", CP0_RANDOM, 0, cp0_read_random },
-    { "EntryLo0", CP0_ENTRYLO0, 0xc00000003fffffffull },
-    { "EntryLo1", CP0_ENTRYLO1, 0xc00000003fffffffull },
+    { "EntryLo0", CP0_ENTRYLO0, ALL, NULL, cp0_write_entrylo0 },
+    { "EntryLo1", CP0_ENTRYLO1, ALL, NULL, cp0_write_entrylo1 },
     { "Context", CP0_CONTEXT, ~0x7fffffull },
     { "UserLocal", CP0_USERLOCAL, ALL },
     { "PageMask", CP0_PAGEMASK, 0x1fffe000, NULL, cp0_write_pagemask },
@@ -228,7 +268,7 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "HWREna", CP0_HWRENA, 0xe000000f, .leaves = true },
     { "BadVAddr", CP0_BADVADDR, 0 },
     { "Count", CP0_COUNT, W32, cp0_read_count, cp0_write_count, .leaves = true },
-    { "EntryHi", CP0_ENTRYHI, 0xc00000ffffffe0ffull, NULL, cp0_write_entryhi, .leaves = true },
+    { "EntryHi", CP0_ENTRYHI, ~0x1f00ull, NULL, cp0_write_entryhi, .leaves = true },
     { "Compare", CP0_COMPARE, W32, NULL, cp0_write_compare, .leaves = true },
     { "Status", CP0_STATUS, W32, NULL, cp0_write_status, .leaves = true },
     { "IntCtl", CP0_INTCTL, 0x3e0 },
@@ -247,7 +287,7 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "LLAddr", CP0_LLADDR, 0 },
     { "WatchLo", CP0_WATCHLO, 0 },
     { "WatchHi", CP0_WATCHHI, 0 },
-    { "XContext", CP0_XCONTEXT, ALL << 33 },
+    { "XContext", CP0_XCONTEXT, ALL, NULL, cp0_write_xcontext },
     { "Debug", CP0_DEBUG, 0 },
     { "DEPC", CP0_DEPC, ALL },
     { "PerfCtl", CP0_PERFCTL, 0, cp0_read_zero },
@@ -258,6 +298,29 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "DESAVE", CP0_DESAVE, ALL },
     { 0 },
 };
+
+/* What came with a release: Vol. III, table 9.1. */
+static bool cp0_exists(const MipsCpu *c, unsigned reg)
+{
+    switch (reg) {
+    case CP0_USERLOCAL:
+    case CP0_PAGEGRAIN:
+    case CP0_HWRENA:
+    case CP0_INTCTL:
+    case CP0_SRSCTL:
+    case CP0_EBASE:
+        return mips_cpu_has(c, MIPS_FEAT_R2);
+    case CP0_DEBUG:
+    case CP0_DEPC:
+    case CP0_DESAVE:
+    case CP0_PERFCTL:
+        return mips_cpu_has(c, MIPS_FEAT_R1);
+    case CP0_XCONTEXT:
+        return mips_cpu_has(c, MIPS_FEAT_M64);
+    default: /* the R4000 has no selects */
+        return !(reg & 7) || mips_cpu_has(c, MIPS_FEAT_R1);
+    }
+}
 
 static const MipsCp0Reg *cp0_find(unsigned reg)
 {
@@ -273,7 +336,7 @@ bool mips_cp0_is_plain(const MipsCpu *c, unsigned reg)
 {
     const MipsCp0Reg *r = cp0_find(reg);
 
-    return r && !r->read;
+    return r && !r->read && cp0_exists(c, reg);
 }
 
 bool mips_cp0_leaves(unsigned reg)
@@ -287,7 +350,7 @@ uint64_t mips_cp0_read(MipsCpu *c, unsigned reg)
 {
     const MipsCp0Reg *r = cp0_find(reg);
 
-    if (!r) {
+    if (!r || !cp0_exists(c, reg)) {
         return 0; /* reserved: reads as 0 here (UNPREDICTABLE) */
     }
     return r->read ? r->read(c) : c->cp0[reg];
@@ -297,7 +360,7 @@ void mips_cp0_write(MipsCpu *c, unsigned reg, uint64_t val)
 {
     const MipsCp0Reg *r = cp0_find(reg);
 
-    if (!r) {
+    if (!r || !cp0_exists(c, reg)) {
         return;
     }
     val = (c->cp0[reg] & ~r->writable) | (val & r->writable);

@@ -93,6 +93,7 @@ bool mips_cpu_start(Device *dev, GError **err)
         return error_set(err, "'%s' is no CPU by itself; choose a model", dev->type->name);
     }
     c->features = c->model->features;
+    c->vpn2_mask = mips_tlb_vpn2_mask(c->model);
     if (mips_cpu_has(c, MIPS_FEAT_M64)) {
         c->cpu.target = c->big_endian ? &target_mips64 : &target_mips64el;
     } else {
@@ -165,7 +166,8 @@ static const Field cpu_mips_fields[] = {
     SCRATCH(MipsCpu, flags),
     SCRATCH(MipsCpu, fp), /* follows from fcr31 */
     SCRATCH(MipsCpu, features),
-    SCRATCH(MipsCpu, exc), /* entered before a vCPU stops */
+    SCRATCH(MipsCpu, vpn2_mask), /* follows from the model */
+    SCRATCH(MipsCpu, exc),       /* entered before a vCPU stops */
     SCRATCH(MipsCpu, model),
     SCRATCH(MipsCpu, llval),
     SCRATCH(MipsCpu, kept), /* dropped when a state is saved */

@@ -184,7 +184,8 @@ typedef struct MipsCpu {
     uint32_t n_kept;
     uint64_t kept_wi;
     uint64_t features;
-    uint64_t llval; /* not used by the monitor: LLAddr's */
+    uint64_t vpn2_mask; /* bits of EntryHi's address */
+    uint64_t llval;     /* not used by the monitor: LLAddr's */
     MipsException exc;
 
     /* Count = count_base + ticks of the clock; stopped (Cause.DC): count_base alone. */

@@ -5,6 +5,7 @@
 #include "accel/tcg/tcg.h"
 #include "target/mips/cp0.h"
 #include "target/mips/helper.h"
+#include "target/mips/model.h"
 
 enum {
     VECTOR_REFILL = 0x000,
@@ -47,8 +48,12 @@ uint64_t mips_jump_pc(Cpu *cpu, uint64_t addr)
 static uint64_t exception_refill_vector(const MipsCpu *c, uint64_t va)
 {
     static const uint32_t enable[4] = { STATUS_UX, STATUS_SX, STATUS_KX, STATUS_KX };
+    uint32_t bit = enable[va >> 62];
 
-    if (mips_cpu_has(c, MIPS_FEAT_M64) && c->cp0[CP0_STATUS] & enable[va >> 62]) {
+    if (va >> 29 == 0xffffffffc0000000ull >> 29) { /* sseg, ksseg */
+        bit = STATUS_SX;
+    }
+    if (mips_cpu_has(c, MIPS_FEAT_M64) && c->cp0[CP0_STATUS] & bit) {
         return VECTOR_XREFILL;
     }
     return VECTOR_REFILL;
@@ -79,11 +84,15 @@ static void exception_set_va(MipsCpu *c, const MipsException *e)
     c->cp0[CP0_BADVADDR] = va;
     if (e->is_tlb) {
         uint64_t asid = c->cp0[CP0_ENTRYHI] & 0xff;
+        unsigned vpn2_bits = c->model->seg_bits - 13u;
 
         c->cp0[CP0_CONTEXT] = (c->cp0[CP0_CONTEXT] & ~0x7fffffull) | (va >> 13 & 0x7ffff) << 4;
-        c->cp0[CP0_XCONTEXT] =
-            (c->cp0[CP0_XCONTEXT] & ~0ull << 33) | (va >> 62) << 31 | (va >> 13 & 0x7ffffff) << 4;
-        c->cp0[CP0_ENTRYHI] = (va & 0xc00000ffffffe000ull) | asid;
+        c->cp0[CP0_ENTRYHI] = (va & c->vpn2_mask) | asid;
+        if (mips_cpu_has(c, MIPS_FEAT_M64)) { /* PTEBase, R, BadVPN2: Vol. III, 9.22 */
+            c->cp0[CP0_XCONTEXT] = (c->cp0[CP0_XCONTEXT] & ~0ull << (vpn2_bits + 6)) |
+                                   (va >> 62) << (vpn2_bits + 4) |
+                                   (va >> 13 & ((1ull << vpn2_bits) - 1)) << 4;
+        }
     }
 }
 

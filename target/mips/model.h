@@ -42,7 +42,7 @@ enum {
 
 #define FEAT(name) (1ull << MIPS_FEAT_##name)
 
-#define FEATURES_R1  (FEAT(LEGACY) | FEAT(TLB))
+#define FEATURES_R1  (FEAT(LEGACY) | FEAT(TLB) | FEAT(MIPS4) | FEAT(R1))
 #define FEATURES_R2  (FEATURES_R1 | FEAT(R2))
 #define FEATURES_M16 (FEATURES_R2 | FEAT(ISA16))
 #define FEATURES_FP  (FEAT(FPU) | FEAT(FPU64))

@@ -30,10 +30,10 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= ((hwrena & 15) | (hwrena >> 29 & 1) << 4) << MIPS_MW_HWRENA_SHIFT;
     if (mips_cpu_has(c, MIPS_FEAT_M64)) {
         bool super = (mw & MIPS_MW_MODE) == MIPS_MODE_SUPER;
-        uint64_t wide = kernel ? STATUS_KX : super ? STATUS_SX : STATUS_UX;
 
         mw |= kernel || super || s & (STATUS_UX | STATUS_PX) ? MIPS_MW_64 : 0;
-        mw |= s & wide ? MIPS_MW_ADDR64 : 0;
+        /* Only programs that have no 64-bit addresses wrap at 32 bits (Vol. I-A, 4.11). */
+        mw |= kernel || super || s & STATUS_UX ? MIPS_MW_ADDR64 : 0;
     }
     return mw;
 }

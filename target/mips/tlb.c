@@ -16,15 +16,25 @@ enum {
     LO_V = 1 << 1,
     LO_D = 1 << 2,
     LO_PFN_SHIFT = 6,
+    LO_FLAGS = 62, /* RI and XI from there on, on a CPU of 64 bits */
     PAIR_MASK = 0x1fff,
 };
 
 #define SEGMENT_BYTES (512ull << 20)
-#define ENTRYHI_VPN2  0xc00000ffffffe000ull
+#define REGION_MASK   (3ull << 62)
+#define COMPAT_BYTES  (1ull << 31) /* of the compatibility segments at the end of R = 3 */
 
 unsigned mips_tlb_size(const MipsCpu *c)
 {
     return c->model->tlb_entries;
+}
+
+/* Vol. III, 9.29 (EntryHi): R and VPN2, as many bits as segments have. */
+uint64_t mips_tlb_vpn2_mask(const MipsModel *m)
+{
+    uint64_t vpn2 = (1ull << (m->features >> MIPS_FEAT_M64 & 1 ? m->seg_bits : 32)) - 1;
+
+    return (m->features >> MIPS_FEAT_M64 & 1 ? REGION_MASK : 0) | (vpn2 & ~(uint64_t)PAIR_MASK);
 }
 
 unsigned mips_mmu_mode(const MipsCpu *c)
@@ -106,28 +116,45 @@ static SegmentKind segment_32(uint32_t va, unsigned mode, uint64_t *pa)
     return SEGMENT_DIRECT;
 }
 
+/*
+ * Vol. III, 9.39 (Status.KX, SX, UX): each enables the segments of its mode, whoever refers to
+ * them. The R4000's User's Manual, 4.2: it is the bit of the present mode that enables all of them.
+ */
+static bool segment_is_enabled(const MipsCpu *c, unsigned mode, uint64_t bit)
+{
+    static const uint64_t own[] = {
+        [MIPS_MODE_USER] = STATUS_UX,
+        [MIPS_MODE_SUPER] = STATUS_SX,
+        [MIPS_MODE_KERNEL] = STATUS_KX,
+        [MIPS_MODE_ERROR] = STATUS_KX,
+    };
+
+    return c->cp0[CP0_STATUS] & (mips_cpu_has(c, MIPS_FEAT_R1) ? bit : own[mode]);
+}
+
 static SegmentKind segment_64(const MipsCpu *c, uint64_t va, unsigned mode, uint64_t *pa)
 {
-    uint64_t s = c->cp0[CP0_STATUS];
     uint64_t limit = 1ull << c->model->seg_bits;
     bool kernel = mode == MIPS_MODE_KERNEL || mode == MIPS_MODE_ERROR;
 
     switch (va >> 62) {
     case 0: /* xuseg */
-        if (va < 0x80000000u) {
+        if (va < COMPAT_BYTES) {
             return segment_32((uint32_t)va, mode, pa);
         }
-        if (va >= limit || !(kernel ? s & STATUS_KX || s & STATUS_UX : s & STATUS_UX)) {
+        if (va >= limit || !segment_is_enabled(c, mode, STATUS_UX)) {
             return SEGMENT_ERROR;
         }
         return SEGMENT_MAPPED;
     case 1: /* xsseg */
-        if (mode == MIPS_MODE_USER || (va & ~(3ull << 62)) >= limit || !(s & STATUS_SX)) {
+        if (mode == MIPS_MODE_USER || (va & ~REGION_MASK) >= limit ||
+            !segment_is_enabled(c, mode, STATUS_SX)) {
             return SEGMENT_ERROR;
         }
         return SEGMENT_MAPPED;
     case 2: /* xkphys */
-        if (!kernel || !(s & STATUS_KX) || (va & 0x07ffffffffffffffull) >> c->model->pa_bits) {
+        if (!kernel || !segment_is_enabled(c, mode, STATUS_KX) ||
+            (va & 0x07ffffffffffffffull) >> c->model->pa_bits) {
             return SEGMENT_ERROR;
         }
         *pa = va & 0x07ffffffffffffffull;
@@ -136,7 +163,8 @@ static SegmentKind segment_64(const MipsCpu *c, uint64_t va, unsigned mode, uint
         if (va >= 0xffffffff80000000ull) {
             return segment_32((uint32_t)va, mode, pa);
         }
-        if (!kernel || !(s & STATUS_KX) || (va & ~(3ull << 62)) >= limit) {
+        if (!kernel || !segment_is_enabled(c, mode, STATUS_KX) ||
+            (va & ~REGION_MASK) >= limit - COMPAT_BYTES) {
             return SEGMENT_ERROR;
         }
         return SEGMENT_MAPPED;
@@ -153,7 +181,7 @@ static SegmentKind tlb_segment(const MipsCpu *c, uint64_t va, unsigned mode, uin
 
 static const MipsTlbEntry *tlb_find(const MipsCpu *c, uint64_t va, uint16_t asid)
 {
-    uint64_t vpn2 = va & ENTRYHI_VPN2;
+    uint64_t vpn2 = va & c->vpn2_mask;
 
     for (unsigned i = 0; i < c->model->tlb_entries; i++) {
         const MipsTlbEntry *e = &c->tlb[i];
@@ -170,6 +198,13 @@ static void tlb_forget(MipsCpu *c, const MipsTlbEntry *e)
 {
     uint64_t va = e->vpn2;
 
+    if (mips_cpu_has(c, MIPS_FEAT_M64) && va >= REGION_MASK) {
+        uint64_t limit = 1ull << c->model->seg_bits;
+
+        if ((va & ~REGION_MASK) >= limit - COMPAT_BYTES) {
+            va |= ~(limit - 1); /* the compatibility segments */
+        }
+    }
     if (e->invalid || !((e->lo[0] | e->lo[1]) & LO_V)) {
         return;
     }
@@ -187,7 +222,7 @@ static void tlb_forget(MipsCpu *c, const MipsTlbEntry *e)
  */
 static MipsTlbEntry *kept_at(MipsCpu *c, uint64_t va)
 {
-    uint64_t n = va >> 13;
+    uint64_t n = (va & c->vpn2_mask) >> 13;
 
     return &c->kept[(n ^ n >> 10) % MIPS_TLB_KEPT];
 }
@@ -196,7 +231,7 @@ static MipsTlbEntry *kept_find(MipsCpu *c, uint64_t va, uint16_t asid)
 {
     MipsTlbEntry *e = kept_at(c, va);
 
-    return e->mask && e->vpn2 == (va & ENTRYHI_VPN2) && (e->global || e->asid == asid) ? e : NULL;
+    return e->mask && e->vpn2 == (va & c->vpn2_mask) && (e->global || e->asid == asid) ? e : NULL;
 }
 
 static void kept_remove(MipsCpu *c, MipsTlbEntry *e)
@@ -282,7 +317,8 @@ static bool tlb_mapped(MipsCpu *c, uint64_t va, MemAccess access, bool probe, Tl
         return tlb_fail(c, probe, EXC_MOD, va, true, false);
     }
     *out = (TlbResult){
-        .phys = ((lo & 0x3fffffff) >> LO_PFN_SHIFT << 12 & ~(page - 1)) | (va & (page - 1)),
+        .phys =
+            ((lo & ~(3ull << LO_FLAGS)) >> LO_PFN_SHIFT << 12 & ~(page - 1)) | (va & (page - 1)),
         .page_bytes = page,
         .prot = TLB_READ | TLB_EXEC | (lo & LO_D ? TLB_WRITE : 0),
         .global = e->global,
@@ -338,7 +374,7 @@ static void tlb_write(MipsCpu *c, unsigned index, bool keep)
     MipsTlbEntry *e = &c->tlb[index], *k, new = { 0 };
 
     new.mask = c->cp0[CP0_PAGEMASK] | PAIR_MASK;
-    new.vpn2 = c->cp0[CP0_ENTRYHI] & ENTRYHI_VPN2 & ~new.mask;
+    new.vpn2 = c->cp0[CP0_ENTRYHI] & c->vpn2_mask & ~new.mask;
     new.asid = c->cp0[CP0_ENTRYHI] & 0xff;
     new.lo[0] = c->cp0[CP0_ENTRYLO0];
     new.lo[1] = c->cp0[CP0_ENTRYLO1];

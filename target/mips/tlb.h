@@ -6,6 +6,8 @@
 #include "target/mips/cpu.h"
 
 unsigned mips_tlb_size(const MipsCpu *c);
+/* Bits of an address that EntryHi holds: R and VPN2. */
+uint64_t mips_tlb_vpn2_mask(const MipsModel *m);
 bool mips_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
                    bool probe, TlbResult *out);
 void mips_unaligned(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop);

@@ -58,7 +58,7 @@ malta)
             "${linux[@]}"
     done ;;
 loongson3)
-    guest=$BUILD/guest-mips64el
+    guest=$BUILD/guest-loongson3
     "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-loongson-3 mips64el ||
         { echo "skipped: no Debian kernel for Loongson 3 (network?)"; exit 77; }
     disk=$(mktemp)
@@ -73,6 +73,20 @@ loongson3)
             "$tinamou" system mips64el -M loongson3-virt -m 1G -smp $n -nographic -nic none \
             -kernel "$guest/Image" -initrd "$guest/initrd.gz" -append console=ttyS0 \
             -drive "file=$disk,format=raw"
+    done ;;
+malta64)
+    guest=$BUILD/guest-mips64el
+    "$SOURCE/scripts/fetch-guest.sh" "$guest" linux-image-5kc-malta mips64el ||
+        { echo "skipped: no Debian kernel for MIPS of 64 bits (network?)"; exit 77; }
+    linux=(-kernel "$guest/Image" -initrd "$guest/initrd.gz" -append console=ttyS0)
+    for run in tcg/5KEf tcg,x-slow=20/MIPS64R2-generic; do
+        echo "== -accel ${run%/*} -cpu ${run#*/}"
+        expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
+            --send 'uname -m; set -- $(grep MemTotal /proc/meminfo); echo m$(($2 > 900000))b a$((6*7))b' \
+            --expect mips64 --expect m1b --expect a42b --send 'md5sum /bin/busybox /bin/busybox | cut -c1-8 | uniq -c' --expect '2 ' \
+            --send 'poweroff -f' --expect 'Power down' --wait -- \
+            "$tinamou" system mips64el -M malta -m 1G -cpu "${run#*/}" -nographic -nic none \
+            -accel "${run%/*}" "${linux[@]}"
     done ;;
 malta-uboot)
     uboot=/usr/lib/u-boot/maltael/u-boot.bin

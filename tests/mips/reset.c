@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that runs from reset on malta, in either byte order: exceptions and their registers,
- * the TLB, floating point, what depends on byte order. It says "mips ok" on the board's third
- * serial port, or the number of the line that found something else, and resets the board.
+ * A program that runs from reset on malta, of 32 or 64 bits, in either byte order: exceptions and
+ * their registers, the TLB, floating point, what depends on byte order. It says "mips ok" on the
+ * board's third serial port, or the number of the line that found something else, and resets the
+ * board.
  */
 #include <stdint.h>
 
-#define UART  ((volatile uint8_t *)0xbf000900)
-#define RESET (*(volatile uint32_t *)0xbf000500)
-#define SEEN  ((volatile Seen *)0xa0300000)
-#define PAGE  0x00400000u /* mapped by the refill handler */
-#define BACK  ((volatile uint32_t *)0xa0100000)
+#define AT(va) ((intptr_t)(int32_t)(va)) /* a CPU of 64 bits has it sign-extended */
+#define UART   ((volatile uint8_t *)AT(0xbf000900))
+#define RESET  (*(volatile uint32_t *)AT(0xbf000500))
+#define SEEN   ((volatile Seen *)AT(0xa0300000))
+#define PAGE   0x00400000u /* mapped by the refill handlers */
+#define BACK   ((volatile uint32_t *)AT(0xa0100000))
+#ifdef __mips64
+#define STATUS 0x24000000 /* CU1, FR */
+#else
+#define STATUS 0x20000000 /* CU1 */
+#endif
 
 typedef struct Seen {
     uint32_t count, cause, epc, badvaddr;
-    uint32_t refills, entrylo0, entrylo1; /* what the refill handler writes */
+    uint32_t refills, entrylo0, entrylo1; /* what the refill handlers write */
+    uint32_t xrefills;
 } Seen;
 
 /* Vectors are copied to RAM; Status.BEV is cleared then. */
@@ -34,7 +42,11 @@ __asm__(".set noreorder\n"
         "  addiu $t0, 4\n"
         "  bne   $t0, $t1, 2b\n"
         "  addiu $t2, 4\n"
-        "  lui   $t0, 0x2000\n" /* CU1 */
+#ifdef __mips64
+        "  lui   $t0, 0x2400\n"
+#else
+        "  lui   $t0, 0x2000\n"
+#endif
         "  mtc0  $t0, $12\n"
         "  ehb\n"
         "  jal   test\n"
@@ -53,6 +65,13 @@ __asm__(".set noreorder\n"
         "  ehb\n"
         "  tlbwr\n"
         "  eret\n"
+        "  .org refill + 0x80\n" /* that of 64-bit segments */
+        "  lui   $k1, 0xa030\n"
+        "  lw    $k0, 28($k1)\n"
+        "  addiu $k0, 1\n"
+        "  sw    $k0, 28($k1)\n"
+        "  b     refill\n"
+        "  nop\n"
         "  .org refill + 0x180\n"
         "general:\n" /* notes what it was, and goes on behind it (behind a branch's slot) */
         "  lui   $k1, 0xa030\n"
@@ -272,17 +291,17 @@ static void test_timer(void)
     uint32_t n = SEEN->count, start = C0_GET("$9");
 
     C0_SET("$11", start + 20000);
-    C0_SET("$12", 0x20008001); /* CU1, IM7, IE */
+    C0_SET("$12", STATUS | 0x8001); /* IM7, IE */
     while (SEEN->count == n && C0_GET("$9") - start < 200000000) {
     }
-    C0_SET("$12", 0x20000000);
+    C0_SET("$12", STATUS);
     CHECK(SEEN->count == n + 1 && SEEN->cause >> 30 & 1 && SEEN->cause >> 15 & 1);
 }
 
 /* A word of the GT-64120's registers, which are little-endian. */
 static volatile uint32_t *gt_reg(unsigned off)
 {
-    return (volatile uint32_t *)(0xb4000000 + off);
+    return (volatile uint32_t *)AT(0xb4000000 + off);
 }
 
 static uint32_t gt_order(uint32_t v)
@@ -292,7 +311,7 @@ static uint32_t gt_order(uint32_t v)
 
 static void test_pci(void)
 {
-    volatile uint8_t *rtc = (volatile uint8_t *)0xb0000070;
+    volatile uint8_t *rtc = (volatile uint8_t *)AT(0xb0000070);
 
     *gt_reg(0xcf8) = gt_order(1u << 31); /* itself: as its registers */
     CHECK(gt_order(*gt_reg(0xcfc)) == 0x462011ab);
@@ -307,6 +326,10 @@ static void test_pci(void)
     CHECK(rtc[1] == 0x5a);
 }
 
+#ifdef __mips64
+#include "reset-64.h"
+#endif
+
 void test(void)
 {
     SEEN->count = 0;
@@ -317,6 +340,11 @@ void test(void)
     test_float();
     test_timer();
     test_pci();
+#ifdef __mips64
+    test_registers();
+    test_xkphys();
+    test_xtlb();
+#endif
     say("mips ok\n");
     RESET = 0x42;
     for (;;) {
