@@ -165,6 +165,8 @@ static const Field cpu_mips_fields[] = {
     PIN_IN_DIRECT("irq", cpu_mips_irq, .count = 6),
     SCRATCH(MipsCpu, flags),
     SCRATCH(MipsCpu, fp), /* follows from fcr31 */
+    SCRATCH(MipsCpu, fp_last_op),
+    SCRATCH(MipsCpu, fp_last),
     SCRATCH(MipsCpu, features),
     SCRATCH(MipsCpu, vpn2_mask), /* follows from the model */
     SCRATCH(MipsCpu, exc),       /* entered before a vCPU stops */

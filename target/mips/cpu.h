@@ -175,7 +175,11 @@ typedef struct MipsCpu {
     uint32_t fcr31;
     uint32_t dspcontrol;
     uint32_t msacsr;
-    IrFpState fp; /* follows from fcr31 */
+    IrFpState fp; /* modes follow from fcr31; flags raised since it was made are here alone */
+    /* The last operation of translated code, as mips_helper_fp has it: FCSR's Cause is made of it
+     * where somebody looks. 0: Cause is in fcr31. */
+    uint32_t fp_last_op;
+    uint64_t fp_last[3]; /* its operands */
     uint64_t cp0[CP0_N];
     MipsTlbEntry tlb[MIPS_TLB_MAX];
     /* Entries that TLBWR replaced, as if the TLB were larger (tlb.c), and which entries TLBWI has

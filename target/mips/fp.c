@@ -21,17 +21,13 @@ enum {
 
 #define FCSR_WRITABLE (0xfe800000u | FCSR_FS | 0x3ffffu)
 
-uint32_t mips_fp_control(const MipsCpu *c)
-{
-    return c->fcr31;
-}
-
 void mips_fp_set_control(MipsCpu *c, uint32_t val)
 {
     static const uint8_t round[4] = { FP_RNE, FP_RTZ, FP_RUP, FP_RDN };
     FpEnv *e = &c->fp.env;
 
     c->fcr31 = val;
+    c->fp_last_op = 0;
     *e = (FpEnv){
         .round = round[val & FCSR_RM],
         .nan_rule = val & FCSR_NAN2008 ? FP_NAN_MIPS_2008 : FP_NAN_MIPS_LEGACY,
@@ -49,6 +45,15 @@ static unsigned fp_cause(uint8_t flags)
     return (flags & FP_INVALID ? CAUSE_V : 0) | (flags & FP_DIVZERO ? CAUSE_Z : 0) |
            (flags & FP_OVERFLOW ? CAUSE_O : 0) | (flags & FP_UNDERFLOW ? CAUSE_U : 0) |
            (flags & FP_INEXACT ? CAUSE_I : 0);
+}
+
+/* What translated code has raised goes to FCSR; the operation to come has env.flags for itself. */
+static FpEnv *fp_begin(MipsCpu *c)
+{
+    c->fcr31 |= fp_cause(c->fp.env.flags) << FCSR_FLAGS_SHIFT;
+    c->fp.env.flags = 0;
+    c->fp_last_op = 0;
+    return &c->fp.env;
 }
 
 /* Cause is the last operation's; false: it traps, and neither flags nor the result change. */
@@ -140,12 +145,10 @@ static uint64_t fp_double(unsigned op, uint64_t a, uint64_t b, FpEnv *e)
 }
 
 /* Volume II-A, C.cond.fmt: bit 0 unordered, 1 equal, 2 less; bit 3: every NaN is invalid. */
-static void fp_compare(MipsCpu *c, uint64_t op, bool is_d, uint64_t a, uint64_t b)
+static bool fp_compare(uint64_t op, bool is_d, uint64_t a, uint64_t b, FpEnv *e)
 {
     unsigned cond = op >> MIPS_FP_COND_SHIFT & 15;
-    unsigned bit = mips_fcc_bit(op >> MIPS_FP_CC_SHIFT & 7);
-    FpEnv *e = &c->fp.env;
-    bool signalling = cond & 8, holds;
+    bool signalling = cond & 8;
     FpCompare r;
 
     if (is_d) {
@@ -154,63 +157,90 @@ static void fp_compare(MipsCpu *c, uint64_t op, bool is_d, uint64_t a, uint64_t 
         r = signalling ? fp32_compare_signaling((uint32_t)a, (uint32_t)b, e)
                        : fp32_compare((uint32_t)a, (uint32_t)b, e);
     }
-    holds = (cond & 1 && r == FP_UNORDERED) || (cond & 2 && r == FP_EQUAL) ||
-            (cond & 4 && r == FP_LESS);
-    if (fp_done(c)) {
-        c->fcr31 = (c->fcr31 & ~(1u << bit)) | (uint32_t)holds << bit;
+    return (cond & 1 && r == FP_UNORDERED) || (cond & 2 && r == FP_EQUAL) ||
+           (cond & 4 && r == FP_LESS);
+}
+
+/* Up to release 5 product and sum are rounded each (Volume II-A, MADD.fmt). */
+static uint64_t fp_madd(uint64_t op, bool is_d, const uint64_t *arg, FpEnv *e)
+{
+    unsigned what = (op & 0xff) - MIPS_FP_MADD;
+    uint64_t v, sign = is_d ? 1ull << 63 : 1u << 31;
+
+    if (is_d) {
+        v = fp64_mul(arg[0], arg[1], e);
+        v = what & 1 ? fp64_sub(v, arg[2], e) : fp64_add(v, arg[2], e);
+    } else {
+        uint32_t p = fp32_mul((uint32_t)arg[0], (uint32_t)arg[1], e);
+
+        v = what & 1 ? fp32_sub(p, (uint32_t)arg[2], e) : fp32_add(p, (uint32_t)arg[2], e);
     }
+    return what & 2 ? v ^ sign : v;
+}
+
+/* The result; of a comparison, whether it holds. */
+static uint64_t fp_do(uint64_t op, const uint64_t *arg, FpEnv *e)
+{
+    unsigned what = op & 0xff, fmt = op >> MIPS_FP_FMT_SHIFT & 0x1f;
+    bool is_d = fmt == FMT_D;
+
+    if (what >= MIPS_FP_MADD) {
+        return fp_madd(op, is_d, arg, e);
+    }
+    if (what == MIPS_FP_COMPARE) {
+        return fp_compare(op, is_d, arg[0], arg[1], e);
+    }
+    if (what == MIPS_FP_CVT_S || what == MIPS_FP_CVT_D) {
+        return fp_convert(what, fmt, arg[0], e);
+    }
+    if (what >= MIPS_FP_CVT_W) {
+        return fp_to_int(what, is_d, arg[0], e);
+    }
+    return is_d ? fp_double(what, arg[0], arg[1], e)
+                : fp_single(what, (uint32_t)arg[0], (uint32_t)arg[1], e);
+}
+
+uint32_t mips_fp_control(const MipsCpu *c)
+{
+    uint32_t v = c->fcr31 | fp_cause(c->fp.env.flags) << FCSR_FLAGS_SHIFT;
+
+    if (c->fp_last_op) {
+        FpEnv e = c->fp.env;
+
+        e.flags = 0;
+        fp_do(c->fp_last_op, c->fp_last, &e);
+        v = (v & ~(0x3fu << FCSR_CAUSE_SHIFT)) | fp_cause(e.flags) << FCSR_CAUSE_SHIFT;
+    }
+    return v;
 }
 
 uint64_t mips_helper_fp(Cpu *cpu, uint64_t op, uint64_t a, uint64_t b)
 {
     MipsCpu *c = mips_cpu(cpu);
-    FpEnv *e = &c->fp.env;
-    unsigned what = op & 0xff, fmt = op >> MIPS_FP_FMT_SHIFT & 0x1f;
-    uint64_t v;
+    uint64_t v = fp_do(op, (uint64_t[]){ a, b }, fp_begin(c));
 
-    if (what == MIPS_FP_COMPARE) {
-        fp_compare(c, op, fmt == FMT_D, a, b);
-        return 0;
+    if (fp_done(c) && (op & 0xff) == MIPS_FP_COMPARE) {
+        unsigned bit = mips_fcc_bit(op >> MIPS_FP_CC_SHIFT & 7);
+
+        c->fcr31 = (c->fcr31 & ~(1u << bit)) | (uint32_t)v << bit;
     }
-    if (what == MIPS_FP_CVT_S || what == MIPS_FP_CVT_D) {
-        v = fp_convert(what, fmt, a, e);
-    } else if (what >= MIPS_FP_CVT_W) {
-        v = fp_to_int(what, fmt == FMT_D, a, e);
-    } else if (fmt == FMT_D) {
-        v = fp_double(what, a, b, e);
-    } else {
-        v = fp_single(what, (uint32_t)a, (uint32_t)b, e);
-    }
-    fp_done(c);
     return v;
 }
 
-/* Up to release 5 product and sum are rounded each (Volume II-A, MADD.fmt). */
 uint64_t mips_helper_fp3(Cpu *cpu, uint64_t op, uint64_t a, uint64_t b, uint64_t add)
 {
     MipsCpu *c = mips_cpu(cpu);
-    FpEnv *e = &c->fp.env;
-    unsigned what = (op & 0xff) - MIPS_FP_MADD;
-    bool is_d = (op >> MIPS_FP_FMT_SHIFT & 0x1f) == FMT_D;
-    uint64_t v, sign = is_d ? 1ull << 63 : 1u << 31;
+    uint64_t v = fp_do(op, (uint64_t[]){ a, b, add }, fp_begin(c));
 
-    if (is_d) {
-        v = fp64_mul(a, b, e);
-        v = what & 1 ? fp64_sub(v, add, e) : fp64_add(v, add, e);
-    } else {
-        uint32_t p = fp32_mul((uint32_t)a, (uint32_t)b, e);
-
-        v = what & 1 ? fp32_sub(p, (uint32_t)add, e) : fp32_add(p, (uint32_t)add, e);
-    }
     fp_done(c);
-    return what & 2 ? v ^ sign : v;
+    return v;
 }
 
 /* FIR, FCCR, FEXR, FENR, FCSR (Volume I-A, 5.6). */
 uint64_t mips_helper_cfc1(Cpu *cpu, uint64_t reg)
 {
     MipsCpu *c = mips_cpu(cpu);
-    uint32_t v = c->fcr31;
+    uint32_t v = mips_fp_control(c);
 
     switch (reg) {
     case 0:
@@ -231,7 +261,7 @@ uint64_t mips_helper_cfc1(Cpu *cpu, uint64_t reg)
 uint64_t mips_helper_ctc1(Cpu *cpu, uint64_t reg, uint64_t val64)
 {
     MipsCpu *c = mips_cpu(cpu);
-    uint32_t v = c->fcr31, val = (uint32_t)val64;
+    uint32_t v = mips_fp_control(c), val = (uint32_t)val64;
 
     switch (reg) {
     case 25:

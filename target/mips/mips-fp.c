@@ -4,6 +4,10 @@
  *
  * With Status.FR 0 doubles are pairs of registers, named by the even one: register 2n + 1 is the
  * upper half of what lies in f[2n].
+ *
+ * Where FCSR enables no exception and flushes nothing, operations are those of the engine, whose
+ * flags are FCSR's Flags; Cause, which is the last operation's alone, is found by doing that again:
+ * MipsCpu.fp_last.
  */
 #include "target/mips/translate.h"
 
@@ -48,6 +52,17 @@ static IrVal fp_get32(Trans *t, unsigned reg)
 static IrVal fp_get64(Trans *t, unsigned reg)
 {
     return ir_get(t->ir, IR_I64, fp_at(t, reg, true), 3);
+}
+
+/* As lane 0 of a vector, for the engine's operations. */
+static IrVal fp_getv(Trans *t, unsigned fmt, unsigned reg)
+{
+    return ir_get(t->ir, IR_V128, fp_at(t, reg, fmt == FMT_D), fmt == FMT_D ? 3 : 2);
+}
+
+static void fp_setv(Trans *t, unsigned fmt, unsigned reg, IrVal v)
+{
+    ir_set(t->ir, fp_at(t, reg, fmt == FMT_D), fmt == FMT_D ? 3 : 2, v);
 }
 
 static void fp_set32(Trans *t, unsigned reg, IrVal v)
@@ -161,6 +176,7 @@ bool mips_ctc1(Trans *t, const ArgsFctl *a)
 {
     if (mips_check_cp1(t)) {
         ir_call(t->ir, &fp_ctc1, ir_i64(t->ir, a->fs), mips_r(t, a->rt), IR_NONE, IR_NONE);
+        mips_trans_leave(t); /* MIPS_MW_FP_EXACT */
     }
     return true;
 }
@@ -197,31 +213,147 @@ bool mips_bc1(Trans *t, const ArgsBc *a)
 
 /* ---- operations ---- */
 
+static bool fp_is_inline(const Trans *t)
+{
+    return !(t->mode_word & MIPS_MW_FP_EXACT);
+}
+
+static IrDesc fp_desc(unsigned fmt)
+{
+    return ir_desc(fmt == FMT_D ? 3 : 2, IR_SCALAR);
+}
+
+static uint64_t fp_code(MipsFpOp op, unsigned fmt)
+{
+    return (uint64_t)op | (uint64_t)fmt << MIPS_FP_FMT_SHIFT;
+}
+
+/* What Cause is made of. The builder drops what the next operation replaces unseen. */
+static void fp_record(Trans *t, uint64_t op, const IrVal *arg, unsigned n)
+{
+    ir_set(t->ir, offsetof(MipsCpu, fp_last_op), 2, ir_i32(t->ir, (uint32_t)op));
+    for (unsigned k = 0; k < n; k++) {
+        ir_set(t->ir, offsetof(MipsCpu, fp_last) + k * 8, 3, arg[k]);
+    }
+}
+
+static const uint8_t fp_op2[] = {
+    [MIPS_FP_ADD] = IR_VFADD - IR_VFADD,
+    [MIPS_FP_SUB] = IR_VFSUB - IR_VFADD,
+    [MIPS_FP_MUL] = IR_VFMUL - IR_VFADD,
+    [MIPS_FP_DIV] = IR_VFDIV - IR_VFADD,
+};
+
 static bool fp_three(Trans *t, const ArgsF3 *a, MipsFpOp op)
 {
+    uint64_t code = fp_code(op, a->fmt);
+
     if (!mips_check_cp1(t)) {
         return true;
     }
     if (fp_is_bad(t, a->fmt, a->fd | a->fs | a->ft)) {
         return false;
     }
+    if (fp_is_inline(t)) {
+        IrVal arg[2] = { fp_getv(t, a->fmt, a->fs), fp_getv(t, a->fmt, a->ft) };
+        IrVal v = ir_v2(t->ir, IR_VFADD + fp_op2[op], fp_desc(a->fmt), arg[0], arg[1]);
+
+        fp_record(t, code, arg, 2);
+        fp_setv(t, a->fmt, a->fd, v);
+        return true;
+    }
     fp_set(t, a->fmt, a->fd,
-           ir_call(t->ir, &fp_op, ir_i64(t->ir, (uint64_t)op | a->fmt << MIPS_FP_FMT_SHIFT),
-                   fp_get(t, a->fmt, a->fs), fp_get(t, a->fmt, a->ft), IR_NONE));
+           ir_call(t->ir, &fp_op, ir_i64(t->ir, code), fp_get(t, a->fmt, a->fs),
+                   fp_get(t, a->fmt, a->ft), IR_NONE));
     return true;
 }
 
 static bool fp_two(Trans *t, const ArgsF2 *a, MipsFpOp op, unsigned to)
 {
-    if (!mips_check_cp1(t)) {
-        return true;
-    }
     if (fp_is_bad(t, a->fmt, a->fs) || fp_is_bad(t, to, a->fd)) {
         return false;
     }
     fp_set(t, to, a->fd,
-           ir_call(t->ir, &fp_op, ir_i64(t->ir, (uint64_t)op | a->fmt << MIPS_FP_FMT_SHIFT),
-                   fp_get(t, a->fmt, a->fs), ir_i64(t->ir, 0), IR_NONE));
+           ir_call(t->ir, &fp_op, ir_i64(t->ir, fp_code(op, a->fmt)), fp_get(t, a->fmt, a->fs),
+                   ir_i64(t->ir, 0), IR_NONE));
+    return true;
+}
+
+static IrVal fp_one(Trans *t, unsigned fmt)
+{
+    return ir_vconst(t->ir, (IrV128){ .u64 = { fmt == FMT_D ? 0x3ff0000000000000 : 0x3f800000 } });
+}
+
+/* Square root and reciprocals, which are correctly rounded: of a root, root and quotient each. */
+static bool fp_root(Trans *t, const ArgsF2 *a, MipsFpOp op)
+{
+    IrDesc d = fp_desc(a->fmt);
+    IrVal arg, v;
+
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (!fp_is_inline(t) || fp_is_bad(t, a->fmt, a->fs | a->fd)) {
+        return fp_two(t, a, op, a->fmt);
+    }
+    v = arg = fp_getv(t, a->fmt, a->fs);
+    if (op != MIPS_FP_RECIP) {
+        v = ir_v1(t->ir, IR_VFSQRT, d, v);
+    }
+    if (op != MIPS_FP_SQRT) {
+        v = ir_v2(t->ir, IR_VFDIV, d, fp_one(t, a->fmt), v);
+    }
+    fp_record(t, fp_code(op, a->fmt), &arg, 1);
+    fp_setv(t, a->fmt, a->fd, v);
+    return true;
+}
+
+/* To an integer. */
+static bool fp_to_int(Trans *t, const ArgsF2 *a, MipsFpOp op, unsigned to, unsigned round)
+{
+    unsigned size = to == FMT_L ? 3 : 2;
+    IrVal arg, v;
+    IrDesc d;
+
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (!fp_is_inline(t) || fp_is_bad(t, a->fmt, a->fs) || fp_is_bad(t, to, a->fd)) {
+        return fp_two(t, a, op, to);
+    }
+    arg = fp_getv(t, a->fmt, a->fs);
+    d = ir_desc_with_round(ir_desc_with_variant(fp_desc(a->fmt), 1 | size << 1), round);
+    v = ir_v1(t->ir, IR_VFTOI, d, arg);
+    v = ir_vextract(t->ir, size == 3 ? IR_I64 : IR_I32, size, 0, false, v);
+    fp_record(t, fp_code(op, a->fmt), &arg, 1);
+    ir_set(t->ir, fp_at(t, a->fd, size == 3), size, v);
+    return true;
+}
+
+/* Between formats and from integers. */
+static bool fp_convert(Trans *t, const ArgsF2 *a, MipsFpOp op, unsigned to)
+{
+    IrDesc d = fp_desc(to);
+    IrVal arg, v;
+
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (!fp_is_inline(t) || fp_is_bad(t, a->fmt, a->fs) || fp_is_bad(t, to, a->fd)) {
+        return fp_two(t, a, op, to);
+    }
+    if (a->fmt == FMT_S || a->fmt == FMT_D) {
+        arg = fp_getv(t, a->fmt, a->fs);
+        v = ir_v1(t->ir, IR_VFCVT, ir_desc_with_variant(d, a->fmt == FMT_D ? 3 : 2), arg);
+    } else {
+        IrVal n = a->fmt == FMT_L ? fp_get64(t, a->fs) : fp_get32(t, a->fs);
+
+        arg = fp_get(t, a->fmt, a->fs);
+        d = ir_desc_with_variant(d, 1 | (a->fmt == FMT_L ? 3 : 2) << 1);
+        v = ir_v1(t->ir, IR_VITOF, d, ir_vfrom(t->ir, n));
+    }
+    fp_record(t, fp_code(op, a->fmt), &arg, 1);
+    fp_setv(t, to, a->fd, v);
     return true;
 }
 
@@ -230,39 +362,44 @@ static bool fp_two(Trans *t, const ArgsF2 *a, MipsFpOp op, unsigned to)
     {                                           \
         return fp_three(t, a, op);              \
     }
-#define FP2(name, op, to)                       \
+#define FP_ROOT(name, op)                       \
     bool mips_##name(Trans *t, const ArgsF2 *a) \
     {                                           \
-        return fp_two(t, a, op, to);            \
+        return fp_root(t, a, op);               \
+    }
+#define FP_TO_INT(name, op, to, round)          \
+    bool mips_##name(Trans *t, const ArgsF2 *a) \
+    {                                           \
+        return fp_to_int(t, a, op, to, round);  \
+    }
+#define FP_CONVERT(name, op, to)                \
+    bool mips_##name(Trans *t, const ArgsF2 *a) \
+    {                                           \
+        return fp_convert(t, a, op, to);        \
     }
 
 FP3(add_f, MIPS_FP_ADD)
 FP3(sub_f, MIPS_FP_SUB)
 FP3(mul_f, MIPS_FP_MUL)
 FP3(div_f, MIPS_FP_DIV)
-FP2(sqrt_f, MIPS_FP_SQRT, a->fmt)
-FP2(recip, MIPS_FP_RECIP, a->fmt)
-FP2(rsqrt, MIPS_FP_RSQRT, a->fmt)
-FP2(round_l, MIPS_FP_ROUND_L, FMT_L)
-FP2(trunc_l, MIPS_FP_TRUNC_L, FMT_L)
-FP2(ceil_l, MIPS_FP_CEIL_L, FMT_L)
-FP2(floor_l, MIPS_FP_FLOOR_L, FMT_L)
-FP2(round_w, MIPS_FP_ROUND_W, FMT_W)
-FP2(trunc_w, MIPS_FP_TRUNC_W, FMT_W)
-FP2(ceil_w, MIPS_FP_CEIL_W, FMT_W)
-FP2(floor_w, MIPS_FP_FLOOR_W, FMT_W)
-FP2(cvt_s, MIPS_FP_CVT_S, FMT_S)
-FP2(cvt_d, MIPS_FP_CVT_D, FMT_D)
-FP2(cvt_w, MIPS_FP_CVT_W, FMT_W)
-FP2(cvt_l, MIPS_FP_CVT_L, FMT_L)
-
-static uint64_t fp_sign(unsigned fmt)
-{
-    return fmt == FMT_D ? 1ull << 63 : 1u << 31;
-}
+FP_ROOT(sqrt_f, MIPS_FP_SQRT)
+FP_ROOT(recip, MIPS_FP_RECIP)
+FP_ROOT(rsqrt, MIPS_FP_RSQRT)
+FP_TO_INT(round_l, MIPS_FP_ROUND_L, FMT_L, FP_RNE)
+FP_TO_INT(trunc_l, MIPS_FP_TRUNC_L, FMT_L, FP_RTZ)
+FP_TO_INT(ceil_l, MIPS_FP_CEIL_L, FMT_L, FP_RUP)
+FP_TO_INT(floor_l, MIPS_FP_FLOOR_L, FMT_L, FP_RDN)
+FP_TO_INT(round_w, MIPS_FP_ROUND_W, FMT_W, FP_RNE)
+FP_TO_INT(trunc_w, MIPS_FP_TRUNC_W, FMT_W, FP_RTZ)
+FP_TO_INT(ceil_w, MIPS_FP_CEIL_W, FMT_W, FP_RUP)
+FP_TO_INT(floor_w, MIPS_FP_FLOOR_W, FMT_W, FP_RDN)
+FP_TO_INT(cvt_w, MIPS_FP_CVT_W, FMT_W, IR_ROUND_ENV)
+FP_TO_INT(cvt_l, MIPS_FP_CVT_L, FMT_L, IR_ROUND_ENV)
+FP_CONVERT(cvt_s, MIPS_FP_CVT_S, FMT_S)
+FP_CONVERT(cvt_d, MIPS_FP_CVT_D, FMT_D)
 
 /* ABS and NEG of legacy FPUs are arithmetic on NaNs (ABS2008 0); what is seen here is the sign. */
-static bool fp_bits(Trans *t, const ArgsF2 *a, uint64_t keep, uint64_t flip)
+static bool fp_bits(Trans *t, const ArgsF2 *a, IrOpcode op)
 {
     IrVal v;
 
@@ -272,24 +409,24 @@ static bool fp_bits(Trans *t, const ArgsF2 *a, uint64_t keep, uint64_t flip)
     if (fp_is_bad(t, a->fmt, a->fs | a->fd)) {
         return false;
     }
-    v = ir_andi(t->ir, fp_get(t, a->fmt, a->fs), keep);
-    fp_set(t, a->fmt, a->fd, flip ? ir_xor(t->ir, v, ir_i64(t->ir, flip)) : v);
+    v = fp_getv(t, a->fmt, a->fs);
+    fp_setv(t, a->fmt, a->fd, op == IR_NOP ? v : ir_v1(t->ir, op, fp_desc(a->fmt), v));
     return true;
 }
 
 bool mips_mov_f(Trans *t, const ArgsF2 *a)
 {
-    return fp_bits(t, a, ~0ull, 0);
+    return fp_bits(t, a, IR_NOP);
 }
 
 bool mips_abs_f(Trans *t, const ArgsF2 *a)
 {
-    return fp_bits(t, a, ~fp_sign(a->fmt), 0);
+    return fp_bits(t, a, IR_VFABS);
 }
 
 bool mips_neg_f(Trans *t, const ArgsF2 *a)
 {
-    return fp_bits(t, a, ~0ull, fp_sign(a->fmt));
+    return fp_bits(t, a, IR_VFNEG);
 }
 
 static bool fp_move_if(Trans *t, IrCmp cmp, IrVal v, unsigned fmt, unsigned fd, unsigned fs)
@@ -300,7 +437,7 @@ static bool fp_move_if(Trans *t, IrCmp cmp, IrVal v, unsigned fmt, unsigned fd, 
     if (fp_is_bad(t, fmt, fd | fs)) {
         return false;
     }
-    fp_set(t, fmt, fd, ir_select(t->ir, c, fp_get(t, fmt, fs), fp_get(t, fmt, fd)));
+    fp_setv(t, fmt, fd, ir_select(t->ir, c, fp_getv(t, fmt, fs), fp_getv(t, fmt, fd)));
     return true;
 }
 
@@ -320,10 +457,37 @@ bool mips_movn_f(Trans *t, const ArgsFmovr *a)
     return !mips_check_cp1(t) || fp_move_if(t, IR_NE, mips_rx(t, a->rt), a->fmt, a->fd, a->fs);
 }
 
+/* Whether the condition (less 4, equal 2, unordered 1) holds, 0 or 1. */
+static IrVal fp_holds(Trans *t, IrVal f, unsigned cond)
+{
+    static const uint8_t conds[8] = {
+        [1] = IR_COND_VS, [2] = IR_COND_EQ, [4] = IR_COND_MI,
+        [5] = IR_COND_LT, [6] = IR_COND_LS, [7] = IR_COND_LE,
+    };
+
+    if (cond == 3) { /* neither less nor greater */
+        return ir_or(t->ir, ir_flags_cond(t->ir, f, IR_COND_EQ),
+                     ir_flags_cond(t->ir, f, IR_COND_VS));
+    }
+    return cond ? ir_flags_cond(t->ir, f, (IrCond)conds[cond]) : ir_i32(t->ir, 0);
+}
+
+static void fp_compare(Trans *t, const ArgsFcond *a, uint64_t op)
+{
+    uint32_t fcr31 = offsetof(MipsCpu, fcr31);
+    IrVal arg[2] = { fp_getv(t, a->fmt, a->fs), fp_getv(t, a->fmt, a->ft) };
+    IrVal f = ir_flags_fcmp(t->ir, a->fmt == FMT_D ? 3 : 2, a->cond & 8, arg[0], arg[1]);
+    IrVal v = fp_holds(t, f, a->cond & 7);
+
+    fp_record(t, op, arg, 2);
+    ir_set(t->ir, fcr31, 2,
+           ir_deposit(t->ir, ir_get(t->ir, IR_I32, fcr31, 2), v, mips_fcc_bit(a->cc), 1));
+}
+
 bool mips_c_cond(Trans *t, const ArgsFcond *a)
 {
-    uint64_t op = MIPS_FP_COMPARE | a->fmt << MIPS_FP_FMT_SHIFT |
-                  (uint64_t)a->cond << MIPS_FP_COND_SHIFT | (uint64_t)a->cc << MIPS_FP_CC_SHIFT;
+    uint64_t op = fp_code(MIPS_FP_COMPARE, a->fmt) | (uint64_t)a->cond << MIPS_FP_COND_SHIFT |
+                  (uint64_t)a->cc << MIPS_FP_CC_SHIFT;
 
     if (!mips_check_cp1(t)) {
         return true;
@@ -331,20 +495,41 @@ bool mips_c_cond(Trans *t, const ArgsFcond *a)
     if (fp_is_bad(t, a->fmt, a->fs | a->ft)) {
         return false;
     }
+    if (fp_is_inline(t)) {
+        fp_compare(t, a, op);
+        return true;
+    }
     ir_call(t->ir, &fp_op, ir_i64(t->ir, op), fp_get(t, a->fmt, a->fs), fp_get(t, a->fmt, a->ft),
             IR_NONE);
     return true;
 }
 
+/* Product and sum are rounded each (Volume II-A, MADD.fmt). */
+static void fp_madd(Trans *t, const ArgsF4 *a, uint64_t op)
+{
+    IrDesc d = fp_desc(a->fmt);
+    IrVal arg[3] = { fp_getv(t, a->fmt, a->fs), fp_getv(t, a->fmt, a->ft),
+                     fp_getv(t, a->fmt, a->fr) };
+    IrVal v = ir_v2(t->ir, IR_VFMUL, d, arg[0], arg[1]);
+
+    v = ir_v2(t->ir, a->op & 1 ? IR_VFSUB : IR_VFADD, d, v, arg[2]);
+    fp_record(t, op, arg, 3);
+    fp_setv(t, a->fmt, a->fd, a->op & 2 ? ir_v1(t->ir, IR_VFNEG, d, v) : v);
+}
+
 bool mips_madd_f(Trans *t, const ArgsF4 *a)
 {
-    uint64_t op = (MIPS_FP_MADD + a->op) | (uint64_t)a->fmt << MIPS_FP_FMT_SHIFT;
+    uint64_t op = fp_code(MIPS_FP_MADD + a->op, a->fmt);
 
     if (!mips_check_cp1(t)) {
         return true;
     }
     if (fp_is_bad(t, a->fmt, a->fd | a->fs | a->ft | a->fr)) {
         return false;
+    }
+    if (fp_is_inline(t)) {
+        fp_madd(t, a, op);
+        return true;
     }
     fp_set(t, a->fmt, a->fd,
            ir_call(t->ir, &fp_op3, ir_i64(t->ir, op), fp_get(t, a->fmt, a->fs),
@@ -362,11 +547,7 @@ static bool fp_load(Trans *t, unsigned reg, unsigned size, IrVal addr)
     if (fp_is_bad(t, size == 3 ? FMT_D : FMT_S, reg)) {
         return false;
     }
-    if (size == 3) {
-        fp_set64(t, reg, ir_ld(t->ir, IR_I64, mips_memop(t, 3, 0), addr));
-    } else {
-        fp_set32(t, reg, ir_ld(t->ir, IR_I32, mips_memop(t, 2, 0), addr));
-    }
+    fp_setv(t, size == 3 ? FMT_D : FMT_S, reg, ir_ld(t->ir, IR_V128, mips_memop(t, size, 0), addr));
     return true;
 }
 
@@ -378,7 +559,7 @@ static bool fp_store(Trans *t, unsigned reg, unsigned size, IrVal addr)
     if (fp_is_bad(t, size == 3 ? FMT_D : FMT_S, reg)) {
         return false;
     }
-    ir_st(t->ir, mips_memop(t, size, 0), addr, size == 3 ? fp_get64(t, reg) : fp_get32(t, reg));
+    ir_st(t->ir, mips_memop(t, size, 0), addr, fp_getv(t, size == 3 ? FMT_D : FMT_S, reg));
     return true;
 }
 

@@ -22,6 +22,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= s & STATUS_FR ? MIPS_MW_FR : 0;
     mw |= s & STATUS_MX ? MIPS_MW_MX : 0;
     mw |= c->cp0[CP0_CONFIG5] & CONFIG5_MSAEN ? MIPS_MW_MSA : 0;
+    mw |= c->fcr31 & (FCSR_FS | 31u << FCSR_ENABLES_SHIFT) ? MIPS_MW_FP_EXACT : 0;
     mw |= c->in_slot ? MIPS_MW_SLOT : 0;
     mw |= c->isa16 ? MIPS_MW_ISA16 : 0;
     mw |= c->half ? MIPS_MW_HALF | (uint64_t)(c->half & 0xffff) << MIPS_MW_HALF_SHIFT : 0;
@@ -238,7 +239,7 @@ static void target_dump(Cpu *cpu, GString *out)
         "Status=%08x Cause=%08x EPC=%0*" PRIx64 " BadVAddr=%0*" PRIx64 " EntryHi=%0*" PRIx64 "\n",
         (uint32_t)c->cp0[CP0_STATUS], (uint32_t)mips_cp0_read(c, CP0_CAUSE), digits,
         c->cp0[CP0_EPC], digits, c->cp0[CP0_BADVADDR], digits, c->cp0[CP0_ENTRYHI]);
-    g_string_append_printf(out, "FCSR=%08x\n", c->fcr31);
+    g_string_append_printf(out, "FCSR=%08x\n", mips_fp_control(c));
 }
 
 static DisasIsa target_disas_isa(const Cpu *cpu)

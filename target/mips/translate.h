@@ -26,6 +26,7 @@ enum {
     MIPS_MW_HALF_SHIFT = 32,
     MIPS_MW_MX = 1 << 20,  /* Status.MX: DSP */
     MIPS_MW_MSA = 1 << 21, /* Config5.MSAEn */
+    MIPS_MW_FP_EXACT = 1 << 24, /* FCSR enables exceptions or flushes subnormals: FP by helpers */
 };
 
 /* TlbResult.code_attr: the page is in a segment that the TLB does not map (its place in 256 MiB is

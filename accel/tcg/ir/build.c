@@ -297,6 +297,29 @@ static unsigned ir_type_size(IrType t)
 _Static_assert(IR_I32 == 1 && IR_I64 == 2 && IR_V128 == 3,
                "the logarithm of their bytes is one more");
 
+/* Bytes of a vector beyond which it is known to be zero. */
+static unsigned ir_vector_bytes(const IrInsn *v)
+{
+    switch (v->op) {
+    case IR_GET:
+        return 1u << v->sub;
+    case IR_LD:
+        return ir_memop_bytes(v->imm);
+    case IR_VFABS:
+    case IR_VFNEG:
+    case IR_VFADD:
+    case IR_VFSUB:
+    case IR_VFMUL:
+    case IR_VFDIV:
+    case IR_VFSQRT:
+    case IR_VFCVT:
+    case IR_VITOF:
+        return ir_desc_width(v->imm) == IR_SCALAR ? 1u << ir_desc_esize(v->imm) : 16;
+    default:
+        return 16;
+    }
+}
+
 /* Take back a SET, or that of an operation. */
 static void ir_kill(IrBlock *ir, uint16_t id)
 {
@@ -315,7 +338,10 @@ static inline void ir_set_at(IrBlock *ir, IrSlot *s, uint32_t offset, unsigned s
         ir_kill(ir, s->set);
     }
     /* A narrower store does not read back as the value unless its upper bits are 0. */
-    s->value = ir_type_size(ir_type(ir, v)) == size ? v.id : 0;
+    s->value = ir_type_size(ir_type(ir, v)) == size ||
+                       (ir_type(ir, v) == IR_V128 && ir_vector_bytes(&ir->insn[v.id]) <= 1u << size)
+                   ? v.id
+                   : 0;
     if ((v.id == ir->n - 1) & (size == 3) & (ir_type(ir, v) == IR_I64) & (place <= UINT16_MAX) &
         !ir->set[v.id]) {
         ir->set[v.id] = (uint16_t)place;
