@@ -1,27 +1,37 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A disk with Debian's arm64 programs, our own and their data, for the benchmark:
-#   fetch-userland.sh DIR   ->  DIR/user.img (ext4)
+# A disk with Debian's programs, our own and their data, for the benchmark:
+#   fetch-userland.sh DIR [ARCH]   ->  DIR/user.img (arm64, the default: ext4; others: tar)
 # Packages of another architecture are downloaded and unpacked, not installed.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 bench=$here/tests/bench
+arch=${2:-arm64}
+case $arch in
+arm64) triplet=aarch64-linux-gnu isa= ;;
+mipsel) triplet=mipsel-linux-gnu isa=-mips32r2 ;;
+mips64el) triplet=mips64el-linux-gnuabi64 isa=-mips64r2 ;;
+*)
+    echo "fetch-userland: no architecture $arch: arm64, mipsel, mips64el" >&2
+    exit 2
+    ;;
+esac
 packages="busybox-static dash gzip bzip2 xz-utils zstd coreutils sed grep gawk sqlite3 python3-minimal
  perl-base cpp-12 p7zip-full openssl lua5.4 luajit"
 mkdir -p "$out/lists/partial" "$out/cache/archives/partial"
 if [ ! -f "$out/root/.done-2" ]; then
     : > "$out/status"
-    opts="-oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oDir::State::Lists=$out/lists
+    opts="-oAPT::Architecture=$arch -oAPT::Architectures=$arch -oDir::State::Lists=$out/lists
      -oDir::State::status=$out/status -oDir::Cache=$out/cache -oDebug::NoLocking=1
      -oAPT::Sandbox::User=$(id -un)"
-    echo "Fetching Debian's arm64 programs ..." >&2
+    echo "Fetching Debian's $arch programs ..." >&2
     # shellcheck disable=SC2086
     apt-get $opts update -qq >&2 || true
     # shellcheck disable=SC2086
     apt-get $opts install -y -d -qq --no-install-recommends $packages >&2 || {
-        echo "fetch-userland: no arm64 programs to be had (no network?)" >&2
+        echo "fetch-userland: no $arch programs to be had (no network?)" >&2
         exit 77
     }
     rm -rf "$out/root"
@@ -43,15 +53,20 @@ tr -cs 'A-Za-z0-9_' '\n' < "$data/all.txt" | awk '{ print (NR * 7919) % 10007, $
 cc1=$(find "$root/usr/lib" -name cc1 | head -n 1)
 head -c 24000000 "$cc1" > "$data/binary"
 rm "$data/all.txt"
-gcc="aarch64-linux-gnu-gcc -static"
+gcc="$triplet-gcc -static $isa"
 $gcc -E "$bench/int.c" > "$data/int.i"
 $gcc -O3 -fno-math-errno -o "$root/bench/fp" "$bench/fp.c" -lm
-$gcc -O2 -pthread -o "$root/bench/system" "$bench/system.c"
+$gcc -O2 -pthread -o "$root/bench/system" "$bench/system.c" -latomic
 $gcc -O2 -o "$root/bench/int" "$bench/int.c"
-$gcc -O2 -march=armv8.2-a+crypto+crc+dotprod -o "$root/bench/simd" "$bench/simd.c"
 cp "$bench"/guest/* "$root/bench/"
 cp "$root/bin/busybox" "$root/bench/busybox"
 chmod +x "$root/bench/run"
 rm -f "$out/user.img.tmp"
+if [ "$arch" != arm64 ]; then # unpacked by the guest, whose kernel may have no file system for disks
+    tar -C "$root" --owner=0 --group=0 -cf "$out/user.img.tmp" .
+    mv "$out/user.img.tmp" "$out/user.img"
+    exit 0
+fi
+$gcc -O2 -march=armv8.2-a+crypto+crc+dotprod -o "$root/bench/simd" "$bench/simd.c"
 mke2fs -q -t ext4 -d "$root" -O ^has_journal "$out/user.img.tmp" 400M
 mv "$out/user.img.tmp" "$out/user.img"

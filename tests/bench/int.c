@@ -67,6 +67,33 @@ static uint64_t string(void)
     return sum;
 }
 
+/* Copies of some KiB from and to anywhere in 2 * 16 MiB: more pages than a TLB holds. */
+static uint64_t scatter(void)
+{
+    enum { BYTES = 1 << 24, MOST = 4096 };
+    char *from = malloc(BYTES + MOST), *to = malloc(BYTES + MOST);
+    uint32_t x = 12345;
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < BYTES + MOST; i++) {
+        from[i] = (char)(i * 7919 >> 5);
+    }
+    memset(to, 0, BYTES + MOST);
+    for (unsigned n = 0; n < 150000; n++) {
+        char *d, *s;
+
+        x = x * 1664525 + 1013904223;
+        s = from + (x >> 8);
+        x = x * 1664525 + 1013904223;
+        d = to + (x >> 8);
+        memcpy(d, s, 64 + n % (MOST - 64));
+        sum += (unsigned char)d[n % 64];
+    }
+    free(from);
+    free(to);
+    return sum;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -80,6 +107,8 @@ int main(int argc, char **argv)
         sum = string();
     } else if (!strcmp(name, "queens")) {
         sum = place((1 << 14) - 1, 0, 0, 0);
+    } else if (!strcmp(name, "scatter")) {
+        sum = scatter();
     } else {
         fprintf(stderr, "int: which program?\n");
         return 1;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Programs in an AArch64 Debian, us and QEMU in turn: suite.py BUILD [options].
+"""Programs in a Debian guest (AArch64, or of --guest), us and QEMU in turn: suite.py BUILD [options].
 
 Each program runs in the same guest under both; its cost is the CPU time of the emulator's process
 between two marks on the console (wall time for those with two vCPUs). Prints medians, the ratio
@@ -19,7 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 INTEGER = ('lua vm gzip bzip2 xz zstd 7z sha256 md5 sort chase queens string awk grep sqlite python '
-           'perl cc1 openssl').split()
+           'perl cc1 openssl scatter').split()
 FLOAT = ('fp-nbody fp-linpack fp-fft fp-matmul32 fp-matmul64 fp-mandelbrot fp-libm fp-saxpy '
          'fp-audio fp-memcpy aes sha simd-blur8 simd-gain16 simd-fir16 simd-sad8 simd-dot8 simd-rgb '
          'simd-strlen simd-auto simd-aes simd-sha256 simd-sha1 simd-pmull simd-crc32c').split()
@@ -28,17 +28,50 @@ SYSTEM = ('sys-syscall sys-fork sys-exec sys-pipe sys-fault sys-mmap sys-signal 
 PAUSE = 0.08  # guest/run sleeps so long behind the mark
 TWO = 'sys-turns2 sys-locks2 sys-work2 sys-pipe2'.split()
 QUICK = 'lua gzip sort chase python cc1 fp-nbody fp-matmul32 aes sys-syscall sys-exec sys-pipe sys-fault'.split()
-CPUS = ['neoverse-n1', 'max,pauth-impdef=on,sve=off']
-BOOT_CPUS = ['max', 'cortex-a57']
+# What depends on the guest: Debian's kernel and architecture, machine, CPU models (those for the
+# boot alone), how its disk is given, which programs it has not.
+GUESTS = {
+    'aarch64': {
+        'package': ['linux-image-cloud-arm64', 'arm64'],
+        'machine': ['-M', 'virt', '-m', '1024'], 'console': 'ttyAMA0 iomem=relaxed',
+        'cpus': ['neoverse-n1', 'max,pauth-impdef=on,sve=off'], 'boot': ['max', 'cortex-a57'],
+        'disk': ['-drive', 'file={},if=none,id=d,format=raw,readonly=on',
+                 '-device', 'virtio-blk-device,drive=d'],
+        'without': [],
+    },
+    'mipsel': {
+        'package': ['linux-image-4kc-malta', 'mipsel'],
+        'machine': ['-M', 'malta', '-m', '1024'], 'console': 'ttyS0',
+        'cpus': ['24Kf'], 'boot': [],
+        'disk': ['-drive', 'file={},if=ide,format=raw,snapshot=on'],
+        'without': ['simd-', 'sys-smc', 'sys-jit', 'sys-mmio', 'luajit'],
+    },
+    'mips64el': {
+        'package': ['linux-image-5kc-malta', 'mips64el'],
+        'machine': ['-M', 'malta', '-m', '1024'], 'console': 'ttyS0',
+        'cpus': ['5KEf'], 'boot': [],
+        'disk': ['-drive', 'file={},if=ide,format=raw,snapshot=on'],
+        'without': ['simd-', 'sys-smc', 'sys-jit', 'sys-mmio', 'luajit'],
+    },
+}
 INIT = '''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 echo "@BOOT"
 /bin/busybox --install -s
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-for m in virtio_ring virtio virtio_mmio virtio_blk; do insmod /lib/modules/$m.ko 2>/dev/null; done
+for m in virtio_ring virtio virtio_mmio virtio_blk scsi_common scsi_mod sd_mod ata_piix; do
+    [ -f /lib/modules/$m.ko ] && insmod /lib/modules/$m.ko 2>/dev/null
+done
 mkdir -p /mnt
-mount -t ext4 -o ro,noload /dev/vda /mnt || echo "@FAIL mount"
+if [ -b /dev/vda ]; then
+    mount -t ext4 -o ro,noload /dev/vda /mnt || echo "@FAIL mount"
+else
+    n=0
+    while [ ! -b /dev/sda ] && [ $n -lt 100 ]; do usleep 100000; n=$((n + 1)); done
+    mount -t tmpfs -o size=90% tmpfs /mnt && tar xf /dev/sda -C /mnt || echo "@FAIL unpack"
+    mkdir -p /mnt/tmp
+fi
 mount -t tmpfs tmpfs /mnt/tmp
 mount -t proc proc /mnt/proc
 mount --bind /dev /mnt/dev
@@ -47,10 +80,16 @@ poweroff -f
 '''
 
 
-def prepare(build):
-    guest, work = os.path.join(build, 'guest'), os.path.join(build, 'bench')
-    for args in ([os.path.join(ROOT, 'scripts/fetch-guest.sh'), guest],
-                 [os.path.join(HERE, 'fetch-userland.sh'), work]):
+def folder(args):
+    return os.path.join(args.build, 'bench' + ('' if args.guest == 'aarch64' else '-' + args.guest))
+
+
+def prepare(build, name):
+    suffix = '' if name == 'aarch64' else '-' + name
+    guest, work = (os.path.join(build, d + suffix) for d in ('guest', 'bench'))
+    package, arch = GUESTS[name]['package']
+    for args in ([os.path.join(ROOT, 'scripts/fetch-guest.sh'), guest, package, arch],
+                 [os.path.join(HERE, 'fetch-userland.sh'), work, arch]):
         status = subprocess.run(args, check=False).returncode
         if status:
             sys.exit(status)
@@ -134,23 +173,23 @@ def run(command, limit, jit=None):
     return {k: (*v, sums.get(k, '')) for k, v in rows.items()}, counted, log
 
 
-def command(emulator, files, cpu, smp, rows):
-    kernel, initrd, disk = files
-    return [*emulator, '-M', 'virt', '-cpu', cpu, '-smp', str(smp), '-m', '1024', '-nographic',
+def command(emulator, args, cpu, smp, rows):
+    kernel, initrd, disk = args.files
+    guest = GUESTS[args.guest]
+    return [*emulator, *guest['machine'], '-cpu', cpu, '-smp', str(smp), '-nographic',
             '-kernel', kernel, '-initrd', initrd, '-no-reboot', '-append',
-            f'console=ttyAMA0 quiet rdinit=/suite panic=-1 iomem=relaxed bench={",".join(rows) or "none"} ',
-            '-drive', f'file={disk},if=none,id=d,format=raw,readonly=on',
-            '-device', 'virtio-blk-device,drive=d']
+            f'console={guest["console"]} quiet rdinit=/suite panic=-1 bench={",".join(rows) or "none"} ',
+            *(a.format(disk) for a in guest['disk'])]
 
 
-def measure(emulators, files, args, jobs):
+def measure(emulators, args, jobs):
     """{(cpu, row): {emulator: [samples]}}"""
     found = {}
     for n in range(args.rounds):
         for cpu, smp, rows in jobs:
             for name, emulator in emulators.items():
-                got, _, log = run(command(emulator, files, cpu, smp, rows), args.limit)
-                path = os.path.join(args.build, 'bench', f'suite-{name}.log')
+                got, _, log = run(command(emulator, args, cpu, smp, rows), args.limit)
+                path = os.path.join(folder(args), f'suite-{name}.log')
                 with open(path, 'a', encoding='utf-8') as f:
                     f.write('\n'.join(log) + '\n')
                 for row, sample in got.items():
@@ -167,17 +206,17 @@ def per(c, what, unit, n):
     return n * c.get(what, 0) / max(unit, 1)
 
 
-def counts(args, files, jobs):
+def counts(args, jobs):
     """What each program makes the translator do, counted."""
     tinamou = os.path.join(args.build, 'tinamou')
-    path = os.path.join(args.build, 'bench', 'suite.qmp')
+    path = os.path.join(folder(args), 'suite.qmp')
     everything = {}
     print('| | guest M | host/guest | C calls | TLB misses | entries | blocks | translation % | '
           'C code % |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|')
     for cpu, smp, rows in jobs:
-        emulator = [tinamou, 'system', 'aarch64', '-accel', 'tcg,count=on', '-qmp',
+        emulator = [tinamou, 'system', args.guest, '-accel', 'tcg,count=on', '-qmp',
                     f'unix:{path},server=on,wait=off']
-        _, counted, _ = run(command(emulator, files, cpu, smp, rows), args.limit * 2, Jit(path))
+        _, counted, _ = run(command(emulator, args, cpu, smp, rows), args.limit * 2, Jit(path))
         for row, c in counted.items():
             n = c['executed', 'guest instructions']
             cycles = sum(v for (g, k), v in c.items() if g == 'cycles' and k != 'C code of these')
@@ -190,7 +229,7 @@ def counts(args, files, jobs):
                   f'{per(c, ("cycles", "C code of these"), cycles, 100):.1f} |', flush=True)
         everything[cpu] = {r: {f'{g}: {k}': v for (g, k), v in c.items() if v}
                            for r, c in counted.items()}
-    out = os.path.join(args.build, 'bench', 'suite-counts.json')
+    out = os.path.join(folder(args), 'suite-counts.json')
     with open(out, 'w', encoding='utf-8') as f:
         json.dump(everything, f, indent=1)
     print(f'(calls, misses and entries of the run loop in 1000 guest instructions; all in {out})')
@@ -232,29 +271,33 @@ def main():
     p.add_argument('--count', action='store_true',
                    help='no times: what our translator does for each program, counted')
     p.add_argument('--only', default='', help='ours or qemu alone')
+    p.add_argument('--guest', default='aarch64', choices=sorted(GUESTS),
+                   help="the guest's architecture")
     args = p.parse_args()
     args.build = os.path.abspath(args.build)
-    files = prepare(args.build)
-    emulators = {'ours': [os.path.join(args.build, 'tinamou'), 'system', 'aarch64'],
-                 'qemu': ['qemu-system-aarch64', '-net', 'none']}
+    args.files = prepare(args.build, args.guest)
+    guest = GUESTS[args.guest]
+    emulators = {'ours': [os.path.join(args.build, 'tinamou'), 'system', args.guest],
+                 'qemu': ['qemu-system-' + args.guest, '-net', 'none']}
     if args.only:
         emulators = {args.only: emulators[args.only]}
     want = args.rows.split(',') if args.rows else QUICK if args.quick else None
     if args.quick:
         args.rounds = 1
-    one = [r for r in INTEGER + FLOAT + SYSTEM if want is None or r in want]
-    two = [r for r in TWO if want is None or r in want]
+    has = [r for r in INTEGER + FLOAT + SYSTEM if not r.startswith(tuple(guest['without']))]
+    one = [r for r in has if want is None or r in want]
+    two = [r for r in TWO if args.guest == 'aarch64' and (want is None or r in want)]
     jobs = []
-    for cpu in [args.cpu] if args.cpu else CPUS[:1] if args.quick else CPUS:
+    for cpu in [args.cpu] if args.cpu else guest['cpus'][:1] if args.quick else guest['cpus']:
         jobs += [(cpu, 1, one)] if one else []
         jobs += [(cpu, 2, two)] if two else []
     if want is None and not args.cpu:
-        jobs += [(cpu, 1, []) for cpu in BOOT_CPUS]
+        jobs += [(cpu, 1, []) for cpu in guest['boot']]
     if args.count:
-        counts(args, files, [j for j in jobs if j[2]])
+        counts(args, [j for j in jobs if j[2]])
         return
-    found = measure(emulators, files, args, jobs)
-    with open(os.path.join(args.build, 'bench', 'suite.json'), 'w', encoding='utf-8') as f:
+    found = measure(emulators, args, jobs)
+    with open(os.path.join(folder(args), 'suite.json'), 'w', encoding='utf-8') as f:
         json.dump([[*k, v] for k, v in found.items()], f)
     show(found, sys.stdout)
 
