@@ -22,7 +22,6 @@ uint64_t mips_helper_tlbp(Cpu *cpu);
 uint64_t mips_helper_eret(Cpu *cpu); /* result: the new pc */
 uint64_t mips_helper_wait(Cpu *cpu);
 /* LWL, LWR, SWL, SWR, LDL, ... at @addr; @how: MIPS_UNALIGNED_* below, MMU mode << 8. */
-uint64_t mips_helper_load_part(Cpu *cpu, uint64_t addr, uint64_t old, uint64_t how);
 uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t how);
 
 enum {

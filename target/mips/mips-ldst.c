@@ -73,8 +73,6 @@ bool mips_sd(Trans *t, const ArgsMem *a)
 
 /* ---- parts of words ---- */
 
-static const IrHelper ldst_load_part = { "load_part", (void (*)(void))mips_helper_load_part, IR_I64,
-                                         3, IR_HELPER_RAISES };
 static const IrHelper ldst_store_part = { "store_part", (void (*)(void))mips_helper_store_part,
                                           IR_VOID, 3, IR_HELPER_RAISES };
 
@@ -96,44 +94,11 @@ static unsigned part_bytes(uint64_t addr, uint64_t how, unsigned *shift)
     return n;
 }
 
-/* The @n bytes that a part covers; they are within one aligned word. */
-static bool part_read(Cpu *cpu, uint64_t first, unsigned n, uint64_t how, uint64_t *out)
-{
-    unsigned mode = how >> MIPS_PART_MODE_SHIFT & 15;
-
-    *out = 0;
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t b;
-
-        if (!tcg_read(cpu, first + i, mode, (mode << IR_MO_MODE_SHIFT), &b)) {
-            return false;
-        }
-        *out |= (b & 0xff) << (how & MIPS_PART_BE ? n - 1 - i : i) * 8;
-    }
-    return true;
-}
-
 static uint64_t part_first(uint64_t addr, unsigned n, uint64_t how)
 {
     bool down = !(how & MIPS_PART_RIGHT) == !(how & MIPS_PART_BE);
 
     return down ? addr - (n - 1) : addr;
-}
-
-uint64_t mips_helper_load_part(Cpu *cpu, uint64_t addr, uint64_t old, uint64_t how)
-{
-    unsigned shift, n = part_bytes(addr, how, &shift);
-    uint64_t v, keep;
-
-    if (!part_read(cpu, part_first(addr, n, how), n, how, &v)) {
-        return 0;
-    }
-    if (how & MIPS_PART_RIGHT) {
-        keep = n == 8 ? 0 : ~0ull << n * 8;
-        return (old & keep) | v;
-    }
-    keep = shift ? ~0ull >> (64 - shift) : 0;
-    return (old & keep) | v << shift;
 }
 
 uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t how)
@@ -144,12 +109,19 @@ uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t 
     if (!(how & MIPS_PART_RIGHT)) {
         val >>= shift;
     }
-    for (unsigned i = 0; i < n; i++) {
-        unsigned at = how & MIPS_PART_BE ? n - 1 - i : i;
+    for (unsigned i = 0; i < n;) {
+        unsigned log = MIN((unsigned)__builtin_ctzll(first + i) & 63, 3), m;
+        uint32_t memop = mode << IR_MO_MODE_SHIFT | (how & MIPS_PART_BE ? IR_MO_BE : 0);
 
-        if (!tcg_write(cpu, first + i, mode, mode << IR_MO_MODE_SHIFT, val >> at * 8 & 0xff)) {
+        while (1u << log > n - i) {
+            log--;
+        }
+        m = 1u << log;
+        if (!tcg_write(cpu, first + i, mode, memop | log,
+                       val >> (how & MIPS_PART_BE ? n - i - m : i) * 8)) {
             return 0;
         }
+        i += m;
     }
     return 0;
 }
@@ -160,15 +132,37 @@ static IrVal ldst_how(Trans *t, uint64_t how)
                              t->mode << MIPS_PART_MODE_SHIFT);
 }
 
+/*
+ * The word is loaded whole and shifted. The byte before it is for the address that a fault shows,
+ * which is that of the instruction, not the word's.
+ */
 static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
 {
-    IrVal v = ir_call(t->ir, &ldst_load_part, mips_addr(t, a->base, a->offset), mips_r(t, a->rt),
-                      ldst_how(t, how), IR_NONE);
+    IrType type = how & MIPS_PART_64 ? IR_I64 : IR_I32;
+    uint64_t mask = type == IR_I64 ? 7 : 3;
+    bool right = how & MIPS_PART_RIGHT, be = t->mode_word & MIPS_MW_BE;
+    IrVal addr = mips_addr(t, a->base, a->offset), at, shift, v, ones, old;
 
-    if (how & MIPS_PART_64) {
+    ir_ld(t->ir, IR_I32, mips_memop(t, 0, 0), addr);
+    v = ir_ld(t->ir, type, mips_memop(t, type == IR_I64 ? 3 : 2, 0), ir_andi(t->ir, addr, ~mask));
+    at = ir_andi(t->ir, type == IR_I64 ? addr : ir_trunc(t->ir, addr), mask);
+    if (right == be) {
+        at = ir_xor(t->ir, at, ir_const(t->ir, type, mask));
+    }
+    shift = ir_shli(t->ir, at, 3);
+    ones = ir_const(t->ir, type, type == IR_I64 ? UINT64_MAX : UINT32_MAX);
+    old = type == IR_I64 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
+    if (right) {
+        v = ir_or(t->ir, ir_op2(t->ir, IR_SHR, v, shift),
+                  ir_op2(t->ir, IR_ANDC, old, ir_op2(t->ir, IR_SHR, ones, shift)));
+    } else {
+        v = ir_or(t->ir, ir_op2(t->ir, IR_SHL, v, shift),
+                  ir_op2(t->ir, IR_ANDC, old, ir_op2(t->ir, IR_SHL, ones, shift)));
+    }
+    if (type == IR_I64) {
         mips_set_r(t, a->rt, v);
     } else {
-        mips_set_r32(t, a->rt, ir_trunc(t->ir, v));
+        mips_set_r32(t, a->rt, v);
     }
     return true;
 }
