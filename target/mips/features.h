@@ -17,9 +17,10 @@ typedef enum MipsFeature {
     MIPS_FEAT_MICROMIPS, /* with ISA16 */
     MIPS_FEAT_DSP,
     MIPS_FEAT_MSA,
-    MIPS_FEAT_DSP2, /* revision 2 of the DSP ASE */
-    MIPS_FEAT_MIPS4,     /* MIPS IV and later */
-    MIPS_FEAT_R1,        /* release 1 and later: not MIPS I to V */
+    MIPS_FEAT_DSP2,  /* revision 2 of the DSP ASE */
+    MIPS_FEAT_MIPS4, /* MIPS IV and later */
+    MIPS_FEAT_R1,    /* release 1 and later: not MIPS I to V */
+    MIPS_FEAT_PS,    /* paired single */
 } MipsFeature;
 
 #endif

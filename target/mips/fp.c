@@ -12,6 +12,7 @@ enum {
     FMT_S = 16,
     FMT_D = 17,
     FMT_W = 20,
+    FMT_PS = 22,
     CAUSE_I = 1,
     CAUSE_U = 2,
     CAUSE_O = 4,
@@ -19,7 +20,7 @@ enum {
     CAUSE_V = 16,
 };
 
-#define FCSR_WRITABLE (0xfe800000u | FCSR_FS | 0x3ffffu)
+#define FCSR_WRITABLE (0xfe800000u | FCSR_FS | 0x3ffffu) /* and MipsModel.fcr31_writable */
 
 void mips_fp_set_control(MipsCpu *c, uint32_t val)
 {
@@ -179,7 +180,7 @@ static uint64_t fp_madd(uint64_t op, bool is_d, const uint64_t *arg, FpEnv *e)
 }
 
 /* The result; of a comparison, whether it holds. */
-static uint64_t fp_do(uint64_t op, const uint64_t *arg, FpEnv *e)
+static uint64_t fp_do_one(uint64_t op, const uint64_t *arg, FpEnv *e)
 {
     unsigned what = op & 0xff, fmt = op >> MIPS_FP_FMT_SHIFT & 0x1f;
     bool is_d = fmt == FMT_D;
@@ -190,6 +191,9 @@ static uint64_t fp_do(uint64_t op, const uint64_t *arg, FpEnv *e)
     if (what == MIPS_FP_COMPARE) {
         return fp_compare(op, is_d, arg[0], arg[1], e);
     }
+    if (what == MIPS_FP_NOTHING) {
+        return 0;
+    }
     if (what == MIPS_FP_CVT_S || what == MIPS_FP_CVT_D) {
         return fp_convert(what, fmt, arg[0], e);
     }
@@ -198,6 +202,26 @@ static uint64_t fp_do(uint64_t op, const uint64_t *arg, FpEnv *e)
     }
     return is_d ? fp_double(what, arg[0], arg[1], e)
                 : fp_single(what, (uint32_t)arg[0], (uint32_t)arg[1], e);
+}
+
+/* Of paired singles both halves; of their comparison bit 0 is the lower one's. */
+static uint64_t fp_do(uint64_t op, const uint64_t *arg, FpEnv *e)
+{
+    bool compares = (op & 0xff) == MIPS_FP_COMPARE;
+    uint64_t single = FMT_S << MIPS_FP_FMT_SHIFT | (op & ~(0x1full << MIPS_FP_FMT_SHIFT)), v = 0;
+
+    if ((op >> MIPS_FP_FMT_SHIFT & 0x1f) != FMT_PS) {
+        return fp_do_one(op, arg, e);
+    }
+    for (unsigned half = 0; half < 2; half++) {
+        uint64_t part[3];
+
+        for (unsigned k = 0; k < 3; k++) {
+            part[k] = (uint32_t)(arg[k] >> half * 32);
+        }
+        v |= fp_do_one(single, part, e) << (compares ? half : half * 32);
+    }
+    return v;
 }
 
 uint32_t mips_fp_control(const MipsCpu *c)
@@ -214,15 +238,25 @@ uint32_t mips_fp_control(const MipsCpu *c)
     return v;
 }
 
+static void fp_set_condition(MipsCpu *c, unsigned cc, bool holds)
+{
+    unsigned bit = mips_fcc_bit(cc);
+
+    c->fcr31 = (c->fcr31 & ~(1u << bit)) | (uint32_t)holds << bit;
+}
+
 uint64_t mips_helper_fp(Cpu *cpu, uint64_t op, uint64_t a, uint64_t b)
 {
     MipsCpu *c = mips_cpu(cpu);
-    uint64_t v = fp_do(op, (uint64_t[]){ a, b }, fp_begin(c));
+    unsigned cc = op >> MIPS_FP_CC_SHIFT & 7;
+    uint64_t v = fp_do(op, (uint64_t[]){ a, b, 0 }, fp_begin(c));
+    bool paired = (op >> MIPS_FP_FMT_SHIFT & 0x1f) == FMT_PS;
 
     if (fp_done(c) && (op & 0xff) == MIPS_FP_COMPARE) {
-        unsigned bit = mips_fcc_bit(op >> MIPS_FP_CC_SHIFT & 7);
-
-        c->fcr31 = (c->fcr31 & ~(1u << bit)) | (uint32_t)v << bit;
+        fp_set_condition(c, cc, v & 1);
+        if (paired) {
+            fp_set_condition(c, (cc + 1) & 7, v >> 1 & 1);
+        }
     }
     return v;
 }
@@ -261,7 +295,7 @@ uint64_t mips_helper_cfc1(Cpu *cpu, uint64_t reg)
 uint64_t mips_helper_ctc1(Cpu *cpu, uint64_t reg, uint64_t val64)
 {
     MipsCpu *c = mips_cpu(cpu);
-    uint32_t v = mips_fp_control(c), val = (uint32_t)val64;
+    uint32_t v = mips_fp_control(c), val = (uint32_t)val64, can;
 
     switch (reg) {
     case 25:
@@ -274,8 +308,8 @@ uint64_t mips_helper_ctc1(Cpu *cpu, uint64_t reg, uint64_t val64)
         v = (v & ~(0xf83u | FCSR_FS)) | (val & 0xf83) | (val & 4) << 22;
         break;
     case 31:
-        v = (v & ~FCSR_WRITABLE) | (val & FCSR_WRITABLE & ~(uint32_t)FCSR_NAN2008);
-        v = (v & ~(uint32_t)FCSR_NAN2008) | (c->fcr31 & FCSR_NAN2008);
+        can = FCSR_WRITABLE | c->model->fcr31_writable;
+        v = (v & ~can) | (val & can);
         break;
     default:
         return 0;

@@ -26,6 +26,7 @@ typedef enum MipsFpOp {
     MIPS_FP_CEIL_L,
     MIPS_FP_FLOOR_L,
     MIPS_FP_COMPARE, /* the condition in bits 16..19, its number in 20..22 */
+    MIPS_FP_NOTHING, /* no exception: of what has none and clears Cause */
     MIPS_FP_MADD,    /* then MSUB, NMADD, NMSUB, in the order of their encodings */
 } MipsFpOp;
 

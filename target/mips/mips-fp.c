@@ -15,7 +15,7 @@
 #include "target/mips/helper.h"
 #include "target/mips/mips-decode.h"
 
-enum { FMT_S = 16, FMT_D = 17, FMT_W = 20, FMT_L = 21 };
+enum { FMT_S = 16, FMT_D = 17, FMT_W = 20, FMT_L = 21, FMT_PS = 22 };
 
 static const IrHelper fp_op = { "fp", (void (*)(void))mips_helper_fp, IR_I64, 3,
                                 IR_HELPER_RAISES | IR_HELPER_WRITES };
@@ -54,17 +54,6 @@ static IrVal fp_get64(Trans *t, unsigned reg)
     return ir_get(t->ir, IR_I64, fp_at(t, reg, true), 3);
 }
 
-/* As lane 0 of a vector, for the engine's operations. */
-static IrVal fp_getv(Trans *t, unsigned fmt, unsigned reg)
-{
-    return ir_get(t->ir, IR_V128, fp_at(t, reg, fmt == FMT_D), fmt == FMT_D ? 3 : 2);
-}
-
-static void fp_setv(Trans *t, unsigned fmt, unsigned reg, IrVal v)
-{
-    ir_set(t->ir, fp_at(t, reg, fmt == FMT_D), fmt == FMT_D ? 3 : 2, v);
-}
-
 static void fp_set32(Trans *t, unsigned reg, IrVal v)
 {
     ir_set(t->ir, fp_at(t, reg, false), 2, v);
@@ -77,7 +66,18 @@ static void fp_set64(Trans *t, unsigned reg, IrVal v)
 
 static bool fp_is_wide(unsigned fmt)
 {
-    return fmt == FMT_D || fmt == FMT_L;
+    return fmt == FMT_D || fmt == FMT_L || fmt == FMT_PS;
+}
+
+/* As lane 0 of a vector (a pair: both), for the engine's operations. */
+static IrVal fp_getv(Trans *t, unsigned fmt, unsigned reg)
+{
+    return ir_get(t->ir, IR_V128, fp_at(t, reg, fp_is_wide(fmt)), fp_is_wide(fmt) ? 3 : 2);
+}
+
+static void fp_setv(Trans *t, unsigned fmt, unsigned reg, IrVal v)
+{
+    ir_set(t->ir, fp_at(t, reg, fp_is_wide(fmt)), fp_is_wide(fmt) ? 3 : 2, v);
 }
 
 static IrVal fp_get(Trans *t, unsigned fmt, unsigned reg)
@@ -94,10 +94,10 @@ static void fp_set(Trans *t, unsigned fmt, unsigned reg, IrVal v)
     }
 }
 
-/* With FR 0 an odd register names no double, and there are no long integers: reserved. */
+/* With FR 0 an odd register names no double, and there are no long integers and pairs: reserved. */
 static bool fp_is_bad(const Trans *t, unsigned fmt, unsigned reg)
 {
-    return fp_is_wide(fmt) && (reg & 1 || fmt == FMT_L) && !fp_is_fr(t);
+    return fp_is_wide(fmt) && (reg & 1 || fmt != FMT_D) && !fp_is_fr(t);
 }
 
 /* ---- moves ---- */
@@ -220,7 +220,7 @@ static bool fp_is_inline(const Trans *t)
 
 static IrDesc fp_desc(unsigned fmt)
 {
-    return ir_desc(fmt == FMT_D ? 3 : 2, IR_SCALAR);
+    return ir_desc(fmt == FMT_D ? 3 : 2, fmt == FMT_PS ? IR_W64 : IR_SCALAR);
 }
 
 static uint64_t fp_code(MipsFpOp op, unsigned fmt)
@@ -441,8 +441,32 @@ static bool fp_move_if(Trans *t, IrCmp cmp, IrVal v, unsigned fmt, unsigned fd, 
     return true;
 }
 
+/* MOVF.PS, MOVT.PS: each half by its own condition. */
+static bool fp_move_halves(Trans *t, const ArgsFmovcf *a)
+{
+    IrVal c[2], v[2];
+
+    if (fp_is_bad(t, FMT_PS, a->fd | a->fs)) {
+        return false;
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        uint32_t at = 4 * k;
+
+        c[k] = ir_setcond(t->ir, IR_I32, a->tf ? IR_NE : IR_EQ, fp_condition(t, (a->cc + k) & 7),
+                          ir_i32(t->ir, 0));
+        v[k] = ir_select(t->ir, c[k], ir_get(t->ir, IR_I32, fp_at(t, a->fs, true) + at, 2),
+                         ir_get(t->ir, IR_I32, fp_at(t, a->fd, true) + at, 2));
+    }
+    ir_set(t->ir, fp_at(t, a->fd, true), 2, v[0]);
+    ir_set(t->ir, fp_at(t, a->fd, true) + 4, 2, v[1]);
+    return true;
+}
+
 bool mips_movcf(Trans *t, const ArgsFmovcf *a)
 {
+    if (a->fmt == FMT_PS) {
+        return !mips_check_cp1(t) || fp_move_halves(t, a);
+    }
     return !mips_check_cp1(t) ||
            fp_move_if(t, a->tf ? IR_NE : IR_EQ, fp_condition(t, a->cc), a->fmt, a->fd, a->fs);
 }
@@ -495,7 +519,7 @@ bool mips_c_cond(Trans *t, const ArgsFcond *a)
     if (fp_is_bad(t, a->fmt, a->fs | a->ft)) {
         return false;
     }
-    if (fp_is_inline(t)) {
+    if (fp_is_inline(t) && a->fmt != FMT_PS) {
         fp_compare(t, a, op);
         return true;
     }
@@ -534,6 +558,85 @@ bool mips_madd_f(Trans *t, const ArgsF4 *a)
     fp_set(t, a->fmt, a->fd,
            ir_call(t->ir, &fp_op3, ir_i64(t->ir, op), fp_get(t, a->fmt, a->fs),
                    fp_get(t, a->fmt, a->ft), fp_get(t, a->fmt, a->fr)));
+    return true;
+}
+
+/* ---- pairs of singles ---- */
+
+/* What raises nothing: Cause is cleared. */
+static void fp_no_cause(Trans *t)
+{
+    uint64_t op = fp_code(MIPS_FP_NOTHING, FMT_W);
+
+    if (fp_is_inline(t)) {
+        fp_record(t, op, NULL, 0);
+    } else {
+        ir_call(t->ir, &fp_op, ir_i64(t->ir, op), ir_i64(t->ir, 0), ir_i64(t->ir, 0), IR_NONE);
+    }
+}
+
+/* CVT.S.PL, CVT.S.PU: one half. */
+bool mips_cvt_s_half(Trans *t, const ArgsF2 *a)
+{
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (!fp_is_fr(t)) {
+        return false;
+    }
+    fp_set32(t, a->fd, ir_get(t->ir, IR_I32, fp_at(t, a->fs, true) + (a->fmt ? 0 : 4), 2));
+    fp_no_cause(t);
+    return true;
+}
+
+static void fp_set_pair(Trans *t, unsigned reg, IrVal upper, IrVal lower)
+{
+    fp_set64(t, reg, ir_deposit(t->ir, ir_zext64(t->ir, lower), ir_zext64(t->ir, upper), 32, 32));
+}
+
+bool mips_cvt_ps_s(Trans *t, const ArgsF3 *a)
+{
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (!fp_is_fr(t)) {
+        return false;
+    }
+    fp_set_pair(t, a->fd, fp_get32(t, a->fs), fp_get32(t, a->ft));
+    return true;
+}
+
+/* PLL, PLU, PUL, PUU: a half of fs above one of ft. */
+bool mips_ps_halves(Trans *t, const ArgsF4 *a)
+{
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (!fp_is_fr(t)) {
+        return false;
+    }
+    fp_set_pair(t, a->fd, ir_get(t->ir, IR_I32, fp_at(t, a->fs, true) + (a->op & 2 ? 4 : 0), 2),
+                ir_get(t->ir, IR_I32, fp_at(t, a->ft, true) + (a->op & 1 ? 4 : 0), 2));
+    return true;
+}
+
+/* By the low bits of rs: 0 fs, 4 the halves next to each other of the two in memory's order. */
+bool mips_alnv_ps(Trans *t, const ArgsAlnv *a)
+{
+    bool be = t->mode_word & MIPS_MW_BE;
+    IrVal fs, ft, v;
+
+    if (!mips_check_cp1(t)) {
+        return true;
+    }
+    if (!fp_is_fr(t)) {
+        return false;
+    }
+    fs = fp_get64(t, a->fs);
+    ft = fp_get64(t, a->ft);
+    v = be ? ir_op2(t->ir, IR_OR, ir_shli(t->ir, fs, 32), ir_shri(t->ir, ft, 32))
+           : ir_op2(t->ir, IR_OR, ir_shli(t->ir, ft, 32), ir_shri(t->ir, fs, 32));
+    fp_set64(t, a->fd, ir_select(t->ir, ir_andi(t->ir, mips_r(t, a->rs), 7), v, fs));
     return true;
 }
 
