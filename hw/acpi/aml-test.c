@@ -74,6 +74,11 @@ TEST(aml, resources)
     aml_interrupt(a, 33);
     aml_resources_end(a, mark);
     aml_expect(a, "111d0c170000008609000100000009001000008906000101210000007900");
+    aml_interrupt_edge(a, 41);
+    aml_memory_dword(a, "EREG", "ESEL", 0x09080000);
+    aml_expect(a, "890600030129000000"
+                  "5b8045524547000c000008090a04"
+                  "5b810b45524547434553454c20");
 }
 
 TEST(aml, uuid_order)

@@ -38,7 +38,7 @@ enum {
     EXT_FIELD = 0x81,
     EXT_DEVICE = 0x82,
 
-    FIELD_DWORD_LOCK_PRESERVE = 0x03,
+    FIELD_DWORD_ZEROS = 0x43,
     RESOURCE_BUFFER_SIZE = 5, /* bytes of the integer in front of a template */
     /* general flags of address spaces: fixed minimum and maximum, positive, producer */
     SPACE_FIXED = 0x0c,
@@ -366,7 +366,7 @@ void aml_memory_dword(Aml *a, const char *region, const char *field, uint32_t ba
     aml_byte(a, EXT_FIELD);
     mark = a->len;
     aml_path(a, region);
-    aml_byte(a, FIELD_DWORD_LOCK_PRESERVE);
+    aml_byte(a, FIELD_DWORD_ZEROS);
     aml_segment(a, field, strlen(field));
     aml_byte(a, 32); /* bits, as a length of one byte */
     aml_end(a, mark);
@@ -383,13 +383,23 @@ void aml_memory32(Aml *a, uint32_t base, uint32_t len)
     aml_le(a, 4, len);
 }
 
-void aml_interrupt(Aml *a, uint32_t gsi)
+static void aml_line(Aml *a, uint8_t flags, uint32_t gsi)
 {
     aml_byte(a, 0x89);
     aml_le(a, 2, 6);
-    aml_byte(a, 1); /* consumer */
+    aml_byte(a, flags);
     aml_byte(a, 1);
     aml_le(a, 4, gsi);
+}
+
+void aml_interrupt(Aml *a, uint32_t gsi)
+{
+    aml_line(a, 1, gsi); /* consumer */
+}
+
+void aml_interrupt_edge(Aml *a, uint32_t gsi)
+{
+    aml_line(a, 3, gsi);
 }
 
 /* Granularity 0, the range, translation offset, length. */

@@ -64,7 +64,7 @@ void aml_set_bits(Aml *a, const char *name, unsigned bits);
 void aml_nowhere(Aml *a);
 void aml_dword_field(Aml *a, unsigned arg, unsigned offset, const char *name);
 void aml_notify(Aml *a, const char *object, uint64_t val);
-/* A region of memory and one field of 32 bits at its start. */
+/* A region of memory and one field of 32 bits at its start; no lock. */
 void aml_memory_dword(Aml *a, const char *region, const char *field, uint32_t base);
 
 /* ---- Resource descriptors ---- */
@@ -72,6 +72,8 @@ void aml_memory_dword(Aml *a, const char *region, const char *field, uint32_t ba
 void aml_memory32(Aml *a, uint32_t base, uint32_t len);
 /* Level, active high, exclusive; @gsi counts SGIs and PPIs. */
 void aml_interrupt(Aml *a, uint32_t gsi);
+/* The same by edge. */
+void aml_interrupt_edge(Aml *a, uint32_t gsi);
 void aml_bus_numbers(Aml *a, uint16_t first, uint16_t last);
 /* Windows of a bridge. */
 void aml_window_memory32(Aml *a, uint32_t base, uint32_t len);

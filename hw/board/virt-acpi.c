@@ -125,7 +125,7 @@ static void dsdt_links(Aml *a)
         char link[] = { 'G', 'S', 'I', (char)('0' + i), 0 };
         unsigned mark = aml_device_begin(a, link), part;
 
-        aml_name_eisa(a, "_HID", "PNP0C0F");
+        aml_name_str(a, "_HID", "PNP0C0F");
         aml_name_int(a, "_UID", i);
         for (unsigned k = 0; k < 2; k++) {
             aml_name(a, k ? "_CRS" : "_PRS");
@@ -233,8 +233,8 @@ static void dsdt_pci(Aml *a, const VirtBoard *b)
     const VirtMap *ecam = virt_ecam(b);
     unsigned mark = aml_device_begin(a, "PCI0"), part, inner;
 
-    aml_name_eisa(a, "_HID", "PNP0A08");
-    aml_name_eisa(a, "_CID", "PNP0A03");
+    aml_name_str(a, "_HID", "PNP0A08");
+    aml_name_str(a, "_CID", "PNP0A03");
     aml_name_int(a, "_SEG", 0);
     aml_name_int(a, "_BBN", 0);
     aml_name_int(a, "_UID", 0);
@@ -251,7 +251,7 @@ static void dsdt_pci(Aml *a, const VirtBoard *b)
     dsdt_osc(a);
     dsdt_dsm(a);
     part = aml_device_begin(a, "RES0"); /* nobody else may have the configuration space */
-    aml_name_eisa(a, "_HID", "PNP0C02");
+    aml_name_str(a, "_HID", "PNP0C02");
     aml_name(a, "_CRS");
     inner = aml_resources_begin(a);
     aml_window_memory64(a, ecam->base, ecam->size);
@@ -260,8 +260,8 @@ static void dsdt_pci(Aml *a, const VirtBoard *b)
     aml_end(a, mark);
 }
 
-/* The power button: a pin of the PL061. */
-static void dsdt_power(Aml *a)
+/* Without firmware the power button is a pin of the PL061. */
+static void dsdt_gpio(Aml *a)
 {
     unsigned mark = aml_device_begin(a, "GPO0"), part;
 
@@ -276,8 +276,43 @@ static void dsdt_power(Aml *a)
     aml_notify(a, "PWRB", 0x80);
     aml_end(a, part);
     aml_end(a, mark);
-    mark = aml_device_begin(a, "PWRB");
-    aml_name_eisa(a, "_HID", "PNP0C0C");
+}
+
+/* With firmware, an event of the GED's register. Spec: 5.6.9 */
+static void dsdt_ged(Aml *a)
+{
+    enum { POWER_BUTTON = 1 << 1 };
+    unsigned mark = aml_device_begin(a, "\\_SB.GED"), part, cond;
+
+    aml_name_str(a, "_HID", "ACPI0013");
+    aml_name_str(a, "_UID", "GED");
+    aml_name(a, "_CRS");
+    part = aml_resources_begin(a);
+    aml_interrupt_edge(a, virt_gsi(VIRT_GED, 0));
+    aml_resources_end(a, part);
+    aml_memory_dword(a, "EREG", "ESEL", (uint32_t)virt_map[VIRT_GED].base);
+    part = aml_method_begin(a, "_EVT", 1, true);
+    aml_store(a);
+    aml_ref(a, "ESEL");
+    aml_local(a, 0);
+    cond = aml_if_begin(a);
+    aml_equal(a);
+    aml_and(a);
+    aml_local(a, 0);
+    aml_int(a, POWER_BUTTON);
+    aml_nowhere(a);
+    aml_int(a, POWER_BUTTON);
+    aml_notify(a, "PWRB", 0x80);
+    aml_end(a, cond);
+    aml_end(a, part);
+    aml_end(a, mark);
+}
+
+static void dsdt_button(Aml *a)
+{
+    unsigned mark = aml_device_begin(a, "PWRB");
+
+    aml_name_str(a, "_HID", "PNP0C0C");
     aml_name_int(a, "_UID", 0);
     aml_end(a, mark);
 }
@@ -289,7 +324,12 @@ static unsigned virt_dsdt(AcpiTables *t, const VirtBoard *b)
     dsdt_cpus(t->blob, b);
     dsdt_simple(t->blob, b);
     dsdt_pci(t->blob, b);
-    dsdt_power(t->blob);
+    if (b->ged) {
+        dsdt_ged(t->blob);
+    } else {
+        dsdt_gpio(t->blob);
+    }
+    dsdt_button(t->blob);
     aml_end(t->blob, scope);
     acpi_end(t, at, false);
     return at;

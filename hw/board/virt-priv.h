@@ -33,6 +33,7 @@ typedef enum VirtPlace {
     VIRT_RTC,
     VIRT_FW_CFG,
     VIRT_GPIO,
+    VIRT_GED,
     VIRT_VIRTIO,
     VIRT_PCIE_MMIO,
     VIRT_PCIE_PIO,
@@ -67,7 +68,7 @@ typedef struct VirtBoard {
     Device *device;         /* &dev */
     Device *gic, *pci;
     Device *virtio[VIRT_N_VIRTIO]; /* NULL: free */
-    Device *fw_cfg, *gpio, *key;
+    Device *fw_cfg, *gpio, *key, *ged;
     BoardPlug plug;
     unsigned gic_version; /* 2 or 3 */
     unsigned n_cpus;

@@ -25,6 +25,7 @@ const VirtMap virt_map[VIRT_PLACES] = {
     [VIRT_RTC] = { 0x09010000, 0x1000, 2 },
     [VIRT_FW_CFG] = { 0x09020000, 0x18, -1 },
     [VIRT_GPIO] = { 0x09030000, 0x1000, 7 },
+    [VIRT_GED] = { 0x09080000, 4, 9 },
     [VIRT_VIRTIO] = { 0x0a000000, 0x200, 16 },
     [VIRT_PCIE_MMIO] = { 0x10000000, 0x2eff0000, -1 },
     [VIRT_PCIE_PIO] = { 0x3eff0000, 0x10000, -1 },
@@ -292,6 +293,26 @@ static void virt_power_button(void *opaque)
 
     device_set_input(b->key, "press", 0, true);
     device_set_input(b->key, "press", 0, false);
+    if (b->ged) {
+        device_set_input(b->ged, "power", 0, true);
+        device_set_input(b->ged, "power", 0, false);
+    }
+}
+
+/* What firmware hands on by ACPI has its power button here; what it starts by the device tree has
+ * it at the GPIO controller, as without firmware. */
+static bool virt_make_ged(VirtBoard *b, GError **err)
+{
+    if (!b->has_firmware || !b->acpi) {
+        return true;
+    }
+    b->ged = virt_new(b, "acpi-ged", "ged", err);
+    if (!b->ged || !device_realize(b->ged, err)) {
+        return false;
+    }
+    virt_map_device(b, b->ged, 0, VIRT_GED, 0);
+    virt_connect_spi(b, b->ged, "out", VIRT_GED, 0);
+    return true;
 }
 
 static bool virt_make_simple(VirtBoard *b, GError **err)
@@ -349,8 +370,8 @@ static bool virt_init(Machine *m, const BoardConfig *cfg, GError **err)
     return virt_options(b, cfg, err) && virt_sizes(b, cfg, err) && virt_make_ram(b, err) &&
            virt_make_cpus(b, cfg, err) && virt_make_gic(b, err) && virt_make_uart(b, cfg, err) &&
            virt_make_simple(b, err) && virt_make_pci(b, err) && virt_make_fw_cfg(b, err) &&
-           virt_make_plugged(b, err) && virt_make_firmware(b, err) && virt_acpi(b, err) &&
-           virt_boot_order(b, err) && virt_boot(b, err);
+           virt_make_plugged(b, err) && virt_make_firmware(b, err) && virt_make_ged(b, err) &&
+           virt_acpi(b, err) && virt_boot_order(b, err) && virt_boot(b, err);
 }
 
 static const char *const virt_aliases[] = {

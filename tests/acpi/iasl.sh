@@ -47,12 +47,14 @@ virt -M virt -smp 8,sockets=2,clusters=2,cores=1,threads=2
 virt -M virt,gic-version=3 -smp 8
 virt -M virt,gic-version=3,its=off,highmem=off -smp 2
 virt -M virt,x-oem-id=TINA,x-oem-table-id=MOU -m 4096
+head -c 65536 /dev/zero >"$work/bios"
+virt -M virt -bios "$work/bios"
+grep -q ACPI0013 "$work/$n/DSDT.dsl" || { echo "no event device with firmware"; exit 1; }
 
 if [ ! -w /dev/kvm ]; then
     echo "skipped: PCs need /dev/kvm"
     exit 0
 fi
-head -c 65536 /dev/zero >"$work/bios"
 more=HPET
 pc() {
     check x86_64 "DSDT FACP FACS APIC WAET RSDT $more" -bios "$work/bios" "$@"

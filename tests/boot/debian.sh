@@ -4,10 +4,19 @@
 # address, answer ssh on a forwarded port, download, start processes, compile, power off; its file
 # system is clean afterwards. debian.sh [TIMES]
 #
+# debian.sh --boots [TIMES]: many short ones, counted: each boots over a fresh overlay to the login
+# on the console with no failed unit, has its address by DHCP, powers off, and leaves a clean file
+# system; "N of N boots". LOGS (a folder) keeps the consoles of those that fail.
+#
 # DEBIAN     folder with debian.qcow2, vmlinuz, initrd.img, key (build/debian)
 # PROCESSES  how many are started (1000)
 # KERNEL     a linux-source-*.tar.xz: the guest downloads and unpacks it
 set -euo pipefail
+boots=false
+if [ "${1:-}" = --boots ]; then
+    boots=true
+    shift
+fi
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$source/build}
 debian=${DEBIAN:-$build/debian}
@@ -51,8 +60,33 @@ fi
 dmesg | grep -E 'Oops|BUG:|WARNING:|rcu.*stall|I/O error' && exit 1
 echo done
 JOB
+if $boots; then
+    cat >"$work/job" <<'JOB'
+state=$(systemctl is-system-running --wait)
+systemctl --failed --no-legend --plain
+[ "$state" = running ] || { echo "state: $state"; exit 1; }
+[ $(nproc) = 4 ] || exit 1
+ip -4 -o addr show scope global | grep -w dynamic | grep -o '10\.0\.2\.[0-9]*/24' || { ip addr; exit 1; }
+dmesg | grep -E 'Oops|BUG:|WARNING:|rcu.*stall|I/O error' && exit 1
+echo done
+JOB
+fi
+
+# What ends a boot that went wrong: with --boots the next one follows.
+bad=0
+fails() { # N WHY
+    echo "boot $1 fails: $2"
+    tail -n 30 "$work/console"
+    [ -z "${LOGS:-}" ] || { mkdir -p "$LOGS" && cp "$work/console" "$LOGS/boot-$1"; }
+    $boots || exit 1
+    bad=$((bad + 1))
+    kill "$vm" 2>/dev/null || true
+    wait "$vm" || true
+}
+
 for ((n = 1; n <= ${1:-1}; n++)); do
-    rm -f "$work/d.qcow2"
+    rm -f "$work/d.qcow2" "$work/d.raw"
+    began=$SECONDS
     "$build/tinamou" img create -q -f qcow2 -b "$debian/debian.qcow2" -F qcow2 "$work/d.qcow2"
     timeout 2400 "$build/tinamou" system aarch64 -M virt -cpu "${CPU:-max,pauth-impdef=on,sve=off}" -smp 4 -m 2048 \
         -kernel "$debian/vmlinuz" -initrd "$debian/initrd.img" -append "console=ttyAMA0 root=/dev/vda rw" \
@@ -72,15 +106,23 @@ for ((n = 1; n <= ${1:-1}; n++)); do
         sleep 2
     done
     if [ "${out##*$'\n'}" != done ]; then
-        echo "boot $n fails: $out"
-        tail -n 30 "$work/console"
-        exit 1
+        fails $n "$out"
+        continue
+    fi
+    if $boots; then # the prompt may come after the first answer of ssh
+        for ((i = 0; i < 60; i++)); do
+            grep -qa 'login: ' "$work/console" && break
+            sleep 1
+        done
+        grep -qa 'login: ' "$work/console" || { fails $n 'no login on the console'; continue; }
     fi
     "${ssh[@]}" poweroff || true
-    wait $vm
-    "$build/tinamou" img check -q "$work/d.qcow2"
+    wait $vm || { fails $n "the machine ends with $?"; continue; }
+    "$build/tinamou" img check -q "$work/d.qcow2" || { fails $n 'img check'; continue; }
     "$build/tinamou" img convert -O raw "$work/d.qcow2" "$work/d.raw"
-    e2fsck -fn "$work/d.raw" >"$work/fsck" 2>&1 || { cat "$work/fsck"; exit 1; }
+    e2fsck -fn "$work/d.raw" >"$work/fsck" 2>&1 || { fails $n "$(cat "$work/fsck")"; continue; }
     rm "$work/d.raw"
-    echo "boot $n of ${1:-1}: ok, $(grep -ac . "$work/console") lines of console${KERNEL:+, ${out//$'\n'/ }}"
+    echo "boot $n of ${1:-1}: ok, $(grep -ac . "$work/console") lines of console, $((SECONDS - began)) s${KERNEL:+, ${out//$'\n'/ }}"
 done
+! $boots || echo "$((${1:-1} - bad)) of ${1:-1} boots"
+[ $bad = 0 ]
