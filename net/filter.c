@@ -175,6 +175,12 @@ bool net_add_filter(NetBackend *b, Options *o, GError **err)
     if (!id) {
         return error_set(err, "id= is missing");
     }
+    if (net_kernel_features(b)) {
+        return error_set(err,
+                         "netdev '%s' has vhost=on: frames do not pass through this process, "
+                         "a filter would see none",
+                         b->id);
+    }
     f = g_new0(NetFilter, 1);
     f->id = g_strdup(id);
     if (filter_read(b, f, o, &at, err) && options_all_used(o, NULL, 0, err)) {

@@ -224,7 +224,6 @@ TEST(net, options_of_sockets)
         { "tap,fds=999:998", "no open file descriptor" },
         { "tap,queues=33", "1 to 32" },
         { "tap,queues=2,fd=1", "is opened by its name" },
-        { "tap,vhostforce=on", "not supported" },
         { "bridge,helper=/nowhere/helper", "/nowhere/helper" },
         { "tup", "did you mean" },
         { net_has_user() ? "user,guestfwd=tcp:10.0.2.9:80-chardev:no" : "tup",

@@ -21,6 +21,9 @@ typedef struct NetType {
     char *(*text)(NetBackend *b);
     char *(*connections)(NetBackend *b);
     bool (*forward)(NetBackend *b, const char *text, bool add, GError **err);
+    uint64_t (*kernel_features)(const NetBackend *b); /* NULL: no path of the kernel's */
+    bool (*kernel_start)(NetBackend *b, unsigned queue, const NetHandover *h, GError **err);
+    void (*kernel_stop)(NetBackend *b, unsigned queue, uint16_t base[2]);
     bool takes_large; /* TCP segments of up to 64 KiB, with their checksum */
     bool merges; /* what it delivers is known to be sound: a card may get it merged, unchecked */
 } NetType;
@@ -61,6 +64,10 @@ extern const NetType net_type_bridge;
 extern const NetType net_type_socket;
 extern const NetType net_type_stream;
 extern const NetType net_type_dgram;
+
+struct Vhost;
+/* For tests: queue @queue of a tap is served by @take_v. */
+void net_tap_take_vhost(NetBackend *b, unsigned queue, struct Vhost *take_v);
 
 /* A frame from outside: to the card, or kept for it, or dropped. LOOP_THREAD. */
 void net_deliver(NetBackend *b, const uint8_t *frame, size_t len);

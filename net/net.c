@@ -156,6 +156,22 @@ char *net_connections(NetBackend *b)
     return b->type->connections ? b->type->connections(b) : NULL;
 }
 
+uint64_t net_kernel_features(const NetBackend *b)
+{
+    return b->type->kernel_features ? b->type->kernel_features(b) : 0;
+}
+
+bool net_kernel_start(NetBackend *b, unsigned queue, const NetHandover *h, GError **err)
+{
+    return b->type->kernel_start(b, queue, h, err);
+}
+
+void net_kernel_stop(NetBackend *b, unsigned queue, uint16_t base[2])
+{
+    b->type->kernel_stop(b, queue, base);
+    net_more(b);
+}
+
 void net_announce(NetBackend *b)
 {
     if (b->client && b->client->announce) {

@@ -94,6 +94,44 @@ bool net_rx_filter(const NetBackend *b, NetRxFilter *out);
 /* announce-self: the card tells the network where it is. LOOP_THREAD. */
 void net_announce(NetBackend *b);
 
+/* ---- The kernel's path (vhost-net) ---- */
+
+/* Virtio's features on which the form of rings and frames depends: indirect descriptors, event
+ * indices, VERSION_1, merged buffers. */
+#define NET_RING_FEATURES (1ull << 28 | 1ull << 29 | 1ull << 32 | 1ull << 15)
+
+typedef struct NetRam {
+    uint64_t gpa, len;
+    void *host;
+} NetRam;
+
+/* A split ring of virtio: where it is, and how far it has come. */
+typedef struct NetRing {
+    void *desc, *avail, *used;
+    uint64_t used_gpa;
+    unsigned num;
+    uint16_t base;
+    int kick, call; /* eventfds: the driver has made buffers available; it is to be interrupted */
+} NetRing;
+
+typedef struct NetHandover {
+    const NetRam *ram;
+    unsigned n_ram;
+    uint64_t *log; /* gets a bit for each page of 4 KiB that the kernel writes */
+    uint64_t features;
+    unsigned takes;  /* NET_TAKES_* */
+    NetRing ring[2]; /* of the driver's buffers to receive into, and to send */
+} NetHandover;
+
+/* Those of NET_RING_FEATURES that the host's kernel has, where it may serve rings; 0: it may not.
+ */
+uint64_t net_kernel_features(const NetBackend *b);
+/* Frames of pair @queue pass between the network and @h's rings, and no more through here. Errors:
+ * nothing has changed. ANY_THREAD, as the next, one at a time. */
+NODISCARD bool net_kernel_start(NetBackend *b, unsigned queue, const NetHandover *h, GError **err);
+/* They pass through here again. @base: how far the kernel has come in both rings. */
+void net_kernel_stop(NetBackend *b, unsigned queue, uint16_t base[2]);
+
 /*
  * -object filter-*: @o is "qom-type", "id", "netdev" and the filter's own keys (filter-dump: file,
  * maxlen, queue, status, position, insert). It goes with the backend. LOOP_THREAD, as all of these.

@@ -6,6 +6,7 @@
  */
 #include "core/event/loop.h"
 #include "net/net-priv.h"
+#include "net/vhost.h"
 #include "util/fdsets.h"
 #include "util/log.h"
 
@@ -29,7 +30,13 @@
 #define TAP_DOWNSCRIPT "/etc/qemu-ifdown"
 #define TAP_HELPER     "/usr/lib/qemu/qemu-bridge-helper"
 
-enum { TAP_BURST = 64, TAP_HEADER = sizeof(struct virtio_net_hdr), TAP_QUEUES_MAX = 32 };
+enum {
+    TAP_BURST = 64,
+    TAP_HEADER = sizeof(struct virtio_net_hdr),
+    TAP_HEADER_LONG = sizeof(struct virtio_net_hdr_mrg_rxbuf), /* of the kernel's path */
+    TAP_QUEUES_MAX = 32,
+    TAP_OFFLOADS = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+};
 
 typedef struct Tap Tap;
 
@@ -38,6 +45,7 @@ typedef struct TapQueue {
     Tap *tap;
     int fd;
     unsigned watch;
+    Vhost *vhost; /* NULL: none */
 } TapQueue;
 
 struct Tap {
@@ -47,8 +55,8 @@ struct Tap {
     char ifname[IFNAMSIZ];
     char *downscript;
     char *bridge;
-    bool vnet_hdr;
-    uint8_t buf[NET_FRAME_MAX + TAP_HEADER];
+    unsigned header; /* bytes in front of a frame; 0: none */
+    uint8_t buf[NET_FRAME_MAX + TAP_HEADER_LONG];
 };
 
 static void tap_take_fd(Tap *t, int take_fd)
@@ -62,18 +70,20 @@ static void tap_take_fd(Tap *t, int take_fd)
 static void tap_send(NetBackend *b, uint8_t *frame, size_t len, const NetOffload *o)
 {
     Tap *t = (Tap *)(void *)b;
-    struct virtio_net_hdr h = { .flags = o->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
-                                .gso_type = o->gso_type,
-                                .hdr_len = o->hdr_len,
-                                .gso_size = o->gso_size,
-                                .csum_start = o->csum_start,
-                                .csum_offset = o->csum_offset };
-    struct iovec iov[2] = { { &h, TAP_HEADER }, { frame, len } };
+    struct virtio_net_hdr_mrg_rxbuf h = {
+        .hdr = { .flags = o->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                 .gso_type = o->gso_type,
+                 .hdr_len = o->hdr_len,
+                 .gso_size = o->gso_size,
+                 .csum_start = o->csum_start,
+                 .csum_offset = o->csum_offset },
+    };
+    struct iovec iov[2] = { { &h, t->header }, { frame, len } };
     int fd = t->queue[o->queue % t->n].fd;
     ssize_t n;
 
     do {
-        n = t->vnet_hdr ? writev(fd, iov, 2) : write(fd, frame, len);
+        n = t->header ? writev(fd, iov, 2) : write(fd, frame, len);
     } while (n < 0 && errno == EINTR);
     /* A queue that is full drops, as a cable would. */
 }
@@ -82,14 +92,14 @@ static bool tap_readable(int fd, unsigned events, void *arg)
 {
     TapQueue *q = arg;
     Tap *t = q->tap;
-    unsigned header = t->vnet_hdr ? TAP_HEADER : 0;
+    unsigned header = t->header;
 
     for (unsigned i = 0; i < TAP_BURST; i++) {
         struct virtio_net_hdr h;
         NetOffload o = { 0 };
         ssize_t n;
 
-        if (net_is_full(&t->b)) {
+        if (net_is_full(&t->b) || (q->vhost && vhost_is_on(q->vhost))) {
             q->watch = 0; /* the kernel keeps the rest until tap_more */
             return false;
         }
@@ -125,7 +135,7 @@ static void tap_more(NetBackend *b)
     Tap *t = (Tap *)(void *)b;
 
     for (TapQueue *q = t->queue; q < t->queue + t->n; q++) {
-        if (!q->watch) {
+        if (!q->watch && !(q->vhost && vhost_is_on(q->vhost))) {
             q->watch = loop_watch_fd(b->machine, q->fd, LOOP_IN, tap_readable, q);
         }
     }
@@ -191,14 +201,14 @@ static void tap_probe(Tap *t, int fd)
 
     if (!ioctl(fd, TUNGETIFF, &ifr)) {
         g_strlcpy(t->ifname, ifr.ifr_name, sizeof(t->ifname));
-        t->vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
+        t->header = ifr.ifr_flags & IFF_VNET_HDR ? TAP_HEADER : 0;
     }
-    if (t->vnet_hdr) {
+    if (t->header) {
         ioctl(fd, TUNSETVNETHDRSZ, &size);
         /* What a card does not take is finished here, natively. */
-        ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
+        ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS);
     }
-    t->b.takes_offload = t->vnet_hdr;
+    t->b.takes_offload = t->header;
 }
 
 static bool tap_run(const char *const *argv, int keep_fd, GError **err)
@@ -278,7 +288,150 @@ static bool tap_help(Tap *t, const char *helper, const char *bridge, GError **er
     return ok;
 }
 
-static bool tap_begin(Tap *t, GError **err)
+/* A number, or a name of getfd's; -1: an error. */
+static int tap_parse_fd(Tap *t, const char *key, const char *text, GError **err)
+{
+    g_autofree char *what = g_strdup_printf("%s=", key);
+    int fd = fdsets_take_text(machine_fdsets(t->b.machine), what, text, err);
+
+    if (fd >= 0) {
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+}
+
+/* ---- The kernel's path ---- */
+
+static bool tap_get_vhost(TapQueue *q, int take_fd, GError **err)
+{
+    int size = TAP_HEADER_LONG;
+
+    if (!q->tap->header) {
+        if (take_fd >= 0) {
+            close(take_fd);
+        }
+        return error_set(err, "the device has no header of virtio; leave out "
+                              "vnet_hdr=off (fd=: open it with IFF_VNET_HDR)");
+    }
+    q->vhost = vhost_open(take_fd, NULL, NULL, err);
+    return q->vhost &&
+           (!ioctl(q->fd, TUNSETVNETHDRSZ, &size) ||
+            error_set(err, "the device takes no header of %d bytes: %s", size, g_strerror(errno)));
+}
+
+/* All queues or none: they are of one device. */
+static void tap_drop_vhost(Tap *t)
+{
+    int size = TAP_HEADER;
+
+    for (TapQueue *q = t->queue; q < t->queue + t->n; q++) {
+        g_clear_pointer(&q->vhost, vhost_close);
+        if (t->header) {
+            ioctl(q->fd, TUNSETVNETHDRSZ, &size);
+        }
+    }
+}
+
+/* "4:5": descriptors of /dev/vhost-net, one a queue. */
+static bool tap_vhost_fds(const Tap *t, const char *text, int fds[TAP_QUEUES_MAX], GError **err)
+{
+    g_auto(GStrv) list = text ? g_strsplit(text, ":", -1) : NULL;
+
+    for (unsigned i = 0; i < t->n; i++) {
+        fds[i] = -1;
+    }
+    if (!text) {
+        return true;
+    }
+    if (g_strv_length(list) != t->n) {
+        return error_set(err, "vhostfd=, vhostfds=%s: has %u descriptors, the device %u queues",
+                         text, g_strv_length(list), t->n);
+    }
+    for (unsigned i = 0; i < t->n; i++) {
+        fds[i] = tap_parse_fd(t, "vhostfd", list[i], err);
+        if (fds[i] < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A wish that is given up with a warning, unless it is forced. */
+static bool tap_want_vhost(Tap *t, Options *o, GError **err)
+{
+    const char *one = options_get(o, "vhostfd"), *several = options_get(o, "vhostfds");
+    const char *text = one ? one : several;
+    int fds[TAP_QUEUES_MAX];
+    g_autoptr(GError) why = NULL;
+    bool vhost, force;
+
+    if (!options_get_bool(o, "vhostforce", false, &force, err) ||
+        !options_get_bool(o, "vhost", force || text, &vhost, err)) {
+        return false;
+    }
+    if (!vhost) {
+        return !text || error_set(err, "vhostfd=, vhostfds=: are for vhost=on");
+    }
+    if (!tap_vhost_fds(t, text, fds, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < t->n; i++) {
+        if (!tap_get_vhost(&t->queue[i], fds[i], &why)) {
+            tap_drop_vhost(t);
+            if (force || text) {
+                return error_set(err, "vhost=on: %s", why->message);
+            }
+            log_message(loop_log(t->b.machine), LOG_LEVEL_WARN, t->b.id,
+                        "vhost=on: %s; without it frames pass through this process "
+                        "(vhostforce=on makes that an error)",
+                        why->message);
+            return true;
+        }
+    }
+    t->header = TAP_HEADER_LONG;
+    return true;
+}
+
+static uint64_t tap_kernel_features(const NetBackend *b)
+{
+    const Tap *t = (const Tap *)(const void *)b;
+
+    return t->n && t->queue[0].vhost ? vhost_features(t->queue[0].vhost) : 0;
+}
+
+static bool tap_kernel_start(NetBackend *b, unsigned queue, const NetHandover *h, GError **err)
+{
+    TapQueue *q = &((Tap *)(void *)b)->queue[queue];
+    unsigned offloads = h->takes & NET_TAKES_CSUM ? TUN_F_CSUM : 0;
+
+    offloads |= h->takes & NET_TAKES_TSO4 ? TUN_F_TSO4 : 0;
+    offloads |= h->takes & NET_TAKES_TSO6 ? TUN_F_TSO6 : 0;
+    if (!q->vhost) {
+        return error_set(err, "the network is closed");
+    }
+    if (!vhost_start(q->vhost, q->fd, h, err)) {
+        return false;
+    }
+    ioctl(q->fd, TUNSETOFFLOAD, offloads);
+    return true;
+}
+
+static void tap_kernel_stop(NetBackend *b, unsigned queue, uint16_t base[2])
+{
+    TapQueue *q = &((Tap *)(void *)b)->queue[queue];
+
+    if (q->vhost) { /* else the network is closed already */
+        vhost_stop(q->vhost, base);
+        ioctl(q->fd, TUNSETOFFLOAD, TAP_OFFLOADS);
+    }
+}
+
+void net_tap_take_vhost(NetBackend *b, unsigned queue, Vhost *take_v)
+{
+    ((Tap *)(void *)b)->queue[queue].vhost = take_v;
+}
+
+static bool tap_begin(Tap *t, Options *o, GError **err)
 {
     for (unsigned i = 0; i < t->n; i++) {
         int fd = t->queue[i].fd, flags = fcntl(fd, F_GETFL);
@@ -288,41 +441,21 @@ static bool tap_begin(Tap *t, GError **err)
         }
         tap_probe(t, fd);
     }
-    tap_more(&t->b);
-    return true;
-}
-
-/* The kernel's own path for frames: a wish that is given up with a warning, unless it is forced. */
-static bool tap_no_vhost(Tap *t, Options *o, GError **err)
-{
-    bool vhost, force;
-
-    if (!options_get_bool(o, "vhost", false, &vhost, err) ||
-        !options_get_bool(o, "vhostforce", false, &force, err)) {
+    if (o && !tap_want_vhost(t, o, err)) {
         return false;
     }
-    if (force || options_get(o, "vhostfd") || options_get(o, "vhostfds")) {
-        return error_set(err,
-                         "vhostforce=, vhostfd=: vhost-net is not supported; without it frames "
-                         "pass through this process");
-    }
-    if (vhost) {
-        log_message(loop_log(t->b.machine), LOG_LEVEL_WARN, t->b.id,
-                    "vhost=on: vhost-net is not supported, frames pass through this process "
-                    "(vhostforce=on makes that an error)");
-    }
+    tap_more(&t->b);
     return true;
 }
 
 static bool tap_of_fd(Tap *t, const char *text, GError **err)
 {
-    int fd = fdsets_take_text(machine_fdsets(t->b.machine), "fd=", text, err);
+    int fd = tap_parse_fd(t, "fd", text, err);
 
     if (fd < 0) {
         return false;
     }
     tap_take_fd(t, fd);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
     return true;
 }
 
@@ -368,7 +501,7 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
     uint64_t queues;
     bool vnet_hdr;
 
-    if (!options_get_bool(o, "vnet_hdr", true, &vnet_hdr, err) || !tap_no_vhost(t, o, err) ||
+    if (!options_get_bool(o, "vnet_hdr", true, &vnet_hdr, err) ||
         !options_get_number(o, "queues", 1, &queues, err)) {
         return false;
     }
@@ -384,17 +517,17 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
                               "queue each");
     }
     if (fds) {
-        return tap_of_fds(t, fds, err) && tap_limit(t, o, err) && tap_begin(t, err);
+        return tap_of_fds(t, fds, err) && tap_limit(t, o, err) && tap_begin(t, o, err);
     }
     if (br && !helper) {
         return error_set(err, "br=: is for helper=; a device goes on a bridge by its script=");
     }
     if (fd) {
-        return tap_of_fd(t, fd, err) && tap_limit(t, o, err) && tap_begin(t, err);
+        return tap_of_fd(t, fd, err) && tap_limit(t, o, err) && tap_begin(t, o, err);
     }
     if (helper) {
         return tap_help(t, helper, br ? br : "br0", err) && tap_limit(t, o, err) &&
-               tap_begin(t, err);
+               tap_begin(t, o, err);
     }
     script = tap_script(o, "script", TAP_SCRIPT);
     t->downscript = g_strdup(tap_script(o, "downscript", TAP_DOWNSCRIPT));
@@ -410,7 +543,7 @@ static bool tap_open(NetBackend *b, Options *o, GError **err)
             return false;
         }
     }
-    return tap_limit(t, o, err) && tap_begin(t, err);
+    return tap_limit(t, o, err) && tap_begin(t, o, err);
 }
 
 static bool tap_open_bridge(NetBackend *b, Options *o, GError **err)
@@ -426,7 +559,7 @@ static bool tap_open_bridge(NetBackend *b, Options *o, GError **err)
                          "qemu-system-common, allowed by /etc/qemu/bridge.conf)",
                          helper, g_strerror(errno));
     }
-    return tap_help(t, helper, t->bridge, err) && tap_begin(t, err);
+    return tap_help(t, helper, t->bridge, err) && tap_begin(t, NULL, err);
 }
 
 static void tap_close(NetBackend *b)
@@ -444,6 +577,9 @@ static void tap_close(NetBackend *b)
     for (TapQueue *q = t->queue; q < t->queue + t->n; q++) {
         if (q->watch) {
             loop_unwatch(b->machine, q->watch);
+        }
+        if (q->vhost) {
+            vhost_close(g_steal_pointer(&q->vhost));
         }
         close(q->fd);
     }
@@ -471,6 +607,9 @@ const NetType net_type_tap = {
     .send = tap_send,
     .more = tap_more,
     .text = tap_text,
+    .kernel_features = tap_kernel_features,
+    .kernel_start = tap_kernel_start,
+    .kernel_stop = tap_kernel_stop,
 };
 
 const NetType net_type_bridge = {

@@ -8,6 +8,7 @@
  */
 #include "hw/net/mac.h"
 #include "hw/virtio/virtio-net-rss.h"
+#include "hw/virtio/virtio-net-vhost.h"
 #include "hw/virtio/virtqueue.h"
 #include "net/net.h"
 #include "util/bytes.h"
@@ -99,6 +100,7 @@ typedef struct VirtioNet {
     uint32_t speed, bootindex;
     char *duplex;
     bool failover;
+    NetVhost *vhost;  /* NULL: none */
     unsigned pairs;   /* as many as the network has */
     bool offered[64]; /* properties: by number of the feature */
     uint8_t first_mac[MAC_BYTES];
@@ -408,6 +410,44 @@ static unsigned vnet_choose_pair(const VirtioNet *s, const uint8_t *frame, size_
     return pair < s->pairs_on ? pair : 0;
 }
 
+/* ---- Rings in the kernel's hands ---- */
+
+/* They are served here again, until the driver's next kick. */
+static void vnet_local(VirtioNet *s)
+{
+    if (net_vhost_stop(s->vhost, true)) {
+        s->rx_wanted = 0;
+        for (unsigned i = 0; i < s->pairs && virtio_is_running(&s->v); i++) {
+            vnet_transmit(&s->v, i);
+        }
+    }
+}
+
+/* They are in the kernel's hands, or are from now on. Hashes, and the choice of queues by them, are
+ * ours alone. */
+static bool vnet_kernel(VirtioNet *s)
+{
+    const VirtioDevice *v = &s->v;
+
+    if (!s->vhost || net_vhost_is_on(s->vhost)) {
+        return s->vhost != NULL;
+    }
+    if (v->draining || !s->link_up || s->rss.on || virtio_has(v, BIT(NET_F_HASH_REPORT)) ||
+        vnet_header(v) != NET_HEADER) {
+        return false;
+    }
+    if (!net_vhost_start(s->vhost, s->pairs_on, vnet_takes(s))) {
+        vnet_local(s); /* it may have some of them */
+        return false;
+    }
+    return true;
+}
+
+static void vnet_drain(VirtioDevice *v)
+{
+    vnet_local(vnet_of(v));
+}
+
 static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len, const NetOffload *o)
 {
     VirtioNet *s = opaque;
@@ -416,6 +456,10 @@ static bool vnet_receive(void *opaque, const uint8_t *frame, size_t len, const N
     bool taken = true;
 
     virtio_enter(v);
+    if (net_vhost_is_on(s->vhost)) { /* read before the kernel took over */
+        virtio_leave(v);
+        return true;
+    }
     to.queue = vnet_rx(vnet_choose_pair(s, frame, len, &to));
     if (virtio_is_running(v) && v->vq[to.queue].ready && s->link_up && vnet_wants(s, frame, len)) {
         taken = vnet_put(v, &to, frame, len, o) || v->broken;
@@ -495,6 +539,7 @@ static unsigned vnet_ctrl_offloads(VirtioNet *s, const VirtElem *e)
     if (want & ~(s->v.features & NET_GUEST_OFFLOADS)) {
         return CTRL_ERR;
     }
+    vnet_local(s);
     __atomic_store_n(&s->offloads, want, __ATOMIC_RELAXED);
     return CTRL_OK;
 }
@@ -506,6 +551,7 @@ static unsigned vnet_ctrl_pairs(VirtioNet *s, const uint8_t *b, size_t len)
     if (!virtio_has(&s->v, BIT(NET_F_MQ) | BIT(NET_F_RSS)) || !pairs || pairs > s->pairs) {
         return CTRL_ERR;
     }
+    vnet_local(s);
     s->pairs_on = (uint16_t)pairs;
     s->rss.steers = 0; /* the last command decides */
     return CTRL_OK;
@@ -517,6 +563,7 @@ static unsigned vnet_ctrl_rss(VirtioNet *s, const VirtElem *e, bool steers)
     size_t len = virtq_read(e, 2, b, sizeof(b));
     unsigned pairs;
 
+    vnet_local(s);
     if (!virtio_has(&s->v, BIT(steers ? NET_F_RSS : NET_F_HASH_REPORT)) ||
         !rss_configure(&s->rss, b, len, steers, s->pairs, &pairs)) {
         return CTRL_ERR;
@@ -587,6 +634,8 @@ static void vnet_notify(VirtioDevice *v, unsigned q)
 
     if (q == vnet_ctrl_queue(s)) {
         vnet_control(v, q);
+    } else if (vnet_kernel(s)) {
+        net_vhost_kick(s->vhost, q);
     } else if (q % 2) {
         vnet_transmit(v, q / 2);
     } else if (s->rx_wanted) {
@@ -601,6 +650,7 @@ static void vnet_forget(VirtioDevice *v)
 {
     VirtioNet *s = vnet_of(v);
 
+    net_vhost_stop(s->vhost, false);
     memcpy(s->mac, s->first_mac, MAC_BYTES);
     memset(s->mode, 0, sizeof(s->mode));
     s->mode[RX_PROMISC] = 1; /* until the driver says otherwise */
@@ -622,7 +672,9 @@ static void vnet_forget(VirtioDevice *v)
 /* What the driver has taken is in force from when it runs. */
 static void vnet_status_changed(VirtioDevice *v)
 {
-    if (v->status & VIRTIO_STATUS_DRIVER_OK && !(vnet_of(v)->started)) {
+    if (!(v->status & VIRTIO_STATUS_DRIVER_OK)) {
+        net_vhost_stop(vnet_of(v)->vhost, true);
+    } else if (!(vnet_of(v)->started)) {
         vnet_of(v)->started = 1;
         __atomic_store_n(&vnet_of(v)->offloads, v->features & NET_GUEST_OFFLOADS, __ATOMIC_RELAXED);
     }
@@ -662,9 +714,11 @@ static void vnet_link(void *opaque, bool up)
     VirtioNet *s = opaque;
 
     virtio_enter(&s->v);
+    vnet_local(s);
     s->link_up = up;
     virtio_config_changed(&s->v);
     virtio_leave(&s->v);
+    net_more(s->netdev);
 }
 
 static void vnet_describe(void *opaque, GString *name, GString *text)
@@ -768,11 +822,14 @@ static bool vnet_start(Device *dev, GError **err)
         net_release(s->netdev);
         return false;
     }
+    s->vhost = net_vhost_new(&s->v, s->netdev);
     return true;
 }
 
 static void vnet_stop(Device *dev)
 {
+    net_vhost_free(vnet_of(virtio_of(dev))->vhost);
+    vnet_of(virtio_of(dev))->vhost = NULL;
     net_release(vnet_of(virtio_of(dev))->netdev);
 }
 
@@ -785,6 +842,7 @@ static const VirtioType vnet_type = {
     .notify = vnet_notify,
     .reset = vnet_forget,
     .status_changed = vnet_status_changed,
+    .drain = vnet_drain,
 };
 
 #define OFFER(feature, name_, doc_)                                                     \
@@ -844,6 +902,7 @@ static const Field vnet_fields[] = {
       .doc = "frames come with their hash" },
     SCRATCH(VirtioNet, first_mac),
     SCRATCH(VirtioNet, pairs),
+    SCRATCH(VirtioNet, vhost),
     SCRATCH(VirtioNet, filter_told),
     SCRATCH(VirtioNet, flow),
     { "address", FIELD_STATE, TYPE_U8, .at = offsetof(VirtioNet, mac), .size = 1,
