@@ -5,6 +5,7 @@
 
 #include "core/event/loop.h"
 #include "hw/pci/bench.h"
+#include "tests/held.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -28,6 +29,8 @@ typedef struct At {
     int disk;
     BlockBackend *open[3000];
     unsigned n_open;
+    bool holds;         /* what fails is held */
+    const char *broken; /* how the disk fails; NULL: it does not */
 } At;
 
 static void at_plug(Device *dev, void *arg)
@@ -41,7 +44,7 @@ static void at_plug(Device *dev, void *arg)
     pci_bench_host(dev, NULL);
     ahci = device_make(m, &device_ich9_ahci, NULL, "ahci");
     CHECK(device_realize(ahci, &err));
-    b = block_open_fd(m, "d0", dup(t->disk), 0, &err);
+    b = t->holds ? held_open(m, t->disk, t->broken) : block_open_fd(m, "d0", dup(t->disk), 0, &err);
     CHECK(b && t->n_open < ARRAY_SIZE(t->open));
     t->open[t->n_open++] = b;
     CHECK(machine_add_backend(m, "drive", "d0", b, &err));
@@ -70,11 +73,12 @@ static void at_peek(At *t, GuestPhys at, void *buf, uint64_t len)
               MEM_OK);
 }
 
-static At *at_begin(const DeviceType *type)
+static At *at_begin_with(const DeviceType *type, bool holds)
 {
     At *t = g_new0(At, 1);
     uint8_t sector[512];
 
+    t->holds = holds;
     t->disk = memfd_create("disk", MFD_CLOEXEC);
     CHECK(t->disk >= 0 && !ftruncate(t->disk, SECTORS * 512));
     for (unsigned i = 0; i < SECTORS; i++) {
@@ -95,6 +99,11 @@ static At *at_begin(const DeviceType *type)
     at_set(t, PORT0 + 0x10, ~0u);
     at_set(t, 0x08, ~0u);
     return t;
+}
+
+static At *at_begin(const DeviceType *type)
+{
+    return at_begin_with(type, false);
 }
 
 static void at_end(At *t)
@@ -288,6 +297,47 @@ TEST(ahci, queued_commands)
     at_peek(t, DATA, log, sizeof(log));
     EXPECT_EQ(log[0], 4);
     EXPECT_EQ(log[2] & 1, 1);
+    at_end(t);
+}
+
+/* Commands that an error holds are in the state: they go on in another machine, whose disk works.
+ */
+TEST(ahci, held_commands_are_saved)
+{
+    At *t = at_begin_with(&device_ide_hd, true);
+    uint8_t sector[512];
+
+    t->broken = "read_aio";
+    bench_run_loop(t->b);
+    at_queue(t, 2, false, 100, 1);
+    at_queue(t, 5, false, 200, 2);
+    at_set(t, PORT0 + 0x34, 0x24);
+    at_set(t, PORT0 + 0x38, 0x24);
+    held_await(bench_machine(t->b));
+    EXPECT_EQ(at_reg(t, PORT0 + 0x34), 0x24);
+    held_resume(bench_machine(t->b)); /* in vain */
+    EXPECT_EQ(at_reg(t, PORT0 + 0x34), 0x24);
+    EXPECT(!at_is_sector(t, DATA + 0x8000 * 2, 100));
+    t->broken = NULL;
+    bench_run_loop(t->b);
+    held_resume(bench_machine(t->b));
+    EXPECT_EQ(at_reg(t, PORT0 + 0x34) | at_reg(t, PORT0 + 0x38), 0);
+    EXPECT(at_is_sector(t, DATA + 0x8000 * 2, 100));
+    EXPECT(at_is_sector(t, DATA + 0x8000 * 5 + 512, 201));
+    EXPECT_EQ(at_reg(t, PORT0 + 0x10) & PORT_TFES, 0);
+    /* One that is not queued, out. */
+    t->broken = "pwritev";
+    bench_run_loop(t->b);
+    at_slot(t, 0, FIS(0xca, 0, 50, 0, 0, 0x40, 0, 0, 0, 0, 1), 1 << 6, DATA + 0x8000 * 2, 512);
+    at_set(t, PORT0 + 0x38, 1);
+    held_await(bench_machine(t->b));
+    EXPECT_EQ(at_reg(t, PORT0 + 0x38), 1);
+    t->broken = NULL;
+    bench_run_loop(t->b);
+    held_resume(bench_machine(t->b));
+    EXPECT_EQ(at_reg(t, PORT0 + 0x38), 0);
+    EXPECT_EQ(at_reg(t, PORT0 + 0x20), 0x50);
+    EXPECT(pread(t->disk, sector, 512, 50 * 512) == 512 && sector[0] == (uint8_t)(100 * 5 + 1));
     at_end(t);
 }
 

@@ -7,6 +7,7 @@
 #include "hw/ide/ide-priv.h"
 #include "hw/isa/isa.h"
 #include "hw/pci/bench.h"
+#include "tests/held.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -29,6 +30,8 @@ typedef struct Ct {
     Bench *b;
     int disk;
     bool empty;
+    bool holds;         /* what fails is held */
+    const char *broken; /* how the disk fails; NULL: it does not */
     BlockBackend *open[4000];
     unsigned n_open;
     uint8_t buf[65536];
@@ -46,7 +49,9 @@ static void ct_plug(Device *dev, void *arg)
     pci_bench_host(dev, NULL);
     ide = device_make(m, &device_piix3_ide, NULL, "ide");
     CHECK(device_realize(ide, &err));
-    b = t->empty ? block_open_empty(m, "d0", &err) : block_open_fd(m, "d0", dup(t->disk), 0, &err);
+    b = t->empty   ? block_open_empty(m, "d0", &err)
+        : t->holds ? held_open(m, t->disk, t->broken)
+                   : block_open_fd(m, "d0", dup(t->disk), 0, &err);
     CHECK(b && t->n_open < ARRAY_SIZE(t->open));
     t->open[t->n_open++] = b;
     CHECK(machine_add_backend(m, "drive", "d0", b, &err));
@@ -358,6 +363,41 @@ TEST(ide, disk_by_dma)
     ct_command(t, 0xc8, 0, 2, false);
     ct_dma_wait(t);
     EXPECT_EQ(ct_bm(t, 2) & 2, 2);
+    ct_end(t);
+}
+
+/* Commands that an error holds are in the state: they go on in another machine, whose disk works.
+ */
+TEST(ide, held_commands_are_saved)
+{
+    Ct *t = ct_begin(&device_ide_hd, NULL, false);
+    uint8_t sector[512];
+
+    t->holds = true;
+    for (unsigned write = 0; write < 2; write++) {
+        t->broken = write ? "pwritev" : "read_aio";
+        bench_run_loop(t->b);
+        ct_prd(t, 0, DATA, 1024, true);
+        ct_bm_start(t, !write);
+        ct_command(t, write ? 0x35 : 0x25, write ? 3000 : 50, 2, true);
+        held_await(bench_machine(t->b));
+        bench_run_loop(t->b);
+        held_await(bench_machine(t->b));
+        EXPECT(in(t, CONTROL, 1) & (IDE_BSY | IDE_DRQ));
+        EXPECT(!ct_irq(t));
+        held_resume(bench_machine(t->b)); /* in vain */
+        bench_run_loop(t->b);
+        EXPECT(in(t, CONTROL, 1) & (IDE_BSY | IDE_DRQ));
+        t->broken = NULL;
+        bench_run_loop(t->b);
+        held_resume(bench_machine(t->b));
+        EXPECT_EQ(ct_dma_wait(t), OK);
+        EXPECT(ct_irq(t));
+        ct_ram(t, DATA + 512, sector, 512);
+        EXPECT(ct_is_sector(sector, 51));
+        in(t, PORT + 7, 1);
+    }
+    EXPECT(pread(t->disk, sector, 512, 3001 * 512) == 512 && ct_is_sector(sector, 51));
     ct_end(t);
 }
 

@@ -3,6 +3,7 @@
 #include "hw/nvme/nvme.h"
 
 #include "hw/pci/bench.h"
+#include "tests/held.h"
 #include "tests/unit.h"
 
 #include <string.h>
@@ -26,6 +27,8 @@ typedef struct Drive {
     int fd;
     BlockBackend *open[600];
     unsigned n_open;
+    bool holds;         /* what fails is held */
+    const char *broken; /* how the disk's file fails; NULL: it does not */
 } Drive;
 
 typedef struct Nt {
@@ -39,7 +42,8 @@ static void nt_plug(Device *dev, void *arg)
 {
     g_autoptr(GError) err = NULL;
     Drive *d = arg;
-    BlockBackend *b = block_open_fd(dev->machine, "d0", dup(d->fd), 0, &err);
+    BlockBackend *b = d->holds ? held_open(dev->machine, d->fd, d->broken)
+                               : block_open_fd(dev->machine, "d0", dup(d->fd), 0, &err);
 
     CHECK(b && d->n_open < ARRAY_SIZE(d->open));
     d->open[d->n_open++] = b;
@@ -66,9 +70,10 @@ static void nt_reg(Nt *t, unsigned off, unsigned size, uint64_t val)
     pci_bench_write(t->b, 0, off, size, val);
 }
 
-static void nt_begin(Nt *t)
+static void nt_begin_with(Nt *t, bool holds)
 {
-    *t = (Nt){ .drive.fd = memfd_create("disk", MFD_CLOEXEC), .phase = { 1, 1 } };
+    *t = (Nt){ .drive = { .fd = memfd_create("disk", MFD_CLOEXEC), .holds = holds },
+               .phase = { 1, 1 } };
     CHECK(t->drive.fd >= 0 && !ftruncate(t->drive.fd, BLOCKS * 512));
     t->b = bench_device_setup(&device_nvme, "serial=s1,mdts=4", nt_plug, &t->drive);
     pci_bench_enable(t->b);
@@ -76,6 +81,11 @@ static void nt_begin(Nt *t)
     nt_reg(t, 0x28, 8, ASQ);
     nt_reg(t, 0x30, 8, ACQ);
     nt_reg(t, 0x14, 4, 0x00460001);
+}
+
+static void nt_begin(Nt *t)
+{
+    nt_begin_with(t, false);
 }
 
 static void nt_end(Nt *t)
@@ -87,11 +97,11 @@ static void nt_end(Nt *t)
     close(t->drive.fd);
 }
 
-/* A command through pair @q with its data where @prp1, @prp2 say; its status. */
-static unsigned nt_do(Nt *t, unsigned q, unsigned op, uint32_t nsid, uint64_t prp1, uint64_t prp2,
+/* A command through pair @q with its data where @prp1, @prp2 say. */
+static void nt_submit(Nt *t, unsigned q, unsigned op, uint32_t nsid, uint64_t prp1, uint64_t prp2,
                       uint32_t dw10, uint32_t dw11, uint32_t dw12)
 {
-    GuestPhys e = (q ? SQ : ASQ) + 64 * t->tail[q], c = (q ? CQ : ACQ) + 16 * t->head[q];
+    GuestPhys e = (q ? SQ : ASQ) + 64 * t->tail[q];
 
     for (unsigned i = 0; i < 64; i += 8) {
         nt_poke(t, e + i, 8, 0);
@@ -105,6 +115,15 @@ static unsigned nt_do(Nt *t, unsigned q, unsigned op, uint32_t nsid, uint64_t pr
     nt_poke(t, e + 48, 4, dw12);
     t->tail[q] = (t->tail[q] + 1) % ENTRIES;
     nt_reg(t, 0x1000 + 8 * q, 4, t->tail[q]);
+}
+
+/* Its status. */
+static unsigned nt_do(Nt *t, unsigned q, unsigned op, uint32_t nsid, uint64_t prp1, uint64_t prp2,
+                      uint32_t dw10, uint32_t dw11, uint32_t dw12)
+{
+    GuestPhys c = (q ? CQ : ACQ) + 16 * t->head[q];
+
+    nt_submit(t, q, op, nsid, prp1, prp2, dw10, dw11, dw12);
     for (unsigned i = 0; i < 100 && (nt_peek(t, c + 14, 2) & 1) != t->phase[q]; i++) {
         block_wait(machine_find_backend(bench_machine(t->b), "drive", "d0"));
         bench_run_loop(t->b);
@@ -258,5 +277,68 @@ TEST(nvme, ranges_are_discarded_and_the_controller_is_switched_off)
     nt_reg(&t, 0x14, 4, 0x00460001);
     nt_reg(&t, 0x1000, 4, 1);
     EXPECT_EQ(pci_bench_read(t.b, 0, 0x1c, 4) & 2, 2); /* fatal: no memory there */
+    nt_end(&t);
+}
+
+/* Let what is under way end, or be held. */
+static void nt_settle(Nt *t, unsigned held)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        block_wait(machine_find_backend(bench_machine(t->b), "drive", "d0"));
+        bench_run_loop(t->b); /* saved, and loaded elsewhere */
+    }
+    EXPECT_EQ(t->drive.broken ? held : 0,
+              nvme_of(bench_dev(t->b))->held_len / NVME_HELD +
+                  block_held(machine_find_backend(bench_machine(t->b), "drive", "d0")));
+}
+
+/* Commands that an error holds are in the state: they go on in another machine, whose disk works.
+ */
+TEST(nvme, held_commands_are_saved)
+{
+    uint8_t sector[512];
+    Nt t;
+
+    nt_begin_with(&t, true);
+    nt_queues(&t);
+    memset(sector, 0x5a, sizeof(sector));
+    EXPECT(pwrite(t.drive.fd, sector, 512, 3 * 512) == 512);
+    for (unsigned i = 0; i < 512; i += 8) {
+        nt_poke(&t, DATA + i, 8, 0x1122334455667788);
+    }
+    t.drive.broken = "pwritev";
+    bench_run_loop(t.b);
+    nt_submit(&t, 1, 1, 1, DATA, 0, 7, 0, 0);
+    nt_settle(&t, 1);
+    EXPECT_EQ(nt_peek(&t, CQ + 14, 2) & 1, 0);
+    t.drive.broken = "read_aio";
+    bench_run_loop(t.b);
+    nt_submit(&t, 1, 2, 1, DATA + 0x1000, 0, 3, 0, 0);
+    nt_settle(&t, 2);
+    EXPECT_EQ(nt_peek(&t, CQ + 14, 2) & 1, 0);
+    held_resume(bench_machine(t.b)); /* in vain for one of them */
+    EXPECT_EQ(nt_peek(&t, CQ + 14, 2), 1);
+    EXPECT_EQ(nt_peek(&t, CQ + 30, 2) & 1, 0);
+    t.drive.broken = NULL;
+    bench_run_loop(t.b);
+    held_resume(bench_machine(t.b));
+    EXPECT_EQ(nt_peek(&t, CQ + 30, 2), 1);
+    EXPECT_EQ(nt_peek(&t, CQ + 28, 2), t.cid);
+    EXPECT_EQ(nt_peek(&t, DATA + 0x1000, 8), 0x5a5a5a5a5a5a5a5aull);
+    EXPECT(pread(t.drive.fd, sector, 512, 7 * 512) == 512);
+    EXPECT_EQ(sector[0], 0x88);
+    held_resume(bench_machine(t.b)); /* once */
+    EXPECT_EQ(nt_peek(&t, CQ + 46, 2) & 1, 0);
+    /* A controller that is switched off forgets them. */
+    t.drive.broken = "pwritev";
+    bench_run_loop(t.b);
+    nt_submit(&t, 1, 1, 1, DATA + 0x1000, 0, 9, 0, 0);
+    nt_settle(&t, 1);
+    nt_reg(&t, 0x14, 4, 0x00460000);
+    t.drive.broken = NULL;
+    bench_run_loop(t.b);
+    held_resume(bench_machine(t.b));
+    EXPECT(pread(t.drive.fd, sector, 512, 9 * 512) == 512);
+    EXPECT_EQ(sector[0], 0);
     nt_end(&t);
 }

@@ -138,11 +138,46 @@ static void nvme_complete(NvmeRequest *r, uint16_t status)
     nvme_free(r);
 }
 
+/* It becomes part of the state, and begins again when the machine goes on. */
+static void nvme_hold(NvmeRequest *r)
+{
+    Nvme *s = r->ctrl;
+    const NvmeCmd *c = &r->cmd;
+    uint8_t *e;
+
+    if (r->lifetime == s->lifetime) {
+        s->cq[r->cq].reserved--;
+        if (s->held_len <= NVME_HELD_MAX - NVME_HELD) {
+            s->held = g_realloc(s->held, s->held_len + NVME_HELD);
+            e = s->held + s->held_len;
+            s->held_len += NVME_HELD;
+            put_le16(e, r->sq);
+            put_le16(e + 2, r->cq);
+            e[4] = c->opcode;
+            e[5] = c->flags;
+            put_le16(e + 6, c->cid);
+            put_le32(e + 8, c->nsid);
+            put_le64(e + 12, c->prp1);
+            put_le64(e + 20, c->prp2);
+            put_le32(e + 28, c->dw10);
+            put_le32(e + 32, c->dw11);
+            put_le32(e + 36, c->dw12);
+            put_le32(e + 40, c->dw13);
+            put_le32(e + 44, 0);
+        }
+    }
+    nvme_free(r);
+}
+
 NO_LOCK_ANALYSIS void nvme_end(NvmeRequest *r, uint16_t status)
 {
     Nvme *s = r->ctrl;
     bool draining = s->draining;
 
+    if (s->holding) {
+        nvme_hold(r);
+        return;
+    }
     if (!draining) {
         device_enter(&s->pci.dev);
     }
@@ -154,6 +189,24 @@ NO_LOCK_ANALYSIS void nvme_end(NvmeRequest *r, uint16_t status)
 
 static uint16_t nvme_admin(NvmeRequest *r);
 
+/* Under the lock. */
+static void nvme_begin(Nvme *s, unsigned sq, unsigned cq, const NvmeCmd *cmd)
+{
+    NvmeRequest *r = g_new0(NvmeRequest, 1);
+    uint16_t status;
+
+    r->ctrl = s;
+    r->sq = (uint16_t)sq;
+    r->cq = (uint16_t)cq;
+    r->lifetime = s->lifetime;
+    r->cmd = *cmd;
+    s->cq[cq].reserved++;
+    status = sq ? nvme_io(r) : nvme_admin(r);
+    if (status != NVME_ASYNC) {
+        nvme_complete(r, status);
+    }
+}
+
 /* Fetch and begin what the driver has put there. */
 static void nvme_run(Nvme *s, unsigned n)
 {
@@ -162,8 +215,7 @@ static void nvme_run(Nvme *s, unsigned n)
     while (q->size && q->head != q->tail && cq_has_room(&s->cq[q->cq]) && s->csts & CSTS_RDY &&
            !(s->csts & CSTS_CFS)) {
         uint8_t e[NVME_SQE];
-        NvmeRequest *r;
-        uint16_t status;
+        NvmeCmd cmd;
 
         if (device_dma_read(&s->pci.dev, q->base + q->head * (uint64_t)NVME_SQE, e, NVME_SQE) !=
             MEM_OK) {
@@ -173,26 +225,17 @@ static void nvme_run(Nvme *s, unsigned n)
             return;
         }
         q->head = (q->head + 1) % q->size;
-        r = g_new0(NvmeRequest, 1);
-        r->ctrl = s;
-        r->sq = (uint16_t)n;
-        r->cq = (uint16_t)q->cq;
-        r->lifetime = s->lifetime;
-        r->cmd = (NvmeCmd){ e[0],
-                            e[1],
-                            get_le16(e + 2),
-                            get_le32(e + 4),
-                            get_le64(e + 24),
-                            get_le64(e + 32),
-                            get_le32(e + 40),
-                            get_le32(e + 44),
-                            get_le32(e + 48),
-                            get_le32(e + 52) };
-        s->cq[q->cq].reserved++;
-        status = n ? nvme_io(r) : nvme_admin(r);
-        if (status != NVME_ASYNC) {
-            nvme_complete(r, status);
-        }
+        cmd = (NvmeCmd){ e[0],
+                         e[1],
+                         get_le16(e + 2),
+                         get_le32(e + 4),
+                         get_le64(e + 24),
+                         get_le64(e + 32),
+                         get_le32(e + 40),
+                         get_le32(e + 44),
+                         get_le32(e + 48),
+                         get_le32(e + 52) };
+        nvme_begin(s, n, q->cq, &cmd);
     }
 }
 
@@ -436,6 +479,7 @@ static void nvme_forget(Nvme *s)
     s->feature[FEAT_VWC] = 1;
     s->feature[FEAT_TEMPERATURE] = NVME_TEMPERATURE_WARNING;
     s->n_aers = 0;
+    s->held_len = 0;
     s->csts = 0;
     s->intm = 0;
     pci_set_intx(&s->pci, false);
@@ -573,6 +617,14 @@ static const PciType nvme_type = {
     .intx = 1,
 };
 
+/* What a controller that was reset had begun, a disk's error may still hold. */
+static bool nvme_wants(void *opaque)
+{
+    const NvmeRequest *r = opaque;
+
+    return r->lifetime == r->ctrl->lifetime;
+}
+
 bool nvme_add_namespace(Nvme *s, NvmeNamespace *ns, uint32_t nsid, GError **err)
 {
     for (uint32_t i = 1; !nsid && i <= NVME_NS_MAX; i++) {
@@ -583,7 +635,50 @@ bool nvme_add_namespace(Nvme *s, NvmeNamespace *ns, uint32_t nsid, GError **err)
     }
     ns->nsid = nsid;
     s->ns[nsid - 1] = ns;
+    block_set_wanted(ns->drive, nvme_wants);
     return true;
+}
+
+/* What an error has held goes on with the machine, here or where it was saved from. */
+static void nvme_go_on(Nvme *s)
+{
+    g_autofree uint8_t *held = NULL;
+    uint32_t len;
+
+    device_enter(&s->pci.dev);
+    s->draining = true; /* what ends here does so in this lock */
+    for (unsigned i = 0; i < NVME_NS_MAX; i++) {
+        if (s->ns[i]) {
+            block_retry_wanted(s->ns[i]->drive);
+        }
+    }
+    s->draining = false;
+    held = g_memdup2(s->held, s->held_len);
+    len = s->held_len;
+    s->held_len = 0;
+    for (uint32_t at = 0; at + NVME_HELD <= len; at += NVME_HELD) {
+        const uint8_t *e = held + at;
+        NvmeCmd cmd = { e[4],
+                        e[5],
+                        get_le16(e + 6),
+                        get_le32(e + 8),
+                        get_le64(e + 12),
+                        get_le64(e + 20),
+                        get_le32(e + 28),
+                        get_le32(e + 32),
+                        get_le32(e + 36),
+                        get_le32(e + 40) };
+
+        nvme_begin(s, get_le16(e), get_le16(e + 2), &cmd);
+    }
+    device_leave(&s->pci.dev);
+}
+
+static void nvme_machine_event(void *opaque, const MachineEvent *e)
+{
+    if (e->kind == EVENT_RESUME) {
+        nvme_go_on(opaque);
+    }
 }
 
 static bool nvme_check(Nvme *s, GError **err)
@@ -641,6 +736,7 @@ static bool nvme_start(Device *dev, GError **err)
         pci_set16(p, PCI_VENDOR_ID, PCI_VENDOR_INTEL);
         pci_set16(p, PCI_DEVICE_ID, 0x5845);
     }
+    machine_listen(dev->machine, nvme_machine_event, s);
     return true;
 }
 
@@ -658,6 +754,7 @@ static void nvme_stop(Device *dev)
 {
     Nvme *s = nvme_of(dev);
 
+    machine_unlisten(dev->machine, nvme_machine_event, s);
     if (s->drive) {
         nvme_end_requests(s, s->drive);
         block_release(s->drive, dev);
@@ -678,6 +775,9 @@ static void nvme_saving(Device *dev)
     for (unsigned i = 0; i < NVME_NS_MAX; i++) {
         if (s->ns[i]) {
             block_drain(s->ns[i]->drive);
+            s->holding = true;
+            block_end_held(s->ns[i]->drive);
+            s->holding = false;
         }
     }
     s->draining = false;
@@ -697,6 +797,14 @@ static bool nvme_loaded(Device *dev, GError **err)
             q->cq >= NVME_QUEUES || c->size > 4096 ||
             (c->size && (c->head >= c->size || c->tail >= c->size))) {
             return error_set(err, "%s: queue pair %u does not hold together", device_path(dev), i);
+        }
+    }
+    for (uint32_t at = 0; at < s->held_len; at += NVME_HELD) {
+        unsigned sq = s->held_len - at < NVME_HELD ? 0 : get_le16(s->held + at);
+        unsigned cq = sq ? get_le16(s->held + at + 2) : NVME_QUEUES;
+
+        if (!sq || sq >= NVME_QUEUES || cq >= NVME_QUEUES || !s->cq[cq].size) {
+            return error_set(err, "%s: a command that waits is of no queue", device_path(dev));
         }
     }
     return s->n_aers <= NVME_AERS ||
@@ -736,6 +844,8 @@ static const Field nvme_fields[] = {
     STATE_ARRAY(Nvme, aer, .no_reset = true),
     STATE_U32(Nvme, n_aers, .no_reset = true),
     STATE_ARRAY(Nvme, feature, .no_reset = true),
+    STATE_BYTES(Nvme, held, held_len, NVME_HELD_MAX, .no_reset = true, .optional = true),
+    SCRATCH(Nvme, holding),
     SCRATCH(Nvme, lifetime),
     SCRATCH(Nvme, draining),
     SCRATCH(Nvme, own),

@@ -21,6 +21,8 @@ enum {
     NVME_FEATURES = 16,
     NVME_PAGE = 4096, /* the smallest */
     NVME_BUFFER_MAX = 32 << 20,
+    NVME_HELD = 48, /* a command in `held` */
+    NVME_HELD_MAX = NVME_QUEUES * NVME_ENTRIES_MAX * NVME_HELD,
 };
 
 /* Status: code, its type in bits 8 to 10, "do not retry" in 14. NVMe "4.6.1 Status Field" */
@@ -97,6 +99,10 @@ typedef struct Nvme {
     uint32_t feature[NVME_FEATURES];
     uint32_t lifetime; /* counts resets: what began before is dropped */
     bool draining;
+    bool holding; /* what ends is to go into `held` */
+    /* Commands that a disk's error held when the state was saved. */
+    uint8_t *held;
+    uint32_t held_len;
     NvmeNamespace own; /* of property drive */
     NvmeNamespace *ns[NVME_NS_MAX];
 } Nvme;

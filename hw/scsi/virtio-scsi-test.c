@@ -5,6 +5,7 @@
 #include "core/event/loop.h"
 #include "hw/scsi/scsi.h"
 #include "hw/virtio/virtqueue.h"
+#include "tests/held.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -31,7 +32,9 @@ typedef struct Host {
     BlockBackend *open[200];
     unsigned n_open;
     bool far;
-    uint16_t made; /* requests */
+    uint16_t made;      /* requests */
+    bool holds;         /* what fails is held */
+    const char *broken; /* how the disk fails; NULL: it does not */
 } Host;
 
 static IoThread *vst_thread(Machine *m)
@@ -53,7 +56,8 @@ static void vst_plug(Device *dev, void *arg)
     Host *h = arg;
     Machine *m = dev->machine;
     Device *bus = device_make(m, &device_virtio_mmio, NULL, "bus0"), *adapter;
-    BlockBackend *b = block_open_fd(m, "d0", dup(h->disk), 0, &err);
+    BlockBackend *b =
+        h->holds ? held_open(m, h->disk, h->broken) : block_open_fd(m, "d0", dup(h->disk), 0, &err);
 
     device_set_bool(bus, "force-legacy", false);
     CHECK(device_realize(bus, &err));
@@ -263,4 +267,41 @@ TEST(virtio_scsi, is_stopped_under_load)
     }
     vst_go_on(b, &h);
     vst_end(b, &h); /* the iothread has them still */
+}
+
+/* Requests that an error holds are in the state: they go on in another machine, whose disk works.
+ */
+TEST(virtio_scsi, held_requests_are_saved)
+{
+    Host h;
+    Bench *b = vst_begin(&h, false);
+    uint8_t sector[512];
+
+    h.holds = true;
+    memset(sector, 0x5a, sizeof(sector));
+    EXPECT(pwrite(h.disk, sector, 512, 7 * 512) == 512);
+    bench_run_loop(b);
+    vst_request(b, &h, 0, false, 7); /* a unit attention */
+    vst_kick(b, &h);
+    vst_await(b, &h);
+    for (unsigned write = 0; write < 2; write++) {
+        h.broken = write ? "pwritev" : "read_aio";
+        bench_run_loop(b);
+        vst_request(b, &h, 1, write, write ? 9 : 7);
+        vst_kick(b, &h);
+        held_await(bench_machine(b));
+        bench_run_loop(b);
+        EXPECT_EQ((uint16_t)vst_peek(b, USED + 2, 2), h.made - 1);
+        held_resume(bench_machine(b)); /* in vain */
+        bench_run_loop(b);
+        EXPECT_EQ((uint16_t)vst_peek(b, USED + 2, 2), h.made - 1);
+        h.broken = NULL;
+        bench_run_loop(b);
+        held_resume(bench_machine(b));
+        vst_await(b, &h);
+        EXPECT_EQ(vst_peek(b, HEADS + 256 + 64 + 10, 2), 0);
+        EXPECT_EQ(vst_peek(b, DATA + 512, 8), 0x5a5a5a5a5a5a5a5aull);
+    }
+    EXPECT(pread(h.disk, sector, 512, 9 * 512) == 512 && sector[511] == 0x5a);
+    vst_end(b, &h);
 }
