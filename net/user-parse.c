@@ -99,7 +99,9 @@ bool user_parse_net(Options *o, UserNet *n, GError **err)
 
     *n = (UserNet){ 0 };
     if (options_get(o, "smb") || options_get(o, "smbserver")) {
-        return error_set(err, "smb=: sharing by SMB is not supported");
+        return error_set(err, "smb=: sharing by SMB is not supported, it would take Samba's smbd; "
+                              "-virtfs local,path=FOLDER,mount_tag=TAG,security_model=none shares "
+                              "a folder without it");
     }
     return options_get_bool(o, "restrict", false, &n->restricted, err) &&
            options_get_bool(o, "ipv4", true, &n->ipv4, err) &&
