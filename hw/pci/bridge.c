@@ -103,9 +103,9 @@ bool pci_bridge_start(PciDevice *p, bool express, GError **err)
     return true;
 }
 
-static void bridge_stop(Device *dev)
+void pci_bridge_abandon(PciDevice *p)
 {
-    PciBridge *b = device_as(dev, PciBridge);
+    PciBridge *b = bridge_of(p);
 
     if (b->pref) {
         region_remove(b->io);
@@ -115,6 +115,11 @@ static void bridge_stop(Device *dev)
     }
     pci_unplug(&b->pci);
     pci_bus_deinit(&b->bus);
+}
+
+static void bridge_stop(Device *dev)
+{
+    pci_bridge_abandon(pci_of(dev));
 }
 
 static void bridge_reset(Device *dev, ResetType type)

@@ -19,6 +19,8 @@ extern const DeviceType device_pci_bridge; /* base of bridges */
 
 /* pci_plug, the header's second half, and the bus below: named as the device's id. */
 NODISCARD bool pci_bridge_start(PciDevice *p, bool express, GError **err);
+/* The end of what it made, where something later in `start` fails. */
+void pci_bridge_abandon(PciDevice *p);
 void pci_bridge_config_wrote(PciDevice *p, unsigned off, unsigned len);
 
 #endif

@@ -30,9 +30,27 @@ uint8_t pci_bus_number(const PciBus *b)
     return b->bridge ? __atomic_load_n(&b->bridge->config[PCI_SECONDARY_BUS], __ATOMIC_RELAXED) : 0;
 }
 
-uint16_t pci_requester_id(const PciDevice *p)
+static uint16_t pci_bdf(const PciDevice *p)
 {
     return (uint16_t)(pci_bus_number(p->bus) << 8 | p->devfn);
+}
+
+/* Conventional PCI has no such ids: a bridge speaks for what is behind it, by its own, or where it
+ * leads from PCI Express by its bus's number. Spec: "PCI Express to PCI/PCI-X Bridge" 1.0, 2.3 */
+uint16_t pci_requester_id(const PciDevice *p)
+{
+    uint16_t id = pci_bdf(p);
+
+    for (const PciDevice *b = p->bus->bridge; b; b = b->bus->bridge) {
+        unsigned type = b->exp_cap ? pci_get16(b, b->exp_cap + PCI_EXP_FLAGS) >> 4 & 15 : 0;
+
+        if (!b->exp_cap) {
+            id = pci_bdf(b);
+        } else if (type == PCI_EXP_TYPE_PCI_BRIDGE) {
+            id = (uint16_t)(b->config[PCI_SECONDARY_BUS] << 8);
+        }
+    }
+    return id;
 }
 
 PciBus *pci_bus_of(Device *dev)
