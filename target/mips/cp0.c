@@ -3,6 +3,7 @@
 #include "target/mips/cp0.h"
 
 #include "accel/tcg/tcg.h"
+#include "target/mips/eva.h"
 #include "target/mips/helper.h"
 #include "target/mips/model.h"
 #include "target/mips/tlb.h"
@@ -252,8 +253,55 @@ static void cp0_write_config5(MipsCpu *c, uint64_t val)
 {
     uint64_t can = mips_cpu_has(c, MIPS_FEAT_MSA) ? CONFIG5_MSAEN : 0;
 
+    can |= mips_cpu_has(c, MIPS_FEAT_EVA) ? CONFIG5_EVA | CONFIG5_CV | CONFIG5_K : 0;
     c->cp0[CP0_CONFIG5] = (c->cp0[CP0_CONFIG5] & ~can) | (val & can);
 }
+
+static void cp0_write_segctl(MipsCpu *c, unsigned reg, uint64_t val)
+{
+    if (mips_cpu_has(c, MIPS_FEAT_EVA)) {
+        c->cp0[reg] = val;
+        mips_eva_changed(c);
+    }
+}
+
+static void cp0_write_segctl0(MipsCpu *c, uint64_t val)
+{
+    cp0_write_segctl(c, CP0_SEGCTL0, val);
+}
+
+static void cp0_write_segctl1(MipsCpu *c, uint64_t val)
+{
+    cp0_write_segctl(c, CP0_SEGCTL1, val);
+}
+
+static void cp0_write_segctl2(MipsCpu *c, uint64_t val)
+{
+    cp0_write_segctl(c, CP0_SEGCTL2, val);
+}
+
+/* Config4.KScrExist says which there are. */
+static void cp0_write_kscratch(MipsCpu *c, unsigned n, uint64_t val)
+{
+    if (c->cp0[CP0_CONFIG4] >> (16 + 2 + n) & 1) {
+        c->cp0[CP0_KSCRATCH + n] = val;
+    }
+}
+
+#define KSCRATCH(n)                                             \
+    static void cp0_write_kscratch##n(MipsCpu *c, uint64_t val) \
+    {                                                           \
+        cp0_write_kscratch(c, n, val);                          \
+    }
+
+KSCRATCH(0)
+KSCRATCH(1)
+KSCRATCH(2)
+KSCRATCH(3)
+KSCRATCH(4)
+KSCRATCH(5)
+
+#define SEGCTL_WRITABLE 0xfe7ffe7f
 
 const MipsCp0Reg mips_cp0_regs[] = {
     { "Index", CP0_INDEX, ALL, NULL, cp0_write_index },
@@ -264,6 +312,9 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "UserLocal", CP0_USERLOCAL, ALL },
     { "PageMask", CP0_PAGEMASK, 0x1fffe000, NULL, cp0_write_pagemask },
     { "PageGrain", CP0_PAGEGRAIN, 0xc8000000 },
+    { "SegCtl0", CP0_SEGCTL0, SEGCTL_WRITABLE, NULL, cp0_write_segctl0, .leaves = true },
+    { "SegCtl1", CP0_SEGCTL1, SEGCTL_WRITABLE, NULL, cp0_write_segctl1, .leaves = true },
+    { "SegCtl2", CP0_SEGCTL2, SEGCTL_WRITABLE, NULL, cp0_write_segctl2, .leaves = true },
     { "Wired", CP0_WIRED, MIPS_TLB_MAX - 1, NULL, cp0_write_wired },
     { "HWREna", CP0_HWRENA, 0xe000000f, .leaves = true },
     { "BadVAddr", CP0_BADVADDR, 0 },
@@ -296,6 +347,12 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "TagHi", CP0_TAGHI, W32 },
     { "ErrorEPC", CP0_ERROREPC, ALL },
     { "DESAVE", CP0_DESAVE, ALL },
+    { "KScratch1", CP0_KSCRATCH, ALL, NULL, cp0_write_kscratch0 },
+    { "KScratch2", CP0_KSCRATCH + 1, ALL, NULL, cp0_write_kscratch1 },
+    { "KScratch3", CP0_KSCRATCH + 2, ALL, NULL, cp0_write_kscratch2 },
+    { "KScratch4", CP0_KSCRATCH + 3, ALL, NULL, cp0_write_kscratch3 },
+    { "KScratch5", CP0_KSCRATCH + 4, ALL, NULL, cp0_write_kscratch4 },
+    { "KScratch6", CP0_KSCRATCH + 5, ALL, NULL, cp0_write_kscratch5 },
     { 0 },
 };
 
@@ -388,6 +445,9 @@ void mips_cp0_reset(MipsCpu *c)
     c->cp0[CP0_EBASE] = 0x80000000u | (uint32_t)(c->cpu.index & 0x3ff);
     if (mips_cpu_has(c, MIPS_FEAT_M64)) {
         c->cp0[CP0_EBASE] |= 0xffffffff00000000ull;
+    }
+    if (mips_cpu_has(c, MIPS_FEAT_EVA)) {
+        mips_eva_reset(c);
     }
     c->cp0[CP0_INTCTL] = 7u << 29; /* IPTI: the timer is IP7 */
     c->cp0[CP0_RANDOM] = mips_tlb_size(c) - 1;

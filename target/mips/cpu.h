@@ -35,6 +35,9 @@ enum {
     CP0_USERLOCAL = 4 * 8 + 2,
     CP0_PAGEMASK = 5 * 8,
     CP0_PAGEGRAIN = 5 * 8 + 1,
+    CP0_SEGCTL0 = 5 * 8 + 2,
+    CP0_SEGCTL1 = 5 * 8 + 3,
+    CP0_SEGCTL2 = 5 * 8 + 4,
     CP0_WIRED = 6 * 8,
     CP0_HWRENA = 7 * 8,
     CP0_BADVADDR = 8 * 8,
@@ -68,6 +71,7 @@ enum {
     CP0_TAGHI = 29 * 8,
     CP0_ERROREPC = 30 * 8,
     CP0_DESAVE = 31 * 8,
+    CP0_KSCRATCH = 31 * 8 + 2, /* to 31 * 8 + 7 */
     CP0_N = 32 * 8
 };
 
@@ -104,7 +108,7 @@ enum {
 
 #define CAUSE_BD (1u << 31)
 
-enum { CONFIG5_MSAEN = 1 << 27 };
+enum { CONFIG5_MSAEN = 1 << 27, CONFIG5_EVA = 1 << 28, CONFIG5_CV = 1 << 29, CONFIG5_K = 1 << 30 };
 
 /* ExcCode, Vol. III, table 9.43. */
 enum {

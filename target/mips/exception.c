@@ -172,12 +172,11 @@ bool mips_has_work(const Cpu *cpu)
     return exception_pending((const MipsCpu *)cpu) != 0;
 }
 
-uint64_t mips_helper_eret(Cpu *cpu)
+uint64_t mips_helper_eretnc(Cpu *cpu)
 {
     MipsCpu *c = mips_cpu(cpu);
     uint64_t status = c->cp0[CP0_STATUS], to = c->cp0[CP0_EPC];
 
-    tcg_clrex(cpu);
     if (status & STATUS_ERL) {
         c->cp0[CP0_STATUS] = status & ~(uint64_t)STATUS_ERL;
         to = c->cp0[CP0_ERROREPC];
@@ -190,6 +189,12 @@ uint64_t mips_helper_eret(Cpu *cpu)
         to &= ~1ull;
     }
     return to;
+}
+
+uint64_t mips_helper_eret(Cpu *cpu)
+{
+    tcg_clrex(cpu);
+    return mips_helper_eretnc(cpu);
 }
 
 uint64_t mips_helper_wait(Cpu *cpu)

@@ -7,6 +7,7 @@
 #include "core/machine.h"
 #include "core/memory/memory.h"
 #include "target/mips/cpu.h"
+#include "target/mips/eva.h"
 #include "tests/unit.h"
 
 #include <string.h>
@@ -24,6 +25,8 @@ enum {
     CTCMSA = 0x783e0859, /* ctcmsa $1, $1 */
     BNZ_V = 0x45e00002,  /* bnz.v $w0, .+12 */
     ADDU_QB = 0x7c621010,
+    LWE = 0x7c22002f, /* lwe $2, 0($1) */
+    LW = 0x8c220000,  /* lw $2, 0($1) */
     SDBBP = 0x7000003f,
     SDC1 = 0xf4000000,
 };
@@ -162,5 +165,54 @@ TEST(mips_ext, what_is_no_instruction_ends_at_its_vector)
     EXPECT_EQ(bench_code(&b, 0xffffffff, 0), EXC_RI);
     EXPECT_EQ(bench_code(&b, 0x7c00003f, 0), EXC_RI);
     EXPECT_EQ(bench_code(&b, 0x10000002, 0xffffffff), EXC_RI); /* in a delay slot */
+    machine_free(b.machine);
+}
+
+TEST(mips_ext, eva_accesses_what_user_programs_may)
+{
+    const uint32_t low = 0x80000000u + CODE, sum = 0x1234567;
+    Bench b;
+    MipsCpu *c;
+
+    bench_make(&b, "P5600-mips-cpu");
+    c = b.cpu;
+    c->r[1] = low;
+    EXPECT_EQ(bench_code(&b, LWE, 0), EXC_ADEL); /* kseg0 is the kernel's */
+    EXPECT_EQ(c->cp0[CP0_BADVADDR], low);
+    c->r[1] = 0x2000;
+    EXPECT_EQ(bench_code(&b, LWE, 0), EXC_TLBL);
+    c->tlb[0] = (MipsTlbEntry){ .vpn2 = 0x2000, .mask = 0x1fff, .global = 1 };
+    c->tlb[0].lo[0] = c->tlb[0].lo[1] = 2 << 6 | 7;
+    memcpy(b.ram + 0x2000, &sum, sizeof(sum));
+    EXPECT_EQ(bench_code(&b, LWE, 0), EXC_BP);
+    EXPECT_EQ(c->r[2], sum);
+    b.status = 2 << STATUS_KSU_SHIFT; /* the code itself is out of reach */
+    EXPECT_EQ(bench_code(&b, LWE, 0), EXC_ADEL);
+    machine_free(b.machine);
+}
+
+TEST(mips_ext, segments_are_as_segctl_says)
+{
+    Bench b;
+    MipsCpu *c;
+    uint64_t pa;
+
+    bench_make(&b, "P5600-mips-cpu");
+    c = b.cpu;
+    EXPECT_EQ(mips_eva_segment(c, 0x80001000, MIPS_MODE_KERNEL, &pa), MIPS_EVA_DIRECT);
+    EXPECT_EQ(pa, 0x1000);
+    EXPECT_EQ(mips_eva_segment(c, 0xa0001000, MIPS_MODE_KERNEL, &pa), MIPS_EVA_DIRECT);
+    EXPECT_EQ(pa, 0x1000);
+    EXPECT_EQ(mips_eva_segment(c, 0xa0001000, MIPS_MODE_SUPER, &pa), MIPS_EVA_ERROR);
+    EXPECT_EQ(mips_eva_segment(c, 0xc0001000, MIPS_MODE_SUPER, &pa), MIPS_EVA_MAPPED);
+    EXPECT_EQ(mips_eva_segment(c, 0xe0001000, MIPS_MODE_SUPER, &pa), MIPS_EVA_ERROR);
+    EXPECT_EQ(mips_eva_segment(c, 0x40001000, MIPS_MODE_USER, &pa), MIPS_EVA_MAPPED);
+    EXPECT_EQ(mips_eva_segment(c, 0x40001000, MIPS_MODE_ERROR, &pa), MIPS_EVA_DIRECT);
+    EXPECT_EQ(pa, 0x40001000);
+    /* What Linux has with EVA: the lower 3 GiB are the kernel's, direct, and the user's, mapped. */
+    c->cp0[CP0_SEGCTL1] = 0x04430443;
+    EXPECT_EQ(mips_eva_segment(c, 0x90001000, MIPS_MODE_KERNEL, &pa), MIPS_EVA_DIRECT);
+    EXPECT_EQ(pa, 0x50001000);
+    EXPECT_EQ(mips_eva_segment(c, 0x90001000, MIPS_MODE_USER, &pa), MIPS_EVA_MAPPED);
     machine_free(b.machine);
 }

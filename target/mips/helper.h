@@ -20,6 +20,7 @@ uint64_t mips_helper_tlbwi(Cpu *cpu);
 uint64_t mips_helper_tlbwr(Cpu *cpu);
 uint64_t mips_helper_tlbp(Cpu *cpu);
 uint64_t mips_helper_eret(Cpu *cpu); /* result: the new pc */
+uint64_t mips_helper_eretnc(Cpu *cpu);
 uint64_t mips_helper_wait(Cpu *cpu);
 /* LWL, LWR, SWL, SWR, LDL, ... at @addr; @how: MIPS_UNALIGNED_* below, MMU mode << 8. */
 uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t how);

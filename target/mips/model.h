@@ -33,6 +33,7 @@ enum {
     CONFIG3_DSPP = 1 << 10,
     CONFIG3_DSP2P = 1 << 11,
     CONFIG3_ULRI = 1 << 13,
+    CONFIG3_SC = 1 << 25,
     CONFIG3_MSAP = 1 << 28,
     /* FIR: F64, L, W, D, S */
     FIR_FULL = 1 << 22 | 1 << 21 | 1 << 20 | 1 << 17 | 1 << 16,

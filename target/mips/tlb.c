@@ -7,6 +7,7 @@
 
 #include "accel/tcg/tcg.h"
 #include "target/mips/cp0.h"
+#include "target/mips/eva.h"
 #include "target/mips/helper.h"
 #include "target/mips/model.h"
 #include "target/mips/translate.h"
@@ -173,6 +174,13 @@ static SegmentKind segment_64(const MipsCpu *c, uint64_t va, unsigned mode, uint
 
 static SegmentKind tlb_segment(const MipsCpu *c, uint64_t va, unsigned mode, uint64_t *pa)
 {
+    if (mips_cpu_has(c, MIPS_FEAT_EVA)) {
+        MipsEvaKind k = mips_eva_segment(c, (uint32_t)va, mode, pa);
+
+        return k == MIPS_EVA_ERROR    ? SEGMENT_ERROR
+               : k == MIPS_EVA_MAPPED ? SEGMENT_MAPPED
+                                      : SEGMENT_DIRECT;
+    }
     return mips_cpu_has(c, MIPS_FEAT_M64) ? segment_64(c, va, mode, pa)
                                           : segment_32((uint32_t)va, mode, pa);
 }
