@@ -100,6 +100,23 @@ malta-uboot)
         --expect 'maltael # ' --send 'md.b 81000000 6' --expect 'hello' --expect 'maltael # ' \
         --send flinfo --expect 'Bank' -- \
         "$tinamou" system mipsel -M malta -m 256 -nographic -nic "user,tftp=$files" -bios $uboot ;;
+malta-uboot-linux)
+    uboot=/usr/lib/u-boot/maltael/u-boot.bin
+    [ -f $uboot ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
+    fetch_malta
+    images=$(mktemp -d)
+    trap 'rm -rf "$images"' EXIT
+    python3 "$SOURCE/tests/boot/uimage.py" "$guest/Image" "$images/kernel"
+    # This U-Boot tells memory in MiB, Linux reads bytes.
+    size=$(stat -c %s "$guest/initrd.gz")
+    expect --timeout 200 "${panic[@]}" --expect 'maltael # ' \
+        --send "setenv bootargs console=ttyS0 mem=256M rd_start=0x85000000 rd_size=$size" \
+        --expect 'maltael # ' --send 'bootm 84000000' --expect 'Loading Kernel Image' \
+        --expect 'tinamou# ' --send 'uname -m; echo a$((6*7))b' --expect a42b \
+        --send 'poweroff -f' --expect 'Power down' --wait -- \
+        "$tinamou" system mipsel -M malta -m 256 -nographic -nic none -bios $uboot \
+        -device "loader,file=$images/kernel,addr=0x4000000,force-raw=on" \
+        -device "loader,file=$guest/initrd.gz,addr=0x5000000,force-raw=on" ;;
 malta-ide)
     fetch_malta
     disk=$(mktemp)
