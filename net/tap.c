@@ -289,7 +289,7 @@ static bool tap_help(Tap *t, const char *helper, const char *bridge, GError **er
 }
 
 /* A number, or a name of getfd's; -1: an error. */
-static int tap_parse_fd(Tap *t, const char *key, const char *text, GError **err)
+static int tap_parse_fd(const Tap *t, const char *key, const char *text, GError **err)
 {
     g_autofree char *what = g_strdup_printf("%s=", key);
     int fd = fdsets_take_text(machine_fdsets(t->b.machine), what, text, err);

@@ -136,12 +136,12 @@ static IrVal ldst_how(Trans *t, uint64_t how)
  * The word is loaded whole and shifted. The byte before it is for the address that a fault shows,
  * which is that of the instruction, not the word's.
  */
-static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
+IrVal mips_load_part(Trans *t, IrVal addr, IrVal old, uint64_t how)
 {
     IrType type = how & MIPS_PART_64 ? IR_I64 : IR_I32;
     uint64_t mask = type == IR_I64 ? 7 : 3;
     bool right = how & MIPS_PART_RIGHT, be = t->mode_word & MIPS_MW_BE;
-    IrVal addr = mips_addr(t, a->base, a->offset), at, shift, v, ones, old;
+    IrVal at, shift, v, ones;
 
     ir_ld(t->ir, IR_I32, mips_memop(t, 0, 0), addr);
     v = ir_ld(t->ir, type, mips_memop(t, type == IR_I64 ? 3 : 2, 0), ir_andi(t->ir, addr, ~mask));
@@ -151,7 +151,6 @@ static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
     }
     shift = ir_shli(t->ir, at, 3);
     ones = ir_const(t->ir, type, type == IR_I64 ? UINT64_MAX : UINT32_MAX);
-    old = type == IR_I64 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
     if (right) {
         v = ir_or(t->ir, ir_op2(t->ir, IR_SHR, v, shift),
                   ir_op2(t->ir, IR_ANDC, old, ir_op2(t->ir, IR_SHR, ones, shift)));
@@ -159,7 +158,16 @@ static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
         v = ir_or(t->ir, ir_op2(t->ir, IR_SHL, v, shift),
                   ir_op2(t->ir, IR_ANDC, old, ir_op2(t->ir, IR_SHL, ones, shift)));
     }
-    if (type == IR_I64) {
+    return v;
+}
+
+static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
+{
+    bool wide = how & MIPS_PART_64;
+    IrVal v = mips_load_part(t, mips_addr(t, a->base, a->offset),
+                             wide ? mips_r(t, a->rt) : mips_r32(t, a->rt), how);
+
+    if (wide) {
         mips_set_r(t, a->rt, v);
     } else {
         mips_set_r32(t, a->rt, v);

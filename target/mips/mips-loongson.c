@@ -336,8 +336,6 @@ static IrVal gs_how(Trans *t, uint64_t how)
 
 static bool gs_load_part(Trans *t, const ArgsGspart *a, uint64_t how)
 {
-    static const IrHelper h = { "load_part", (void (*)(void))mips_helper_load_part, IR_I64, 3,
-                                IR_HELPER_RAISES };
     unsigned size = how & MIPS_PART_64 ? 3 : 2;
     IrVal old, v;
 
@@ -348,9 +346,8 @@ static bool gs_load_part(Trans *t, const ArgsGspart *a, uint64_t how)
         return false;
     }
     old = ir_get(t->ir, size == 3 ? IR_I64 : IR_I32, gs_f(t, a->ft, size), size);
-    v = ir_call(t->ir, &h, mips_addr(t, a->base, a->offset),
-                size == 3 ? old : ir_zext64(t->ir, old), gs_how(t, how), IR_NONE);
-    ir_set(t->ir, gs_f(t, a->ft, size), size, size == 3 ? v : ir_trunc(t->ir, v));
+    v = mips_load_part(t, mips_addr(t, a->base, a->offset), old, how);
+    ir_set(t->ir, gs_f(t, a->ft, size), size, v);
     return true;
 }
 

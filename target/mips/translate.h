@@ -24,8 +24,8 @@ enum {
     /* The first half of an instruction, at the end of the page before: bits 32 to 47. */
     MIPS_MW_HALF = 1 << 29,
     MIPS_MW_HALF_SHIFT = 32,
-    MIPS_MW_MX = 1 << 20,  /* Status.MX: DSP */
-    MIPS_MW_MSA = 1 << 21, /* Config5.MSAEn */
+    MIPS_MW_MX = 1 << 20,       /* Status.MX: DSP */
+    MIPS_MW_MSA = 1 << 21,      /* Config5.MSAEn */
     MIPS_MW_FP_EXACT = 1 << 24, /* FCSR enables exceptions or flushes subnormals: FP by helpers */
 };
 
@@ -86,6 +86,9 @@ IrVal mips_extend(Trans *t, IrVal v);               /* I32 to a register's conte
 /* base + offset as an address (I64). */
 IrVal mips_addr(Trans *t, unsigned base, int64_t offset);
 IrVal mips_addr_of(Trans *t, IrVal v);
+/* LWL, LWR, LDL, LDR: what is at @addr, merged into @old; I64 with MIPS_PART_64 in @how, else I32.
+ */
+IrVal mips_load_part(Trans *t, IrVal addr, IrVal old, uint64_t how);
 /* Memory operation of @size (log2) in the block's mode and endianness; natural alignment. */
 IrMemOp mips_memop(Trans *t, unsigned size, uint32_t extra);
 
