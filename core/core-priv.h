@@ -444,14 +444,18 @@ struct Machine {
     /* Run control: the main loop's, but for what is atomic. */
     uint32_t run_state; /* atomic; RunState */
     bool started;
-    unsigned removing; /* devices that are going now, one within another */
-    bool ended;        /* shut down or panicked: a reset must come first */
+    unsigned removing;    /* devices that are going now, one within another */
+    bool can_suspend;     /* the board has a state of sleep with RAM kept */
+    bool suspended;       /* the guest sleeps; while paused as well */
+    uint32_t wake_reason; /* of the last waking: bits of WakeReason */
+    bool ended;           /* shut down or panicked: a reset must come first */
     MachineActions actions;
     GArray *listeners;
     GArray *powerdown_hooks, *reset_hooks; /* of MachineHook */
     Mutex stop_lock;
     Cond stop_cond; /* a CPU reached CPU_STOPPED or ended */
     uint32_t pending_reset, pending_shutdown, pending_powerdown, pending_panic; /* atomic */
+    uint32_t pending_suspend, pending_wake;                                     /* atomic */
     int pending_code;
     bool quit;
     int exit_code;

@@ -79,6 +79,9 @@ bool input_send(Machine *m, const InputEvent *e)
 {
     Input *in = input_of(m);
 
+    if (e->down && (e->kind == INPUT_KEY || e->kind == INPUT_BUTTON)) {
+        machine_wakeup_request(m, WAKE_OTHER);
+    }
     for (unsigned i = in->takers->len; i--;) {
         InputTaker *t = input_taker(in, i);
 

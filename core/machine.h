@@ -246,6 +246,26 @@ void machine_powerdown_request(Machine *m);
 /* Wake the vCPU out of the guest's way: the requester waits for the loop's answer (PSCI). */
 void machine_panic_request(Machine *m, const char *text);
 
+/*
+ * Suspend to RAM (ACPI's S3): CPUs stop, machine time and devices go on. What wakes it resets
+ * everything but RAM (RESET_WAKE), and the CPUs run firmware again. Context: ANY_THREAD.
+ */
+typedef enum WakeReason {
+    WAKE_OTHER = 1 << 0, /* a key, a person at the monitor */
+    WAKE_BUTTON = 1 << 1,
+    WAKE_RTC = 1 << 2,
+} WakeReason;
+
+/* The board can; LOOP_THREAD, before start. */
+void machine_allow_suspend(Machine *m);
+bool machine_can_suspend(const Machine *m);
+bool machine_is_suspended(const Machine *m);
+void machine_suspend_request(Machine *m);
+/* Of no effect on a machine that does not sleep. */
+void machine_wakeup_request(Machine *m, WakeReason why);
+/* Why it woke, for devices in a reset of RESET_WAKE. */
+uint32_t machine_wake_reason(const Machine *m);
+
 /* What boards and devices do on `system_powerdown` (press the power button). LOOP_THREAD. */
 void machine_on_powerdown(Machine *m, void (*fn)(void *opaque), void *opaque);
 /* After all devices' reset, in order of registration: boot registers, ROM tables. */

@@ -140,6 +140,13 @@ bool machine_start(Machine *m, GError **err)
 
 void machine_pause(Machine *m, RunState s)
 {
+    if (machine_run_state(m) == RUN_SUSPENDED) {
+        clock_run(m, false);
+        m->ended = s == RUN_INTERNAL_ERROR;
+        __atomic_store_n(&m->run_state, s, __ATOMIC_RELEASE);
+        run_tell(m, &(MachineEvent){ .kind = EVENT_STOP, .state = s });
+        return;
+    }
     if (!machine_is_running(m)) {
         /* A reason that ends the machine stands over one that only stopped it. */
         if (s == RUN_SHUTDOWN || s == RUN_GUEST_PANICKED || s == RUN_INTERNAL_ERROR) {
@@ -162,12 +169,18 @@ bool machine_resume(Machine *m, GError **err)
 
 bool machine_resume_only(Machine *m, Cpu *only, GError **err)
 {
-    if (machine_is_running(m)) {
+    if (machine_is_running(m) || machine_run_state(m) == RUN_SUSPENDED) {
         return true;
     }
     if (m->ended) {
         return error_set(err, "the machine has ended (%s): reset it before it can run again",
                          run_state_name(machine_run_state(m)));
+    }
+    if (m->suspended) {
+        __atomic_store_n(&m->run_state, RUN_SUSPENDED, __ATOMIC_RELEASE);
+        clock_run(m, true);
+        run_tell(m, &(MachineEvent){ .kind = EVENT_RESUME, .state = RUN_SUSPENDED });
+        return true;
     }
     __atomic_store_n(&m->run_state, RUN_RUNNING, __ATOMIC_RELEASE);
     clock_run(m, true);
@@ -207,9 +220,11 @@ void machine_pause_request(Machine *m, RunState s)
 
 void machine_reset(Machine *m, ResetType type, ShutdownCause cause)
 {
-    m->ended = false;
+    m->ended = m->suspended = false;
     device_reset(m->root, type);
-    rom_load_all(m);
+    if (type != RESET_WAKE) {
+        rom_load_all(m);
+    }
     for (unsigned i = 0; i < m->reset_hooks->len; i++) {
         const MachineHook *h = &g_array_index(m->reset_hooks, MachineHook, i);
 
@@ -220,18 +235,42 @@ void machine_reset(Machine *m, ResetType type, ShutdownCause cause)
     }
 }
 
+/* CPUs run again; all has been reset. */
+static void run_wake(Machine *m)
+{
+    __atomic_store_n(&m->run_state, RUN_RUNNING, __ATOMIC_RELEASE);
+    cpu_go_all(m);
+    run_tell(m, &(MachineEvent){ .kind = EVENT_WAKEUP, .state = RUN_RUNNING });
+}
+
 static void run_reset(Machine *m, ShutdownCause cause)
 {
-    bool was_running = machine_is_running(m);
+    bool was_running = machine_is_running(m), slept = machine_run_state(m) == RUN_SUSPENDED;
 
     cpu_stop_all(m);
     machine_reset(m, RESET_WARM, cause);
-    if (was_running) {
+    if (slept) {
+        run_wake(m);
+    } else if (was_running) {
         cpu_go_all(m);
     } else if (machine_run_state(m) == RUN_SHUTDOWN || machine_run_state(m) == RUN_GUEST_PANICKED ||
                machine_run_state(m) == RUN_INTERNAL_ERROR) {
         __atomic_store_n(&m->run_state, RUN_PAUSED, __ATOMIC_RELEASE);
     }
+}
+
+/* Machine time goes on, so that the alarm of a clock can come. */
+static void run_suspend(Machine *m)
+{
+    bool was_running = machine_is_running(m);
+
+    cpu_stop_all(m);
+    doorbell_serve(m);
+    m->suspended = true;
+    if (was_running) {
+        __atomic_store_n(&m->run_state, RUN_SUSPENDED, __ATOMIC_RELEASE);
+    }
+    run_tell(m, &(MachineEvent){ .kind = EVENT_SUSPEND, .state = machine_run_state(m) });
 }
 
 static void run_shutdown(Machine *m, ShutdownCause cause)
@@ -253,6 +292,8 @@ static void run_requests(void *arg)
     Machine *m = arg;
     uint32_t down = __atomic_exchange_n(&m->pending_shutdown, 0, __ATOMIC_SEQ_CST);
     uint32_t reset = __atomic_exchange_n(&m->pending_reset, 0, __ATOMIC_SEQ_CST);
+    uint32_t suspend = __atomic_exchange_n(&m->pending_suspend, 0, __ATOMIC_SEQ_CST);
+    uint32_t wake = __atomic_exchange_n(&m->pending_wake, 0, __ATOMIC_SEQ_CST);
 
     if (!down && reset && shutdown_cause_is_guest((ShutdownCause)(reset - 1)) &&
         m->actions.reboot == REBOOT_SHUTDOWN) {
@@ -265,6 +306,14 @@ static void run_requests(void *arg)
     }
     if (reset) {
         run_reset(m, (ShutdownCause)(reset - 1));
+    }
+    if (suspend && !reset) {
+        run_suspend(m);
+    }
+    if (wake && machine_run_state(m) == RUN_SUSPENDED) {
+        m->wake_reason = wake;
+        machine_reset(m, RESET_WAKE, CAUSE_NONE);
+        run_wake(m);
     }
     if (__atomic_exchange_n(&m->pending_powerdown, 0, __ATOMIC_SEQ_CST)) {
         run_tell(m, &(MachineEvent){ .kind = EVENT_POWERDOWN });
@@ -316,6 +365,40 @@ void machine_shutdown_request_code(Machine *m, ShutdownCause cause, int code)
 void machine_shutdown_request(Machine *m, ShutdownCause cause)
 {
     machine_shutdown_request_code(m, cause, 0);
+}
+
+void machine_allow_suspend(Machine *m)
+{
+    m->can_suspend = true;
+}
+
+bool machine_can_suspend(const Machine *m)
+{
+    return m->can_suspend;
+}
+
+bool machine_is_suspended(const Machine *m)
+{
+    return m->suspended;
+}
+
+void machine_suspend_request(Machine *m)
+{
+    run_hold_cpu();
+    run_request(m, &m->pending_suspend, 1);
+}
+
+void machine_wakeup_request(Machine *m, WakeReason why)
+{
+    if (machine_run_state(m) == RUN_SUSPENDED) {
+        __atomic_or_fetch(&m->pending_wake, (uint32_t)why, __ATOMIC_SEQ_CST);
+        loop_post(m, run_requests, m);
+    }
+}
+
+uint32_t machine_wake_reason(const Machine *m)
+{
+    return m->wake_reason;
 }
 
 void machine_powerdown_request(Machine *m)

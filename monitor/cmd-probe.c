@@ -20,7 +20,7 @@ bool cmd_query_nothing(MonCall *c, GError **err)
 bool cmd_query_current_machine(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '{');
-    json_out_bool(c->out, "wakeup-suspend-support", false);
+    json_out_bool(c->out, "wakeup-suspend-support", machine_can_suspend(c->m));
     json_out_end(c->out, '}');
     return true;
 }

@@ -54,6 +54,18 @@ bool cmd_powerdown(MonCall *c, GError **err)
     return true;
 }
 
+bool cmd_wakeup(MonCall *c, GError **err)
+{
+    if (!machine_can_suspend(c->m)) {
+        return error_set(err, "wake-up from suspend is not supported by this guest");
+    }
+    if (machine_run_state(c->m) != RUN_SUSPENDED) {
+        return error_set(err, "Unable to wake up: guest is not in suspended state");
+    }
+    machine_wakeup_request(c->m, WAKE_OTHER);
+    return true;
+}
+
 bool cmd_query_status(MonCall *c, GError **err)
 {
     json_out_begin(c->out, NULL, '{');

@@ -6,7 +6,7 @@
 #include "monitor/monitor-priv.h"
 
 /* cmd-run.c */
-extern MonFn cmd_stop, cmd_cont, cmd_quit, cmd_reset, cmd_powerdown;
+extern MonFn cmd_stop, cmd_cont, cmd_quit, cmd_reset, cmd_powerdown, cmd_wakeup;
 extern MonFn cmd_query_status, cmd_query_version, cmd_query_name, cmd_query_uuid, cmd_query_kvm;
 extern MonFn cmd_query_target;
 extern MonFn hmp_status, hmp_version, hmp_name, hmp_uuid, hmp_kvm;

@@ -275,6 +275,10 @@ bool machine_save_to(Machine *m, StateSink *sink, GError **err)
     if (machine_is_running(m) && (!m->turns.on || m->turns.running)) {
         return error_set(err, "the machine is running: stop it before its state is saved");
     }
+    if (m->suspended) {
+        return error_set(err, "the guest is suspended, which a state does not hold: wake it first "
+                              "(system_wakeup)");
+    }
     save_prepare_all(m);
     s.buf = g_malloc(STATE_BUFFER);
     save_bytes(&s, STATE_MAGIC, 8);

@@ -56,8 +56,10 @@ uint64_t acpi_pm1_read(Device *dev, AcpiPm1 *p, unsigned off, unsigned size)
 
 static void pm1_sleep(Device *dev, const AcpiPm1 *p, unsigned type)
 {
-    if (type == p->s5_type || type == p->s4_type) {
+    if (type == PM1_S5_TYPE || (type == p->s4_type && !p->disable_s4)) {
         machine_shutdown_request(dev->machine, CAUSE_GUEST_SHUTDOWN);
+    } else if (type == PM1_S3_TYPE && !p->disable_s3 && machine_can_suspend(dev->machine)) {
+        machine_suspend_request(dev->machine);
     } else {
         guest_error(dev, "sleep type %u is none that the firmware's tables name", type);
     }
@@ -107,6 +109,23 @@ void acpi_pm1_write(Device *dev, AcpiPm1 *p, unsigned off, unsigned size, uint64
 void acpi_pm1_event(Device *dev, AcpiPm1 *p, uint16_t sts)
 {
     p->sts |= sts;
+    if (sts & PM1_PWRBTN_STS) {
+        machine_wakeup_request(dev->machine, WAKE_BUTTON);
+    } else if (sts & p->en & PM1_RTC_STS) {
+        machine_wakeup_request(dev->machine, WAKE_RTC);
+    }
+}
+
+/* Spec: 4.8.3.1: WAK_STS, and what woke the machine; SCI_EN stays as it was (PM1_CNT is kept). */
+void acpi_pm1_reset(Device *dev, AcpiPm1 *p, ResetType type)
+{
+    uint32_t why = machine_wake_reason(dev->machine);
+
+    if (type == RESET_WAKE) {
+        p->sts = PM1_WAK_STS;
+        p->sts |= why & WAKE_BUTTON ? PM1_PWRBTN_STS : 0;
+        p->sts |= why & WAKE_RTC ? PM1_RTC_STS : 0;
+    }
 }
 
 bool acpi_pm1_sci(const AcpiPm1 *p)

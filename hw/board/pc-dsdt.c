@@ -519,12 +519,18 @@ static void dsdt_cpus(Aml *a, const PcAcpi *p)
     }
 }
 
-/* What to write to SLP_TYP: PM1a and PM1b. There is no suspending to RAM. */
-static void dsdt_sleep(Aml *a)
+/* What to write to SLP_TYP: PM1a and PM1b. */
+static void dsdt_sleep(Aml *a, const PcAcpi *p)
 {
-    static const uint8_t s4[] = { 2, 2, 0, 0 }, s5[] = { 0, 0, 0, 0 };
+    static const uint8_t s3[] = { 1, 1, 0, 0 }, s5[] = { 0, 0, 0, 0 };
+    const uint8_t s4[] = { p->s4_type, p->s4_type, 0, 0 };
 
-    dsdt_numbers(a, "\\_S4", s4, sizeof(s4));
+    if (p->has_s3) {
+        dsdt_numbers(a, "\\_S3", s3, sizeof(s3));
+    }
+    if (p->has_s4) {
+        dsdt_numbers(a, "\\_S4", s4, sizeof(s4));
+    }
     dsdt_numbers(a, "\\_S5", s5, sizeof(s5));
 }
 
@@ -550,7 +556,7 @@ unsigned pc_dsdt(AcpiTables *t, const PcAcpi *p)
     scope = aml_scope_begin(a, "\\_GPE");
     aml_name_str(a, "_HID", "ACPI0006");
     aml_end(a, scope);
-    dsdt_sleep(a);
+    dsdt_sleep(a, p);
     acpi_end(t, at, false);
     return at;
 }

@@ -273,8 +273,15 @@ static bool fw_acpi(PcFw *f, GError **err)
 /* Sleep states that there are, and the numbers of S3 to S5. */
 static bool fw_states(PcFw *f, GError **err)
 {
-    static const uint8_t states[6] = { SYSTEM_STATE_ON, 0, 0, 1, SYSTEM_STATE_ON | 2,
-                                       SYSTEM_STATE_ON };
+    const PcAcpi *a = &f->acpi;
+    const uint8_t states[6] = {
+        SYSTEM_STATE_ON,
+        0,
+        0,
+        (a->has_s3 ? SYSTEM_STATE_ON : 0) | 1,
+        (uint8_t)((a->has_s4 ? SYSTEM_STATE_ON : 0) | a->s4_type),
+        SYSTEM_STATE_ON,
+    };
 
     return fw_cfg_add_file(f->fw_cfg, "etc/system-states", states, sizeof(states), err);
 }

@@ -11,7 +11,10 @@
 #include "hw/timer/mc146818.h"
 #include "util/bits.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { CMOS_RESET_CODE = 0x0f, CMOS_RESUME = 0xfe };
 
 static void pc_stop(Device *dev)
 {
@@ -79,6 +82,36 @@ static void pc_power_button(void *opaque)
     device_set_input(b->pm, "power-button", 0, false);
 }
 
+/* A number among its properties. */
+static uint8_t pc_pm_number(PcBoard *b, const char *name)
+{
+    g_autofree char *text = device_get_prop(b->pm, name, NULL);
+
+    return text ? (uint8_t)strtoul(text, NULL, 0) : 0;
+}
+
+/* What firmware reads to learn that it is to go on, not to begin (CMOS.LST, 0Fh: SeaBIOS's FEh). */
+static void pc_woken(void *opaque, ResetType type)
+{
+    PcBoard *b = opaque;
+
+    if (type == RESET_WAKE) {
+        mc146818_set(b->rtc, CMOS_RESET_CODE, CMOS_RESUME);
+    }
+}
+
+static void pc_allow_sleep(PcBoard *b)
+{
+    b->fw.acpi.s4_type = pc_pm_number(b, "s4_val");
+    b->fw.acpi.has_s3 = !pc_pm_number(b, "disable_s3");
+    b->fw.acpi.has_s4 = !pc_pm_number(b, "disable_s4");
+    irq_connect(b->rtc, "alarm", 0, b->pm, "rtc-alarm", 0);
+    if (b->fw.acpi.has_s3) {
+        machine_allow_suspend(b->machine);
+        machine_on_reset(b->machine, pc_woken, b);
+    }
+}
+
 void pc_take_power_button(PcBoard *b, Device *dev)
 {
     b->pm = dev;
@@ -89,7 +122,8 @@ static bool pc_make_pm(PcBoard *b, GError **err)
 {
     Device *pm = device_new(b->machine, "PIIX4_PM", &b->dev, "pm", err);
 
-    if (!pm || !device_set_props(pm, "addr=1.3", err) || !device_realize(pm, err)) {
+    if (!pm || !device_set_props(pm, "addr=1.3", err) || !board_globals(&b->plug, pm, err) ||
+        !device_realize(pm, err)) {
         return false;
     }
     pc_take_power_button(b, pm);
@@ -157,6 +191,7 @@ static bool pc_make_fw_cfg(PcBoard *b, GError **err)
                   .oem_table_id = b->oem_table_id },
         .acpi_off = !b->acpi,
     };
+    pc_allow_sleep(b);
     return pc_fw_init(&b->fw, err);
 }
 

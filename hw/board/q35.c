@@ -16,7 +16,8 @@ static Device *q35_function(PcBoard *b, const char *type, const char *id, const 
     Device *dev = device_new(b->machine, type, &b->dev, id, err);
 
     if (!dev || !device_set_prop(dev, "addr", addr, err) ||
-        !device_set_prop(dev, "multifunction", "on", err) || !device_realize(dev, err)) {
+        !device_set_prop(dev, "multifunction", "on", err) || !board_globals(&b->plug, dev, err) ||
+        !device_realize(dev, err)) {
         return NULL;
     }
     return dev;

@@ -245,19 +245,23 @@ static void lpc_button(Device *dev, unsigned n, bool level)
     }
 }
 
+/* The alarm of the clock, by the board. */
+static void lpc_alarm(Device *dev, unsigned n, bool level)
+{
+    if (level) {
+        acpi_pm1_event(dev, &device_as(dev, Ich9Lpc)->pm1, PM1_RTC_STS);
+    }
+}
+
 /* ---- Life ---- */
 
 static bool lpc_start(Device *dev, GError **err)
 {
     PciDevice *p = pci_of(dev);
-    AcpiPm1 *pm1 = &device_as(dev, Ich9Lpc)->pm1;
 
     if (!pci_plug(p, err)) {
         return false;
     }
-    pm1->s3_type = 1;
-    pm1->s4_type = 2;
-    pm1->s5_type = 0;
     pci_set16(p, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     pci_set16(p, PCI_STATUS, PCI_STATUS_DEVSEL_MEDIUM);
     pci_set32(p, REG_PMBASE, 1);
@@ -295,6 +299,7 @@ static void lpc_reset(Device *dev, ResetType type)
     Ich9Lpc *s = device_as(dev, Ich9Lpc);
 
     device_pci.reset(dev, type);
+    acpi_pm1_reset(dev, &device_as(dev, Ich9Lpc)->pm1, type);
     /* Firmware takes it that system management mode is set up, and does not wait for a handler
      * that no CPU here would run. */
     s->smi_en = SMI_EN_APMC;
@@ -333,6 +338,7 @@ static const Field lpc_fields[] = {
     STATE_ARRAY(Ich9Lpc, rcrb),
     PIN_IN("pirq", lpc_pirq, .count = PIRQS),
     PIN_IN("power-button", lpc_button),
+    PIN_IN("rtc-alarm", lpc_alarm),
     PIN_OUT(Ich9Lpc, irq),
     PIN_OUT(Ich9Lpc, gsi),
     PIN_OUT(Ich9Lpc, sci),

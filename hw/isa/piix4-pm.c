@@ -184,17 +184,21 @@ static void pm_button(Device *dev, unsigned n, bool level)
     }
 }
 
+/* The alarm of the clock, by the board. */
+static void pm_alarm(Device *dev, unsigned n, bool level)
+{
+    if (level) {
+        acpi_pm1_event(dev, &device_as(dev, Piix4Pm)->pm1, PM1_RTC_STS);
+    }
+}
+
 static bool pm_start(Device *dev, GError **err)
 {
     PciDevice *p = pci_of(dev);
-    AcpiPm1 *pm1 = &device_as(dev, Piix4Pm)->pm1;
 
     if (!pci_plug(p, err)) {
         return false;
     }
-    pm1->s3_type = 1;
-    pm1->s4_type = 2;
-    pm1->s5_type = 0;
     pci_set16(p, PCI_STATUS, PCI_STATUS_FAST_BACK | PCI_STATUS_DEVSEL_MEDIUM);
     pci_set8(p, PCI_INTERRUPT_PIN, 1);
     pci_set32(p, REG_PMBA, 1);
@@ -226,6 +230,7 @@ static void pm_ready(Device *dev)
 static void pm_reset(Device *dev, ResetType type)
 {
     device_pci.reset(dev, type);
+    acpi_pm1_reset(dev, &device_as(dev, Piix4Pm)->pm1, type);
     pm_place(pci_of(dev));
 }
 
@@ -249,7 +254,7 @@ static const Field pm_fields[] = {
     PM1_FIELDS(Piix4Pm, pm1, pm_timer), STATE_U8(Piix4Pm, apm_control),
     STATE_U8(Piix4Pm, apm_status),      STATE_ARRAY(Piix4Pm, gpe),
     SMBUS_FIELDS(Piix4Pm, smbus),       PIN_OUT(Piix4Pm, sci),
-    PIN_IN("power-button", pm_button),
+    PIN_IN("power-button", pm_button),  PIN_IN("rtc-alarm", pm_alarm),
 };
 
 const DeviceType device_piix4_pm = {

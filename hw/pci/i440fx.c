@@ -91,6 +91,7 @@ static const PciType pmc_pci = {
     .device = 0x1237,
     .revision = 2,
     .class_code = 0x060000,
+    .keeps_asleep = true,
     .config_wrote = pmc_wrote,
 };
 

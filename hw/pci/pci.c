@@ -320,7 +320,9 @@ static void pci_reset(Device *dev, ResetType type)
 {
     PciDevice *p = pci_of(dev);
 
-    memcpy(p->config, p->initial, sizeof(p->config));
+    if (type != RESET_WAKE || !pci_type(p)->keeps_asleep) {
+        memcpy(p->config, p->initial, sizeof(p->config));
+    }
     p->intx_level = false;
     pci_msi_reset(p);
     pci_master_update(p);

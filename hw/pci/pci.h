@@ -46,6 +46,7 @@ typedef struct PciType {
     uint8_t revision;
     uint32_t class_code; /* class, subclass, programming interface: 0x020000 */
     bool bridge;
+    bool keeps_asleep;   /* configuration space outlasts suspend to RAM: who looks after RAM */
     uint8_t intx;        /* interrupt pin: 1 INTA ... 4; 0: none */
     const char *romfile; /* expansion ROM, where it is installed; NULL: none */
     /* Configuration space has changed at [off, off + len); BARs are in place already. */

@@ -152,6 +152,7 @@ static const PciType mch_pci = {
     .vendor = PCI_VENDOR_INTEL,
     .device = 0x29c0,
     .class_code = 0x060000,
+    .keeps_asleep = true,
     .config_wrote = mch_wrote,
 };
 

@@ -60,6 +60,7 @@ typedef struct Mc146818 {
     bool disabled; /* the HPET has taken the interrupt's line */
     Timer update, periodic;
     Irq irq;
+    Irq alarm; /* for power management: the alarm has come, and is enabled */
 } Mc146818;
 
 static int64_t rtc_wall_ns(const Mc146818 *s)
@@ -217,6 +218,7 @@ static void rtc_settle(Device *dev)
 {
     Mc146818 *s = device_as(dev, Mc146818);
 
+    irq_set(&s->alarm, s->ram[RTC_C] & s->ram[RTC_B] & C_AF);
     irq_set(&s->irq, !s->disabled && s->ram[RTC_C] & s->ram[RTC_B] & (C_PF | C_AF | C_UF));
 }
 
@@ -381,6 +383,7 @@ static const Field rtc_fields[] = {
     STATE_TIMER(Mc146818, periodic, rtc_ticked, .no_reset = true),
     PIN_IN("disable", rtc_disable),
     PIN_OUT(Mc146818, irq),
+    PIN_OUT(Mc146818, alarm),
 };
 
 const DeviceType device_mc146818 = {
