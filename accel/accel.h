@@ -25,6 +25,38 @@ typedef struct AccelCounter {
     uint64_t value;
 } AccelCounter;
 
+/* A statistic of the host's kernel. Linear histograms have buckets of @bucket. */
+typedef enum AccelStatType {
+    ACCEL_STAT_CUMULATIVE,
+    ACCEL_STAT_INSTANT,
+    ACCEL_STAT_PEAK,
+    ACCEL_STAT_LINEAR,
+    ACCEL_STAT_LOG2,
+    ACCEL_STAT_TYPES,
+} AccelStatType;
+
+typedef enum AccelStatUnit {
+    ACCEL_STAT_PLAIN,
+    ACCEL_STAT_BYTES,
+    ACCEL_STAT_SECONDS,
+    ACCEL_STAT_CYCLES,
+    ACCEL_STAT_BOOLEAN,
+    ACCEL_STAT_UNITS,
+} AccelStatUnit;
+
+typedef struct AccelStat {
+    const char *name;
+    AccelStatType type;
+    AccelStatUnit unit;
+    uint8_t base; /* 10 or 2: of the unit's power */
+    int16_t exponent;
+    uint32_t bucket;
+    const uint64_t *values;
+    unsigned n_values;
+} AccelStat;
+
+typedef void AccelStatFn(void *opaque, const AccelStat *s);
+
 typedef struct Accel {
     const char *name; /* "tcg" */
     const char *doc;
@@ -44,6 +76,9 @@ typedef struct Accel {
     void (*breakpoints_changed)(Cpu *cpu);
     /* Append AccelCounter rows. Context: any thread; the numbers may be a little old. */
     void (*counters)(void *accel_state, GArray *out);
+    /* Each statistic of @m, or of @cpu where that is not NULL; may be NULL. False: there are none.
+     */
+    bool (*stats)(Machine *m, Cpu *cpu, AccelStatFn *fn, void *opaque);
     /* Text of `info jit`. */
     void (*info)(void *accel_state, GString *out);
     bool watchpoints; /* it stops at those of a debugger */

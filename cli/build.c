@@ -354,13 +354,22 @@ static void build_monitor_lists(Build *b)
     for (const Board *const *p = board_types; *p; p++) {
         MonBoard row = {
             .name = (*p)->name,
-            .alias = (*p)->aliases ? (*p)->aliases[0] : NULL,
             .default_cpu = board_is_wide(*p, b->config->arch) ? (*p)->wide_cpu : (*p)->default_cpu,
             .doc = (*p)->doc,
             .max_cpus = (*p)->max_cpus,
         };
 
-        if (board_is_of(*p, b->config->arch)) {
+        if (!board_is_of(*p, b->config->arch)) {
+            continue;
+        }
+        if ((*p)->aliases) {
+            row.name = (*p)->aliases[0];
+            row.alias = (*p)->name;
+        }
+        g_array_append_val(b->mon_boards, row);
+        for (const char *const *a = row.alias ? (*p)->aliases + 1 : NULL; a && *a; a++) {
+            row.name = *a;
+            row.alias = NULL;
             g_array_append_val(b->mon_boards, row);
         }
     }

@@ -358,20 +358,3 @@ bool cmd_query_machines(MonCall *c, GError **err)
     json_out_end(c->out, ']');
     return true;
 }
-
-bool cmd_query_cpu_definitions(MonCall *c, GError **err)
-{
-    json_out_begin(c->out, NULL, '[');
-    for (const char *const *n = c->host->config.cpu_models; n && *n; n++) {
-        g_autofree char *type = g_strconcat(*n, c->host->config.cpu_suffix, NULL);
-
-        json_out_begin(c->out, NULL, '{');
-        json_out_str(c->out, "name", *n);
-        json_out_str(c->out, "typename", type);
-        json_out_bool(c->out, "static", false);
-        json_out_bool(c->out, "deprecated", false);
-        json_out_end(c->out, '}');
-    }
-    json_out_end(c->out, ']');
-    return true;
-}

@@ -20,6 +20,13 @@ extern MonFn cmd_query_cpus, cmd_query_machines, cmd_query_cpu_definitions, cmd_
 extern MonFn hmp_cpus, hmp_cpu, hmp_chardev, hmp_registers, hmp_mtree, hmp_qtree, hmp_jit,
     cmd_query_jit, hmp_roms, cmd_state_hash, hmp_icount;
 extern MonFn hmp_ramblock, cmd_query_memory_size, hmp_memory_size;
+/* cmd-cpu-model.c, cmd-options.c, cmd-stats.c */
+extern MonFn cmd_query_cpu_expansion, cmd_query_options, cmd_query_stats, cmd_query_stats_schemas;
+/* cmd-dump.c */
+extern MonFn cmd_dump, cmd_query_dump, cmd_query_dump_capability, hmp_dump, hmp_info_dump;
+/* cmd-migrate-tune.c */
+extern MonFn cmd_query_migrate_caps, cmd_set_migrate_caps, cmd_query_migrate_params,
+    cmd_set_migrate_params;
 /* cmd-memory.c */
 extern MonFn cmd_memsave, cmd_pmemsave, hmp_memsave, hmp_pmemsave, hmp_x, hmp_xp, hmp_print;
 /* cmd-chardev.c */

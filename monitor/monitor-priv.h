@@ -103,6 +103,8 @@ typedef struct MonAnnounce {
     GHashTable *only; /* names of cards; NULL: all */
 } MonAnnounce;
 
+enum { MON_MIGRATE_CAPS = 21 };
+
 struct MonHost {
     MonAnnounce announce;
     Machine *machine;
@@ -117,6 +119,10 @@ struct MonHost {
     char *migrate_error;
     uint64_t migrate_bytes;
     int64_t migrate_ms;
+    uint32_t migrate_caps;      /* a bit for each capability that is on */
+    GHashTable *migrate_params; /* name to value: what migrate-set-parameters said; NULL */
+    MigrateStatus dump_status;
+    uint64_t dump_bytes, dump_total;
     bool has_migrate;       /* some migration was asked for */
     unsigned balloon_watch; /* 0: the next BALLOON_CHANGE is sent at once */
     bool balloon_changed;   /* and once more when the watch ends */

@@ -42,6 +42,9 @@ void mon_host_free(MonHost *h)
     }
     g_ptr_array_free(h->chardevs, TRUE);
     g_free(h->migrate_error);
+    if (h->migrate_params) {
+        g_hash_table_unref(h->migrate_params);
+    }
     g_free(h);
 }
 

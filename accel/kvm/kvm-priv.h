@@ -119,4 +119,7 @@ void kvm_report_triple(Cpu *cpu);
 
 CpuExit kvm_cpu_run(Cpu *cpu);
 
+/* Accel.stats (stats.c). */
+bool kvm_stats(Machine *m, Cpu *cpu, AccelStatFn *fn, void *opaque);
+
 #endif

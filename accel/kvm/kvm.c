@@ -327,5 +327,6 @@ const Accel accel_kvm = {
     .machine_free = kvm_machine_free,
     .cpu_init = kvm_cpu_init,
     .counters = kvm_counters,
+    .stats = kvm_stats,
     .watchpoints = true,
 };

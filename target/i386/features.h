@@ -3,6 +3,8 @@
 #ifndef TARGET_I386_FEATURES_H
 #define TARGET_I386_FEATURES_H
 
+#include "core/types.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,5 +64,16 @@ void x86_model_words(const X86Model *m, uint32_t words[X86_F_WORDS]);
 uint32_t x86_model_signature(const X86Model *m);
 /* Names of the features in @bits of @word, blanks between. */
 void x86_feature_names(unsigned word, uint32_t bits, GString *out);
+
+/* What the host's CPU has as far as KVM gives it, and what it is. */
+typedef struct X86HostModel {
+    uint32_t words[X86_F_WORDS];
+    unsigned family, model, stepping;
+    uint32_t level, xlevel;
+    char vendor[13], brand[49];
+} X86HostModel;
+
+/* False: @m is not under KVM on such a host. @migratable: without what cannot move. */
+bool x86_host_model(Machine *m, bool migratable, X86HostModel *out);
 
 #endif

@@ -90,9 +90,8 @@ static uint32_t *cpuid_reg(struct kvm_cpuid_entry2 *e, unsigned reg)
 
 /* ---- Features ---- */
 
-static void cpuid_take_have(CpuidBuild *b)
+static void cpuid_take_have(CpuidBuild *b, Machine *m)
 {
-    Machine *m = b->cpu->dev.machine;
     bool own = kvm_irqchip(m) == KVM_IRQCHIP_OFF;
 
     for (unsigned w = 0; w < X86_F_WORDS; w++) {
@@ -444,7 +443,7 @@ bool kvm_x86_set_cpuid(Cpu *cpu, GError **err)
         return false;
     }
     b.model = b.model ? b.model : x86_model_find("host");
-    cpuid_take_have(&b);
+    cpuid_take_have(&b, cpu->dev.machine);
     cpuid_take_want(&b);
     if (!cpuid_check(&b, err)) {
         return false;
@@ -472,4 +471,42 @@ bool kvm_x86_set_cpuid(Cpu *cpu, GError **err)
              : 0;
     return rc >= 0 || error_set(err, "tsc-frequency=%" PRIu64 ": this host cannot change it: %s",
                                 b.c->tsc_frequency, g_strerror(-rc));
+}
+
+bool x86_host_model(Machine *m, bool migratable, X86HostModel *out)
+{
+    g_autofree struct kvm_cpuid2 *list = NULL;
+    CpuidBuild b = { 0 };
+    const struct kvm_cpuid_entry2 *e;
+
+    if (!kvm_is_on(m) || !(list = cpuid_supported(m, NULL))) {
+        return false;
+    }
+    b.list = list;
+    cpuid_take_have(&b, m);
+    *out = (X86HostModel){ 0 };
+    memcpy(out->words, b.have, sizeof(out->words));
+    out->words[X86_F_87_EDX] &= migratable ? ~(uint32_t)INVTSC : UINT32_MAX;
+    if ((e = cpuid_find(&b, 0, 0))) {
+        out->level = e->eax;
+        memcpy(out->vendor, &e->ebx, 4);
+        memcpy(out->vendor + 4, &e->edx, 4);
+        memcpy(out->vendor + 8, &e->ecx, 4);
+    }
+    if ((e = cpuid_find(&b, 1, 0))) {
+        unsigned family = e->eax >> 8 & 15;
+
+        out->stepping = e->eax & 15;
+        out->model = (e->eax >> 4 & 15) | (e->eax >> 12 & 0xf0);
+        out->family = family == 15 ? 15 + (e->eax >> 20 & 255) : family;
+    }
+    if ((e = cpuid_find(&b, 0x80000000, 0))) {
+        out->xlevel = e->eax;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        if ((e = cpuid_find(&b, 0x80000002 + i, 0))) {
+            memcpy(out->brand + 16 * i, &e->eax, 16);
+        }
+    }
+    return true;
 }
