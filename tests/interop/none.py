@@ -33,7 +33,7 @@ def session(tinamou, arch):
     for name in ASKED:
         ask(name)
     machine, cpu, others = OF[arch]
-    machines = {m['name']: m for m in ask('query-machines')}
+    machines = {n: m for m in ask('query-machines') for n in (m['name'], m.get('alias', m['name']))}
     assert machine in machines and 'none' in machines and not others & set(machines), machines
     assert cpu is None or machines[machine]['default-cpu-type'] == cpu, machines[machine]
     assert 'default-cpu-type' not in machines['none'], machines['none']
