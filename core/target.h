@@ -54,6 +54,8 @@ typedef enum DisasIsa {
     DISAS_X86_64,
     DISAS_MIPS_LE,
     DISAS_MIPS_BE,
+    DISAS_MICROMIPS_LE,
+    DISAS_MICROMIPS_BE,
 } DisasIsa;
 
 typedef struct Target {

@@ -70,6 +70,10 @@ size_t disas_one(const Cpu *cpu, GuestVirt addr, const uint8_t *bytes, size_t le
         [DISAS_X86_64] = { CS_ARCH_X86, CS_MODE_64, false },
         [DISAS_MIPS_LE] = { CS_ARCH_MIPS, CS_MODE_MIPS64 | CS_MODE_LITTLE_ENDIAN, true },
         [DISAS_MIPS_BE] = { CS_ARCH_MIPS, CS_MODE_MIPS64 | CS_MODE_BIG_ENDIAN, true },
+        [DISAS_MICROMIPS_LE] = { CS_ARCH_MIPS,
+                                 CS_MODE_MIPS32 | CS_MODE_MICRO | CS_MODE_LITTLE_ENDIAN, false },
+        [DISAS_MICROMIPS_BE] = { CS_ARCH_MIPS, CS_MODE_MIPS32 | CS_MODE_MICRO | CS_MODE_BIG_ENDIAN,
+                                 false },
     };
     DisasIsa isa = cpu->target && cpu->target->disas_isa ? cpu->target->disas_isa(cpu) : DISAS_NONE;
     cs_insn *insn = NULL;

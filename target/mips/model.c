@@ -71,6 +71,28 @@ static const MipsModel model_24kec = {
     .pa_bits = 32,
 };
 
+/* microMIPS and MIPS32; MIPS32 out of reset. */
+static const MipsModel model_m14k = {
+    .name = "M14K",
+    .doc = "MIPS32 M14K, release 3, microMIPS, fixed mapping",
+    .prid = 0x00019b00,
+    .config = { CONFIG_M | (CONFIG_R2_32 & ~CONFIG_MT) | CONFIG_FIXED, CONFIG1(1), CONFIG_M,
+                CONFIG3_ULRI | CONFIG3_ISA_BOTH | CONFIG3_VINT },
+    .features = (FEATURES_M16 | FEAT(MICROMIPS)) & ~FEAT(TLB),
+    .pa_bits = 32,
+};
+
+static const MipsModel model_m14kc = {
+    .name = "M14Kc",
+    .doc = "MIPS32 M14Kc, release 3, microMIPS",
+    .prid = 0x00019c00,
+    .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(16), CONFIG_M,
+                CONFIG3_ULRI | CONFIG3_ISA_BOTH | CONFIG3_VINT },
+    .features = FEATURES_M16 | FEAT(MICROMIPS),
+    .tlb_entries = 16,
+    .pa_bits = 32,
+};
+
 const MipsModel *const mips_models[] = {
     &model_4kc,
     &model_24kc,
@@ -87,12 +109,14 @@ const MipsModel *const mips_models[] = {
     &mips_model_p5600,
     &mips_models_loongson[0],
     &mips_models_loongson[1],
+    &model_m14k,
+    &model_m14kc,
     NULL,
 };
 
 static const DeviceType model_types[] = {
-    MIPS_CPU_TYPE("4Kc"),  MIPS_CPU_TYPE("24Kc"), MIPS_CPU_TYPE("24Kf"),
-    MIPS_CPU_TYPE("34Kf"), MIPS_CPU_TYPE("74Kf"), MIPS_CPU_TYPE("24KEc"),
+    MIPS_CPU_TYPE("4Kc"),  MIPS_CPU_TYPE("24Kc"),  MIPS_CPU_TYPE("24Kf"), MIPS_CPU_TYPE("34Kf"),
+    MIPS_CPU_TYPE("74Kf"), MIPS_CPU_TYPE("24KEc"), MIPS_CPU_TYPE("M14K"), MIPS_CPU_TYPE("M14Kc"),
 };
 
 const DeviceType *const mips_cpu_types[] = {
@@ -111,5 +135,7 @@ const DeviceType *const mips_cpu_types[] = {
     &mips_cpu_type_p5600,
     &mips_cpu_types_loongson[0],
     &mips_cpu_types_loongson[1],
+    &model_types[6],
+    &model_types[7],
     NULL,
 };

@@ -30,9 +30,13 @@ enum {
     CONFIG1_FP = 1 << 0,
     CONFIG1_EP = 1 << 1,
     CONFIG1_CA = 1 << 2, /* MIPS16e */
+    CONFIG_MT = 7 << 7,
+    CONFIG_FIXED = 3 << 7,
+    CONFIG3_VINT = 1 << 5,
     CONFIG3_DSPP = 1 << 10,
     CONFIG3_DSP2P = 1 << 11,
     CONFIG3_ULRI = 1 << 13,
+    CONFIG3_ISA_BOTH = 2 << 14,
     CONFIG3_SC = 1 << 25,
     CONFIG3_MSAP = 1 << 28,
     /* FIR: F64, L, W, D, S */

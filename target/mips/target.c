@@ -244,7 +244,15 @@ static void target_dump(Cpu *cpu, GString *out)
 
 static DisasIsa target_disas_isa(const Cpu *cpu)
 {
-    return ((const MipsCpu *)cpu)->big_endian ? DISAS_MIPS_BE : DISAS_MIPS_LE;
+    const MipsCpu *c = (const MipsCpu *)cpu;
+
+    if (c->isa16 && mips_cpu_has(c, MIPS_FEAT_MICROMIPS)) {
+        return c->big_endian ? DISAS_MICROMIPS_BE : DISAS_MICROMIPS_LE;
+    }
+    if (c->isa16) {
+        return DISAS_NONE; /* Capstone has no MIPS16e */
+    }
+    return c->big_endian ? DISAS_MIPS_BE : DISAS_MIPS_LE;
 }
 
 /* v0, a0 to a3, sp, s0, t9, ra, v1, s1, gp, t0 */

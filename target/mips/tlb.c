@@ -174,6 +174,9 @@ static SegmentKind segment_64(const MipsCpu *c, uint64_t va, unsigned mode, uint
 
 static SegmentKind tlb_segment(const MipsCpu *c, uint64_t va, unsigned mode, uint64_t *pa)
 {
+    SegmentKind kind = mips_cpu_has(c, MIPS_FEAT_M64) ? segment_64(c, va, mode, pa)
+                                                      : segment_32((uint32_t)va, mode, pa);
+
     if (mips_cpu_has(c, MIPS_FEAT_EVA)) {
         MipsEvaKind k = mips_eva_segment(c, (uint32_t)va, mode, pa);
 
@@ -181,8 +184,13 @@ static SegmentKind tlb_segment(const MipsCpu *c, uint64_t va, unsigned mode, uin
                : k == MIPS_EVA_MAPPED ? SEGMENT_MAPPED
                                       : SEGMENT_DIRECT;
     }
-    return mips_cpu_has(c, MIPS_FEAT_M64) ? segment_64(c, va, mode, pa)
-                                          : segment_32((uint32_t)va, mode, pa);
+    if (kind == SEGMENT_MAPPED && !mips_cpu_has(c, MIPS_FEAT_TLB)) {
+        /* Fixed mapping, Vol. III, appendix A.1: 40000000h further; the upper segments as they are.
+         */
+        *pa = (uint32_t)va < 0x80000000u ? va + 0x40000000 : va;
+        return SEGMENT_DIRECT;
+    }
+    return kind;
 }
 
 /* ---- lookup ---- */

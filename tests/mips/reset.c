@@ -5,6 +5,8 @@
  * board's third serial port, or the number of the line that found something else, and resets the
  * board.
  */
+#include "compact.h"
+
 #include <stdint.h>
 
 #define AT(va) ((intptr_t)(int32_t)(va)) /* a CPU of 64 bits has it sign-extended */
@@ -337,7 +339,12 @@ void test(void)
     test_addresses();
     test_order();
     test_tlb();
+#ifndef NO_FPU
     test_float();
+#endif
+#ifdef COMPACT
+    CHECK(compact_test() == 0);
+#endif
     test_timer();
     test_pci();
 #ifdef __mips64

@@ -5,6 +5,8 @@
  * Registers 16 and 5 point into the scratch memory, as the stack pointer does; 17 holds the address
  * of the code's end. Branches go forward, to where an instruction begins.
  */
+#include "target/mips/micromips-decode.h"
+#include "target/mips/micromips16-decode.h"
 #include "target/mips/mips16-decode.h"
 #include "target/mips/mips16x-decode.h"
 #include "tests/diff/gen.h"
@@ -12,22 +14,28 @@
 
 #include <string.h>
 
-enum { REG_SP = 29, REG_RA = 31, MAX_PATTERNS = 600 };
+enum { REG_GP = 28, REG_SP, REG_RA = 31, MAX_PATTERNS = 600 };
 
 typedef enum Slot { SLOT_NONE, SLOT_16, SLOT_32, SLOT_ANY } Slot;
 
 static InsnPattern all[MAX_PATTERNS];
 static unsigned n_all, n_narrow;
 
+static void gen_add(const InsnPattern *patterns, unsigned n)
+{
+    memcpy(&all[n_all], patterns, n * sizeof(*patterns));
+    n_all += n;
+}
+
 const InsnPattern *mips_gen_compact_patterns(uint32_t isa, unsigned *n)
 {
-    for (unsigned i = 0; i < MIPS16_ID_COUNT; i++) {
-        all[n_all++] = mips16_patterns[i];
-    }
+    bool micro = isa == CASE_ISA_MICROMIPS;
+
+    gen_add(micro ? micromips16_patterns : mips16_patterns,
+            micro ? (unsigned)MICROMIPS16_ID_COUNT : (unsigned)MIPS16_ID_COUNT);
     n_narrow = n_all;
-    for (unsigned i = 0; i < MIPS16X_ID_COUNT; i++) {
-        all[n_all++] = mips16x_patterns[i];
-    }
+    gen_add(micro ? micromips_patterns : mips16x_patterns,
+            micro ? (unsigned)MICROMIPS_ID_COUNT : (unsigned)MIPS16X_ID_COUNT);
     *n = n_all;
     return all;
 }
@@ -66,9 +74,18 @@ static bool gen_is_jal(const InsnPattern *p)
 
 static Slot gen_slot(const InsnPattern *p)
 {
-    static const char *const narrow[] = { "jr", "m16_jal", "m16_jalx", "m16_jalr", NULL };
+    static const char *const narrow[] = { "m16_jal",  "m16_jalx",   "m16_jalr",   "mm_jals",
+                                          "mm_jalrs", "mm_bltzals", "mm_bgezals", NULL };
+    static const char *const wide[] = { "mm_jal", "jalx", "jalr", "bltzal", "bgezal", NULL };
+    static const char *const any[] = { "beq", "bne", "bltz", "bgez", "blez", "bgtz", "mm_j", NULL };
 
-    return gen_is_any(p, narrow) ? SLOT_16 : SLOT_NONE;
+    if (gen_is(p, "jr")) {
+        return strcmp(p->name, "jr.16") ? SLOT_16 : SLOT_ANY;
+    }
+    return gen_is_any(p, narrow) ? SLOT_16
+           : gen_is_any(p, wide) ? SLOT_32
+           : gen_is_any(p, any)  ? SLOT_ANY
+                                 : SLOT_NONE;
 }
 
 uint32_t mips_gen_half(const MipsCase *c, unsigned at)
@@ -89,7 +106,13 @@ static uint32_t gen_nop(uint32_t isa)
 
 void mips_gen_compact_shorten(MipsCase *c, unsigned n)
 {
-    for (unsigned i = n < CASE_INSNS ? c->at[n] : 2 * CASE_INSNS; i < 2 * CASE_INSNS; i++) {
+    unsigned i = n < CASE_INSNS ? c->at[n] : 2 * CASE_INSNS;
+
+    if (n < CASE_INSNS && c->at[n + 1] - i == 2) { /* it may be in a slot of four bytes */
+        gen_set_half(c, i++, 0);
+        gen_set_half(c, i++, 0);
+    }
+    for (; i < 2 * CASE_INSNS; i++) {
         gen_set_half(c, i, gen_nop(c->in.isa));
     }
 }
@@ -100,6 +123,9 @@ typedef struct Layout {
     uint8_t at[CASE_INSNS + 1];
     uint8_t nop[CASE_INSNS]; /* halfwords of the NOP */
 } Layout;
+
+/* Not for delay slots. */
+static const char *const several[] = { "mm_lwm", "mm_swm", "mm_lwp", "mm_swp", NULL };
 
 static void gen_layout(Layout *l, const InsnPattern *const *patterns, unsigned n, uint16_t *index,
                        uint64_t *seed)
@@ -120,11 +146,16 @@ static void gen_layout(Layout *l, const InsnPattern *const *patterns, unsigned n
         /* QEMU 7.2 takes a JAL for an instruction of two bytes where a slot is relative to it. */
         ok &= !strstr(p->name, "pc") || !i || !l->p[i - 1] || !gen_is_jal(l->p[i - 1]);
         ok &= i < CASE_INSNS - 1 || gen_slot(p) == SLOT_NONE;
+        ok &= slot == SLOT_NONE || (!gen_is_any(p, several) && !gen_is(p, "mm_addiupc"));
+        /* Nor is what they took an address that the oracle has nothing at. */
+        ok &= !restored || !strstr(p->group, "memory");
         /* RESTORE may have taken the register that jumps go to. */
         ok &= !restored || !gen_is_branch(p) || !strchr(p->name, 'j') || gen_is_jal(p);
-        restored |= gen_is(p, "m16_save");
+        restored |= gen_is(p, "m16_save") || gen_is(p, "mm_lwm");
+        ok &= !gen_is(p, "ll") || (slot == SLOT_NONE && i < CASE_INSNS - 1);
         /* Not back to where it was called from, for ever. */
-        ok &= !linked || !gen_is_branch(p) || !strstr(p->name, ".ra");
+        ok &=
+            !linked || !gen_is_branch(p) || (!strstr(p->name, ".ra") && !gen_is(p, "mm_jraddiusp"));
         linked |= gen_is_branch(p) && strstr(p->name, "al");
         l->nop[i] = slot == SLOT_32 ? 2 : 1;
         l->p[i] = ok ? p : NULL;
@@ -218,10 +249,81 @@ static uint32_t gen_m16(const InsnPattern *p, const Layout *l, unsigned i, uint6
     return gen_is_branch(p) ? gen_m16_branch(p, insn, l, i, seed) : insn;
 }
 
-static uint32_t gen_insn(const InsnPattern *p, const Layout *l, unsigned i, uint64_t *seed)
+/* No register that is reserved: 5, 16, 17, the global and the stack pointer, the link register. */
+static uint32_t gen_reg(uint64_t *seed)
+{
+    uint32_t r = case_random(seed) % 32;
+
+    return r == 5 || (r & 30) == 16 || r >= 28 ? r % 8 + 8 : r;
+}
+
+static uint32_t gen_mm_branch(const InsnPattern *p, uint32_t insn, const Layout *l, unsigned i,
+                              uint64_t *seed)
+{
+    if (gen_is(p, "jalx")) {
+        return gen_field(p, insn, "index", (CASE_CODE + CASE_OTHER_ISA) >> 2);
+    }
+    if (gen_is(p, "mm_j") || gen_is(p, "mm_jal") || gen_is(p, "mm_jals")) {
+        return gen_field(p, insn, "index", (CASE_CODE + gen_target(l, i, 2, seed)) >> 1);
+    }
+    if (strstr(p->name, "jr") || strstr(p->name, "jalr")) {
+        return gen_field(p, gen_field(p, insn, "rs", 17), "rd", case_random(seed) % 3 ? 31 : 0);
+    }
+    if (p->value >> 16) { /* the link register is no source where it is written */
+        insn = gen_field(p, insn, "rs", gen_reg(seed));
+    }
+    return gen_field(p, insn, "imm", (gen_target(l, i, 2, seed) - l->at[i + 1] * 2u) / 2);
+}
+
+static uint32_t gen_mm(const InsnPattern *p, const Layout *l, unsigned i, uint64_t *seed)
+{
+    static const char *const regs[] = { "rs", "rt", "rd" };
+    static const char *const parts[] = { "lwl", "lwr", "swl", "swr", NULL };
+    uint32_t insn = ((uint32_t)case_random(seed) & ~p->mask) | p->value;
+    uint64_t r = case_random(seed);
+    bool wide = gen_is_wide(p);
+
+    for (unsigned k = 0; k < 3; k++) {
+        insn = gen_field(p, insn, regs[k], gen_reg(seed));
+    }
+    if (gen_is(p, "mm_movep")) { /* not $5 */
+        static const uint8_t dest[] = { 2, 3, 4, 6, 7 };
+
+        insn = gen_field(p, insn, "dest", dest[r % sizeof(dest)]);
+    }
+    insn = gen_field(p, insn, "rx", gen_free(seed));
+    insn = gen_field(p, insn, "ry", gen_free(seed));
+    insn = gen_field(p, insn, "rz", gen_free(seed));
+    if (gen_is_branch(p)) {
+        return gen_mm_branch(p, insn, l, i, seed);
+    }
+    if (strstr(p->group, "memory")) {
+        uint32_t offset = (uint32_t)(r & 0xfff) - 0x800;
+
+        insn = gen_field(p, insn, "ry", r >> 40 & 1 ? 0 : 5);
+        insn = gen_field(p, insn, "base", r >> 40 & 1 ? 16 : 5);
+        insn = gen_field(p, insn, "index", gen_reg(seed));
+        /* QEMU 7.2's LWM needs no alignment. */
+        if (gen_is_any(p, several) || (r >> 60 && !gen_is_any(p, parts))) {
+            offset &= ~7u;
+        }
+        insn =
+            wide ? gen_field(p, gen_field(p, insn, "imm", offset & 0xfff), "offset", offset) : insn;
+    }
+    if (gen_is(p, "mm_lwp")) { /* not to 5, 16, 28 */
+        insn = gen_field(p, insn, "rd", 6 + r % 9);
+    }
+    if (gen_is(p, "synci")) {
+        insn = gen_field(p, gen_field(p, insn, "rs", 16), "imm", 64);
+    }
+    return insn;
+}
+
+static uint32_t gen_insn(const InsnPattern *p, const Layout *l, unsigned i, uint32_t isa,
+                         uint64_t *seed)
 {
     for (unsigned tries = 0; tries < 100; tries++) {
-        uint32_t insn = gen_m16(p, l, i, seed);
+        uint32_t insn = isa == CASE_ISA_MIPS16 ? gen_m16(p, l, i, seed) : gen_mm(p, l, i, seed);
 
         if ((insn & p->mask) == p->value && (!p->when || p->when(insn)) &&
             (!p->avoid || !p->avoid(insn))) {
@@ -238,6 +340,7 @@ static void gen_state(MipsState *s, uint64_t *seed)
     }
     s->r[16] = CASE_SCRATCH + 0x1000 + (case_random(seed) & 0x1ff0);
     s->r[5] = CASE_SCRATCH + 0x1000 + (case_random(seed) & 0x1ff0);
+    s->r[REG_GP] = CASE_SCRATCH + 0x1800 + (case_random(seed) & 0xff0);
     s->r[REG_SP] = CASE_SCRATCH + 0x1800 + (case_random(seed) & 0xff0);
     s->r[17] = s->r[REG_RA] = (CASE_CODE + 4 * CASE_INSNS) | 1;
     if (case_random(seed) % 16 == 0) {
@@ -257,7 +360,9 @@ void mips_gen_compact(MipsCase *c, const InsnPattern *const *patterns, unsigned 
     c->in.isa = isa;
     gen_layout(&l, patterns, n, index, seed);
     memcpy(c->at, l.at, sizeof(c->at));
-    mips_gen_compact_shorten(c, 0);
+    for (unsigned i = 0; i < 2 * CASE_INSNS; i++) {
+        gen_set_half(c, i, gen_nop(isa));
+    }
     for (unsigned i = 0; i < CASE_INSNS; i++) {
         if (!l.p[i]) {
             gen_set_half(c, l.at[i], l.nop[i] == 2 ? 0 : gen_nop(isa));
@@ -265,12 +370,12 @@ void mips_gen_compact(MipsCase *c, const InsnPattern *const *patterns, unsigned 
                 gen_set_half(c, l.at[i] + 1u, 0);
             }
         } else if (gen_is_wide(l.p[i])) {
-            uint32_t insn = gen_insn(l.p[i], &l, i, seed);
+            uint32_t insn = gen_insn(l.p[i], &l, i, isa, seed);
 
             gen_set_half(c, l.at[i], insn >> 16);
             gen_set_half(c, l.at[i] + 1u, insn);
         } else {
-            gen_set_half(c, l.at[i], gen_insn(l.p[i], &l, i, seed));
+            gen_set_half(c, l.at[i], gen_insn(l.p[i], &l, i, isa, seed));
         }
     }
     gen_state(&c->in, seed);

@@ -38,7 +38,9 @@ bool mips_gen_excluded(const InsnPattern *p, uint64_t features)
 {
     /* SC follows each LL: without one it fails, or does what the last one left. */
     /* CTCMSA: at an enabled exception of MSA QEMU 7.2's user emulator ends. */
-    static const char *const never[] = { "sc", "scd", "cache", "msa_ctcmsa", NULL };
+    /* SWM stores halfwords in QEMU 7.2. */
+    static const char *const never[] = { "sc",     "scd",       "cache", "msa_ctcmsa",
+                                         "mm_swm", "mm_swm.16", NULL };
     static const char *const system[] = { "sync", "synci", NULL };
 
     for (int i = 0; i < p->n_needs; i++) {

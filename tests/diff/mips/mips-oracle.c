@@ -30,6 +30,24 @@ static int running;
 static mcontext_t home;
 static unsigned home_fcr31;
 
+#ifdef CASE_NO_FPU
+/* The C library's start calls it, and its own one saves floating-point registers. */
+int no_setjmp(void *buf) __asm__("_setjmp");
+
+int no_setjmp(void *buf)
+{
+    return 0;
+}
+
+static unsigned fcr31_read(void)
+{
+    return 0;
+}
+
+static void fcr31_write(unsigned v)
+{
+}
+#else
 static unsigned fcr31_read(void)
 {
     unsigned v;
@@ -42,6 +60,7 @@ static void fcr31_write(unsigned v)
 {
     __asm__ volatile("ctc1 %0, $31" ::"r"(v));
 }
+#endif
 
 #ifdef WITH_MSA
 /*

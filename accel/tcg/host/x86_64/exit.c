@@ -93,8 +93,15 @@ static void x64_probe(X64Emit *e)
 static void x64_leave_page(X64Emit *e, int32_t delta)
 {
     int32_t place = delta & (X64_GUEST_PAGE - 1);
-    X64Stub *s = x64_stub_add(e, STUB_NEXT);
+    X64Stub *s;
 
+    if (place & ((1 << TCG_ENTRY_SHIFT) - 1)) { /* tables have no such place: the run loop's */
+        x64_rbp(&e->a, XO_MOV_R_RM | X_W, RAX, e->lay->pc_page);
+        x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta);
+        x64_probe(e);
+        return;
+    }
+    s = x64_stub_add(e, STUB_NEXT);
     s->delta = delta;
     x64_rbp(&e->a, XO_MOV_R_RM | X_W, RAX, e->lay->pc_page);
     x64_alu_ri(&e->a, ALU_ADD, true, RAX, delta - place);
