@@ -63,17 +63,30 @@ static uint64_t fp_sqrt(uint64_t a, unsigned df, FpEnv *e)
     return df == 2 ? fp32_sqrt((uint32_t)a, e) : fp64_sqrt(a, e);
 }
 
+static uint64_t fp_flush(uint64_t a, unsigned df, FpEnv *e)
+{
+    uint64_t inf = df == 2 ? 0x7f800000 : 0x7ff0000000000000ull;
+
+    if (!e->flush_inputs || a & inf || !(a & ~fp_sign(df))) {
+        return a;
+    }
+    e->flags |= FP_INPUT_DENORMAL;
+    return a & fp_sign(df);
+}
+
 /* By magnitude: FMAX_A, FMIN_A. */
 static uint64_t fp_by_magnitude(uint64_t a, uint64_t b, unsigned df, bool max, FpEnv *e)
 {
-    uint64_t x = a & ~fp_sign(df), y = b & ~fp_sign(df);
+    uint64_t x, y;
 
+    a = fp_flush(a, df, e);
+    b = fp_flush(b, df, e);
+    x = a & ~fp_sign(df);
+    y = b & ~fp_sign(df);
     if (fp_is_nan(a, df) || fp_is_nan(b, df) || x == y) {
         return max ? fp_maxnum(a, b, df, e) : fp_minnum(a, b, df, e);
     }
-    fp_compare(a, b, df, e); /* what is flushed is inexact */
-    a = (x > y) == max ? a : b;
-    return fp_maxnum(a, a, df, e); /* flushes */
+    return (x > y) == max ? a : b;
 }
 
 /* A double of exponent @exponent, which is clamped to what normal ones have. */
