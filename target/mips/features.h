@@ -22,6 +22,7 @@ typedef enum MipsFeature {
     MIPS_FEAT_R1,    /* release 1 and later: not MIPS I to V */
     MIPS_FEAT_PS,    /* paired single */
     MIPS_FEAT_EVA,   /* EVA and segmentation control */
+    MIPS_FEAT_R6,    /* release 6 */
 } MipsFeature;
 
 #endif

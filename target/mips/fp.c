@@ -20,7 +20,8 @@ enum {
     CAUSE_V = 16,
 };
 
-#define FCSR_WRITABLE (0xfe800000u | FCSR_FS | 0x3ffffu) /* and MipsModel.fcr31_writable */
+#define FCSR_CONDITIONS 0xfe800000u
+#define FCSR_WRITABLE   (0xfe800000u | FCSR_FS | 0x3ffffu) /* and MipsModel.fcr31_writable */
 
 void mips_fp_set_control(MipsCpu *c, uint32_t val)
 {
@@ -313,6 +314,9 @@ uint64_t mips_helper_ctc1(Cpu *cpu, uint64_t reg, uint64_t val64)
         break;
     default:
         return 0;
+    }
+    if (mips_cpu_has(c, MIPS_FEAT_R6)) { /* no condition codes */
+        v &= ~FCSR_CONDITIONS;
     }
     mips_fp_set_control(c, v);
     /* An exception that is enabled and caused by what is written traps at once. */

@@ -30,6 +30,21 @@ typedef enum MipsFpOp {
     MIPS_FP_MADD,    /* then MSUB, NMADD, NMSUB, in the order of their encodings */
 } MipsFpOp;
 
+/* Of release 6 (fp-r6.c). */
+typedef enum MipsFp6Op {
+    MIPS_FP6_CMP, /* the condition from MIPS_FP_COND_SHIFT on */
+    MIPS_FP6_MADDF,
+    MIPS_FP6_MSUBF,
+    MIPS_FP6_MIN,
+    MIPS_FP6_MAX,
+    MIPS_FP6_MINA,
+    MIPS_FP6_MAXA,
+    MIPS_FP6_RINT,
+    MIPS_FP6_CLASS,
+    MIPS_FP6_RECIP,
+    MIPS_FP6_RSQRT,
+} MipsFp6Op;
+
 enum {
     MIPS_FP_FMT_SHIFT = 8, /* of the operand, beside MipsFpOp in `op` */
     MIPS_FP_COND_SHIFT = 16,

@@ -35,6 +35,8 @@ enum {
 /* Floating point; @op: MIPS_FP_* of fp.h. */
 uint64_t mips_helper_fp(Cpu *cpu, uint64_t op, uint64_t a, uint64_t b);
 uint64_t mips_helper_fp3(Cpu *cpu, uint64_t op_and_c_hi, uint64_t a, uint64_t b, uint64_t c);
+/* Release 6; @op: MIPS_FP6_*; @add: the third operand. */
+uint64_t mips_helper_fp6(Cpu *cpu, uint64_t op, uint64_t a, uint64_t b, uint64_t add);
 uint64_t mips_helper_cfc1(Cpu *cpu, uint64_t reg);
 uint64_t mips_helper_ctc1(Cpu *cpu, uint64_t reg, uint64_t val);
 

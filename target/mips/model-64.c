@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU models of 64 bits. Values are those of the cores' Software User's Manuals (MD00012 5K,
- * MD00298 20Kc, MIPS R4000 User's Manual); caches and what is not modelled: as in model.c.
+ * CPU models of 64 bits and of release 6. Values are those of the cores' Software User's Manuals
+ * (MD00012 5K, MD00298 20Kc, MIPS R4000 User's Manual); caches and what is not modelled: as in
+ * model.c.
  */
 #include "target/mips/model.h"
 
 #define FEATURES_64 (FEATURES_R1 | FEAT(M64))
 
+#define FEATURES_R6 (FEAT(TLB) | FEAT(MIPS4) | FEAT(R1) | FEAT(R2) | FEAT(R6))
+
 enum {
+    CONFIG_R6_32 = 2 << 10 | 1 << 7 | 2, /* AR: release 6 */
+    CONFIG_R6_64 = 2 << 13 | 2 << 10 | 1 << 7 | 2,
+    FIR_HAS2008 = 1 << 23,
+    FCR31_2008 = 1 << 19 | 1 << 18, /* ABS2008, NAN2008 */
     /* The R4000's Config: direct-mapped caches of 8 KiB, lines of 32 bytes, no second-level one. */
     CONFIG_R4000 = 1 << 17 | 1 << 9 | 1 << 6 | 1 << 5 | 1 << 4 | 2,
 };
@@ -78,6 +85,29 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .pa_bits = 36,
         .fir = 0x500,
     },
+    {
+        .name = "mips32r6-generic",
+        .doc = "MIPS32 release 6, floating point",
+        .prid = 0x00010000,
+        .config = { CONFIG_M | CONFIG_R6_32, CONFIG1(16) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
+        .features = FEATURES_R6 | FEATURES_FP,
+        .tlb_entries = 16,
+        .pa_bits = 32,
+        .fir = FIR_FULL | FIR_HAS2008,
+        .fcr31 = FCR31_2008,
+    },
+    {
+        .name = "I6400",
+        .doc = "MIPS64 I6400, release 6, floating point",
+        .prid = 0x0001a900,
+        .config = { CONFIG_M | CONFIG_R6_64, CONFIG1(64) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
+        .features = FEATURES_R6 | FEAT(M64) | FEATURES_FP,
+        .tlb_entries = 64,
+        .seg_bits = 48,
+        .pa_bits = 48,
+        .fir = FIR_FULL | FIR_HAS2008 | 0xa9 << 8,
+        .fcr31 = FCR31_2008,
+    },
 };
 
 const DeviceType mips_cpu_types_64[MIPS_MODELS_64] = {
@@ -87,4 +117,6 @@ const DeviceType mips_cpu_types_64[MIPS_MODELS_64] = {
     MIPS_CPU_TYPE("5KEf"),
     MIPS_CPU_TYPE("MIPS64R2-generic"),
     MIPS_CPU_TYPE("R4000"),
+    MIPS_CPU_TYPE("mips32r6-generic"),
+    MIPS_CPU_TYPE("I6400"),
 };

@@ -111,6 +111,8 @@ const MipsModel *const mips_models[] = {
     &mips_models_loongson[1],
     &model_m14k,
     &model_m14kc,
+    &mips_models_64[6],
+    &mips_models_64[7],
     NULL,
 };
 
@@ -137,5 +139,7 @@ const DeviceType *const mips_cpu_types[] = {
     &mips_cpu_types_loongson[1],
     &model_types[6],
     &model_types[7],
+    &mips_cpu_types_64[6],
+    &mips_cpu_types_64[7],
     NULL,
 };

@@ -62,7 +62,7 @@ bool mips_cpu_start(Device *dev, GError **err);
     }
 
 /* Those of 64 bits (model-64.c). */
-enum { MIPS_MODELS_64 = 6 };
+enum { MIPS_MODELS_64 = 8 };
 extern const MipsModel mips_models_64[MIPS_MODELS_64];
 extern const DeviceType mips_cpu_types_64[MIPS_MODELS_64];
 

@@ -34,7 +34,11 @@ static uint64_t target_mode_word(const Cpu *cpu)
 
         mw |= kernel || super || s & (STATUS_UX | STATUS_PX) ? MIPS_MW_64 : 0;
         /* Only programs that have no 64-bit addresses wrap at 32 bits (Vol. I-A, 4.11). */
-        mw |= kernel || super || s & STATUS_UX ? MIPS_MW_ADDR64 : 0;
+        if (mips_cpu_has(c, MIPS_FEAT_R6)) { /* there each mode does */
+            mw |= s & (kernel ? STATUS_KX : super ? STATUS_SX : STATUS_UX) ? MIPS_MW_ADDR64 : 0;
+        } else {
+            mw |= kernel || super || s & STATUS_UX ? MIPS_MW_ADDR64 : 0;
+        }
     }
     return mw;
 }

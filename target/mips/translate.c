@@ -85,7 +85,7 @@ IrVal mips_addr(Trans *t, unsigned base, int64_t offset)
 
 IrMemOp mips_memop(Trans *t, unsigned size, uint32_t extra)
 {
-    return size | extra | (size ? IR_MO_ALIGN_NATURAL : 0) |
+    return size | extra | (size && !trans_has(t, MIPS_FEAT_R6) ? IR_MO_ALIGN_NATURAL : 0) |
            (t->mode_word & MIPS_MW_BE ? IR_MO_BE : 0) | t->mode << IR_MO_MODE_SHIFT;
 }
 
@@ -193,7 +193,8 @@ static void translate_insn(Trans *t, const uint8_t *page, int32_t length)
         return;
     }
     t->insn = translate_word(t, page, t->delta);
-    if (!mips_decode_trans(t, t->insn)) {
+    if (!(trans_has(t, MIPS_FEAT_R6) ? mips_r6_translate(t, t->insn)
+                                     : mips_decode_trans(t, t->insn))) {
         translate_reserved(t);
     }
 }

@@ -58,6 +58,7 @@ typedef struct Trans {
     bool unmapped; /* the page is in a segment without a TLB: MIPS_CODE_UNMAPPED */
     int64_t near;  /* the page's place in its 256 MiB */
     /* What the branch just translated wants done behind its delay slot. */
+    bool forbidden; /* a compact branch of release 6 is before this instruction */
     MipsSlot slot;
     bool compact;    /* no delay slot */
     bool switches;   /* to the other instruction set */
@@ -118,6 +119,9 @@ bool mips_branch_if(Trans *t, IrCmp cmp, IrVal a, IrVal b, int64_t offset);
 /* To @target in the 1 << @bits bytes that the next instruction lies in. */
 bool mips_branch_jump(Trans *t, uint32_t target, unsigned bits, bool link);
 IrVal mips_zero(Trans *t); /* as mips_rx(t, 0) */
+
+/* A word of release 6 or, where it did not change them, of an earlier one (mips-r6.c). */
+bool mips_r6_translate(Trans *t, uint32_t insn);
 
 void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint64_t mode,
                     uint8_t code_attr, unsigned max_insns);

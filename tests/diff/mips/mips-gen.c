@@ -12,7 +12,14 @@
 
 #include <string.h>
 
-enum { REG_POINTER = 16, REG_OFFSET = 24, REG_END = 25, SC_OPCODE = 0x20000000 };
+enum {
+    REG_POINTER = 16,
+    REG_OFFSET = 24,
+    REG_END = 25,
+    SC_OPCODE = 0x20000000,
+    SC_FUNCTION = 0x10,
+    SPECIAL3 = 31
+};
 
 static bool gen_in(const char *name, const char *const *list)
 {
@@ -26,7 +33,8 @@ static bool gen_in(const char *name, const char *const *list)
 
 static bool gen_is_branch(const InsnPattern *p)
 {
-    return !strcmp(p->group, "branch") || !strcmp(p->group, "fp-branch");
+    return !strcmp(p->group, "branch") || !strcmp(p->group, "fp-branch") ||
+           !strcmp(p->group, "compact");
 }
 
 static bool gen_is_ll(const InsnPattern *p)
@@ -74,7 +82,10 @@ static uint32_t gen_branch(const InsnPattern *p, uint32_t insn, unsigned at, uin
     if (!strcmp(p->name, "jr") || !strcmp(p->name, "jalr")) {
         return gen_put(gen_put(insn, 21, 5, REG_END), 6, 5, skip % 2 * 16); /* the hint: .HB */
     }
-    insn = gen_put(insn, 0, 16, skip);
+    if (!strcmp(p->name, "jic") || !strcmp(p->name, "jialc")) {
+        return gen_put(gen_put(insn, 16, 5, REG_END), 0, 16, 0);
+    }
+    insn = gen_field(p, insn, "imm", skip);
     /* The link register as a source: not defined when the slot faults. */
     if (strstr(p->name, "al") && gen_get(p, insn, "rs", 0) == 31) {
         insn = gen_put(insn, 21, 5, 30);
@@ -115,15 +126,16 @@ static uint32_t gen_pairs(const InsnPattern *p, uint32_t insn)
     return insn;
 }
 
-static uint32_t gen_control(const InsnPattern *p, uint32_t insn, uint64_t *seed)
+static uint32_t gen_control(const InsnPattern *p, uint32_t insn, bool r6, uint64_t *seed)
 {
     static const uint8_t controls[] = { 25, 26, 28, 31 };
+    unsigned first = r6; /* which has no FCCR */
 
     if (!strcmp(p->name, "cfc1")) {
-        return gen_put(insn, 11, 5, controls[case_random(seed) % 4]);
+        return gen_put(insn, 11, 5, controls[first + case_random(seed) % (4 - first)]);
     }
     if (!strcmp(p->name, "ctc1")) { /* of the others bits are to be written as 0 */
-        uint32_t r = case_random(seed) % 8;
+        uint32_t r = first + case_random(seed) % 8;
 
         return r < 3 ? gen_put(gen_put(insn, 11, 5, controls[r]), 16, 5, 0)
                      : gen_put(insn, 11, 5, 31);
@@ -156,7 +168,8 @@ static uint32_t gen_dsp_insn(const InsnPattern *p, uint32_t insn)
                                                                      : insn;
 }
 
-static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t *seed)
+static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t features,
+                         uint64_t *seed)
 {
     for (unsigned tries = 0; tries < 200; tries++) {
         uint32_t insn = ((uint32_t)case_random(seed) & ~p->mask) | p->value;
@@ -164,12 +177,14 @@ static uint32_t gen_insn(const InsnPattern *p, unsigned at, bool fr, uint64_t *s
         insn = (insn & ~p->should_mask) | p->should_value;
         if (gen_is_branch(p)) {
             insn = gen_branch(p, insn, at, seed);
+        } else if (!strcmp(p->group, "pcrel") && p->name[0] == 'l') {
+            insn = gen_field(p, insn, "imm", case_random(seed) & 15);
         } else if (strstr(p->group, "memory")) {
             insn = gen_memory(p, insn, seed);
         } else if (!strcmp(p->name, "synci")) {
             insn = gen_put(gen_put(insn, 21, 5, REG_POINTER), 0, 16, 64);
         }
-        insn = gen_control(p, insn, seed);
+        insn = gen_control(p, insn, features >> MIPS_FEAT_R6 & 1, seed);
         if (!fr) {
             insn = gen_pairs(p, insn);
         }
@@ -201,6 +216,9 @@ static bool gen_is_of_case(const InsnPattern *p, bool wide)
 
     if (wide) {
         return !gen_in(p->name, words);
+    }
+    if (!strcmp(p->group, "pcrel") && p->name[0] == 'a') { /* an address may be no word */
+        return false;
     }
     for (int i = 0; i < p->n_needs; i++) {
         if (p->needs[i] == MIPS_FEAT_M64) {
@@ -244,6 +262,9 @@ static void gen_state(MipsState *s, bool fr, bool wide, uint64_t features, uint6
         s->fcr31 = (uint32_t)r & (r >> 60 == 0   ? 0xfe800fff
                                   : r >> 61 == 1 ? 0xfe80007f
                                                  : 0xfe800003);
+        if (features >> MIPS_FEAT_R6 & 1) { /* no conditions; ABS2008 and NAN2008 */
+            s->fcr31 = (s->fcr31 & 0x3ffff) | 0xc0000;
+        }
     }
 }
 
@@ -303,12 +324,13 @@ void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, 
             slot = false; /* a NOP */
             continue;
         }
-        c->code[i] = gen_insn(p, i, fr, seed);
+        c->code[i] = gen_insn(p, i, fr, features, seed);
         slot = gen_is_branch(p);
         if (gen_is_ll(p)) {
             index[i + 1] = index[i];
-            c->code[i + 1] = ((c->code[i] & 0xffe0ffff) | SC_OPCODE) | (case_random(seed) % 16)
-                                                                           << 16;
+            c->code[i + 1] = ((c->code[i] & 0xffe0ffff) ^
+                              (c->code[i] >> 26 == SPECIAL3 ? SC_FUNCTION : SC_OPCODE)) |
+                             (case_random(seed) % 16) << 16;
             i++;
         }
     }
