@@ -10,7 +10,8 @@ test="qemu-user-static qemu-system-arm qemu-utils qemu-block-extra gcc-aarch64-l
  clang-format libclang-rt-14-dev socat tmux nbdkit libnbd-bin gcc-mipsel-linux-gnu
  libc6-dev-mipsel-cross gcc-mips-linux-gnu libc6-dev-mips-cross
  gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross gcc-mips64-linux-gnuabi64
- libc6-dev-mips64-cross"
+ libc6-dev-mips64-cross gcc-mipsisa32r6el-linux-gnu
+libc6-dev-mipsr6el-cross gcc-mipsisa64r6el-linux-gnuabi64 libc6-dev-mips64r6el-cross"
 want=
 for set in "$@"; do
     case $set in

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { REG_GP = 28, REG_SP, REG_RA = 31, MAX_PATTERNS = 600 };
+enum { MM_INDEX = 25, REG_GP = 28, REG_SP, REG_RA = 31, MAX_PATTERNS = 600 };
 
 typedef enum Slot { SLOT_NONE, SLOT_16, SLOT_32, SLOT_ANY } Slot;
 
@@ -249,12 +249,13 @@ static uint32_t gen_m16(const InsnPattern *p, const Layout *l, unsigned i, uint6
     return gen_is_branch(p) ? gen_m16_branch(p, insn, l, i, seed) : insn;
 }
 
-/* No register that is reserved: 5, 16, 17, the global and the stack pointer, the link register. */
+/* No register that is reserved: 5, 16, 17, the index, the global and the stack pointer, the link
+ * register. */
 static uint32_t gen_reg(uint64_t *seed)
 {
     uint32_t r = case_random(seed) % 32;
 
-    return r == 5 || (r & 30) == 16 || r >= 28 ? r % 8 + 8 : r;
+    return r == 5 || (r & 30) == 16 || r == MM_INDEX || r >= 28 ? r % 8 + 8 : r;
 }
 
 static uint32_t gen_mm_branch(const InsnPattern *p, uint32_t insn, const Layout *l, unsigned i,
@@ -302,7 +303,7 @@ static uint32_t gen_mm(const InsnPattern *p, const Layout *l, unsigned i, uint64
 
         insn = gen_field(p, insn, "ry", r >> 40 & 1 ? 0 : 5);
         insn = gen_field(p, insn, "base", r >> 40 & 1 ? 16 : 5);
-        insn = gen_field(p, insn, "index", gen_reg(seed));
+        insn = gen_field(p, insn, "index", MM_INDEX);
         /* QEMU 7.2's LWM needs no alignment. */
         if (gen_is_any(p, several) || (r >> 60 && !gen_is_any(p, parts))) {
             offset &= ~7u;
@@ -342,6 +343,7 @@ static void gen_state(MipsState *s, uint64_t *seed)
     s->r[5] = CASE_SCRATCH + 0x1000 + (case_random(seed) & 0x1ff0);
     s->r[REG_GP] = CASE_SCRATCH + 0x1800 + (case_random(seed) & 0xff0);
     s->r[REG_SP] = CASE_SCRATCH + 0x1800 + (case_random(seed) & 0xff0);
+    s->r[MM_INDEX] = case_random(seed) & 0x78;
     s->r[17] = s->r[REG_RA] = (CASE_CODE + 4 * CASE_INSNS) | 1;
     if (case_random(seed) % 16 == 0) {
         s->r[17] = CASE_CODE + CASE_OTHER_ISA;

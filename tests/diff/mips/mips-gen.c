@@ -46,7 +46,7 @@ bool mips_gen_excluded(const InsnPattern *p, uint64_t features)
 {
     /* SC follows each LL: without one it fails, or does what the last one left. */
     /* CTCMSA: at an enabled exception of MSA QEMU 7.2's user emulator ends. */
-    /* SWM stores halfwords in QEMU 7.2. */
+    /* What SWM leaves in memory differs in QEMU 7.2: not compared. */
     static const char *const never[] = { "sc",     "scd",       "cache", "msa_ctcmsa",
                                          "mm_swm", "mm_swm.16", NULL };
     static const char *const system[] = { "sync", "synci", NULL };
