@@ -101,6 +101,12 @@ typedef struct Target {
      * the branch changes (the instruction set) it does. NULL: @addr. Context: vCPU's thread.
      */
     GuestVirt (*jump_pc)(Cpu *cpu, GuestVirt addr);
+    /*
+     * What a load's or store's address beyond 32 bits means, where translated code leaves sums as
+     * they are (addresses of 32 bits that wrap around). Such a one is in no table, so each access
+     * comes here. NULL: itself. Context: vCPU's thread.
+     */
+    GuestVirt (*data_va)(Cpu *cpu, GuestVirt va);
     /* Restore what depends on position from the block's restart word (after a fault). */
     void (*restore)(Cpu *cpu, uint32_t restart);
     /*

@@ -431,6 +431,11 @@ static bool slow_short(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements,
     return true;
 }
 
+static uint64_t slow_va(Cpu *cpu, uint64_t va)
+{
+    return va >> 32 && cpu->target->data_va ? cpu->target->data_va(cpu, va) : va;
+}
+
 static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, void *buf)
 {
     _Alignas(16) uint8_t tmp[32] = { 0 };
@@ -438,6 +443,7 @@ static bool slow_load(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements, 
     uint8_t *host;
     SlowAccess a;
 
+    va = slow_va(cpu, va);
     if (slow_short(cpu, va, memop, elements, ACCESS_READ, buf)) {
         host = NULL;
     } else if (!slow_filled(cpu, va, memop, bytes, ACCESS_READ, &host)) {
@@ -464,6 +470,7 @@ static void slow_store(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements,
     uint8_t *host;
     SlowAccess a;
 
+    va = slow_va(cpu, va);
     if (slow_short(cpu, va, memop, elements, ACCESS_WRITE, (void *)(uintptr_t)buf)) {
         host = NULL;
     } else if (!slow_filled(cpu, va, memop, bytes, ACCESS_WRITE, &host)) {

@@ -166,6 +166,7 @@ static const Field cpu_mips_fields[] = {
     SCRATCH(MipsCpu, flags),
     SCRATCH(MipsCpu, fp), /* follows from fcr31 */
     SCRATCH(MipsCpu, fp_last_op),
+    SCRATCH(MipsCpu, part_va),
     SCRATCH(MipsCpu, fp_last),
     SCRATCH(MipsCpu, features),
     SCRATCH(MipsCpu, vpn2_mask), /* follows from the model */

@@ -195,6 +195,7 @@ typedef struct MipsCpu {
     uint64_t vpn2_mask; /* bits of EntryHi's address */
     uint64_t llval;     /* not used by the monitor: LLAddr's */
     MipsException exc;
+    uint64_t part_va; /* address of the last LWL, LWR, LDL or LDR */
 
     /* Count = count_base + ticks of the clock; stopped (Cause.DC): count_base alone. */
     uint32_t count_base;

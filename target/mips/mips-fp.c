@@ -498,14 +498,15 @@ static IrVal fp_holds(Trans *t, IrVal f, unsigned cond)
 
 static void fp_compare(Trans *t, const ArgsFcond *a, uint64_t op)
 {
-    uint32_t fcr31 = offsetof(MipsCpu, fcr31);
+    uint32_t fcr31 = offsetof(MipsCpu, fcr31), bit = mips_fcc_bit(a->cc);
     IrVal arg[2] = { fp_getv(t, a->fmt, a->fs), fp_getv(t, a->fmt, a->ft) };
     IrVal f = ir_flags_fcmp(t->ir, a->fmt == FMT_D ? 3 : 2, a->cond & 8, arg[0], arg[1]);
     IrVal v = fp_holds(t, f, a->cond & 7);
 
     fp_record(t, op, arg, 2);
     ir_set(t->ir, fcr31, 2,
-           ir_deposit(t->ir, ir_get(t->ir, IR_I32, fcr31, 2), v, mips_fcc_bit(a->cc), 1));
+           ir_or(t->ir, ir_andi(t->ir, ir_get(t->ir, IR_I32, fcr31, 2), ~(1u << bit)),
+                 ir_shli(t->ir, v, bit)));
 }
 
 bool mips_c_cond(Trans *t, const ArgsFcond *a)

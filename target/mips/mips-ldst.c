@@ -133,9 +133,36 @@ static IrVal ldst_how(Trans *t, uint64_t how)
 }
 
 /*
- * The word is loaded whole and shifted. The byte before it is for the address that a fault shows,
- * which is that of the instruction, not the word's.
+ * LWL and LWR (SWL and SWR) of one word next to each other are an access that need not be aligned,
+ * at *@offset. A fault of the two is one of the first, which is executed again.
  */
+static bool ldst_is_pair(Trans *t, const ArgsMem *a, uint64_t how, bool store, int64_t *offset)
+{
+    static const uint8_t left[4] = { 34, 42, 26, 44 }, right[4] = { 38, 46, 27, 45 }; /* opcodes */
+    unsigned kind = store | (how & MIPS_PART_64 ? 2 : 0), bytes = how & MIPS_PART_64 ? 8 : 4;
+    bool is_right = how & MIPS_PART_RIGHT, low = is_right != !!(t->mode_word & MIPS_MW_BE);
+    uint32_t next;
+    int64_t other;
+
+    if (!mips_trans_peek(t, &next) || t->insn >> 26 != (is_right ? right : left)[kind] ||
+        next >> 26 != (is_right ? left : right)[kind] || (next >> 21 & 31) != a->base ||
+        (next >> 16 & 31) != a->rt || (!store && a->rt == a->base)) {
+        return false;
+    }
+    other = (int16_t)next;
+    *offset = low ? a->offset : other;
+    return (low ? other : a->offset) == *offset + bytes - 1;
+}
+
+static void ldst_set(Trans *t, unsigned rt, IrVal v)
+{
+    if (ir_type(t->ir, v) == IR_I64) {
+        mips_set_r(t, rt, v);
+    } else {
+        mips_set_r32(t, rt, v);
+    }
+}
+
 IrVal mips_load_part(Trans *t, IrVal addr, IrVal old, uint64_t how)
 {
     IrType type = how & MIPS_PART_64 ? IR_I64 : IR_I32;
@@ -143,43 +170,55 @@ IrVal mips_load_part(Trans *t, IrVal addr, IrVal old, uint64_t how)
     bool right = how & MIPS_PART_RIGHT, be = t->mode_word & MIPS_MW_BE;
     IrVal at, shift, v, ones;
 
-    ir_ld(t->ir, IR_I32, mips_memop(t, 0, 0), addr);
-    v = ir_ld(t->ir, type, mips_memop(t, type == IR_I64 ? 3 : 2, 0), ir_andi(t->ir, addr, ~mask));
+    ir_set(t->ir, offsetof(MipsCpu, part_va), 3, addr);
+    v = ir_ld(t->ir, type, mips_memop(t, type == IR_I64 ? 3 : 2, MIPS_MO_PART),
+              ir_andi(t->ir, addr, ~mask));
     at = ir_andi(t->ir, type == IR_I64 ? addr : ir_trunc(t->ir, addr), mask);
     if (right == be) {
         at = ir_xor(t->ir, at, ir_const(t->ir, type, mask));
     }
     shift = ir_shli(t->ir, at, 3);
     ones = ir_const(t->ir, type, type == IR_I64 ? UINT64_MAX : UINT32_MAX);
-    if (right) {
-        v = ir_or(t->ir, ir_op2(t->ir, IR_SHR, v, shift),
-                  ir_op2(t->ir, IR_ANDC, old, ir_op2(t->ir, IR_SHR, ones, shift)));
-    } else {
-        v = ir_or(t->ir, ir_op2(t->ir, IR_SHL, v, shift),
-                  ir_op2(t->ir, IR_ANDC, old, ir_op2(t->ir, IR_SHL, ones, shift)));
-    }
-    return v;
+    v = ir_op2(t->ir, right ? IR_SHR : IR_SHL, v, shift);
+    return ir_or(t->ir, v,
+                 ir_andc(t->ir, old, ir_op2(t->ir, right ? IR_SHR : IR_SHL, ones, shift)));
+}
+
+static IrMemOp ldst_unaligned(Trans *t, uint64_t how)
+{
+    return mips_memop(t, how & MIPS_PART_64 ? 3 : 2, 0) & ~(IrMemOp)IR_MO_ALIGN;
 }
 
 static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
 {
-    bool wide = how & MIPS_PART_64;
-    IrVal v = mips_load_part(t, mips_addr(t, a->base, a->offset),
-                             wide ? mips_r(t, a->rt) : mips_r32(t, a->rt), how);
+    int64_t offset;
 
-    if (wide) {
-        mips_set_r(t, a->rt, v);
-    } else {
-        mips_set_r32(t, a->rt, v);
+    if (!ldst_is_pair(t, a, how, false, &offset)) {
+        IrVal old = how & MIPS_PART_64 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
+
+        ldst_set(t, a->rt, mips_load_part(t, mips_addr(t, a->base, a->offset), old, how));
+        return true;
     }
+    ldst_set(t, a->rt,
+             ir_ld(t->ir, how & MIPS_PART_64 ? IR_I64 : IR_I32, ldst_unaligned(t, how),
+                   mips_addr(t, a->base, offset)));
+    mips_trans_took(t);
     return true;
 }
 
 static bool ldst_store_at(Trans *t, const ArgsMem *a, uint64_t how)
 {
-    IrVal v = how & MIPS_PART_64 ? mips_r(t, a->rt) : ir_zext64(t->ir, mips_r32(t, a->rt));
+    bool wide = how & MIPS_PART_64;
+    int64_t offset;
 
-    ir_call(t->ir, &ldst_store_part, mips_addr(t, a->base, a->offset), v, ldst_how(t, how),
+    if (ldst_is_pair(t, a, how, true, &offset)) {
+        ir_st(t->ir, ldst_unaligned(t, how), mips_addr(t, a->base, offset),
+              wide ? mips_r(t, a->rt) : mips_r32(t, a->rt));
+        mips_trans_took(t);
+        return true;
+    }
+    ir_call(t->ir, &ldst_store_part, mips_addr_of(t, mips_addr(t, a->base, a->offset)),
+            wide ? mips_r(t, a->rt) : ir_zext64(t->ir, mips_r32(t, a->rt)), ldst_how(t, how),
             IR_NONE);
     return true;
 }
@@ -229,7 +268,7 @@ bool mips_sdr(Trans *t, const ArgsMem *a)
 static bool ldst_ll(Trans *t, const ArgsMem *a, unsigned size)
 {
     IrVal v = ir_ll(t->ir, size == 3 ? IR_I64 : IR_I32, mips_memop(t, size, 0),
-                    mips_addr(t, a->base, a->offset));
+                    mips_addr_of(t, mips_addr(t, a->base, a->offset)));
 
     if (size == 3) {
         mips_set_r(t, a->rt, v);
@@ -242,7 +281,8 @@ static bool ldst_ll(Trans *t, const ArgsMem *a, unsigned size)
 static bool ldst_sc(Trans *t, const ArgsMem *a, unsigned size)
 {
     IrVal v = size == 3 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
-    IrVal failed = ir_sc(t->ir, mips_memop(t, size, 0), mips_addr(t, a->base, a->offset), v);
+    IrVal addr = mips_addr_of(t, mips_addr(t, a->base, a->offset));
+    IrVal failed = ir_sc(t->ir, mips_memop(t, size, 0), addr, v);
 
     mips_set_r(t, a->rt, ir_zext64(t->ir, ir_xor(t->ir, failed, ir_i32(t->ir, 1))));
     return true;

@@ -468,7 +468,7 @@ static IrMemOp r6_linked(Trans *t, unsigned size)
 static bool r6_ll(Trans *t, const ArgsR6mem *a, unsigned size)
 {
     IrVal v = ir_ll(t->ir, size == 3 ? IR_I64 : IR_I32, r6_linked(t, size),
-                    mips_addr(t, a->base, a->offset));
+                    mips_addr_of(t, mips_addr(t, a->base, a->offset)));
 
     if (size == 3) {
         mips_set_r(t, a->rt, v);
@@ -481,7 +481,8 @@ static bool r6_ll(Trans *t, const ArgsR6mem *a, unsigned size)
 static bool r6_sc(Trans *t, const ArgsR6mem *a, unsigned size)
 {
     IrVal v = size == 3 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
-    IrVal failed = ir_sc(t->ir, r6_linked(t, size), mips_addr(t, a->base, a->offset), v);
+    IrVal failed =
+        ir_sc(t->ir, r6_linked(t, size), mips_addr_of(t, mips_addr(t, a->base, a->offset)), v);
 
     mips_set_r(t, a->rt, ir_zext64(t->ir, ir_xor(t->ir, failed, ir_i32(t->ir, 1))));
     return true;

@@ -139,7 +139,7 @@ bool mips_m16_save(Trans *t, const ArgsM16Save *a)
     IrMemOp mo = mips_memop(t, 2, IR_MO_SIGN);
     uint8_t list[16];
     unsigned n = m16_list(a, list);
-    IrVal v[16], new_sp = mips_addr(t, REG_SP, sp);
+    IrVal v[16], new_sp = mips_addr_of(t, mips_addr(t, REG_SP, sp));
 
     for (unsigned i = 0; a->save && i < m16_args[a->aregs]; i++) {
         ir_st(t->ir, mo, mips_addr(t, REG_SP, i * 4), mips_r32(t, REG_A0 + i));

@@ -259,6 +259,12 @@ static DisasIsa target_disas_isa(const Cpu *cpu)
     return c->big_endian ? DISAS_MIPS_BE : DISAS_MIPS_LE;
 }
 
+/* Translated code adds base and offset in 64 bits (mips_addr). */
+static GuestVirt target_data_va(Cpu *cpu, GuestVirt va)
+{
+    return mips_cpu_has(mips_cpu(cpu), MIPS_FEAT_M64) ? va : (uint32_t)va;
+}
+
 /* v0, a0 to a3, sp, s0, t9, ra, v1, s1, gp, t0 */
 static const uint32_t target_pinned[] = {
     offsetof(MipsCpu, r[2]),  offsetof(MipsCpu, r[4]),  offsetof(MipsCpu, r[5]),
@@ -280,7 +286,7 @@ static const uint32_t target_pinned[] = {
         .exception_enter = mips_exception_enter, .interrupt_enter = mips_interrupt_enter,        \
         .has_work = mips_has_work, .debug_translate = mips_debug_translate, .regs = (registers), \
         .n_regs = G_N_ELEMENTS(target_regs), .disas_isa = target_disas_isa, .dump = target_dump, \
-        .big_endian = big                                                                        \
+        .data_va = target_data_va, .big_endian = big                                             \
     }
 
 const Target target_mipsel = TARGET("mipsel", "mips", false, target_regs);

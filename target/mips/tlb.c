@@ -342,10 +342,9 @@ static bool tlb_mapped(MipsCpu *c, uint64_t va, MemAccess access, bool probe, Tl
     return true;
 }
 
-bool mips_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
-                   bool probe, TlbResult *out)
+static bool tlb_translate(MipsCpu *c, GuestVirt va, MemAccess access, unsigned mode, bool probe,
+                          TlbResult *out)
 {
-    MipsCpu *c = mips_cpu(cpu);
     uint64_t pa = 0;
 
     switch (tlb_segment(c, va, mode, &pa)) {
@@ -363,6 +362,20 @@ bool mips_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint
         };
         return true;
     }
+}
+
+bool mips_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop,
+                   bool probe, TlbResult *out)
+{
+    MipsCpu *c = mips_cpu(cpu);
+
+    if (tlb_translate(c, va, access, mode, probe, out)) {
+        return true;
+    }
+    if (memop & MIPS_MO_PART && !probe) {
+        c->exc.va = mips_cpu_has(c, MIPS_FEAT_M64) ? c->part_va : (uint32_t)c->part_va;
+    }
+    return false;
 }
 
 bool mips_debug_translate(Cpu *cpu, GuestVirt va, GuestPhys *out)

@@ -80,6 +80,12 @@ IrVal mips_addr(Trans *t, unsigned base, int64_t offset)
     if (t->mode_word & MIPS_MW_ADDR64) {
         return ir_addi(t->ir, mips_r(t, base), offset);
     }
+    if (!t->is64) { /* a sum beyond 32 bits: Target.data_va */
+        uint64_t value;
+        IrVal sum = ir_addi(t->ir, mips_r(t, base), offset);
+
+        return ir_is_const(t->ir, sum, &value) ? ir_i64(t->ir, (uint32_t)value) : sum;
+    }
     return mips_extend(t, ir_addi(t->ir, mips_r32(t, base), offset));
 }
 
@@ -125,6 +131,21 @@ static uint32_t translate_word(const Trans *t, const uint8_t *page, int32_t delt
 
     memcpy(&w, page + delta, sizeof(w));
     return t->mode_word & MIPS_MW_BE ? GUINT32_FROM_BE(w) : GUINT32_FROM_LE(w);
+}
+
+bool mips_trans_peek(Trans *t, uint32_t *insn)
+{
+    if (t->in_slot || t->isa16 || t->next + 4 > PAGE_BYTES || t->ir->n_guest >= t->max_insns) {
+        return false;
+    }
+    *insn = translate_word(t, t->page, t->next);
+    return true;
+}
+
+void mips_trans_took(Trans *t)
+{
+    ir_insn(t->ir, (uint16_t)t->next, 4, 0);
+    t->next += 4;
 }
 
 static uint32_t translate_halfword(const Trans *t, const uint8_t *page, int32_t delta)
@@ -454,6 +475,8 @@ void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, ui
     if (mode & MIPS_MW_STEP) {
         max_insns = 1;
     }
+    t.page = page;
+    t.max_insns = max_insns;
     ir_begin(ir, (uint16_t)t.next);
     t.delta = t.next;
     if (pc & (t.isa16 ? 1 : 3)) {

@@ -33,6 +33,9 @@ enum {
  * that in memory). */
 enum { MIPS_CODE_UNMAPPED = 1 };
 
+/* IrMemOp of a part of a word: a fault shows MipsCpu.part_va. */
+enum { MIPS_MO_PART = 1 << IR_MO_TARGET_SHIFT };
+
 typedef enum MipsSlot {
     SLOT_NONE,
     SLOT_ALWAYS, /* to `target` or `to` */
@@ -41,6 +44,8 @@ typedef enum MipsSlot {
 
 typedef struct Trans {
     IrBlock *ir;
+    const uint8_t *page;
+    unsigned max_insns;
     MipsCpu *cpu; /* features and model only: no state, a translation is shared */
     uint64_t mode_word;
     uint64_t features;
@@ -84,7 +89,8 @@ void mips_set_r(Trans *t, unsigned reg, IrVal v);   /* I64 as it is */
 void mips_set_r32(Trans *t, unsigned reg, IrVal v); /* I32, extended as the CPU does */
 IrVal mips_extend(Trans *t, IrVal v);               /* I32 to a register's content */
 
-/* base + offset as an address (I64). */
+/* base + offset as an address (I64) for loads and stores alone: on a CPU of 32 bits it may be
+ * beyond them (mips_addr_of mends that). */
 IrVal mips_addr(Trans *t, unsigned base, int64_t offset);
 IrVal mips_addr_of(Trans *t, IrVal v);
 /* LWL, LWR, LDL, LDR: what is at @addr, merged into @old; I64 with MIPS_PART_64 in @how, else I32.
@@ -92,6 +98,11 @@ IrVal mips_addr_of(Trans *t, IrVal v);
 IrVal mips_load_part(Trans *t, IrVal addr, IrVal old, uint64_t how);
 /* Memory operation of @size (log2) in the block's mode and endianness; natural alignment. */
 IrMemOp mips_memop(Trans *t, unsigned size, uint32_t extra);
+
+/* The instruction behind this one, where that may be translated with it (not a compressed one, not
+ * in a delay slot); and that it has been. */
+bool mips_trans_peek(Trans *t, uint32_t *insn);
+void mips_trans_took(Trans *t);
 
 /* An exception of this instruction; ends the block. */
 void mips_trans_raise(Trans *t, unsigned code, unsigned coprocessor);

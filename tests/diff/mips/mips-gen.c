@@ -302,6 +302,24 @@ static void gen_msa(MipsCase *c, uint64_t *seed)
     }
 }
 
+/* Behind half of LWL, LWR and their like stands the other part of the word, or of another. */
+static uint32_t gen_other_part(uint32_t insn, uint64_t *seed)
+{
+    static const uint8_t parts[][2] = { { 34, 38 }, { 42, 46 }, { 26, 27 }, { 44, 45 } };
+
+    for (unsigned k = 0; k < 8; k++) {
+        unsigned op = parts[k / 2][k & 1], other = parts[k / 2][!(k & 1)];
+        uint32_t more = k >= 4 ? 7 : 3;
+
+        if (insn >> 26 == op && case_random(seed) & 1) {
+            uint32_t offset = insn + (case_random(seed) & 1 ? more : -more);
+
+            return other << 26 | (insn & 0x03ff0000) | (offset & 0xffff);
+        }
+    }
+    return 0;
+}
+
 void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr,
                    uint64_t features, uint16_t *index, uint64_t *seed)
 {
@@ -313,6 +331,7 @@ void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, 
     for (unsigned i = 0; i < CASE_INSNS; i++) {
         const InsnPattern *p;
         bool single = slot || i == CASE_INSNS - 1;
+        uint32_t other;
 
         index[i] = (uint16_t)(case_random(seed) % n);
         p = patterns[index[i]];
@@ -332,6 +351,9 @@ void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, 
                               (c->code[i] >> 26 == SPECIAL3 ? SC_FUNCTION : SC_OPCODE)) |
                              (case_random(seed) % 16) << 16;
             i++;
+        } else if (!single && (other = gen_other_part(c->code[i], seed))) {
+            index[i + 1] = index[i];
+            c->code[++i] = other;
         }
     }
     gen_state(&c->in, fr, wide, features, seed);
