@@ -6,6 +6,10 @@
  * from there. When the bytes cross a page the slot is 0, and each access looks for itself, out of
  * line.
  *
+ * Accesses that ask for natural alignment are aligned when the first one is to the largest of them,
+ * if their distances from it are multiples of their own: the check of the page is that of
+ * alignment, too.
+ *
  * What was found holds as long as nothing flushes: other vCPUs' requests wait for a poll, and so
  * for the end of the block; helpers that are not pure end the groups. Entries that other accesses
  * push out of the table meanwhile do not matter.
@@ -47,14 +51,15 @@ static SpanAddr span_addr(const X64Emit *e, const IrInsn *access)
     return a;
 }
 
-/* Join group @g; false: it would be too long. */
-static bool span_join(X64Span *g, int64_t off, unsigned bytes)
+/* Join group @g; false: it would be too long, or @off says nothing of alignment. */
+static bool span_join(X64Span *g, int64_t off, unsigned bytes, unsigned align)
 {
     int64_t min = MIN(g->min, off), max = MAX(g->max, off + bytes);
 
-    if (max - min > SPAN_MAX) {
+    if (max - min > SPAN_MAX || (off - g->first) & align) {
         return false;
     }
+    g->align = (uint8_t)MAX(g->align, align);
     g->min = (int32_t)min;
     g->max = (int32_t)max;
     g->n++;
@@ -62,17 +67,24 @@ static bool span_join(X64Span *g, int64_t off, unsigned bytes)
 }
 
 /* The newest group that may take an access; 0: none, else its number + 1. */
-static unsigned span_find(X64Emit *e, SpanAddr a, unsigned mode, bool write, unsigned bytes)
+static unsigned span_find(X64Emit *e, SpanAddr a, unsigned mode, bool write, unsigned bytes,
+                          unsigned align)
 {
     for (unsigned k = e->n_spans; k-- > e->spans_closed;) {
         X64Span *g = &e->span[k];
 
         if (g->root == a.root && g->mode == mode && (g->write || !write) &&
-            span_join(g, a.off, bytes)) {
+            span_join(g, a.off, bytes, align)) {
             return k + 1;
         }
     }
     return 0;
+}
+
+/* One less than what an address of it is a multiple of. */
+static unsigned span_align(IrMemOp mo)
+{
+    return mo & IR_MO_ALIGN ? ir_memop_bytes(mo) - 1 : 0;
 }
 
 static void span_access(X64Emit *e, unsigned i, unsigned bytes, bool write)
@@ -83,16 +95,18 @@ static void span_access(X64Emit *e, unsigned i, unsigned bytes, bool write)
     unsigned k;
 
     e->span_of[i] = 0;
-    if (mo & (IR_MO_BE | IR_MO_ALIGN | IR_MO_ACQ | IR_MO_ACQPC | IR_MO_REL) ||
-        a.off != (int32_t)a.off) {
+    if (mo & (IR_MO_ACQ | IR_MO_ACQPC | IR_MO_REL) || a.off != (int32_t)a.off ||
+        (mo & IR_MO_ALIGN && (mo & IR_MO_ALIGN) != IR_MO_ALIGN_NATURAL)) {
         return;
     }
-    k = span_find(e, a, ir_memop_mode(mo), write, bytes);
+    k = span_find(e, a, ir_memop_mode(mo), write, bytes, span_align(mo));
     if (!k && e->n_spans < X64_SPANS) {
         e->span[e->n_spans] = (X64Span){ .root = (uint16_t)a.root,
                                          .mode = (uint8_t)ir_memop_mode(mo),
                                          .write = write,
                                          .n = 1,
+                                         .align = (uint8_t)span_align(mo),
+                                         .first = (int32_t)a.off,
                                          .slot = -1,
                                          .min = (int32_t)a.off,
                                          .max = (int32_t)a.off + (int32_t)bytes };
@@ -170,6 +184,8 @@ X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned 
         g->slot = (int16_t)x64_slot_new(e, false);
         s->span = X64_SPAN_FIRST;
         s->slot = g->slot;
+        /* What is looked up is aligned where the first address is. */
+        g->min = g->first - ((g->first - g->min + g->align) & ~(int32_t)g->align);
         ahead = at.disp + g->min - e->span_off[id];
         if (ahead) {
             e->a.p = span_lea(x64_open(&e->a, 1), at.reg, ahead);
@@ -177,7 +193,7 @@ X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned 
             page = RDX;
         }
         s->disp = at.disp;
-        x64_tlb(e, page, s->memop, (unsigned)(g->max - g->min), write, 0, &s->entry);
+        x64_tlb(e, page, s->memop, (unsigned)(g->max - g->min), write, g->align, &s->entry);
         e->a.p = span_slot(x64_open(&e->a, 1), XO_MOV_RM_R, RCX, g->slot);
     }
     s->addr = (uint8_t)at.reg;
@@ -190,6 +206,7 @@ void x64_span_stub(X64Emit *e, X64Stub *s)
 {
     const X64Thunks *t = e->thunk;
     bool moved = s->addr == RDX && s->disp;
+    unsigned align = span_align(s->memop);
     uint32_t thunk;
     int64_t at;
     uint8_t *p;
@@ -202,7 +219,10 @@ void x64_span_stub(X64Emit *e, X64Stub *s)
         e->a.p = x64_put(p, 0, 4);
     }
     thunk = (s->write ? t->tlb_write : t->tlb_read)[ir_memop_mode(s->memop)];
-    p = span_lea(x64_open(&e->a, 3 + moved), s->addr, s->disp);
+    p = span_lea(x64_open(&e->a, 3 + moved + 2 * !!align), s->addr, s->disp);
+    if (align) {
+        p = x64_put(p, 0x057500c2f6 | align << 16, 5); /* test dl, align; jne behind the call */
+    }
     at = p - e->a.start;
     p = x64_put(p, 0xe8 | (uint64_t)(uint32_t)(thunk - e->base - at - 5) << 8, 5); /* call */
     if (moved) {

@@ -191,9 +191,11 @@ enum { X64_SPAN_NONE, X64_SPAN_FIRST, X64_SPAN_NEXT };
 typedef struct X64Span {
     uint16_t root;
     uint8_t mode;
-    bool write; /* the check is that of a store */
-    uint8_t n;  /* accesses */
+    bool write;    /* the check is that of a store */
+    uint8_t n;     /* accesses */
+    uint8_t align; /* the first address is to be a multiple of this + 1 */
     int16_t slot;
+    int32_t first; /* where that lies */
     int32_t min, max;
 } X64Span;
 
