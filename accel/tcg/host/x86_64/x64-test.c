@@ -282,7 +282,7 @@ static void rand_memory(Rand *r)
 
     rand_insn(r);
     addr = ir_addi(r->ir, addr, MEM_VA);
-    switch (rnd_below(r, 8)) {
+    switch (rnd_below(r, 9)) {
     case 0:
         ir_ldp_at(r->ir, type, (mo & ~7u) | (type == IR_I64 ? 3 : 2), addr, disp, out);
         rand_keep(r, out[0]);
@@ -305,7 +305,23 @@ static void rand_memory(Rand *r)
         ir_st_at(r->ir, rnd_below(r, 5) | MODE << IR_MO_MODE_SHIFT, addr, disp,
                  rand_pick(r, IR_V128));
         break;
-    case 5:
+    case 5: /* some that must be aligned, near to each other; now and then they are not */
+        addr = rnd_below(r, 8) ? ir_andi(r->ir, addr, ~7ull) : addr;
+        disp &= rnd_below(r, 8) ? ~7 : ~0;
+        for (unsigned n = 0; n < 3 && ir_has_room(r->ir); n++) {
+            IrMemOp natural = rnd_below(r, 4) | IR_MO_ALIGN_NATURAL | MODE << IR_MO_MODE_SHIFT;
+
+            natural |= rnd_below(r, 4) ? 0 : IR_MO_BE;
+            if (rnd_below(r, 2)) {
+                rand_keep(r, ir_ld_at(r->ir, IR_I64, natural, addr, disp));
+            } else {
+                ir_st_at(r->ir, natural, addr, disp, rand_pick(r, IR_I64));
+            }
+            disp += rnd_below(r, 3) * 4;
+            rand_insn(r);
+        }
+        break;
+    case 6:
         ir_st_at(r->ir, mo | (rnd_below(r, 4) ? 0 : IR_MO_BE), addr, disp, rand_pick(r, type));
         break;
     default:
@@ -495,6 +511,11 @@ static bool rand_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mod
     return false;
 }
 
+static void rand_unaligned(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop)
+{
+    cpu->raised = 1;
+}
+
 static Rand *rand_new(void)
 {
     Rand *r = g_new0(Rand, 1);
@@ -524,7 +545,8 @@ static Rand *rand_new(void)
                           .hot_offset = offsetof(RandCpu, x),
                           .pinned = r->pinned,
                           .n_pinned = 6,
-                          .tlb_fill = rand_tlb_fill };
+                          .tlb_fill = rand_tlb_fill,
+                          .unaligned = rand_unaligned };
     r->cpu->cpu.target = &r->target;
     r->cpu->cpu.poll_counter = 1 << 30;
     for (unsigned n = 0; n < 16; n++) {
