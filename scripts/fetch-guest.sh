@@ -18,7 +18,7 @@ on_pci="virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_fail
  nvme-common nvme-core nvme scsi_common scsi_mod sd_mod virtio_scsi 9pnet 9pnet_virtio netfs fscache 9p"
 # What the board of the architecture has.
 case $arch in
-mips*) on_pci="$on_pci ata_piix cdrom sr_mod mii pcnet32 e1000" ;;
+mips*) on_pci="$on_pci ata_piix cdrom sr_mod mii pcnet32 e1000 crc16 mbcache jbd2 crc32c_generic ext4" ;;
 esac
 mkdir -p "$out/lists/partial" "$out/deb"
 opts="-oAPT::Architecture=$arch -oAPT::Architectures=$arch -oDir::State::Lists=$out/lists

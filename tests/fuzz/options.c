@@ -40,7 +40,7 @@ static void options_use(Options *o)
     g_clear_error(&err);
     (void)!options_get_bool(o, "read-only", false, &b, &err);
     g_clear_error(&err);
-    if (socket_name_parse(&s, o, "server", "1", &err)) {
+    if (socket_name_parse(&s, NULL, o, "server", "1", &err)) {
         g_free(socket_name_text(&s));
     }
     socket_name_deinit(&s);
