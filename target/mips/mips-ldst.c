@@ -265,47 +265,43 @@ bool mips_sdr(Trans *t, const ArgsMem *a)
 
 /* ---- load linked, store conditional ---- */
 
-static bool ldst_ll(Trans *t, const ArgsMem *a, unsigned size)
+bool mips_load_linked(Trans *t, unsigned rt, unsigned base, int64_t offset, unsigned size)
 {
-    IrVal v = ir_ll(t->ir, size == 3 ? IR_I64 : IR_I32, mips_memop(t, size, 0),
-                    mips_addr_of(t, mips_addr(t, a->base, a->offset)));
+    IrVal v = ir_ll(t->ir, size == 3 ? IR_I64 : IR_I32, mips_memop(t, size, IR_MO_ALIGN_NATURAL),
+                    mips_addr_of(t, mips_addr(t, base, offset)));
 
-    if (size == 3) {
-        mips_set_r(t, a->rt, v);
-    } else {
-        mips_set_r32(t, a->rt, v);
-    }
+    ldst_set(t, rt, v);
     return true;
 }
 
-static bool ldst_sc(Trans *t, const ArgsMem *a, unsigned size)
+bool mips_store_conditional(Trans *t, unsigned rt, unsigned base, int64_t offset, unsigned size)
 {
-    IrVal v = size == 3 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
-    IrVal addr = mips_addr_of(t, mips_addr(t, a->base, a->offset));
-    IrVal failed = ir_sc(t->ir, mips_memop(t, size, 0), addr, v);
+    IrVal v = size == 3 ? mips_r(t, rt) : mips_r32(t, rt);
+    IrVal addr = mips_addr_of(t, mips_addr(t, base, offset));
+    IrVal failed = ir_sc(t->ir, mips_memop(t, size, IR_MO_ALIGN_NATURAL), addr, v);
 
-    mips_set_r(t, a->rt, ir_zext64(t->ir, ir_xor(t->ir, failed, ir_i32(t->ir, 1))));
+    mips_set_r(t, rt, ir_zext64(t->ir, ir_xor(t->ir, failed, ir_i32(t->ir, 1))));
     return true;
 }
 
 bool mips_ll(Trans *t, const ArgsMem *a)
 {
-    return ldst_ll(t, a, 2);
+    return mips_load_linked(t, a->rt, a->base, a->offset, 2);
 }
 
 bool mips_sc(Trans *t, const ArgsMem *a)
 {
-    return ldst_sc(t, a, 2);
+    return mips_store_conditional(t, a->rt, a->base, a->offset, 2);
 }
 
 bool mips_lld(Trans *t, const ArgsMem *a)
 {
-    return mips_is_64(t) && ldst_ll(t, a, 3);
+    return mips_is_64(t) && mips_load_linked(t, a->rt, a->base, a->offset, 3);
 }
 
 bool mips_scd(Trans *t, const ArgsMem *a)
 {
-    return mips_is_64(t) && ldst_sc(t, a, 3);
+    return mips_is_64(t) && mips_store_conditional(t, a->rt, a->base, a->offset, 3);
 }
 
 /* Caches are not modelled: code that changes is seen at once. */

@@ -459,53 +459,24 @@ bool mipsr6_bnvc(Trans *t, const ArgsR6br2 *a)
 
 /* ---- memory ---- */
 
-/* Other accesses need no alignment in release 6 (Volume I-A, 2.8). */
-static IrMemOp r6_linked(Trans *t, unsigned size)
-{
-    return mips_memop(t, size, IR_MO_ALIGN_NATURAL);
-}
-
-static bool r6_ll(Trans *t, const ArgsR6mem *a, unsigned size)
-{
-    IrVal v = ir_ll(t->ir, size == 3 ? IR_I64 : IR_I32, r6_linked(t, size),
-                    mips_addr_of(t, mips_addr(t, a->base, a->offset)));
-
-    if (size == 3) {
-        mips_set_r(t, a->rt, v);
-    } else {
-        mips_set_r32(t, a->rt, v);
-    }
-    return true;
-}
-
-static bool r6_sc(Trans *t, const ArgsR6mem *a, unsigned size)
-{
-    IrVal v = size == 3 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
-    IrVal failed =
-        ir_sc(t->ir, r6_linked(t, size), mips_addr_of(t, mips_addr(t, a->base, a->offset)), v);
-
-    mips_set_r(t, a->rt, ir_zext64(t->ir, ir_xor(t->ir, failed, ir_i32(t->ir, 1))));
-    return true;
-}
-
 bool mipsr6_ll(Trans *t, const ArgsR6mem *a)
 {
-    return r6_ll(t, a, 2);
+    return mips_load_linked(t, a->rt, a->base, a->offset, 2);
 }
 
 bool mipsr6_sc(Trans *t, const ArgsR6mem *a)
 {
-    return r6_sc(t, a, 2);
+    return mips_store_conditional(t, a->rt, a->base, a->offset, 2);
 }
 
 bool mipsr6_lld(Trans *t, const ArgsR6mem *a)
 {
-    return mips_is_64(t) && r6_ll(t, a, 3);
+    return mips_is_64(t) && mips_load_linked(t, a->rt, a->base, a->offset, 3);
 }
 
 bool mipsr6_scd(Trans *t, const ArgsR6mem *a)
 {
-    return mips_is_64(t) && r6_sc(t, a, 3);
+    return mips_is_64(t) && mips_store_conditional(t, a->rt, a->base, a->offset, 3);
 }
 
 /* Caches are not modelled. */

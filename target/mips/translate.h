@@ -93,6 +93,9 @@ IrVal mips_extend(Trans *t, IrVal v);               /* I32 to a register's conte
  * beyond them (mips_addr_of mends that). */
 IrVal mips_addr(Trans *t, unsigned base, int64_t offset);
 IrVal mips_addr_of(Trans *t, IrVal v);
+/* LL and SC of @size (log2); they need natural alignment in every release. */
+bool mips_load_linked(Trans *t, unsigned rt, unsigned base, int64_t offset, unsigned size);
+bool mips_store_conditional(Trans *t, unsigned rt, unsigned base, int64_t offset, unsigned size);
 /* LWL, LWR, LDL, LDR: what is at @addr, merged into @old; I64 with MIPS_PART_64 in @how, else I32.
  */
 IrVal mips_load_part(Trans *t, IrVal addr, IrVal old, uint64_t how);
