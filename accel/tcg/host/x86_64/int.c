@@ -297,7 +297,8 @@ static bool x64_try_lea(X64Emit *e, unsigned id, const IrInsn *insn, bool sub)
         int64_t imm = (int64_t)ir_const_value(x64_insn(e, y));
 
         imm = w ? imm : (int32_t)imm;
-        imm = sub ? -imm : imm;
+        /* The least number is its own negative, and no displacement either way. */
+        imm = sub ? (int64_t)(0 - (uint64_t)imm) : imm;
         if (imm != (int32_t)imm) {
             return false;
         }
