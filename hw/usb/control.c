@@ -65,3 +65,53 @@ const uint8_t *usb_control_give(UsbControl *c, uint32_t *n)
     c->at += *n;
     return from;
 }
+
+void usb_control_save(const UsbControl *all, uint8_t **saved, uint32_t *len)
+{
+    GByteArray *out = g_byte_array_new();
+
+    for (unsigned i = 0; i < USB_ADDRESSES; i++) {
+        const UsbControl *c = &all[i];
+        uint8_t h[USB_CONTROL_HEAD] = { (uint8_t)i, c->sent };
+
+        if (c->begun) {
+            memcpy(h + 2, c->setup, USB_SETUP_BYTES);
+            put_le32(h + 10, c->len);
+            put_le32(h + 14, c->at);
+            g_byte_array_append(out, h, sizeof(h));
+            g_byte_array_append(out, c->buf, c->len);
+        }
+    }
+    g_free(*saved);
+    *len = out->len;
+    *saved = g_byte_array_free(out, out->len == 0);
+}
+
+bool usb_control_load(UsbControl *all, const uint8_t *saved, uint32_t len)
+{
+    for (unsigned i = 0; i < USB_ADDRESSES; i++) {
+        usb_control_forget(&all[i]);
+    }
+    for (uint32_t at = 0; at < len;) {
+        const uint8_t *h = saved + at;
+        UsbControl *c;
+        uint32_t n;
+
+        if (len - at < USB_CONTROL_HEAD || h[0] >= USB_ADDRESSES || all[h[0]].begun || h[1] > 1) {
+            return false;
+        }
+        c = &all[h[0]];
+        n = get_le32(h + 10);
+        at += USB_CONTROL_HEAD;
+        usb_control_begin(c, h + 2);
+        if (n > c->len || n > len - at || get_le32(h + 14) > n) {
+            return false;
+        }
+        c->sent = h[1];
+        c->len = n;
+        c->at = get_le32(h + 14);
+        memcpy(c->buf, saved + at, n);
+        at += n;
+    }
+    return true;
+}

@@ -12,6 +12,8 @@
 enum {
     USB_CONTROL_MAX = 4096, /* data bytes of a control transfer */
     USB_ADDRESSES = 128,
+    USB_CONTROL_HEAD = 18, /* of a transfer in a saved state */
+    USB_CONTROL_SAVED_MAX = USB_ADDRESSES * (USB_CONTROL_HEAD + USB_CONTROL_MAX),
 };
 
 typedef struct UsbControl {
@@ -43,5 +45,9 @@ UsbPacket usb_control_packet(UsbControl *c, UsbDevice *u);
 void usb_control_answered(UsbControl *c, uint32_t actual);
 /* The next bytes of the answer: *@n of them, at most as many as it was. */
 const uint8_t *usb_control_give(UsbControl *c, uint32_t *n);
+/* What has begun of the transfers to all addresses, as bytes of state; in `saving`. */
+void usb_control_save(const UsbControl *all, uint8_t **saved, uint32_t *len);
+/* Those transfers; what was there is forgotten. False: the bytes do not hold together. */
+bool usb_control_load(UsbControl *all, const uint8_t *saved, uint32_t len);
 
 #endif

@@ -172,6 +172,31 @@ TEST(ehci, enumerates_a_keyboard)
     bench_end(t.b);
 }
 
+/* The stages of a transfer, one by one, with a save and a load between them. */
+TEST(ehci, stages_apart)
+{
+    Et t;
+
+    et_begin(&t);
+    et_poke(&t, SETUP, 0x80 | USB_REQ_GET_DESCRIPTOR << 8 | USB_DT_DEVICE << 24);
+    et_poke(&t, SETUP + 4, 18 << 16);
+    et_qtd(&t, 0, true, SET_UP, 8, SETUP);
+    et_qtd(&t, 1, true, IN, 8, DATA);
+    et_qtd(&t, 2, true, IN, 10, DATA + 8);
+    et_qtd(&t, 3, true, IOC | OUT, 0, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        et_poke(&t, HEAD + 20, 1);
+        et_poke(&t, HEAD + 24, 0);
+        et_poke(&t, HEAD + 16, QTDS + 64 * i);
+        bench_run_ns(t.b, 3000000);
+        EXPECT_EQ(et_token(&t, i) & (ACTIVE | HALTED), 0);
+        EXPECT_EQ(et_token(&t, i) >> 16 & 0x7fff, 0);
+    }
+    EXPECT_EQ(et_peek(&t, DATA) & 0xff, 18);
+    EXPECT_EQ(et_peek(&t, DATA + 8), 0x00010627);
+    bench_end(t.b);
+}
+
 TEST(ehci, keys_come_by_the_periodic_list)
 {
     InputEvent e = { INPUT_KEY, KEY_A, true, 0 };

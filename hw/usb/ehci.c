@@ -306,10 +306,17 @@ static bool ehci_start(Device *dev, GError **err)
     return true;
 }
 
+static void ehci_drop_saved(Ehci *s)
+{
+    g_clear_pointer(&s->saved, g_free);
+    s->saved_len = 0;
+}
+
 static void ehci_stop(Device *dev)
 {
     Ehci *s = ehci_of(dev);
 
+    ehci_drop_saved(s);
     if (s->xfers) {
         ehci_forget(s);
         g_ptr_array_free(s->xfers, TRUE);
@@ -333,16 +340,20 @@ static void ehci_saving(Device *dev)
     Ehci *s = ehci_of(dev);
 
     usb_drain(&s->bus);
+    usb_control_save(s->control, &s->saved, &s->saved_len);
     pci_settle(&s->pci);
 }
 
 static bool ehci_loaded(Device *dev, GError **err)
 {
     Ehci *s = ehci_of(dev);
+    bool ok;
 
     ehci_forget(s);
     s->usbsts |= s->usbcmd & EHCI_RS ? 0 : EHCI_HALTED;
-    return true;
+    ok = usb_control_load(s->control, s->saved, s->saved_len);
+    ehci_drop_saved(s);
+    return ok || error_set(err, "%s: its control transfers do not hold together", device_path(dev));
 }
 
 static const Field ehci_fields[] = {
@@ -351,6 +362,7 @@ static const Field ehci_fields[] = {
     SCRATCH(Ehci, bus),
     SCRATCH(Ehci, xfers),
     SCRATCH(Ehci, control),
+    STATE_BYTES(Ehci, saved, saved_len, USB_CONTROL_SAVED_MAX),
     SCRATCH(Ehci, busy),
     SCRATCH(Ehci, in_round),
     SCRATCH(Ehci, round),

@@ -54,6 +54,8 @@ typedef struct Ehci {
     UsbBus bus;
     GPtrArray *xfers; /* of EhciXfer: under way in devices */
     UsbControl control[USB_ADDRESSES];
+    uint8_t *saved; /* `control`, while the machine is saved and loaded */
+    uint32_t saved_len;
     bool busy; /* something ended in the last round */
     bool in_round;
     uint32_t round;

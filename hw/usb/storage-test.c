@@ -4,6 +4,7 @@
 
 #include "block/block.h"
 #include "hw/pci/bench.h"
+#include "tests/held.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -17,6 +18,10 @@ enum { BLOCKS = 64, BULK_IN = 1, BULK_OUT = 2 };
 typedef struct St {
     Bench *b;
     BlockBackend *disk;
+    BlockBackend *open[50]; /* of all machines */
+    unsigned n_open;
+    bool holds;         /* what fails is held */
+    const char *broken; /* how the disk fails; NULL: it does not */
     int fd;
     uint8_t data[64 * 1024];
     uint32_t actual;
@@ -33,8 +38,11 @@ static void st_host(Device *dev, void *arg)
     pci_bench_host(dev, NULL);
     x = device_new_type(dev->machine, &device_qemu_xhci, NULL, "xhci", &err);
     CHECK(x && device_realize(x, &err));
-    t->disk = block_open_fd(dev->machine, "d0", dup(t->fd), 0, &err);
-    CHECK(t->disk && machine_add_backend(dev->machine, "drive", "d0", t->disk, &err));
+    t->disk = t->holds ? held_open(dev->machine, t->fd, t->broken)
+                       : block_open_fd(dev->machine, "d0", dup(t->fd), 0, &err);
+    CHECK(t->disk && t->n_open < ARRAY_SIZE(t->open));
+    t->open[t->n_open++] = t->disk;
+    CHECK(machine_add_backend(dev->machine, "drive", "d0", t->disk, &err));
     CHECK(device_set_prop(dev, "drive", "d0", &err));
 }
 
@@ -79,22 +87,31 @@ static UsbStatus st_packet(St *t, unsigned pid, unsigned ep, const uint8_t *setu
     return t->status;
 }
 
-static void st_begin(St *t)
+static void st_begin_of(St *t, bool holds)
 {
     static const uint8_t configure[8] = { 0, USB_REQ_SET_CONFIGURATION, 1 };
 
-    *t = (St){ .fd = memfd_create("disk", MFD_CLOEXEC) };
+    *t = (St){ .fd = memfd_create("disk", MFD_CLOEXEC), .holds = holds };
     CHECK(t->fd >= 0 && !ftruncate(t->fd, BLOCKS * 512));
     t->b = bench_device_setup(&device_usb_storage, "port=1", st_host, t);
-    bench_no_reload(t->b);
+    if (!holds) {
+        bench_no_reload(t->b);
+    }
     EXPECT_EQ(usb_of(bench_dev(t->b))->speed, USB_SUPER);
     EXPECT_EQ(st_packet(t, USB_PID_SETUP, 0, configure, 0), USB_OK);
+}
+
+static void st_begin(St *t)
+{
+    st_begin_of(t, false);
 }
 
 static void st_end(St *t)
 {
     bench_end(t->b);
-    block_close(t->disk);
+    for (unsigned i = 0; i < t->n_open; i++) {
+        block_close(t->open[i]);
+    }
     close(t->fd);
 }
 
@@ -203,5 +220,58 @@ TEST(usb_storage, refuses_what_makes_no_sense)
     EXPECT_EQ(st_packet(&t, USB_PID_SETUP, 0, clear_in, 0), USB_OK);
     EXPECT_EQ(st_packet(&t, USB_PID_SETUP, 0, clear_out, 0), USB_OK);
     st_ready(&t);
+    st_end(&t);
+}
+
+/* A command that an error holds is in the state, with its data: it goes on in another machine,
+ * whose disk works, and the host's transfer finds it there. */
+TEST(usb_storage, held_commands_are_saved)
+{
+    static const uint8_t write10[10] = { 0x2a, 0, 0, 0, 0, 9, 0, 0, 2 };
+    static const uint8_t read10[10] = { 0x28, 0, 0, 0, 0, 7, 0, 0, 2 };
+    uint8_t sectors[1024];
+    uint32_t residue;
+    St t;
+
+    st_begin_of(&t, true);
+    st_ready(&t);
+    memset(sectors, 0x5a, sizeof(sectors));
+    EXPECT(pwrite(t.fd, sectors, sizeof(sectors), 7 * 512) == sizeof(sectors));
+    for (unsigned write = 0; write < 2; write++) {
+        UsbPacket p = { .pid = USB_PID_IN, .ep = BULK_IN, .buf = t.data, .len = 13 };
+
+        t.broken = write ? "pwritev" : "read_aio";
+        bench_run_loop(t.b);
+        EXPECT_EQ(st_command(&t, 1024, !write, write ? write10 : read10, 10), USB_OK);
+        if (write) {
+            memset(t.data, 0x77, 1024);
+            EXPECT_EQ(st_packet(&t, USB_PID_OUT, BULK_OUT, NULL, 1024), USB_OK);
+        }
+        held_await(bench_machine(t.b));
+        p.dev = usb_of(bench_dev(t.b));
+        CHECK(usb_enter(p.dev));
+        EXPECT_EQ(usb_submit(&p), USB_ASYNC);
+        usb_cancel(&p);
+        usb_leave(p.dev);
+        bench_run_loop(t.b);
+        held_resume(bench_machine(t.b)); /* in vain */
+        t.broken = NULL;
+        bench_run_loop(t.b);
+        p.dev = usb_of(bench_dev(t.b));
+        CHECK(usb_enter(p.dev));
+        EXPECT_EQ(usb_submit(&p), USB_ASYNC);
+        usb_cancel(&p);
+        usb_leave(p.dev);
+        held_resume(bench_machine(t.b));
+        if (!write) {
+            EXPECT_EQ(st_packet(&t, USB_PID_IN, BULK_IN, NULL, 1024), USB_OK);
+            EXPECT_EQ(t.actual, 1024);
+            EXPECT_EQ(t.data[1023], 0x5a);
+        }
+        EXPECT_EQ(st_status(&t, &residue), 0);
+        EXPECT_EQ(residue, 0);
+    }
+    EXPECT(pread(t.fd, sectors, sizeof(sectors), 9 * 512) == sizeof(sectors));
+    EXPECT_EQ(sectors[1023], 0x77);
     st_end(&t);
 }

@@ -34,6 +34,7 @@ typedef struct UsbStorage {
     bool made; /* the bus is there */
     /* state; between packets alone when a request is not under way */
     uint8_t phase, status, stuck, lun, cdb_len;
+    uint8_t held; /* the command waits, by an error of the disk's, for the machine to go on */
     uint8_t cdb[CDB_MAX];
     uint32_t tag, length, moved, residue; /* bytes: of the data phase, moved of them, not valid */
     uint8_t *buf;
@@ -91,6 +92,18 @@ static void bot_complete(ScsiRequest *r)
     bot_go_on(s);
 }
 
+/* The command's bytes and data are state already. */
+static void bot_hold(ScsiRequest *r)
+{
+    UsbStorage *s = bot_of_bus(r->bus);
+
+    if (r == s->req) {
+        s->req = NULL;
+        s->held = 1;
+    }
+    scsi_request_unref(r);
+}
+
 static void bot_cancelled(ScsiRequest *r)
 {
     UsbStorage *s = bot_of_bus(r->bus);
@@ -116,13 +129,6 @@ static void bot_leave(ScsiBus *bus) NO_LOCK_ANALYSIS
     }
 }
 
-static const ScsiBusOps bot_ops = {
-    .complete = bot_complete,
-    .cancelled = bot_cancelled,
-    .enter = bot_enter,
-    .leave = bot_leave,
-};
-
 /* All that the command needs is in s->buf, or room for what it gives. */
 static void bot_submit(UsbStorage *s)
 {
@@ -140,6 +146,28 @@ static void bot_submit(UsbStorage *s)
     s->req = r;
     scsi_request_submit(r);
 }
+
+static void bot_resumed(ScsiBus *bus)
+{
+    UsbStorage *s = bot_of_bus(bus);
+
+    if (s->held) {
+        s->held = 0;
+        bot_submit(s);
+        if (!s->req) {
+            bot_go_on(s);
+        }
+    }
+}
+
+static const ScsiBusOps bot_ops = {
+    .complete = bot_complete,
+    .cancelled = bot_cancelled,
+    .hold = bot_hold,
+    .resumed = bot_resumed,
+    .enter = bot_enter,
+    .leave = bot_leave,
+};
 
 /* What a command will move, as the unit understands it; BOT "6.7 The Thirteen Cases". */
 static void bot_begin(UsbStorage *s, bool in)
@@ -238,7 +266,7 @@ static UsbStatus bot_in(UsbStorage *s, UsbPacket *p)
         s->stuck = 1;
         return USB_STALL;
     }
-    if (s->req) {
+    if (s->req || s->held) {
         s->packet = p;
         return USB_ASYNC;
     }
@@ -286,7 +314,7 @@ static void bot_reset(UsbDevice *u)
         scsi_abort_bus(&s->bus);
     }
     s->phase = BOT_COMMAND;
-    s->stuck = s->status = 0;
+    s->stuck = s->status = s->held = 0;
     s->length = s->moved = s->residue = 0;
     bot_drop_buffer(s);
 }
@@ -365,7 +393,7 @@ static bool bot_loaded(Device *dev, GError **err)
 {
     UsbStorage *s = device_as(dev, UsbStorage);
 
-    if (s->cdb_len > CDB_MAX || s->moved > s->length) {
+    if (s->cdb_len > CDB_MAX || s->moved > s->length || (s->held && s->phase == BOT_COMMAND)) {
         return error_set(err, "%s: its command does not hold together", device_path(dev));
     }
     return true;
@@ -377,6 +405,7 @@ static const Field bot_fields[] = {
     STATE_U8(UsbStorage, phase, .max = BOT_STATUS),
     STATE_U8(UsbStorage, status, .max = CSW_PHASE),
     STATE_U8(UsbStorage, stuck, .max = 1),
+    STATE_U8(UsbStorage, held, .max = 1),
     { "command-lun", FIELD_STATE, TYPE_U8, FIELD_AT(UsbStorage, lun, 1), .max = LUN_MAX },
     STATE_U8(UsbStorage, cdb_len, .max = CDB_MAX),
     STATE_ARRAY(UsbStorage, cdb),

@@ -5,6 +5,7 @@
 
 #include "block/block.h"
 #include "hw/pci/bench.h"
+#include "tests/held.h"
 #include "tests/unit.h"
 #include "util/bytes.h"
 
@@ -17,28 +18,42 @@ enum { BLOCKS = 64, COMMAND = 1, STATUS = 2, DATA_IN = 3, DATA_OUT = 4 };
 
 typedef struct Ut {
     Bench *b;
+    UsbDevice *usb; /* of the machine that is there now, as is the disk */
     BlockBackend *disk;
+    BlockBackend *open[50]; /* of all machines */
+    unsigned n_open;
+    bool holds;         /* what fails is held */
+    const char *broken; /* how the disk fails; NULL: it does not */
     int fd;
     uint8_t data[64 * 1024];
     uint32_t actual;
 } Ut;
 
+/* The bench's device is the unit. */
 static void ut_host(Device *dev, void *arg)
 {
     g_autoptr(GError) err = NULL;
+    Machine *m = dev->machine;
     Ut *t = arg;
-    Device *x;
+    Device *x, *u;
 
     pci_bench_host(dev, NULL);
-    x = device_new_type(dev->machine, &device_qemu_xhci, NULL, "xhci", &err);
+    x = device_new_type(m, &device_qemu_xhci, NULL, "xhci", &err);
     CHECK(x && device_realize(x, &err));
-    t->disk = block_open_fd(dev->machine, "d0", dup(t->fd), 0, &err);
-    CHECK(t->disk && machine_add_backend(dev->machine, "drive", "d0", t->disk, &err));
+    u = device_new_type(m, &device_usb_uas, NULL, "uas", &err);
+    CHECK(u && device_set_prop(u, "port", "1", &err) && device_realize(u, &err));
+    t->usb = usb_of(u);
+    t->disk =
+        t->holds ? held_open(m, t->fd, t->broken) : block_open_fd(m, "d0", dup(t->fd), 0, &err);
+    CHECK(t->disk && t->n_open < ARRAY_SIZE(t->open));
+    t->open[t->n_open++] = t->disk;
+    CHECK(machine_add_backend(m, "drive", "d0", t->disk, &err));
+    CHECK(device_set_prop(dev, "drive", "d0", &err));
 }
 
 static UsbStatus ut_packet(Ut *t, unsigned pid, unsigned ep, const uint8_t *setup, uint32_t len)
 {
-    UsbDevice *u = usb_of(bench_dev(t->b));
+    UsbDevice *u = t->usb;
     UsbPacket p = { .dev = u, .pid = (uint8_t)pid, .ep = (uint8_t)ep, .buf = t->data, .len = len };
     UsbStatus status;
 
@@ -53,27 +68,31 @@ static UsbStatus ut_packet(Ut *t, unsigned pid, unsigned ep, const uint8_t *setu
     return status;
 }
 
-static void ut_begin(Ut *t)
+static void ut_begin_of(Ut *t, bool holds)
 {
     static const uint8_t configure[8] = { 0, USB_REQ_SET_CONFIGURATION, 1 };
-    g_autoptr(GError) err = NULL;
-    Device *unit;
 
-    *t = (Ut){ .fd = memfd_create("disk", MFD_CLOEXEC) };
+    *t = (Ut){ .fd = memfd_create("disk", MFD_CLOEXEC), .holds = holds };
     CHECK(t->fd >= 0 && !ftruncate(t->fd, BLOCKS * 512));
-    t->b = bench_device_setup(&device_usb_uas, "port=1", ut_host, t);
-    bench_no_reload(t->b);
-    unit = device_new_type(bench_machine(t->b), &device_scsi_hd, NULL, "hd", &err);
-    CHECK(unit && device_set_prop(unit, "drive", "d0", &err) &&
-          device_set_prop(unit, "bus", "dut.0", &err) && device_realize(unit, &err));
-    EXPECT_EQ(usb_of(bench_dev(t->b))->speed, USB_HIGH);
+    t->b = bench_device_setup(&device_scsi_hd, "bus=uas.0", ut_host, t);
+    if (!holds) {
+        bench_no_reload(t->b);
+    }
+    EXPECT_EQ(t->usb->speed, USB_HIGH);
     EXPECT_EQ(ut_packet(t, USB_PID_SETUP, 0, configure, 0), USB_OK);
+}
+
+static void ut_begin(Ut *t)
+{
+    ut_begin_of(t, false);
 }
 
 static void ut_end(Ut *t)
 {
     bench_end(t->b);
-    block_close(t->disk);
+    for (unsigned i = 0; i < t->n_open; i++) {
+        block_close(t->open[i]);
+    }
     close(t->fd);
 }
 
@@ -81,7 +100,12 @@ static void ut_settle(Ut *t)
 {
     for (unsigned i = 0; i < 20; i++) {
         block_wait(t->disk);
-        bench_run_loop(t->b);
+        if (t->holds) { /* in this machine */
+            while (loop_iterate(bench_machine(t->b), false)) {
+            }
+        } else {
+            bench_run_loop(t->b);
+        }
     }
 }
 
@@ -243,10 +267,57 @@ TEST(usb_uas, any_packets)
         if (i % 500 == 499) {
             static const uint8_t configure[8] = { 0, USB_REQ_SET_CONFIGURATION, 1 };
 
-            usb_reset(usb_of(bench_dev(t.b)));
+            usb_reset(t.usb);
             ut_packet(&t, USB_PID_SETUP, 0, configure, 0);
         }
     }
     ut_settle(&t);
+    ut_end(&t);
+}
+
+/* Commands that an error holds are in the state: they go on in another machine, whose disk works.
+ */
+TEST(usb_uas, held_commands_are_saved)
+{
+    static const uint8_t write10[10] = { 0x2a, 0, 0, 0, 0, 9, 0, 0, 2 };
+    static const uint8_t read10[10] = { 0x28, 0, 0, 0, 0, 7, 0, 0, 2 };
+    uint8_t sectors[1024];
+    Ut t;
+
+    ut_begin_of(&t, true);
+    ut_ready(&t);
+    memset(sectors, 0x5a, sizeof(sectors));
+    EXPECT(pwrite(t.fd, sectors, sizeof(sectors), 7 * 512) == sizeof(sectors));
+    t.broken = "read_aio";
+    bench_run_loop(t.b);
+    ut_command(&t, 1, 0, read10, 10);
+    ut_command(&t, 2, 0, read10, 10);
+    EXPECT_EQ(ut_iu(&t), 0);
+    t.broken = "pwritev";
+    bench_run_loop(t.b);
+    EXPECT_EQ(ut_iu(&t), 0);
+    held_resume(bench_machine(t.b)); /* the first machine to have them that can read */
+    ut_settle(&t);
+    for (unsigned tag = 1; tag <= 2; tag++) {
+        EXPECT_EQ(ut_iu(&t), 6 << 16 | tag);
+        EXPECT_EQ(ut_packet(&t, USB_PID_IN, DATA_IN, NULL, 1024), USB_OK);
+        EXPECT_EQ(t.data[1023], 0x5a);
+        EXPECT_EQ(ut_iu(&t), 3 << 16 | tag);
+        EXPECT_EQ(t.data[6], 0);
+    }
+    ut_command(&t, 3, 0, write10, 10);
+    EXPECT_EQ(ut_iu(&t), 7 << 16 | 3);
+    memset(t.data, 0x77, 1024);
+    EXPECT_EQ(ut_packet(&t, USB_PID_OUT, DATA_OUT, NULL, 1024), USB_OK);
+    ut_settle(&t);
+    EXPECT_EQ(ut_iu(&t), 0);
+    t.broken = NULL;
+    bench_run_loop(t.b);
+    held_resume(bench_machine(t.b));
+    ut_settle(&t);
+    EXPECT_EQ(ut_iu(&t), 3 << 16 | 3);
+    EXPECT_EQ(t.data[6], 0);
+    EXPECT(pread(t.fd, sectors, sizeof(sectors), 9 * 512) == sizeof(sectors));
+    EXPECT_EQ(sectors[1023], 0x77);
     ut_end(&t);
 }

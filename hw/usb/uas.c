@@ -60,6 +60,7 @@ typedef enum UasPhase {
 typedef struct UasCommand {
     uint16_t tag;
     uint8_t phase, status, lun, cdb_len, is_response; /* is_response: `status` is a response's */
+    bool held; /* UAS_RUNS: by an error of the disk's it waits for the machine to go on */
     uint8_t cdb[CDB_MAX];
     uint32_t len, at; /* of buf; moved through the pipe */
     uint32_t sense_len;
@@ -155,6 +156,17 @@ static void uas_complete(ScsiRequest *r)
     scsi_request_unref(r);
 }
 
+static void uas_hold(ScsiRequest *r)
+{
+    UasCommand *c = r->opaque;
+
+    if (c) {
+        c->req = NULL;
+        c->held = true;
+    }
+    scsi_request_unref(r);
+}
+
 static void uas_cancelled(ScsiRequest *r)
 {
     UasCommand *c = r->opaque;
@@ -182,13 +194,6 @@ static void uas_leave(ScsiBus *bus) NO_LOCK_ANALYSIS
     }
 }
 
-static const ScsiBusOps uas_ops = {
-    .complete = uas_complete,
-    .cancelled = uas_cancelled,
-    .enter = uas_enter,
-    .leave = uas_leave,
-};
-
 static void uas_submit(UsbUas *s, UasCommand *c)
 {
     struct iovec iov = { c->buf, c->len };
@@ -204,6 +209,37 @@ static void uas_submit(UsbUas *s, UasCommand *c)
     scsi_request_data(r, &iov, out && c->len ? 1 : 0, &iov, !out && c->len ? 1 : 0);
     scsi_request_submit(r);
 }
+
+static UasCommand *uas_first_held(UsbUas *s)
+{
+    for (GList *l = s->commands->head; l; l = l->next) {
+        if (((UasCommand *)l->data)->held) {
+            return l->data;
+        }
+    }
+    return NULL;
+}
+
+/* In their order; the list changes when one ends at once and the host hears of it. */
+static void uas_resumed(ScsiBus *bus)
+{
+    UsbUas *s = device_as(bus->dev, UsbUas);
+    UasCommand *c;
+
+    while ((c = uas_first_held(s)) != NULL) {
+        c->held = false;
+        uas_submit(s, c);
+    }
+}
+
+static const ScsiBusOps uas_ops = {
+    .complete = uas_complete,
+    .cancelled = uas_cancelled,
+    .hold = uas_hold,
+    .resumed = uas_resumed,
+    .enter = uas_enter,
+    .leave = uas_leave,
+};
 
 /* What a command will move, as the unit understands it. */
 static void uas_begin(UsbUas *s, UasCommand *c)
@@ -493,7 +529,7 @@ static void uas_saving(Device *dev)
         const UasCommand *c = l->data;
         uint8_t h[SAVED_HEAD] = { 0 };
 
-        if (c->phase == UAS_RUNS) {
+        if (c->phase == UAS_RUNS && !c->held) {
             continue; /* its unit is gone: the host will give it up */
         }
         put_le16(h, c->tag);
@@ -523,13 +559,14 @@ static bool uas_load_one(UsbUas *s, const uint8_t *h, size_t left, size_t *used)
     uint32_t len = left < SAVED_HEAD ? 0 : get_le32(h + 24);
 
     if (left < SAVED_HEAD || len > left - SAVED_HEAD || len > ALL_DATA_MAX - s->all_bytes ||
-        h[2] >= UAS_PHASES || h[2] == UAS_RUNS || h[6] > CDB_MAX || h[7] > SCSI_SENSE_SIZE ||
-        get_le32(h + 28) > len || g_queue_get_length(s->commands) >= 2 * COMMANDS_MAX) {
+        h[2] >= UAS_PHASES || h[6] > CDB_MAX || h[7] > SCSI_SENSE_SIZE || get_le32(h + 28) > len ||
+        g_queue_get_length(s->commands) >= 2 * COMMANDS_MAX) {
         return false;
     }
     c = g_new0(UasCommand, 1);
     *c = (UasCommand){ .tag = get_le16(h),
                        .phase = h[2],
+                       .held = h[2] == UAS_RUNS,
                        .status = h[3],
                        .lun = h[4],
                        .is_response = h[5],

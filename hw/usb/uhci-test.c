@@ -131,6 +131,32 @@ static uint32_t ut_control(Ut *t, unsigned type, unsigned request, unsigned valu
     return ut_peek(t, at + 4);
 }
 
+/* The packets of a transfer, one by one, with a save and a load between them. */
+TEST(uhci, stages_apart)
+{
+    static const struct {
+        unsigned pid, bytes, at;
+    } packets[] = {
+        { USB_PID_SETUP, 8, SETUP },  { USB_PID_IN, 8, DATA }, { USB_PID_IN, 8, DATA + 8 },
+        { USB_PID_IN, 2, DATA + 16 }, { USB_PID_OUT, 0, 0 },
+    };
+    Ut t;
+
+    ut_begin(&t);
+    ut_poke(&t, SETUP, 0x80 | USB_REQ_GET_DESCRIPTOR << 8 | USB_DT_DEVICE << 24);
+    ut_poke(&t, SETUP + 4, 18 << 16);
+    for (unsigned i = 0; i < ARRAY_SIZE(packets); i++) {
+        ut_td(&t, TDS, 1, IOC, packets[i].pid, 0, packets[i].bytes, packets[i].at);
+        ut_poke(&t, QUEUE + 4, TDS);
+        bench_run_ns(t.b, 3000000);
+        EXPECT_EQ(ut_peek(&t, TDS + 4) & (ACTIVE | STALLED), 0);
+        EXPECT_EQ(ut_peek(&t, TDS + 4) & NO_BYTES, (packets[i].bytes - 1) & NO_BYTES);
+    }
+    EXPECT_EQ(ut_peek(&t, DATA) & 0xff, 18);
+    EXPECT_EQ(ut_peek(&t, DATA + 8), 0x00010627);
+    bench_end(t.b);
+}
+
 TEST(uhci, enumerates_a_keyboard)
 {
     Ut t;

@@ -312,10 +312,17 @@ static bool uhci_start(Device *dev, GError **err)
     return true;
 }
 
+static void uhci_drop_saved(Uhci *s)
+{
+    g_clear_pointer(&s->saved, g_free);
+    s->saved_len = 0;
+}
+
 static void uhci_stop(Device *dev)
 {
     Uhci *s = uhci_of(dev);
 
+    uhci_drop_saved(s);
     if (s->xfers) {
         uhci_forget(s);
         g_ptr_array_free(s->xfers, TRUE);
@@ -345,13 +352,19 @@ static void uhci_saving(Device *dev)
         uhci_run(s);
     }
     s->drained = false;
+    usb_control_save(s->control, &s->saved, &s->saved_len);
     pci_settle(&s->pci);
 }
 
 static bool uhci_loaded(Device *dev, GError **err)
 {
-    uhci_forget(uhci_of(dev));
-    return true;
+    Uhci *s = uhci_of(dev);
+    bool ok;
+
+    uhci_forget(s);
+    ok = usb_control_load(s->control, s->saved, s->saved_len);
+    uhci_drop_saved(s);
+    return ok || error_set(err, "%s: its control transfers do not hold together", device_path(dev));
 }
 
 static const Field uhci_fields[] = {
@@ -361,6 +374,7 @@ static const Field uhci_fields[] = {
     SCRATCH(Uhci, bus),
     SCRATCH(Uhci, xfers),
     SCRATCH(Uhci, control),
+    STATE_BYTES(Uhci, saved, saved_len, USB_CONTROL_SAVED_MAX),
     SCRATCH(Uhci, in_round),
     SCRATCH(Uhci, drained),
     SCRATCH(Uhci, round),

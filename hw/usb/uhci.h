@@ -53,6 +53,8 @@ typedef struct Uhci {
     UsbBus bus;
     GPtrArray *xfers; /* of UhciXfer: under way in devices, or ended there */
     UsbControl control[USB_ADDRESSES];
+    uint8_t *saved; /* `control`, while the machine is saved and loaded */
+    uint32_t saved_len;
     bool in_round, drained; /* a schedule is being looked at; nothing new is begun */
     uint32_t round;
 } Uhci;
