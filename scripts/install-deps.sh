@@ -11,7 +11,9 @@ test="qemu-user-static qemu-system-arm qemu-utils qemu-block-extra gcc-aarch64-l
  libc6-dev-mipsel-cross gcc-mips-linux-gnu libc6-dev-mips-cross
  gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross gcc-mips64-linux-gnuabi64
  libc6-dev-mips64-cross gcc-mipsisa32r6el-linux-gnu
-libc6-dev-mipsr6el-cross gcc-mipsisa64r6el-linux-gnuabi64 libc6-dev-mips64r6el-cross"
+ libc6-dev-mipsr6el-cross gcc-mipsisa64r6el-linux-gnuabi64 libc6-dev-mips64r6el-cross
+ gcc-mipsisa32r6-linux-gnu libc6-dev-mipsr6-cross gcc-mipsisa64r6-linux-gnuabi64
+ libc6-dev-mips64r6-cross"
 want=
 for set in "$@"; do
     case $set in

@@ -176,6 +176,11 @@ static void diff_report(const void *c, unsigned n, const char *name, const void 
                oracle->fault, ours->signal, oracle->signal);
     }
     diff_state(&ours->out, &oracle->out, &small->in);
+    printf("    code:");
+    for (unsigned i = 0; i < n; i++) {
+        printf(" %0*x", small->in.isa ? 4 : 8, diff_insn(small, i));
+    }
+    printf("\n");
 }
 
 /* The patterns of both tables; those that the CPU has not are excluded. */
