@@ -110,7 +110,7 @@ static void boot_stub(MaltaBoard *b, uint64_t entry, unsigned argc, unsigned env
     p = stub_load(b, p, REG_A2, KSEG0 + ENV_AT + 4 * env_slot);
     p = stub_load(b, p, REG_A3, (uint32_t)min_u64(b->ram_bytes, MALTA_RAM_LOW));
     p = stub_load_entry(b, p, entry);
-    boot_put(b, p, REG_T9 << 21 | 8); /* JR */
+    boot_put(b, p, REG_T9 << 21 | 9); /* JALR $0: release 6 has no other */
     boot_put(b, p + 4, 0);
 }
 
