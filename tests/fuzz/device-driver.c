@@ -246,6 +246,8 @@ void fuzz_begin(FuzzDevice *d, FuzzIn *in)
         fuzz_begin_xhci(d);
     } else if (fuzz_is_e1000(d)) {
         fuzz_begin_e1000(d);
+    } else if (fuzz_is_uhci(d) || fuzz_is_ehci(d)) {
+        fuzz_begin_hc(d);
     }
     if (fuzz_is_9p(d)) {
         fuzz_begin_9p(d);
@@ -264,5 +266,7 @@ void fuzz_drive(FuzzDevice *d, FuzzIn *in)
         fuzz_drive_xhci(d, in);
     } else if (fuzz_is_e1000(d)) {
         fuzz_drive_e1000(d, in);
+    } else if (fuzz_is_uhci(d) || fuzz_is_ehci(d)) {
+        fuzz_drive_hc(d, in);
     }
 }

@@ -71,6 +71,11 @@ void fuzz_drive_xhci(FuzzDevice *d, FuzzIn *in);
 bool fuzz_is_e1000(const FuzzDevice *d);
 void fuzz_begin_e1000(FuzzDevice *d);
 void fuzz_drive_e1000(FuzzDevice *d, FuzzIn *in);
+/* device-usb.c */
+bool fuzz_is_uhci(const FuzzDevice *d);
+bool fuzz_is_ehci(const FuzzDevice *d);
+void fuzz_begin_hc(FuzzDevice *d);
+void fuzz_drive_hc(FuzzDevice *d, FuzzIn *in);
 bool fuzz_is_9p(const FuzzDevice *d);
 void fuzz_begin_9p(FuzzDevice *d);
 void fuzz_drive_9p(FuzzDevice *d, FuzzIn *in);

@@ -3,7 +3,8 @@
  * Devices as a hostile driver uses them: any type of the list that can be realized by itself, with
  * its registers, configuration space, rings and memory. Input: { type:u8 how:u8 { op:u8 ... } };
  * bit 0 of `how` begins as a driver would (queues of virtio and NVMe that are on), so that chance
- * gets behind the handshake; bit 1 ends with a save and a load, whose states must be the same.
+ * gets behind the handshake; bit 1 ends with a save and a load, whose states must be the same;
+ * the bits above choose what is plugged behind it.
  *
  * FUZZ_DEVICE=NAME in the environment: that type alone.
  */
@@ -31,9 +32,10 @@ extern const DeviceType device_gpex, device_pci;
 
 enum { TYPES_MAX = 256, OPS_MAX = 400, LOOPS_MAX = 200, WINDOW_STEP = 1 << 20 };
 
-/* Properties that a type needs, and what is plugged behind it. */
+/* Properties that a type, by the end or beginning of its name, needs, and what is plugged behind
+ * it, and behind that; of several rows of a type an input chooses one. */
 static const struct {
-    const char *type, *props, *child, *child_props;
+    const char *type, *props, *child, *child_props, *grandchild;
 } device_extras[] = {
     { "nvme", "serial=1,max_ioqpairs=4", "nvme-ns", "nsid=2" },
     { "virtio-scsi-pci", NULL, "scsi-hd", NULL },
@@ -43,8 +45,23 @@ static const struct {
     { "virtio-9p-pci", "mount_tag=fuzz", NULL, NULL },
     { "virtio-9p-device", "mount_tag=fuzz", NULL, NULL },
     { "qemu-xhci", NULL, "usb-storage", NULL },
-    { "nec-usb-xhci", NULL, "usb-hub", NULL },
+    { "qemu-xhci", NULL, "usb-tablet", NULL },
+    { "qemu-xhci", NULL, "usb-uas", NULL, "scsi-hd" },
+    { "nec-usb-xhci", NULL, "usb-hub", NULL, "usb-kbd" },
+    { "nec-usb-xhci", NULL, "usb-bot", NULL, "scsi-cd" },
+    { "ehci", NULL, "usb-storage", NULL },
+    { "ehci", NULL, "usb-uas", NULL, "scsi-hd" },
+    { "ehci", NULL, "usb-bot", NULL, "scsi-cd" },
+    { "uhci", NULL, "usb-hub", NULL, "usb-storage" },
+    { "uhci", NULL, "usb-storage", NULL },
+    { "uhci", NULL, "usb-mouse", NULL },
+    { "uhci", NULL, "usb-kbd", NULL },
     { "pcie-root-port", "chassis=1,slot=1", "edu", NULL },
+    { "pci-bridge", "chassis_nr=1", "edu", "bus=dut" },
+    { "pcie-pci-bridge", NULL, "e1000", "bus=dut" },
+    { "pcie-pci-bridge", NULL, "piix4-usb-uhci", "bus=dut", "usb-mouse" },
+    { "ich9-ahci", NULL, "ide-hd", NULL },
+    { "ich9-ahci", NULL, "ide-cd", NULL },
 };
 
 /* ---- A machine with one device ---- */
@@ -175,11 +192,40 @@ static bool fd_is_a(const DeviceType *type, const DeviceType *base)
     return type != NULL;
 }
 
-static bool fd_build(FuzzDevice *d, const DeviceType *type, GError **err)
+static bool fd_extra_is_of(size_t i, const DeviceType *type)
 {
-    const char *props = NULL, *child = NULL, *child_props = NULL;
-    RamBlock *ram;
+    return !strcmp(type->name, device_extras[i].type) ||
+           (strstr(device_extras[i].type, "hci") == device_extras[i].type + 1 &&
+            strstr(type->name, device_extras[i].type));
+}
+
+/* The one of the rows for @type that @choice says; -1: there is none. */
+static int fd_choose(const DeviceType *type, unsigned choice)
+{
+    int rows[G_N_ELEMENTS(device_extras)];
+    unsigned n = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(device_extras); i++) {
+        if (fd_extra_is_of(i, type)) {
+            rows[n++] = (int)i;
+        }
+    }
+    return n ? rows[choice % n] : -1;
+}
+
+/* What does not fit there is left out. */
+static bool fd_add_child(FuzzDevice *d, const char *name, const char *id, const char *props)
+{
+    g_autoptr(GError) ignored = NULL;
     Device *other;
+
+    return name && fd_find(name) && fd_add(d, fd_find(name), id, props, &other, &ignored);
+}
+
+static bool fd_build(FuzzDevice *d, const DeviceType *type, unsigned choice, GError **err)
+{
+    int row = fd_choose(type, choice);
+    RamBlock *ram;
 
     *d = (FuzzDevice){ .m = machine_new(err), .is_pci = fd_is_a(type, &device_pci) };
     snprintf(d->folder, sizeof(d->folder), "/tmp/fuzz-folder-%d", (int)getpid());
@@ -187,13 +233,6 @@ static bool fd_build(FuzzDevice *d, const DeviceType *type, GError **err)
     ram = d->m ? ram_new(d->m, "ram", FUZZ_RAM_SIZE, 0, err) : NULL;
     if (!ram) {
         return false;
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(device_extras); i++) {
-        if (!strcmp(type->name, device_extras[i].type)) {
-            props = device_extras[i].props;
-            child = device_extras[i].child;
-            child_props = device_extras[i].child_props;
-        }
     }
     clock_set_mode(d->m, CLOCK_MODE_VIRTUAL);
     machine_set_seed(d->m, 1);
@@ -203,13 +242,15 @@ static bool fd_build(FuzzDevice *d, const DeviceType *type, GError **err)
     if ((d->is_pci && !fd_host(d, err)) ||
         (fd_is_a(type, &device_virtio) &&
          !fd_add(d, &device_virtio_mmio, "bus0", NULL, &d->transport, err)) ||
-        !fd_add(d, type, "dut", props, &d->dev, err)) {
+        !fd_add(d, type, "dut", row < 0 ? NULL : device_extras[row].props, &d->dev, err)) {
         return false;
     }
-    if (child && fd_find(child)) {
-        g_autoptr(GError) ignored = NULL;
+    if (row >= 0 &&
+        fd_add_child(d, device_extras[row].child, "c", device_extras[row].child_props) &&
+        device_extras[row].grandchild) {
+        bool hub = !strcmp(device_extras[row].child, "usb-hub");
 
-        (void)!fd_add(d, fd_find(child), "child", child_props, &other, &ignored);
+        fd_add_child(d, device_extras[row].grandchild, "g", hub ? "port=1.1" : NULL);
     }
     if (d->transport) {
         device_map(d->transport, 0, machine_memory_root(d->m), FUZZ_MMIO);
@@ -344,7 +385,7 @@ static void fd_op(FuzzDevice *d, FuzzIn *in)
 }
 
 /* The state, loaded into a fresh machine, is the state. */
-static void fd_reload(FuzzDevice *d, const DeviceType *type)
+static void fd_reload(FuzzDevice *d, const DeviceType *type, unsigned choice)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     g_autoptr(GError) err = NULL;
@@ -359,7 +400,8 @@ static void fd_reload(FuzzDevice *d, const DeviceType *type)
         return;
     }
     before = machine_state_text(d->m);
-    if (!fd_build(&e, type, &err) || !machine_load_bytes(e.m, bytes->data, bytes->len, &err)) {
+    if (!fd_build(&e, type, choice, &err) ||
+        !machine_load_bytes(e.m, bytes->data, bytes->len, &err)) {
         g_critical("%s does not load: %s", type->name, err->message);
     }
     after = machine_state_text(e.m);
@@ -384,7 +426,7 @@ static unsigned fd_types(const DeviceType **out)
         if ((only && strcmp((*t)->name, only)) || *t == &device_gpex || !(*t)->size) {
             continue;
         }
-        if (fd_build(&d, *t, &err)) {
+        if (fd_build(&d, *t, 0, &err)) {
             out[n++] = *t;
         }
         fd_free(&d);
@@ -409,7 +451,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     type = types[fuzz_u8(&in) % n_types];
     how = fuzz_u8(&in);
-    if (!fd_build(&d, type, &err)) {
+    if (!fd_build(&d, type, how >> 2, &err)) {
         fd_free(&d);
         return 0;
     }
@@ -424,7 +466,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fd_op(&d, &in);
     }
     if (how & 2) {
-        fd_reload(&d, type);
+        fd_reload(&d, type, how >> 2);
     }
     fd_free(&d);
     return 0;
