@@ -64,6 +64,21 @@ TEST(cli, machine_may_be_given_twice)
     config_deinit(&c);
 }
 
+TEST(cli, accelerators_in_order)
+{
+    g_autoptr(GError) err = NULL;
+    SystemConfig c;
+
+    EXPECT(parse(&c, "-M virt -accel kvm:tcg", &err));
+    EXPECT_EQ(c.accels->len, 2);
+    EXPECT_STR(g_ptr_array_index(c.accels, 0), "kvm");
+    EXPECT_STR(g_ptr_array_index(c.accels, 1), "tcg");
+    config_deinit(&c);
+    EXPECT(!parse(&c, "-M virt -accel kvm:tcg,tb-size=64", &err));
+    EXPECT(err && strstr(err->message, "once for each"));
+    config_deinit(&c);
+}
+
 TEST(cli, publish)
 {
     static const char *const bad[] = { "80", "x,y:80", "8080:80/icmp", ":80", "80-81:80" };

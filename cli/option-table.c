@@ -112,6 +112,16 @@ static bool option_version(SystemConfig *c, const char *arg, GError **err)
     return option_show(c, SHOW_VERSION, NULL);
 }
 
+/* "kvm:tcg": the first that works. */
+static void option_accel_names(SystemConfig *c, const char *text)
+{
+    g_auto(GStrv) names = g_strsplit(text, ":", -1);
+
+    for (char **n = names; *n; n++) {
+        g_ptr_array_add(c->accels, g_strdup(*n));
+    }
+}
+
 /* -machine may be given several times: later properties are added, a later type wins. */
 static bool option_usb(SystemConfig *c, const char *arg, GError **err);
 
@@ -134,11 +144,7 @@ static bool option_machine(SystemConfig *c, const char *arg, GError **err)
         } else if (!strcmp(key, "help")) {
             option_show(c, SHOW_MACHINE_PROPS, c->machine);
         } else if (!strcmp(key, "accel")) {
-            g_auto(GStrv) names = g_strsplit(o.list[i].value, ":", -1);
-
-            for (char **n = names; *n; n++) {
-                g_ptr_array_add(c->accels, g_strdup(*n));
-            }
+            option_accel_names(c, o.list[i].value);
         } else if (!strcmp(key, "kernel_irqchip") || !strcmp(key, "kernel-irqchip")) {
             g_free(c->kernel_irqchip);
             c->kernel_irqchip = g_strdup(o.list[i].value);
@@ -173,8 +179,18 @@ static bool option_accel(SystemConfig *c, const char *arg, GError **err)
     if (option_is_help(arg)) {
         return option_show(c, SHOW_ACCELS, NULL);
     }
-    g_ptr_array_add(c->accels,
-                    g_strdup(g_str_has_prefix(arg, "accel=") ? arg + strlen("accel=") : arg));
+    arg += g_str_has_prefix(arg, "accel=") ? strlen("accel=") : 0;
+    if (!memchr(arg, ':', strcspn(arg, ","))) {
+        g_ptr_array_add(c->accels, g_strdup(arg));
+        return true;
+    }
+    if (strchr(arg, ',')) {
+        return error_set(err,
+                         "-accel %s: options are of one accelerator: say -accel once for each, in "
+                         "order of preference",
+                         arg);
+    }
+    option_accel_names(c, arg);
     return true;
 }
 

@@ -418,6 +418,7 @@ struct Machine {
     void *accel_state;
     void (*accel_free)(void *state);
     const MachineIrqchip *irqchip;
+    bool no_timer; /* the board wants none of an accelerator */
 
     /* Memory. */
     Epochs epochs;

@@ -271,6 +271,16 @@ void machine_set_accel(Machine *m, const Accel *accel, void *state, void (*free_
     m->accel_free = free_state;
 }
 
+void machine_leave_out_timer(Machine *m)
+{
+    m->no_timer = true;
+}
+
+bool machine_wants_timer(const Machine *m)
+{
+    return !m->no_timer;
+}
+
 void machine_set_irqchip(Machine *m, const MachineIrqchip *chip)
 {
     m->irqchip = chip;

@@ -102,6 +102,9 @@ typedef struct MachineIrqchip {
 } MachineIrqchip;
 
 void machine_set_irqchip(Machine *m, const MachineIrqchip *chip);
+/* A board's word, before there is an accelerator: none of its interval timers. */
+void machine_leave_out_timer(Machine *m);
+bool machine_wants_timer(const Machine *m);
 const MachineIrqchip *machine_irqchip(const Machine *m);
 
 /* ---- Time and chance ---- */

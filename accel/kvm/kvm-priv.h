@@ -115,6 +115,7 @@ bool kvm_irqchip_init(KvmVm *vm, GError **err);
 void kvm_note_exit(KvmCpu *k, const struct kvm_run *run);
 void kvm_report_exits(const KvmCpu *k, GString *s);
 void kvm_report_walk(Cpu *cpu, GString *s);
+void kvm_report_code(Cpu *cpu, GString *s);
 void kvm_report_triple(Cpu *cpu);
 
 CpuExit kvm_cpu_run(Cpu *cpu);

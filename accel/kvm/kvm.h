@@ -61,6 +61,9 @@ struct KvmTarget {
     void (*after_run)(Cpu *cpu, struct kvm_run *run);
     /* An exit that the accelerator does not know. */
     KvmHandled (*exit)(Cpu *cpu, struct kvm_run *run);
+    /* KVM's emulator has given up at an instruction: execute it. False: it is not one that is
+     * known, and nothing has changed. May be NULL. */
+    bool (*emulate)(Cpu *cpu);
     /* Break- and watchpoints, stepping: to KVM. */
     bool (*put_debug)(Cpu *cpu, GError **err);
     /* Does the exit belong to a debugger? Fills debug_reason and debug_addr. */

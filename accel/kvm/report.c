@@ -77,6 +77,31 @@ void kvm_report_walk(Cpu *cpu, GString *s)
     }
 }
 
+/* The instruction at the program counter. */
+void kvm_report_code(Cpu *cpu, GString *s)
+{
+    Machine *m = cpu->dev.machine;
+    GuestVirt pc = 0;
+    uint8_t code[16] = { 0 };
+
+    if (cpu->target_ops && cpu->target_ops->get_pc) {
+        pc = cpu->target_ops->get_pc(cpu);
+    }
+    if (!cpu_debug_rw(cpu, pc, code, sizeof(code), false)) {
+        g_string_append_printf(s, "  the instruction at 0x%" PRIx64 " cannot be read\n", pc);
+        return;
+    }
+    g_string_append(s, "  code:");
+    for (unsigned i = 0; i < sizeof(code); i++) {
+        g_string_append_printf(s, " %02x", code[i]);
+    }
+    g_string_append_c(s, '\n');
+    if (machine_disas(m)) {
+        g_string_append(s, "  ");
+        machine_disas(m)(cpu, pc, code, sizeof(code), s);
+    }
+}
+
 /* A guest may end itself so on purpose: one line, and all of it with -d cpu_reset. */
 void kvm_report_triple(Cpu *cpu)
 {
@@ -96,8 +121,9 @@ void kvm_report_triple(Cpu *cpu)
         if (cpu->target->dump) {
             cpu->target->dump(cpu, s);
         }
-        kvm_report_exits(kvm_cpu(cpu), s);
+        kvm_report_code(cpu, s);
         kvm_report_walk(cpu, s);
+        kvm_report_exits(kvm_cpu(cpu), s);
     }
     log_message(log, LOG_LEVEL_WARN, "kvm", "%s", s->str);
 }

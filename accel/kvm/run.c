@@ -53,30 +53,6 @@ static void kvm_io(Cpu *cpu, struct kvm_run *run)
 
 /* ---- What cannot go on ---- */
 
-static void kvm_report_code(Cpu *cpu, GString *s)
-{
-    Machine *m = cpu->dev.machine;
-    GuestVirt pc = 0;
-    uint8_t code[16] = { 0 };
-
-    if (cpu->target_ops && cpu->target_ops->get_pc) {
-        pc = cpu->target_ops->get_pc(cpu);
-    }
-    if (!cpu_debug_rw(cpu, pc, code, sizeof(code), false)) {
-        g_string_append_printf(s, "  the instruction at 0x%" PRIx64 " cannot be read\n", pc);
-        return;
-    }
-    g_string_append(s, "  code:");
-    for (unsigned i = 0; i < sizeof(code); i++) {
-        g_string_append_printf(s, " %02x", code[i]);
-    }
-    g_string_append_c(s, '\n');
-    if (machine_disas(m)) {
-        g_string_append(s, "  ");
-        machine_disas(m)(cpu, pc, code, sizeof(code), s);
-    }
-}
-
 /* What a person needs to see why: reason, registers, instruction. */
 static CpuExit kvm_fatal(Cpu *cpu, const char *why)
 {
@@ -174,6 +150,10 @@ static bool kvm_serve(Cpu *cpu, struct kvm_run *run, CpuExit *out)
         *out = kvm_entry_error(cpu, run->fail_entry.hardware_entry_failure_reason);
         return false;
     case KVM_EXIT_INTERNAL_ERROR:
+        if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION && cpu->target->kvm->emulate &&
+            cpu->target->kvm->emulate(cpu)) {
+            return true;
+        }
         *out = kvm_internal_error(cpu, run);
         return false;
     default:

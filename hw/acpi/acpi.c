@@ -4,6 +4,8 @@
 #include "hw/misc/fw_cfg.h"
 #include "util/bytes.h"
 
+#include <string.h>
+
 #define FILE_TABLES "etc/acpi/tables"
 #define FILE_RSDP   "etc/acpi/rsdp"
 #define FILE_LOADER "etc/table-loader"
@@ -259,4 +261,35 @@ bool acpi_publish(AcpiTables *t, Device *fw_cfg, GError **err)
     return fw_cfg_add_file(fw_cfg, FILE_TABLES, t->blob->data, t->blob->len, err) &&
            fw_cfg_add_file(fw_cfg, FILE_RSDP, t->rsdp->data, t->rsdp->len, err) &&
            fw_cfg_add_file(fw_cfg, FILE_LOADER, t->loader->data, t->loader->len, err);
+}
+
+static GByteArray *acpi_file(AcpiTables *t, const uint8_t *name)
+{
+    return !strcmp((const char *)name, FILE_RSDP) ? t->rsdp : t->blob;
+}
+
+void acpi_place(AcpiTables *t, uint64_t base, uint64_t rsdp)
+{
+    for (unsigned at = 0; at < t->loader->len; at += COMMAND) {
+        const uint8_t *c = t->loader->data + at;
+        GByteArray *file = acpi_file(t, c + 4);
+        uint64_t to;
+        uint8_t *p, sum = 0;
+
+        switch (get_le32(c)) {
+        case CMD_POINTER:
+            to = acpi_file(t, c + 60) == t->rsdp ? rsdp : base;
+            p = file->data + get_le32(c + 116);
+            put_le(p, c[120], get_le(p, c[120]) + to);
+            break;
+        case CMD_CHECKSUM:
+            for (uint32_t i = 0; i < get_le32(c + 68); i++) {
+                sum += file->data[get_le32(c + 64) + i];
+            }
+            file->data[get_le32(c + 60)] -= sum;
+            break;
+        default:
+            break;
+        }
+    }
 }

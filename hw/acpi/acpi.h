@@ -40,6 +40,10 @@ NODISCARD bool acpi_user_tables(AcpiTables *t, const char *const *texts, unsigne
 /* As files of @fw_cfg. */
 NODISCARD bool acpi_publish(AcpiTables *t, Device *fw_cfg, GError **err);
 
+/* Carries out the loader's commands: tables at @base, the RSDP at @rsdp. For boards without
+ * firmware, which put blob and rsdp there. */
+void acpi_place(AcpiTables *t, uint64_t base, uint64_t rsdp);
+
 void acpi_u8(AcpiTables *t, uint8_t val);
 void acpi_u16(AcpiTables *t, uint16_t val);
 void acpi_u32(AcpiTables *t, uint32_t val);

@@ -20,8 +20,6 @@
 #include <string.h>
 
 enum {
-    MICROVM_VIRTIO_STEP = 512,
-    MICROVM_VIRTIO_IRQ = 5,
     MICROVM_MAX_CPUS = 255,
     MICROVM_ROM_MAX = 16 << 20,
     MICROVM_ISA_BIOS = 128 << 10,
@@ -29,7 +27,6 @@ enum {
     RESET_ROM_BYTES = 4096,
 };
 
-static const uint64_t MICROVM_VIRTIO = 0xfeb00000;
 static const uint64_t MICROVM_LOWMEM = 0xc0000000; /* RAM below 4 GiB ends here */
 
 static void microvm_stop(Device *dev)
@@ -56,25 +53,34 @@ static bool microvm_switch(Options *o, const char *key, bool automatic, bool *va
 static bool microvm_options(Microvm *b, GError **err)
 {
     Options none = { 0 }, *o = b->cfg->machine ? b->cfg->machine : &none;
-    bool pcie, acpi, roms;
+    bool pcie, ioapic2, roms;
 
     if (!microvm_switch(o, "rtc", false, &b->has_rtc, err) ||
         !microvm_switch(o, "isa-serial", true, &b->has_serial, err) ||
         !microvm_switch(o, "auto-kernel-cmdline", true, &b->auto_cmdline, err) ||
         !microvm_switch(o, "x-option-roms", true, &roms, err) ||
         !microvm_switch(o, "pcie", false, &pcie, err) ||
-        !microvm_switch(o, "acpi", false, &acpi, err)) {
+        !microvm_switch(o, "acpi", true, &b->has_acpi, err) ||
+        !microvm_switch(o, "pit", true, &b->has_pit, err) ||
+        !microvm_switch(o, "pic", true, &b->has_pic, err) ||
+        !microvm_switch(o, "ioapic2", false, &ioapic2, err)) {
         return false;
+    }
+    if (!b->has_pit) {
+        machine_leave_out_timer(b->machine);
     }
     if (b->cfg->irqchip != IRQCHIP_KERNEL) {
         return error_set(err, "-accel kvm,kernel-irqchip: microvm has its interrupt controllers in "
                               "the kernel alone: on");
     }
-    if (!roms) {
+    if (!roms && b->cfg->bios) {
         return error_set(err, "-M microvm: x-option-roms=off: firmware of -bios gets them always");
     }
-    return !(pcie || acpi) || error_set(err, "-M microvm: %s=on: there is none of it here yet",
-                                        pcie ? "pcie" : "acpi");
+    if (ioapic2) {
+        return error_set(err, "-M microvm: ioapic2=on: interrupt controllers are the kernel's, "
+                              "which has one I/O APIC; say auto");
+    }
+    return !pcie || error_set(err, "-M microvm: pcie=on: there is no PCI Express here yet");
 }
 
 static bool microvm_make_ram(Microvm *b, GError **err)
@@ -111,11 +117,13 @@ static bool microvm_make_isa(Microvm *b, GError **err)
         return false;
     }
     device_map(b->irqchip, 0, machine_memory_root(b->machine), 0xfee00000);
-    for (unsigned i = 0; i < MICROVM_VIRTIO_IRQ; i++) {
-        irq_connect(b->isa, "irq", i, b->irqchip, "gsi", i);
-    }
-    for (unsigned i = MICROVM_VIRTIO_IRQ + MICROVM_N_VIRTIO; i < ISA_N_IRQS; i++) {
-        irq_connect(b->isa, "irq", i, b->irqchip, "gsi", i);
+    for (unsigned i = 0; i < ISA_N_IRQS; i++) {
+        unsigned first = microvm_virtio_irq(b, 0);
+
+        if ((i < first || i >= first + MICROVM_N_VIRTIO) &&
+            !(b->has_acpi && i == MICROVM_GED_IRQ)) {
+            irq_connect(b->isa, "irq", i, b->irqchip, "gsi", i);
+        }
     }
     return true;
 }
@@ -139,6 +147,7 @@ static bool microvm_make_serial(Microvm *b, GError **err)
     }
     device_set_u64(dev, "index", 0);
     device_set_backend(dev, "chardev", b->cfg->serials[0]);
+    b->serial = true;
     return device_realize(dev, err);
 }
 
@@ -162,9 +171,35 @@ static bool microvm_make_virtio(Microvm *b, GError **err)
         }
         device_map(dev, 0, machine_memory_root(b->machine),
                    MICROVM_VIRTIO + i * MICROVM_VIRTIO_STEP);
-        irq_connect(dev, "irq", 0, b->irqchip, "gsi", MICROVM_VIRTIO_IRQ + i);
+        irq_connect(dev, "irq", 0, b->irqchip, "gsi", microvm_virtio_irq(b, i));
         b->virtio[i] = dev;
     }
+    return true;
+}
+
+static void microvm_power_button(void *opaque)
+{
+    Microvm *b = opaque;
+
+    device_set_input(b->ged, "power", 0, true);
+    device_set_input(b->ged, "power", 0, false);
+}
+
+static bool microvm_make_ged(Microvm *b, GError **err)
+{
+    MemRegion *root = machine_memory_root(b->machine);
+
+    if (!b->has_acpi) {
+        return true;
+    }
+    b->ged = device_new(b->machine, "acpi-ged", &b->dev, "ged", err);
+    if (!b->ged || !device_realize(b->ged, err)) {
+        return false;
+    }
+    device_map(b->ged, 0, root, MICROVM_GED);
+    device_map(b->ged, 1, root, MICROVM_GED + MICROVM_GED_POWER);
+    irq_connect(b->ged, "out", 0, b->irqchip, "gsi", MICROVM_GED_IRQ);
+    machine_on_powerdown(b->machine, microvm_power_button, b);
     return true;
 }
 
@@ -240,19 +275,19 @@ static bool microvm_bios(Microvm *b, GError **err)
     return microvm_rom(b, g_bytes_get_data(file, NULL), size, err);
 }
 
-/* The kernel's own way to be told of devices that nothing else lists. */
+/* The kernel's own way to be told of devices that nothing else lists: ACPI's tables do. */
 static char *microvm_cmdline(Microvm *b)
 {
     GString *s = g_string_new(b->cfg->append ? b->cfg->append : "");
 
-    for (unsigned i = 0; b->auto_cmdline && i < MICROVM_N_VIRTIO; i++) {
+    for (unsigned i = 0; b->auto_cmdline && !b->has_acpi && i < MICROVM_N_VIRTIO; i++) {
         uint8_t id[4] = { 0 };
-        uint64_t at = MICROVM_VIRTIO + i * MICROVM_VIRTIO_STEP;
+        uint64_t at = MICROVM_VIRTIO + (uint64_t)i * MICROVM_VIRTIO_STEP;
 
         (void)aspace_read(machine_memory(b->machine), at + 8, id, 4, (MemAttrs){ 0 });
         if (id[0]) { /* DeviceID: a function sits in the slot */
             g_string_append_printf(s, "%svirtio_mmio.device=%d@0x%" PRIx64 ":%u", s->len ? " " : "",
-                                   MICROVM_VIRTIO_STEP, at, MICROVM_VIRTIO_IRQ + i);
+                                   MICROVM_VIRTIO_STEP, at, microvm_virtio_irq(b, i));
         }
     }
     return g_string_free(s, FALSE);
@@ -273,7 +308,7 @@ static bool microvm_kernel(Microvm *b, GError **err)
 
     cfg.append = cmdline;
     return pc_kernel_direct(b->machine, &cfg, b->below_4g, map,
-                            ARRAY_SIZE(map) - (b->ram_bytes == b->below_4g), 0, rom, err) &&
+                            ARRAY_SIZE(map) - (b->ram_bytes == b->below_4g), b->rsdp, rom, err) &&
            microvm_rom(b, rom, RESET_ROM_BYTES, err);
 }
 
@@ -315,7 +350,11 @@ static bool microvm_make_fw_cfg(Microvm *b, GError **err)
         direct.kernel = direct.initrd = direct.append = NULL;
         fw.cfg = &direct;
     }
-    return pc_fw_init(&fw, err) && pc_fw_finish(&fw, err);
+    if (!pc_fw_init(&fw, err) || !pc_fw_finish(&fw, err)) {
+        return false;
+    }
+    b->fw_cfg = fw.fw_cfg;
+    return !b->has_acpi || microvm_acpi(b, fw.acpi.n_cpus, fw.acpi.apic_ids, err);
 }
 
 static bool microvm_init(Machine *m, const BoardConfig *cfg, GError **err)
@@ -330,8 +369,8 @@ static bool microvm_init(Machine *m, const BoardConfig *cfg, GError **err)
     board_plug_init(&b->plug, &b->dev, cfg);
     return microvm_options(b, err) && microvm_make_ram(b, err) && microvm_make_isa(b, err) &&
            microvm_make_cpus(b, err) && microvm_make_rtc(b, err) && microvm_make_serial(b, err) &&
-           microvm_make_virtio(b, err) && microvm_make_plugged(b, err) &&
-           microvm_make_fw_cfg(b, err) && microvm_start(b, err);
+           microvm_make_virtio(b, err) && microvm_make_ged(b, err) &&
+           microvm_make_plugged(b, err) && microvm_make_fw_cfg(b, err) && microvm_start(b, err);
 }
 
 static bool microvm_add_device(Machine *m, Options *o, GError **err)
@@ -344,9 +383,12 @@ static const BoardProp microvm_props[] = {
     { "isa-serial", "bool", "on", "a serial port at 3F8h" },
     { "auto-kernel-cmdline", "bool", "on",
       "tell the kernel of virtio devices: virtio_mmio.device=" },
-    { "x-option-roms", "bool", "on", "option ROMs for firmware of -bios; only on" },
+    { "x-option-roms", "bool", "on", "option ROMs for firmware of -bios" },
     { "pcie", "OnOffAuto", "auto", "PCI Express; none yet" },
-    { "acpi", "OnOffAuto", "auto", "ACPI tables; none yet" },
+    { "acpi", "OnOffAuto", "auto", "ACPI tables, power button, lines from 16 on (auto: on)" },
+    { "pit", "OnOffAuto", "auto", "interval timer (auto: on)" },
+    { "pic", "OnOffAuto", "auto", "tell the guest of the 8259s (auto: on)" },
+    { "ioapic2", "OnOffAuto", "auto", "a second I/O APIC; only off" },
 };
 
 const Board board_microvm = {

@@ -132,7 +132,7 @@ void pc_madt(AcpiTables *t, const PcAcpi *p)
     bool wide = false;
 
     acpi_u32(t, LAPIC_BASE);
-    acpi_u32(t, 1); /* with two 8259 */
+    acpi_u32(t, p->no_pic ? 0 : 1); /* with two 8259 */
     for (unsigned i = 0; i < p->n_cpus; i++) {
         madt_cpu(t, i, p->apic_ids[i]);
         wide = wide || p->apic_ids[i] >= XAPIC_IDS;
@@ -143,7 +143,7 @@ void pc_madt(AcpiTables *t, const PcAcpi *p)
     acpi_u32(t, IOAPIC_BASE);
     acpi_u32(t, 0);
     madt_override(t, 0, 2, 0); /* the interval timer */
-    for (unsigned i = 0; i < ARRAY_SIZE(by_level); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(by_level) && !p->no_links; i++) {
         madt_override(t, by_level[i], by_level[i], LEVEL_HIGH);
     }
     if (wide) {

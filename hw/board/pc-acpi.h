@@ -19,6 +19,8 @@ typedef struct PcAcpi {
     uint8_t parallels; /* bit n: LPT(n+1) */
     uint8_t floppies;  /* bit n: drive n; 0: no controller */
     bool keyboard, hpet;
+    bool no_links;                    /* lines of ISA are by edge, all of them */
+    bool no_pic;                      /* no 8259s */
     bool has_s3, has_s4;              /* sleep states beside S5 */
     uint8_t s4_type;                  /* what SLP_TYP says for S4 */
     const struct BoardMemory *memory; /* with its nodes; NULL: none are told */

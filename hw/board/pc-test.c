@@ -453,6 +453,45 @@ static Machine *microvm_machine(BoardConfig cfg, const char *options, GError **e
     return m;
 }
 
+static uint8_t microvm_sum(Machine *m, uint64_t at, uint32_t len)
+{
+    uint8_t sum = 0, byte;
+
+    while (len--) {
+        (void)aspace_read(machine_memory(m), at++, &byte, 1, (MemAttrs){ 0 });
+        sum += byte;
+    }
+    return sum;
+}
+
+/* A kernel that is entered without firmware, with its zero page at @zero, finds the tables. */
+static void microvm_acpi_in_memory(Machine *m, uint32_t zero)
+{
+    static const char *const names[] = { "FACP", "APIC" };
+    AddressSpace *as = machine_memory(m);
+    uint8_t head[64];
+    uint64_t rsdp, xsdt, at;
+
+    machine_reset(m, RESET_COLD, CAUSE_NONE);
+    EXPECT(machine_wants_timer(m));
+    (void)aspace_load(as, zero + 0x70, 8, &rsdp, (MemAttrs){ 0 });
+    (void)aspace_read(as, rsdp, head, 36, (MemAttrs){ 0 });
+    EXPECT(!memcmp(head, "RSD PTR ", 8));
+    EXPECT_EQ(microvm_sum(m, rsdp, 20) | microvm_sum(m, rsdp, 36), 0);
+    xsdt = get_le64(head + 24);
+    (void)aspace_read(as, xsdt, head, 52, (MemAttrs){ 0 });
+    EXPECT(!memcmp(head, "XSDT", 4));
+    EXPECT_EQ(get_le32(head + 4), 52);
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        uint8_t table[8];
+
+        at = get_le64(head + 36 + 8 * i);
+        (void)aspace_read(as, at, table, 8, (MemAttrs){ 0 });
+        EXPECT(!memcmp(table, names[i], 4));
+        EXPECT_EQ(microvm_sum(m, at, get_le32(table + 4)), 0);
+    }
+}
+
 TEST(pc, microvm)
 {
     static const char *const devices[] = { "virtio-rng-device", NULL };
@@ -473,7 +512,7 @@ TEST(pc, microvm)
     file[0x201] = 0x66; /* a jump over the header */
     EXPECT_EQ(write(fd, file, sizeof(file)), (ssize_t)sizeof(file));
     close(fd);
-    m = microvm_machine(cfg, "", &err);
+    m = microvm_machine(cfg, "acpi=off,x-option-roms=off,pit=off,pic=off,rtc=off", &err);
     EXPECT(m != NULL);
     if (m) {
         machine_reset(m, RESET_COLD, CAUSE_NONE);
@@ -487,6 +526,15 @@ TEST(pc, microvm)
         EXPECT_EQ(got[0], 4);
         machine_free(m);
     }
+    m = microvm_machine(cfg, "", &err);
+    EXPECT(m != NULL);
+    if (m) {
+        microvm_acpi_in_memory(m, at);
+        machine_free(m);
+    }
+    EXPECT(!microvm_machine(cfg, "ioapic2=on", &err));
+    EXPECT(err && strstr(err->message, "one I/O APIC"));
+    g_clear_error(&err);
     EXPECT(!microvm_machine(cfg, "pcie=on", &err));
     EXPECT(err && strstr(err->message, "pcie=on"));
     g_clear_error(&err);

@@ -11,6 +11,13 @@
 /* KVM_SET_CPUID2 by the model and properties (kvm-cpuid.c). */
 bool kvm_x86_set_cpuid(Cpu *cpu, GError **err);
 
+/* General and system registers (kvm.c). */
+bool kvm_x86_put_regs(Cpu *cpu, GError **err);
+bool kvm_x86_get_regs(Cpu *cpu, GError **err);
+
+/* KvmTarget.emulate (kvm-emulate.c). */
+bool kvm_x86_emulate(Cpu *cpu);
+
 /* A debugger's break- and watchpoints and steps (kvm-debug.c). */
 bool kvm_x86_put_debug(Cpu *cpu, GError **err);
 bool kvm_x86_is_debug(Cpu *cpu, struct kvm_run *run);

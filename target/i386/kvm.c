@@ -54,11 +54,16 @@ static bool kvm_x86_vm_init(Machine *m, GError **err)
                    : error_set(err, "KVM_SET_TSS_ADDR: %s", g_strerror(-rc));
 }
 
+static bool kvm_x86_has_pit(Machine *m)
+{
+    return kvm_irqchip(m) == KVM_IRQCHIP_ON && machine_wants_timer(m);
+}
+
 /* The interval timer is part of what the kernel has; its port 61h as well. */
 static bool kvm_x86_irqchip_ready(Machine *m, GError **err)
 {
     struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
-    int rc = kvm_irqchip(m) == KVM_IRQCHIP_ON ? kvm_vm_ioctl(m, KVM_CREATE_PIT2, &pit) : 0;
+    int rc = kvm_x86_has_pit(m) ? kvm_vm_ioctl(m, KVM_CREATE_PIT2, &pit) : 0;
 
     return rc >= 0 || error_set(err, "KVM makes no interval timer: %s", g_strerror(-rc));
 }
@@ -69,7 +74,7 @@ static void kvm_x86_set_timer_line(Machine *m, bool on)
     struct kvm_pit_state2 pit = { 0 };
     uint32_t want;
 
-    if (kvm_irqchip(m) != KVM_IRQCHIP_ON || kvm_vm_ioctl(m, KVM_GET_PIT2, &pit) < 0) {
+    if (!kvm_x86_has_pit(m) || kvm_vm_ioctl(m, KVM_GET_PIT2, &pit) < 0) {
         return;
     }
     want = on ? pit.flags & ~(uint32_t)KVM_PIT_FLAGS_HPET_LEGACY
@@ -154,7 +159,7 @@ static bool kvm_x86_irqchip_move(Machine *m, uint8_t *state, bool set, GError **
         }
         memcpy(state, &chip, set ? 0 : sizeof(chip));
     }
-    if (all &&
+    if (kvm_x86_has_pit(m) &&
         !kvm_x86_chip_failed("the interval timer",
                              kvm_vm_ioctl(m, set ? KVM_SET_PIT2 : KVM_GET_PIT2, state), err)) {
         return false;
@@ -314,7 +319,7 @@ static X86Segment kvm_x86_to_segment(const struct kvm_segment *s)
     };
 }
 
-static bool kvm_x86_put_regs(Cpu *cpu, GError **err)
+bool kvm_x86_put_regs(Cpu *cpu, GError **err)
 {
     const X86Cpu *c = x86_cpu(cpu);
     const uint64_t *r = c->regs;
@@ -363,7 +368,7 @@ static bool kvm_x86_put_regs(Cpu *cpu, GError **err)
            kvm_x86_failed(cpu, "the system registers", kvm_vcpu_ioctl(cpu, KVM_SET_SREGS, &s), err);
 }
 
-static bool kvm_x86_get_regs(Cpu *cpu, GError **err)
+bool kvm_x86_get_regs(Cpu *cpu, GError **err)
 {
     X86Cpu *c = x86_cpu(cpu);
     struct kvm_regs k;
@@ -535,6 +540,7 @@ const KvmTarget kvm_target_x86 = {
     .before_run = kvm_x86_before_run,
     .after_run = kvm_x86_after_run,
     .exit = kvm_x86_exit,
+    .emulate = kvm_x86_emulate,
     .put_debug = kvm_x86_put_debug,
     .is_debug = kvm_x86_is_debug,
     .enter = kvm_x86_debug_enter,

@@ -65,6 +65,8 @@ pc -M pc -smp 6,sockets=2,cores=3 -m 4096
 pc -M pc,x-oem-id=TINA,x-oem-table-id=MOU -serial null -serial null
 more="HPET MCFG" pc -M q35 -smp 2
 more= pc -M q35,hpet=off -m 4096
+check x86_64 "DSDT FACP APIC XSDT" -bios "$work/bios" -M microvm -smp 2
+check x86_64 "DSDT FACP APIC XSDT" -bios "$work/bios" -M microvm,rtc=on,isa-serial=off,pic=off
 more="HPET SRAT SLIT" pc -M pc -smp 4,sockets=2,cores=2 -m 4096 \
     -object memory-backend-ram,id=a,size=1G -object memory-backend-ram,id=b,size=3G \
     -numa node,memdev=a -numa node,memdev=b -numa dist,src=0,dst=1,val=30
