@@ -52,10 +52,11 @@ typedef struct Host {
     unsigned n_disks, n_chardevs, n_folders, n_nets;
 } Host;
 
-/* The end of a network that goes with its machine. */
+/* The end of a network or of a character device that goes with its machine. */
 typedef struct Line {
     Device dev;
     NetBackend *net;
+    Chardev *chardev;
     int peer;
 } Line;
 
@@ -63,15 +64,21 @@ static void line_stop(Device *dev)
 {
     Line *l = device_as(dev, Line);
 
-    net_close(l->net);
-    close(l->peer);
+    if (l->net) {
+        net_close(l->net);
+        close(l->peer);
+    }
+    if (l->chardev) {
+        chardev_close(l->chardev);
+    }
 }
 
-static const Field line_fields[] = { SCRATCH(Line, net), SCRATCH(Line, peer) };
+static const Field line_fields[] = { SCRATCH(Line, net), SCRATCH(Line, chardev),
+                                     SCRATCH(Line, peer) };
 
 static const DeviceType device_line = {
     .name = "line",
-    .doc = "end of a network",
+    .doc = "end of a network or of a character device",
     .size = sizeof(Line),
     .fields = TABLE(line_fields),
     .stop = line_stop,
@@ -121,6 +128,16 @@ static const char *every_backend(const DeviceType *t)
     return inner;
 }
 
+static Chardev *every_chardev(Machine *m, GError **err)
+{
+    Device *line = device_make(m, &device_line, NULL, "line");
+    Chardev *c = chardev_new(m, NULL, "null", err);
+
+    device_as(line, Line)->chardev = c;
+    CHECK(c && device_realize(line, err));
+    return c;
+}
+
 static void every_give_backend(Device *dev, Host *h, const char *kind)
 {
     Machine *m = dev->machine;
@@ -133,7 +150,7 @@ static void every_give_backend(Device *dev, Host *h, const char *kind)
         b = h->disks[h->n_disks++] = block_open_fd(m, "b0", dup(h->disk), 0, &err);
     } else if (!strcmp(kind, "chardev")) {
         CHECK(h->n_chardevs < BACKENDS);
-        b = h->chardevs[h->n_chardevs++] = chardev_new(m, NULL, "null", &err);
+        b = h->chardevs[h->n_chardevs++] = every_chardev(m, &err);
     } else if (!strcmp(kind, "netdev")) {
         CHECK(h->n_nets < BACKENDS);
         b = h->nets[h->n_nets++] = every_net(m, &err);

@@ -55,6 +55,7 @@ static const struct {
     { "uhci", NULL, "usb-hub", NULL, "usb-storage" },
     { "uhci", NULL, "usb-storage", NULL },
     { "uhci", NULL, "usb-mouse", NULL },
+    { "uhci", NULL, "usb-serial", NULL },
     { "uhci", NULL, "usb-kbd", NULL },
     { "pcie-root-port", "chassis=1,slot=1", "edu", NULL },
     { "pci-bridge", "chassis_nr=1", "edu", "bus=dut" },
