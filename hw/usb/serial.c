@@ -287,6 +287,7 @@ static const UsbDesc ftdi_desc = {
     .strings = ftdi_strings,
     .n_strings = ARRAY_SIZE(ftdi_strings),
     .max_packet0 = { [USB_FULL] = 8 },
+    .config_attr = USB_CONFIG_WAKE,
     .max_power = 50,
     .interfaces = &ftdi_interface,
     .n_interfaces = 1,
