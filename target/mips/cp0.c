@@ -146,7 +146,7 @@ static void cp0_write_entryhi(MipsCpu *c, uint64_t val)
 {
     uint64_t old = c->cp0[CP0_ENTRYHI];
 
-    val &= c->vpn2_mask | 0xff;
+    val &= c->vpn2_mask | 0xff | (mips_cpu_has(c, MIPS_FEAT_TLBINV) ? ENTRYHI_EHINV : 0);
     c->cp0[CP0_ENTRYHI] = val;
     if ((old ^ val) & 0xff) {
         mips_space_changed(c);
@@ -166,7 +166,9 @@ static uint64_t cp0_read_random(MipsCpu *c)
 
 static void cp0_write_wired(MipsCpu *c, uint64_t val)
 {
-    c->cp0[CP0_WIRED] = val < mips_tlb_size(c) ? val : mips_tlb_size(c) - 1;
+    unsigned last = mips_tlb_size(c) ? mips_tlb_size(c) - 1 : 0;
+
+    c->cp0[CP0_WIRED] = MIN(val, last);
 }
 
 static void cp0_write_index(MipsCpu *c, uint64_t val)
@@ -177,11 +179,11 @@ static void cp0_write_index(MipsCpu *c, uint64_t val)
 /* The page frame's number has as many bits as addresses, and RI and XI are behind it. */
 static uint64_t cp0_entrylo(const MipsCpu *c, uint64_t val)
 {
-    uint64_t mask = (1ull << (c->model->pa_bits - 6)) - 1;
+    bool wide = mips_cpu_has(c, MIPS_FEAT_M64);
+    uint64_t mask = (1ull << (MIN(c->model->pa_bits, wide ? 64 : 36) - 6)) - 1;
 
-    if (mips_cpu_has(c, MIPS_FEAT_RIXI)) {
-        mask |= 3ull << (mips_cpu_has(c, MIPS_FEAT_M64) ? 62 : 30);
-    }
+    /* PageGrain.RIE and XIE stand where RI and XI do on a CPU of 32 bits. */
+    mask |= (c->cp0[CP0_PAGEGRAIN] & (PAGEGRAIN_RIE | PAGEGRAIN_XIE)) << (wide ? 32 : 0);
     return val & mask;
 }
 
@@ -193,6 +195,56 @@ static void cp0_write_entrylo0(MipsCpu *c, uint64_t val)
 static void cp0_write_entrylo1(MipsCpu *c, uint64_t val)
 {
     c->cp0[CP0_ENTRYLO1] = cp0_entrylo(c, val);
+}
+
+/* What of it there is hangs on RI and XI and on large addresses. Release 6 has RI and XI always. */
+static void cp0_write_pagegrain(MipsCpu *c, uint64_t val)
+{
+    uint64_t can = 0;
+
+    if (mips_cpu_has(c, MIPS_FEAT_RIXI) && !mips_cpu_has(c, MIPS_FEAT_R6)) {
+        can |= PAGEGRAIN_RIE | PAGEGRAIN_XIE | PAGEGRAIN_IEC;
+    }
+    can |= mips_cpu_has(c, MIPS_FEAT_XPA) ? PAGEGRAIN_ELPA : 0;
+    c->cp0[CP0_PAGEGRAIN] = (c->cp0[CP0_PAGEGRAIN] & ~can) | (val & can);
+}
+
+/* Vol. III, 9.10 (HWREna): those that RDHWR knows, and UserLocal where there is one. */
+static void cp0_write_hwrena(MipsCpu *c, uint64_t val)
+{
+    uint64_t can = 0xf;
+
+    can |= c->cp0[CP0_CONFIG3] & CONFIG3_ULRI ? 1u << 29 : 0;
+    can |= mips_cpu_has(c, MIPS_FEAT_LEXT) ? 3u << 30 : 0;
+    c->cp0[CP0_HWRENA] = val & can;
+}
+
+/* MAAR (Vol. III, 9.49): speculation, of which there is none here; software reads what it wrote. */
+static uint64_t cp0_maar_mask(const MipsCpu *c)
+{
+    uint64_t mask = ((1ull << (c->model->pa_bits - 4)) - 1) & ~0xfffull;
+
+    return mask | 3 | (mips_cpu_has(c, MIPS_FEAT_M64) ? 1ull << 63 : 0);
+}
+
+static uint64_t cp0_read_maar(MipsCpu *c)
+{
+    return c->maar[c->cp0[CP0_MAARI] % MIPS_MAARS];
+}
+
+static void cp0_write_maar(MipsCpu *c, uint64_t val)
+{
+    c->maar[c->cp0[CP0_MAARI] % MIPS_MAARS] = val & cp0_maar_mask(c);
+}
+
+/* All ones ask for the last; what else is beyond it changes nothing. */
+static void cp0_write_maari(MipsCpu *c, uint64_t val)
+{
+    if ((val & 0x3f) == 0x3f) {
+        c->cp0[CP0_MAARI] = MIPS_MAARS - 1;
+    } else if (val < MIPS_MAARS) {
+        c->cp0[CP0_MAARI] = val;
+    }
 }
 
 static void cp0_write_xcontext(MipsCpu *c, uint64_t val)
@@ -233,7 +285,8 @@ static void cp0_write_status(MipsCpu *c, uint64_t val)
     uint64_t can = STATUS_WRITABLE, old = c->cp0[CP0_STATUS];
 
     can |= mips_cpu_has(c, MIPS_FEAT_M64) ? STATUS_WRITABLE_64 : 0;
-    can |= mips_cpu_has(c, MIPS_FEAT_FPU64) ? STATUS_FR : 0;
+    /* Release 6 has no other registers than those of FR. */
+    can |= mips_cpu_has(c, MIPS_FEAT_FPU64) && !mips_cpu_has(c, MIPS_FEAT_R6) ? STATUS_FR : 0;
     can |= mips_cpu_has(c, MIPS_FEAT_DSP) ? STATUS_MX : 0;
     can &= mips_cpu_has(c, MIPS_FEAT_FPU) ? ~0ull : ~(uint64_t)STATUS_CU1;
     c->cp0[CP0_STATUS] = (old & ~can) | (val & can);
@@ -253,7 +306,7 @@ static void cp0_write_config5(MipsCpu *c, uint64_t val)
 {
     uint64_t can = mips_cpu_has(c, MIPS_FEAT_MSA) ? CONFIG5_MSAEN : 0;
 
-    can |= mips_cpu_has(c, MIPS_FEAT_EVA) ? CONFIG5_EVA | CONFIG5_CV | CONFIG5_K : 0;
+    can |= mips_cpu_has(c, MIPS_FEAT_EVA) ? CONFIG5_CV | CONFIG5_K : 0;
     c->cp0[CP0_CONFIG5] = (c->cp0[CP0_CONFIG5] & ~can) | (val & can);
 }
 
@@ -311,15 +364,15 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "Context", CP0_CONTEXT, ~0x7fffffull },
     { "UserLocal", CP0_USERLOCAL, ALL },
     { "PageMask", CP0_PAGEMASK, 0x1fffe000, NULL, cp0_write_pagemask },
-    { "PageGrain", CP0_PAGEGRAIN, 0xc8000000 },
+    { "PageGrain", CP0_PAGEGRAIN, ALL, NULL, cp0_write_pagegrain },
     { "SegCtl0", CP0_SEGCTL0, SEGCTL_WRITABLE, NULL, cp0_write_segctl0, .leaves = true },
     { "SegCtl1", CP0_SEGCTL1, SEGCTL_WRITABLE, NULL, cp0_write_segctl1, .leaves = true },
     { "SegCtl2", CP0_SEGCTL2, SEGCTL_WRITABLE, NULL, cp0_write_segctl2, .leaves = true },
     { "Wired", CP0_WIRED, MIPS_TLB_MAX - 1, NULL, cp0_write_wired },
-    { "HWREna", CP0_HWRENA, 0xe000000f, .leaves = true },
+    { "HWREna", CP0_HWRENA, 0xe000000f, NULL, cp0_write_hwrena, .leaves = true },
     { "BadVAddr", CP0_BADVADDR, 0 },
     { "Count", CP0_COUNT, W32, cp0_read_count, cp0_write_count, .leaves = true },
-    { "EntryHi", CP0_ENTRYHI, ~0x1f00ull, NULL, cp0_write_entryhi, .leaves = true },
+    { "EntryHi", CP0_ENTRYHI, ~0x1b00ull, NULL, cp0_write_entryhi, .leaves = true },
     { "Compare", CP0_COMPARE, W32, NULL, cp0_write_compare, .leaves = true },
     { "Status", CP0_STATUS, W32, NULL, cp0_write_status, .leaves = true },
     { "IntCtl", CP0_INTCTL, 0x3e0 },
@@ -336,6 +389,8 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "Config5", CP0_CONFIG5, ALL, NULL, cp0_write_config5, .leaves = true },
     { "Config7", CP0_CONFIG7, 0x10 },
     { "LLAddr", CP0_LLADDR, 0 },
+    { "MAAR", CP0_MAAR, ALL, cp0_read_maar, cp0_write_maar },
+    { "MAARI", CP0_MAARI, 0x3f, NULL, cp0_write_maari },
     { "WatchLo", CP0_WATCHLO, 0 },
     { "WatchHi", CP0_WATCHHI, 0 },
     { "XContext", CP0_XCONTEXT, ALL, NULL, cp0_write_xcontext },
@@ -360,7 +415,15 @@ const MipsCp0Reg mips_cp0_regs[] = {
 static bool cp0_exists(const MipsCpu *c, unsigned reg)
 {
     switch (reg) {
+    case CP0_INDEX:
+    case CP0_RANDOM:
+    case CP0_WIRED:
+        return mips_cpu_has(c, MIPS_FEAT_TLB);
+    case CP0_MAAR:
+    case CP0_MAARI:
+        return mips_cpu_has(c, MIPS_FEAT_MAAR);
     case CP0_USERLOCAL:
+        return c->model->config[3] & CONFIG3_ULRI;
     case CP0_PAGEGRAIN:
     case CP0_HWRENA:
     case CP0_INTCTL:
@@ -449,6 +512,11 @@ void mips_cp0_reset(MipsCpu *c)
     if (mips_cpu_has(c, MIPS_FEAT_EVA)) {
         mips_eva_reset(c);
     }
+    if (mips_cpu_has(c, MIPS_FEAT_R6)) {
+        c->cp0[CP0_PAGEGRAIN] = PAGEGRAIN_RIE | PAGEGRAIN_XIE | PAGEGRAIN_IEC;
+        c->cp0[CP0_STATUS] |= mips_cpu_has(c, MIPS_FEAT_FPU64) ? STATUS_FR : 0;
+    }
+    memset(c->maar, 0, sizeof(c->maar));
     c->cp0[CP0_INTCTL] = 7u << 29; /* IPTI: the timer is IP7 */
     c->cp0[CP0_RANDOM] = mips_tlb_size(c) - 1;
     c->count_base = 0;
@@ -465,6 +533,31 @@ uint64_t mips_helper_mfc0(Cpu *cpu, uint64_t reg)
 uint64_t mips_helper_mtc0(Cpu *cpu, uint64_t reg, uint64_t val)
 {
     mips_cp0_write(mips_cpu(cpu), (unsigned)reg, val);
+    return 0;
+}
+
+/* The upper half of a register that has one on a CPU of 32 bits (Vol. III, 9.1.1); else it is 0. */
+uint64_t mips_helper_mfhc0(Cpu *cpu, uint64_t reg)
+{
+    return mips_cp0_read(mips_cpu(cpu), (unsigned)reg) >> 32;
+}
+
+uint64_t mips_helper_mthc0(Cpu *cpu, uint64_t reg, uint64_t val)
+{
+    MipsCpu *c = mips_cpu(cpu);
+    uint64_t *to = reg == CP0_ENTRYLO0 || reg == CP0_ENTRYLO1 ? &c->cp0[reg] : NULL;
+    uint64_t can = (1ull << (c->model->pa_bits - 36)) - 1;
+
+    if (reg == CP0_MAAR) {
+        to = &c->maar[c->cp0[CP0_MAARI] % MIPS_MAARS];
+        can = (1ull << (c->model->pa_bits - 4)) - 1;
+        can = can >> 32 | 1u << 31;
+    } else if (!(c->cp0[CP0_PAGEGRAIN] & PAGEGRAIN_ELPA)) {
+        can = 0;
+    }
+    if (to) {
+        *to = (uint32_t)*to | (val & can) << 32;
+    }
     return 0;
 }
 

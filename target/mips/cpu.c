@@ -152,6 +152,7 @@ static const Field cpu_mips_fields[] = {
     STATE_U32(MipsCpu, count_base, .no_reset = true),
     STATE_U32(MipsCpu, random_state, .no_reset = true),
     STATE_ARRAY(MipsCpu, cp0, .no_reset = true),
+    STATE_ARRAY(MipsCpu, maar, .no_reset = true),
     STATE_BANK(MipsCpu, tlb, vpn2, .no_reset = true),
     STATE_BANK(MipsCpu, tlb, mask, .no_reset = true),
     STATE_BANK(MipsCpu, tlb, lo[0], .no_reset = true),

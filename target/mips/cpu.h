@@ -59,6 +59,8 @@ enum {
     CP0_CONFIG5 = 16 * 8 + 5,
     CP0_CONFIG7 = 16 * 8 + 7,
     CP0_LLADDR = 17 * 8,
+    CP0_MAAR = 17 * 8 + 1,
+    CP0_MAARI = 17 * 8 + 2,
     CP0_WATCHLO = 18 * 8,
     CP0_WATCHHI = 19 * 8,
     CP0_XCONTEXT = 20 * 8,
@@ -108,6 +110,11 @@ enum {
 
 #define CAUSE_BD (1u << 31)
 
+/* PageGrain, and EntryHi.EHINV. */
+enum { PAGEGRAIN_IEC = 1 << 27, PAGEGRAIN_ELPA = 1 << 29, PAGEGRAIN_XIE = 1 << 30 };
+#define PAGEGRAIN_RIE (1u << 31)
+enum { ENTRYHI_EHINV = 1 << 10 };
+
 enum { CONFIG5_MSAEN = 1 << 27, CONFIG5_EVA = 1 << 28, CONFIG5_CV = 1 << 29, CONFIG5_K = 1 << 30 };
 
 /* ExcCode, Vol. III, table 9.43. */
@@ -156,7 +163,7 @@ typedef struct MipsTlbEntry {
     uint8_t invalid; /* EHINV */
 } MipsTlbEntry;
 
-enum { MIPS_HALF = 1 << 16 };
+enum { MIPS_HALF = 1 << 16, MIPS_MAARS = 4 };
 enum { MIPS_TLB_MAX = 64, MIPS_TLB_KEPT = 1024, MIPS_LINE_TIMER = 8, MIPS_LINES = 8 };
 
 typedef struct MipsModel MipsModel;
@@ -185,6 +192,7 @@ typedef struct MipsCpu {
     uint32_t fp_last_op;
     uint64_t fp_last[3]; /* its operands */
     uint64_t cp0[CP0_N];
+    uint64_t maar[MIPS_MAARS];
     MipsTlbEntry tlb[MIPS_TLB_MAX];
     /* Entries that TLBWR replaced, as if the TLB were larger (tlb.c), and which entries TLBWI has
      * written since the last time that all of these were dropped. */

@@ -6,8 +6,11 @@
 #include "accel/accel.h"
 #include "core/machine.h"
 #include "core/memory/memory.h"
+#include "target/mips/cp0.h"
 #include "target/mips/cpu.h"
 #include "target/mips/eva.h"
+#include "target/mips/helper.h"
+#include "target/mips/tlb.h"
 #include "tests/unit.h"
 
 #include <string.h>
@@ -27,6 +30,15 @@ enum {
     ADDU_QB = 0x7c621010,
     LWE = 0x7c22002f, /* lwe $2, 0($1) */
     LW = 0x8c220000,  /* lw $2, 0($1) */
+    SW = 0xac220000,  /* sw $2, 0($1) */
+    JALR_1 = 0x0020f809,
+    TLBR = 0x42000001,
+    TLBWI = 0x42000002,
+    TLBINV = 0x42000003,
+    TLBINVF = 0x42000004,
+    MFHC0_ENTRYLO0 = 0x40421000, /* mfhc0 $2, $2 */
+    MTHC0_ENTRYLO0 = 0x40c11000, /* mthc0 $1, $2 */
+    MADD_S = 0x4c220060,         /* madd.s $f1, $f1, $f0, $f2 */
     SDBBP = 0x7000003f,
     SDC1 = 0xf4000000,
 };
@@ -71,7 +83,7 @@ static void run_on_cpu(Cpu *cpu, void *opaque)
     memcpy(b->ram + VECTOR, vector, sizeof(vector));
     memcpy(b->ram + CODE, b->code, sizeof(b->code));
     ram_wrote(ram_first(b->machine), 0, RAM_BYTES);
-    c->pc = 0x80000000u + CODE;
+    c->pc = mips_cpu_has(c, MIPS_FEAT_M64) ? 0xffffffff80000000 + CODE : 0x80000000u + CODE;
     c->in_slot = 0;
     c->cp0[CP0_STATUS] = b->status;
     c->cp0[CP0_CAUSE] = 0;
@@ -214,5 +226,148 @@ TEST(mips_ext, segments_are_as_segctl_says)
     EXPECT_EQ(mips_eva_segment(c, 0x90001000, MIPS_MODE_KERNEL, &pa), MIPS_EVA_DIRECT);
     EXPECT_EQ(pa, 0x50001000);
     EXPECT_EQ(mips_eva_segment(c, 0x90001000, MIPS_MODE_USER, &pa), MIPS_EVA_MAPPED);
+    machine_free(b.machine);
+}
+
+/* An entry of two pages at 2000h with @lo. */
+static void bench_map(MipsCpu *c, uint64_t lo)
+{
+    c->cp0[CP0_ENTRYHI] = 0x2000;
+    c->cp0[CP0_PAGEMASK] = c->cp0[CP0_INDEX] = 0;
+    mips_cp0_write(c, CP0_ENTRYLO0, lo);
+    mips_cp0_write(c, CP0_ENTRYLO1, lo);
+    mips_helper_tlbwi(&c->cpu);
+}
+
+TEST(mips_ext, pages_may_forbid_reads_and_fetches)
+{
+    const uint32_t ri = 1u << 31, xi = 1 << 30, good = 2 << 6 | 7;
+    Bench b;
+    MipsCpu *c;
+
+    bench_make(&b, "P5600-mips-cpu");
+    c = b.cpu;
+    c->r[1] = 0x2000;
+    bench_map(c, good | ri); /* PageGrain.RIE is 0: there is no RI */
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_BP);
+    mips_cp0_write(c, CP0_PAGEGRAIN, PAGEGRAIN_RIE | PAGEGRAIN_XIE);
+    bench_map(c, good | ri);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_TLBL);
+    EXPECT_EQ(bench_code(&b, SW, 0), EXC_BP);
+    mips_cp0_write(c, CP0_PAGEGRAIN, PAGEGRAIN_RIE | PAGEGRAIN_XIE | PAGEGRAIN_IEC);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_TLBRI);
+    EXPECT_EQ(c->cp0[CP0_BADVADDR], 0x2000);
+    bench_map(c, good | xi);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_BP);
+    EXPECT_EQ(bench_code(&b, JALR_1, 0), EXC_TLBXI);
+    EXPECT_EQ(c->cp0[CP0_EPC], 0x2000);
+    machine_free(b.machine);
+
+    bench_make(&b, "I6400-mips-cpu"); /* release 6 has them always, at bits 63 and 62 */
+    c = b.cpu;
+    c->r[1] = 0x2000;
+    bench_map(c, good);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_BP);
+    bench_map(c, good | 1ull << 63);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_TLBRI);
+    bench_map(c, good | 1ull << 62);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_BP);
+    EXPECT_EQ(bench_code(&b, JALR_1, 0), EXC_TLBXI);
+    machine_free(b.machine);
+}
+
+TEST(mips_ext, entries_are_invalidated_at_once_and_one_by_one)
+{
+    const uint32_t good = 2 << 6 | 7;
+    Bench b;
+    MipsCpu *c;
+
+    bench_make(&b, "P5600-mips-cpu");
+    c = b.cpu;
+    c->r[1] = 0x2000;
+    bench_map(c, good);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_BP);
+    EXPECT_EQ(bench_code(&b, TLBINV, LW), EXC_BP); /* it is global */
+    EXPECT_EQ(bench_code(&b, TLBINVF, LW), EXC_TLBL);
+    bench_map(c, good & ~1u);
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_BP);
+    c->cp0[CP0_ENTRYHI] = 5; /* another address space */
+    EXPECT_EQ(bench_code(&b, TLBINV, 0), EXC_BP);
+    c->cp0[CP0_ENTRYHI] = 0;
+    EXPECT_EQ(bench_code(&b, LW, 0), EXC_BP);
+    EXPECT_EQ(bench_code(&b, TLBINV, LW), EXC_TLBL);
+    bench_map(c, good);
+    mips_cp0_write(c, CP0_ENTRYHI, 0x2000 | ENTRYHI_EHINV);
+    EXPECT_EQ(bench_code(&b, TLBWI, LW), EXC_TLBL);
+    mips_cp0_write(c, CP0_ENTRYHI, 0);
+    EXPECT_EQ(bench_code(&b, TLBR, 0), EXC_BP);
+    EXPECT(c->cp0[CP0_ENTRYHI] & ENTRYHI_EHINV);
+    machine_free(b.machine);
+    bench_make(&b, "24Kc-mips-cpu");
+    EXPECT_EQ(bench_code(&b, TLBINVF, 0), EXC_RI);
+    machine_free(b.machine);
+}
+
+TEST(mips_ext, registers_have_upper_halves)
+{
+    Bench b;
+    MipsCpu *c;
+    TlbResult r;
+
+    bench_make(&b, "P5600-mips-cpu");
+    c = b.cpu;
+    c->r[1] = 0xffffffff;
+    mips_cp0_write(c, CP0_ENTRYLO0, 0x3fffffff);
+    EXPECT_EQ(bench_code(&b, MTHC0_ENTRYLO0, MFHC0_ENTRYLO0), EXC_BP);
+    EXPECT_EQ(c->r[2], 0); /* PageGrain.ELPA is 0 */
+    mips_cp0_write(c, CP0_PAGEGRAIN, PAGEGRAIN_ELPA);
+    EXPECT_EQ(bench_code(&b, MTHC0_ENTRYLO0, MFHC0_ENTRYLO0), EXC_BP);
+    EXPECT_EQ(c->r[2], 0xf);
+    EXPECT_EQ(c->cp0[CP0_ENTRYLO0], 0xf3fffffff);
+    c->cp0[CP0_ENTRYLO1] = c->cp0[CP0_ENTRYLO0];
+    c->cp0[CP0_ENTRYHI] = 0x2000;
+    mips_helper_tlbwi(&c->cpu);
+    EXPECT(mips_tlb_fill(&c->cpu, 0x2004, ACCESS_READ, MIPS_MODE_USER, 0, true, &r));
+    EXPECT_EQ(r.phys, 0xfffffff004);
+    mips_cp0_write(c, CP0_ENTRYLO0, 0); /* MTC0 clears the rest */
+    EXPECT_EQ(c->cp0[CP0_ENTRYLO0], 0);
+
+    mips_cp0_write(c, CP0_MAARI, 0x3f);
+    EXPECT_EQ(mips_cp0_read(c, CP0_MAARI), MIPS_MAARS - 1);
+    mips_cp0_write(c, CP0_MAAR, 0x12345003);
+    mips_cp0_write(c, CP0_MAARI, 0);
+    EXPECT_EQ(mips_cp0_read(c, CP0_MAAR), 0);
+    mips_cp0_write(c, CP0_MAARI, MIPS_MAARS); /* beyond the last */
+    EXPECT_EQ(mips_cp0_read(c, CP0_MAARI), 0);
+    mips_cp0_write(c, CP0_MAARI, MIPS_MAARS - 1);
+    EXPECT_EQ(mips_cp0_read(c, CP0_MAAR), 0x12345003);
+    machine_free(b.machine);
+}
+
+/* MADD.S is of MIPS IV, so of MIPS64 in each release but the sixth, of MIPS32 from release 2 on. */
+TEST(mips_ext, cop1x_by_release)
+{
+    static const struct {
+        const char *model;
+        unsigned code;
+    } rows[] = {
+        { "5Kf-mips-cpu", EXC_BP },
+        { "20Kc-mips-cpu", EXC_BP },
+        { "24Kf-mips-cpu", EXC_BP },
+        { "I6400-mips-cpu", EXC_RI },
+    };
+    Bench b;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        bench_make(&b, rows[i].model);
+        b.status = STATUS_CU1 | STATUS_FR;
+        EXPECT_EQ(bench_code(&b, MADD_S, 0), rows[i].code);
+        machine_free(b.machine);
+    }
+    bench_make(&b, "I6400-mips-cpu"); /* which has MSA instead */
+    b.status = STATUS_CU1 | STATUS_FR;
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_MSADIS);
+    b.config5 = CONFIG5_MSAEN;
+    EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_BP);
     machine_free(b.machine);
 }

@@ -17,12 +17,16 @@ typedef enum MipsFeature {
     MIPS_FEAT_MICROMIPS, /* with ISA16 */
     MIPS_FEAT_DSP,
     MIPS_FEAT_MSA,
-    MIPS_FEAT_DSP2,  /* revision 2 of the DSP ASE */
-    MIPS_FEAT_MIPS4, /* MIPS IV and later */
-    MIPS_FEAT_R1,    /* release 1 and later: not MIPS I to V */
-    MIPS_FEAT_PS,    /* paired single */
-    MIPS_FEAT_EVA,   /* EVA and segmentation control */
-    MIPS_FEAT_R6,    /* release 6 */
+    MIPS_FEAT_DSP2,   /* revision 2 of the DSP ASE */
+    MIPS_FEAT_MIPS4,  /* MIPS IV and later */
+    MIPS_FEAT_R1,     /* release 1 and later: not MIPS I to V */
+    MIPS_FEAT_PS,     /* paired single */
+    MIPS_FEAT_EVA,    /* EVA and segmentation control */
+    MIPS_FEAT_R6,     /* release 6 */
+    MIPS_FEAT_COP1X,  /* MADD, LWXC1 and so on: MIPS IV, MIPS64, MIPS32 from release 2 on */
+    MIPS_FEAT_XPA,    /* MTHC0, MFHC0: more physical addresses than 36 bits, on a CPU of 32 */
+    MIPS_FEAT_TLBINV, /* TLBINV, TLBINVF, EntryHi.EHINV */
+    MIPS_FEAT_MAAR,   /* MAAR, MAARI: stored alone */
 } MipsFeature;
 
 #endif

@@ -19,6 +19,10 @@ uint64_t mips_helper_tlbr(Cpu *cpu);
 uint64_t mips_helper_tlbwi(Cpu *cpu);
 uint64_t mips_helper_tlbwr(Cpu *cpu);
 uint64_t mips_helper_tlbp(Cpu *cpu);
+uint64_t mips_helper_tlbinv(Cpu *cpu);
+uint64_t mips_helper_tlbinvf(Cpu *cpu);
+uint64_t mips_helper_mfhc0(Cpu *cpu, uint64_t reg);
+uint64_t mips_helper_mthc0(Cpu *cpu, uint64_t reg, uint64_t val);
 uint64_t mips_helper_eret(Cpu *cpu); /* result: the new pc */
 uint64_t mips_helper_eretnc(Cpu *cpu);
 uint64_t mips_helper_wait(Cpu *cpu);

@@ -18,6 +18,10 @@ HELPER(tlbr, IR_VOID, 0, IR_HELPER_WRITES);
 HELPER(tlbwi, IR_VOID, 0, IR_HELPER_WRITES);
 HELPER(tlbwr, IR_VOID, 0, IR_HELPER_WRITES);
 HELPER(tlbp, IR_VOID, 0, IR_HELPER_WRITES);
+HELPER(tlbinv, IR_VOID, 0, IR_HELPER_WRITES);
+HELPER(tlbinvf, IR_VOID, 0, IR_HELPER_WRITES);
+HELPER(mfhc0, IR_I64, 1, IR_HELPER_READS);
+HELPER(mthc0, IR_VOID, 2, IR_HELPER_WRITES);
 HELPER(eret, IR_I64, 0, IR_HELPER_WRITES);
 HELPER(wait, IR_VOID, 0, IR_HELPER_WRITES);
 
@@ -169,6 +173,35 @@ bool mips_tlbwr(Trans *t, const ArgsNone *a)
 bool mips_tlbp(Trans *t, const ArgsNone *a)
 {
     return sys_tlb(t, &sys_tlbp);
+}
+
+bool mips_tlbinv(Trans *t, const ArgsNone *a)
+{
+    return sys_tlb(t, &sys_tlbinv);
+}
+
+bool mips_tlbinvf(Trans *t, const ArgsNone *a)
+{
+    return sys_tlb(t, &sys_tlbinvf);
+}
+
+bool mips_mfhc0(Trans *t, const ArgsCop0 *a)
+{
+    if (mips_check_cp0(t)) {
+        IrVal reg = ir_i64(t->ir, sys_reg(a));
+
+        mips_set_r32(t, a->rt,
+                     ir_trunc(t->ir, ir_call(t->ir, &sys_mfhc0, reg, IR_NONE, IR_NONE, IR_NONE)));
+    }
+    return true;
+}
+
+bool mips_mthc0(Trans *t, const ArgsCop0 *a)
+{
+    if (mips_check_cp0(t)) {
+        ir_call(t->ir, &sys_mthc0, ir_i64(t->ir, sys_reg(a)), mips_r(t, a->rt), IR_NONE, IR_NONE);
+    }
+    return true;
 }
 
 bool mips_eret(Trans *t, const ArgsNone *a)

@@ -8,11 +8,13 @@
 
 #define FEATURES_64 (FEATURES_R1 | FEAT(M64))
 
-#define FEATURES_R6 (FEAT(TLB) | FEAT(MIPS4) | FEAT(R1) | FEAT(R2) | FEAT(R6))
+#define FEATURES_R6 \
+    (FEAT(TLB) | FEAT(MIPS4) | FEAT(R1) | FEAT(R2) | FEAT(R6) | FEAT(RIXI) | FEAT(TLBINV))
 
 enum {
     CONFIG_R6_32 = 2 << 10 | 1 << 7 | 2, /* AR: release 6 */
     CONFIG_R6_64 = 2 << 13 | 2 << 10 | 1 << 7 | 2,
+    CONFIG5_XNP = 1 << 13, /* no LLX and SCX pairs */
     FIR_HAS2008 = 1 << 23,
     FCR31_2008 = 1 << 19 | 1 << 18, /* ABS2008, NAN2008 */
     /* The R4000's Config: direct-mapped caches of 8 KiB, lines of 32 bytes, no second-level one. */
@@ -79,7 +81,7 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .doc = "MIPS III R4000",
         .prid = 0x00000400,
         .config = { CONFIG_R4000 },
-        .features = FEAT(LEGACY) | FEAT(TLB) | FEAT(M64) | FEATURES_FP,
+        .features = FEAT(LEGACY) | FEAT(TLB) | FEAT(M64) | (FEATURES_FP & ~FEAT(COP1X)),
         .tlb_entries = 48,
         .seg_bits = 40,
         .pa_bits = 36,
@@ -89,7 +91,9 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .name = "mips32r6-generic",
         .doc = "MIPS32 release 6, floating point",
         .prid = 0x00010000,
-        .config = { CONFIG_M | CONFIG_R6_32, CONFIG1(16) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
+        .config = { CONFIG_M | CONFIG_R6_32, CONFIG1(16) | CONFIG1_FP, CONFIG_M,
+                    CONFIG_M | CONFIG3_ULRI | CONFIG3_RXI | CONFIG3_VINT,
+                    CONFIG_M | CONFIG4_IE_BOTH | CONFIG4_KSCREXIST, CONFIG5_XNP },
         .features = FEATURES_R6 | FEATURES_FP,
         .tlb_entries = 16,
         .pa_bits = 32,
@@ -100,8 +104,11 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .name = "I6400",
         .doc = "MIPS64 I6400, release 6, floating point",
         .prid = 0x0001a900,
-        .config = { CONFIG_M | CONFIG_R6_64, CONFIG1(64) | CONFIG1_FP, CONFIG_M, CONFIG3_ULRI },
-        .features = FEATURES_R6 | FEAT(M64) | FEATURES_FP,
+        .config = { CONFIG_M | CONFIG_R6_64, CONFIG1(64) | CONFIG1_FP, CONFIG_M,
+                    CONFIG_M | CONFIG3_ULRI | CONFIG3_RXI | CONFIG3_VINT | CONFIG3_LPA |
+                        CONFIG3_MSAP,
+                    CONFIG_M | CONFIG4_IE_BOTH | CONFIG4_KSCREXIST, CONFIG5_XNP | CONFIG5_MRP },
+        .features = FEATURES_R6 | FEAT(M64) | FEATURES_FP | FEAT(MSA) | FEAT(MAAR),
         .tlb_entries = 64,
         .seg_bits = 48,
         .pa_bits = 48,

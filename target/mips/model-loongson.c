@@ -7,7 +7,6 @@
 
 enum {
     CONFIG2_SHARED = 7 << 8 | 4 << 4 | 3, /* 4 ways of 8192 sets of 32 bytes */
-    CONFIG3_LPA = 1 << 7,
     CONFIG3_3A4000 = CONFIG3_LPA | CONFIG3_ULRI,
     CONFIG4_3A4000 = 0x1c << 16, /* KScratch1 to 3; Linux takes the width of ASIDs from there */
     FIR_LOONGSON = 0x7 << 20 | 0x7 << 16 | 0x05 << 8 | 0x01,

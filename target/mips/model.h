@@ -33,12 +33,21 @@ enum {
     CONFIG_MT = 7 << 7,
     CONFIG_FIXED = 3 << 7,
     CONFIG3_VINT = 1 << 5,
+    CONFIG3_LPA = 1 << 7,
     CONFIG3_DSPP = 1 << 10,
     CONFIG3_DSP2P = 1 << 11,
+    CONFIG3_RXI = 1 << 12,
     CONFIG3_ULRI = 1 << 13,
     CONFIG3_ISA_BOTH = 2 << 14,
     CONFIG3_SC = 1 << 25,
     CONFIG3_MSAP = 1 << 28,
+    CONFIG4_KSCREXIST = 0xfc << 16,
+    CONFIG4_IE_BOTH = 2 << 29, /* TLBINV, TLBINVF; all ones (3) without sets */
+    CONFIG5_NFEXISTS = 1 << 0,
+    CONFIG5_MRP = 1 << 3,
+    CONFIG5_MVH = 1 << 5,
+    /* K23 and KU of a fixed mapping: uncached. */
+    CONFIG_FIXED_UNCACHED = 2 << 28 | 2 << 25,
     /* FIR: F64, L, W, D, S */
     FIR_FULL = 1 << 22 | 1 << 21 | 1 << 20 | 1 << 17 | 1 << 16,
 };
@@ -50,7 +59,7 @@ enum {
 #define FEATURES_R1  (FEAT(LEGACY) | FEAT(TLB) | FEAT(MIPS4) | FEAT(R1))
 #define FEATURES_R2  (FEATURES_R1 | FEAT(R2))
 #define FEATURES_M16 (FEATURES_R2 | FEAT(ISA16))
-#define FEATURES_FP  (FEAT(FPU) | FEAT(FPU64))
+#define FEATURES_FP  (FEAT(FPU) | FEAT(FPU64) | FEAT(COP1X))
 
 /* DeviceType.start of every model (cpu.c). */
 bool mips_cpu_start(Device *dev, GError **err);

@@ -17,7 +17,7 @@ enum {
     LO_V = 1 << 1,
     LO_D = 1 << 2,
     LO_PFN_SHIFT = 6,
-    LO_FLAGS = 62, /* RI and XI from there on, on a CPU of 64 bits */
+    LO_LOW = 30, /* on a CPU of 32 bits RI and XI are there, and PFNX from bit 32 on (XPA) */
     PAIR_MASK = 0x1fff,
 };
 
@@ -302,13 +302,44 @@ static bool tlb_fail(MipsCpu *c, bool probe, unsigned code, uint64_t va, bool is
     return false;
 }
 
+/* Vol. III, 9.5 (EntryLo): the inhibiting bits, which are there where PageGrain lets them be. */
+static uint64_t tlb_ri(const MipsCpu *c)
+{
+    return mips_cpu_has(c, MIPS_FEAT_M64) ? 1ull << 63 : 1u << 31;
+}
+
+/* What of EntryLo keeps the access from being done. */
+static uint64_t tlb_inhibits(const MipsCpu *c, MemAccess access)
+{
+    return access == ACCESS_READ ? tlb_ri(c) : access == ACCESS_FETCH ? tlb_ri(c) >> 1 : 0;
+}
+
+static uint64_t tlb_frame(const MipsCpu *c, uint64_t lo)
+{
+    if (mips_cpu_has(c, MIPS_FEAT_M64)) {
+        lo &= (tlb_ri(c) >> 1) - 1;
+    } else {
+        lo = (lo & ((1u << LO_LOW) - 1)) | lo >> 32 << LO_LOW;
+    }
+    return lo >> LO_PFN_SHIFT << 12;
+}
+
+static unsigned tlb_inhibit_code(const MipsCpu *c, MemAccess access)
+{
+    if (!(c->cp0[CP0_PAGEGRAIN] & PAGEGRAIN_IEC)) {
+        return EXC_TLBL;
+    }
+    return access == ACCESS_FETCH ? EXC_TLBXI : EXC_TLBRI;
+}
+
 /* A kept entry that allows the access. */
 static const MipsTlbEntry *tlb_kept(MipsCpu *c, uint64_t va, MemAccess access, uint16_t asid)
 {
-    uint64_t need = access == ACCESS_WRITE ? LO_V | LO_D : LO_V;
+    uint64_t need = access == ACCESS_WRITE ? LO_V | LO_D : LO_V,
+             mask = need | tlb_inhibits(c, access);
     MipsTlbEntry *e = c->n_kept ? kept_find(c, va, asid) : NULL;
 
-    return e && (e->lo[(va & GUEST_PAGE_SIZE) != 0] & need) == need ? e : NULL;
+    return e && (e->lo[(va & GUEST_PAGE_SIZE) != 0] & mask) == need ? e : NULL;
 }
 
 static bool tlb_mapped(MipsCpu *c, uint64_t va, MemAccess access, bool probe, TlbResult *out)
@@ -332,11 +363,14 @@ static bool tlb_mapped(MipsCpu *c, uint64_t va, MemAccess access, bool probe, Tl
     if (access == ACCESS_WRITE && !(lo & LO_D)) {
         return tlb_fail(c, probe, EXC_MOD, va, true, false);
     }
+    if (lo & tlb_inhibits(c, access)) {
+        return tlb_fail(c, probe, tlb_inhibit_code(c, access), va, true, false);
+    }
     *out = (TlbResult){
-        .phys =
-            ((lo & ~(3ull << LO_FLAGS)) >> LO_PFN_SHIFT << 12 & ~(page - 1)) | (va & (page - 1)),
+        .phys = (tlb_frame(c, lo) & ~(page - 1)) | (va & (page - 1)),
         .page_bytes = page,
-        .prot = TLB_READ | TLB_EXEC | (lo & LO_D ? TLB_WRITE : 0),
+        .prot = (lo & tlb_ri(c) ? 0 : TLB_READ) | (lo & tlb_ri(c) >> 1 ? 0 : TLB_EXEC) |
+                (lo & LO_D ? TLB_WRITE : 0),
         .global = e->global,
     };
     return true;
@@ -408,6 +442,7 @@ static void tlb_write(MipsCpu *c, unsigned index, bool keep)
     new.lo[0] = c->cp0[CP0_ENTRYLO0];
     new.lo[1] = c->cp0[CP0_ENTRYLO1];
     new.global = new.lo[0] & new.lo[1] & LO_G;
+    new.invalid = !keep && c->cp0[CP0_ENTRYHI] & ENTRYHI_EHINV;
     if (tlb_is_same(e, &new)) {
         return;
     }
@@ -462,7 +497,33 @@ uint64_t mips_helper_tlbr(Cpu *cpu)
     c->cp0[CP0_PAGEMASK] = e->mask & ~(uint64_t)PAIR_MASK;
     c->cp0[CP0_ENTRYLO0] = (e->lo[0] & ~(uint64_t)LO_G) | g;
     c->cp0[CP0_ENTRYLO1] = (e->lo[1] & ~(uint64_t)LO_G) | g;
-    mips_cp0_write(c, CP0_ENTRYHI, e->vpn2 | e->asid);
+    mips_cp0_write(c, CP0_ENTRYHI, e->vpn2 | e->asid | (e->invalid ? ENTRYHI_EHINV : 0));
+    return 0;
+}
+
+/* Volume II-A, TLBINV and TLBINVF: all entries are of the VTLB here. */
+static void tlb_invalidate(MipsCpu *c, bool all)
+{
+    mips_tlb_drop(c);
+    for (unsigned i = 0; i < mips_tlb_size(c); i++) {
+        MipsTlbEntry *e = &c->tlb[i];
+
+        if (all || (!e->global && e->asid == (c->cp0[CP0_ENTRYHI] & 0xff))) {
+            tlb_forget(c, e);
+            e->invalid = 1;
+        }
+    }
+}
+
+uint64_t mips_helper_tlbinv(Cpu *cpu)
+{
+    tlb_invalidate(mips_cpu(cpu), false);
+    return 0;
+}
+
+uint64_t mips_helper_tlbinvf(Cpu *cpu)
+{
+    tlb_invalidate(mips_cpu(cpu), true);
     return 0;
 }
 
