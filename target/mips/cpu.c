@@ -30,7 +30,7 @@ static void cpu_mips_reset(Cpu *cpu)
     }
     memset(&c->exc, 0, sizeof(c->exc));
     memset(&c->fp, 0, sizeof(c->fp));
-    c->in_slot = c->flags = c->half = 0;
+    c->in_slot = c->flags = c->half = c->forbidden = 0;
     c->dspcontrol = c->msacsr = 0;
     c->target = 0;
     c->llval = 0;
@@ -144,6 +144,7 @@ static const Field cpu_mips_fields[] = {
     STATE_U64(MipsCpu, pc, .no_reset = true),
     STATE_U64(MipsCpu, target, .no_reset = true),
     STATE_U32(MipsCpu, in_slot, .no_reset = true, .max = 4),
+    STATE_U32(MipsCpu, forbidden, .no_reset = true, .max = 1),
     STATE_U32(MipsCpu, isa16, .no_reset = true, .max = 1),
     STATE_U32(MipsCpu, half, .no_reset = true, .max = MIPS_HALF | 0xffff),
     STATE_U32(MipsCpu, fcr31, .no_reset = true),

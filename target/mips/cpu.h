@@ -178,11 +178,12 @@ typedef struct MipsCpu {
     /* The next instruction is in a delay slot (of a branch at a page's end): bytes of the branch.
      */
     uint32_t in_slot;
-    uint32_t isa16; /* MIPS16e or microMIPS code: bit 0 of addresses of code in registers */
-    uint32_t half;  /* MIPS_HALF and the first half of the instruction that began at pc - 2 */
-    uint32_t flags; /* not used: MIPS has none */
-    IrV128 f[32];   /* floating point in the low halves. Status.FR 0: an odd single is the upper
-                       half of the register before it */
+    uint32_t forbidden; /* a compact branch was not taken: no transfer of control may be next */
+    uint32_t isa16;     /* MIPS16e or microMIPS code: bit 0 of addresses of code in registers */
+    uint32_t half;      /* MIPS_HALF and the first half of the instruction that began at pc - 2 */
+    uint32_t flags;     /* not used: MIPS has none */
+    IrV128 f[32];       /* floating point in the low halves. Status.FR 0: an odd single is the upper
+                           half of the register before it */
     uint32_t fcr31;
     uint32_t dspcontrol;
     uint32_t msacsr;
@@ -240,7 +241,7 @@ static inline void mips_set_resume_pc(MipsCpu *c, uint64_t pc)
 
     c->isa16 = can ? pc & 1 : 0;
     c->pc = can ? pc & ~1ull : pc;
-    c->in_slot = c->half = 0;
+    c->in_slot = c->half = c->forbidden = 0;
 }
 
 static inline bool mips_in_kernel(const MipsCpu *c)

@@ -129,7 +129,7 @@ static void exception_take(MipsCpu *c, const MipsException *e)
     cause |= (uint64_t)e->code << 2 | (uint64_t)e->ce << CAUSE_CE_SHIFT;
     c->cp0[CP0_CAUSE] = cause;
     c->cp0[CP0_STATUS] = status | STATUS_EXL;
-    c->in_slot = c->half = 0;
+    c->in_slot = c->half = c->forbidden = 0;
     c->isa16 = exception_isa(c);
     if (status & STATUS_BEV) {
         c->pc = exception_address(c, BOOT_VECTORS + (uint32_t)vector);

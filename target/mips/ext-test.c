@@ -39,6 +39,7 @@ enum {
     MFHC0_ENTRYLO0 = 0x40421000, /* mfhc0 $2, $2 */
     MTHC0_ENTRYLO0 = 0x40c11000, /* mthc0 $1, $2 */
     MADD_S = 0x4c220060,         /* madd.s $f1, $f1, $f0, $f2 */
+    BEQZC_1 = 0xd8200001,        /* beqzc $1, .+8 */
     SDBBP = 0x7000003f,
     SDC1 = 0xf4000000,
 };
@@ -49,6 +50,7 @@ typedef struct Bench {
     uint8_t *ram;
     uint32_t code[4];
     uint64_t status, config5;
+    uint32_t at; /* the code, in kseg0 */
 } Bench;
 
 static void bench_make(Bench *b, const char *model)
@@ -58,6 +60,7 @@ static void bench_make(Bench *b, const char *model)
     RamBlock *ram;
 
     memset(b, 0, sizeof(*b));
+    b->at = CODE;
     for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
         type = strcmp((*t)->name, model) ? type : *t;
     }
@@ -73,7 +76,7 @@ static void bench_make(Bench *b, const char *model)
     EXPECT(machine_start(b->machine, &err));
 }
 
-/* From CODE in kseg0 until the vector's WAIT. */
+/* From b->at in kseg0 until the vector's WAIT. */
 static void run_on_cpu(Cpu *cpu, void *opaque)
 {
     static const uint32_t vector[] = { WAIT, BRANCH_BACK, 0 };
@@ -81,9 +84,9 @@ static void run_on_cpu(Cpu *cpu, void *opaque)
     MipsCpu *c = b->cpu;
 
     memcpy(b->ram + VECTOR, vector, sizeof(vector));
-    memcpy(b->ram + CODE, b->code, sizeof(b->code));
+    memcpy(b->ram + b->at, b->code, sizeof(b->code));
     ram_wrote(ram_first(b->machine), 0, RAM_BYTES);
-    c->pc = mips_cpu_has(c, MIPS_FEAT_M64) ? 0xffffffff80000000 + CODE : 0x80000000u + CODE;
+    c->pc = mips_cpu_has(c, MIPS_FEAT_M64) ? 0xffffffff80000000 + b->at : 0x80000000u + b->at;
     c->in_slot = 0;
     c->cp0[CP0_STATUS] = b->status;
     c->cp0[CP0_CAUSE] = 0;
@@ -369,5 +372,25 @@ TEST(mips_ext, cop1x_by_release)
     EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_MSADIS);
     b.config5 = CONFIG5_MSAEN;
     EXPECT_EQ(bench_code(&b, FADD_W, 0), EXC_BP);
+    machine_free(b.machine);
+}
+
+/* Behind a compact branch that is not taken no branch may stand, on the same page or the next. */
+TEST(mips_ext, forbidden_slots_over_the_end_of_a_page)
+{
+    Bench b;
+
+    bench_make(&b, "mips32r6-generic-mips-cpu");
+    for (b.at = CODE; b.at < 3 * CODE; b.at += CODE - 4) {
+        b.cpu->r[1] = 1;
+        EXPECT_EQ(bench_code(&b, BEQZC_1, BRANCH_BACK), EXC_RI);
+        EXPECT_EQ(b.cpu->cp0[CP0_EPC], 0x80000004u + b.at);
+        EXPECT(!(b.cpu->cp0[CP0_CAUSE] & CAUSE_BD));
+        EXPECT_EQ(bench_code(&b, BEQZC_1, LW), EXC_TLBL); /* no transfer */
+        EXPECT_EQ(b.cpu->forbidden, 0);
+        EXPECT_EQ(bench_code(&b, BEQZC_1, 0), EXC_BP);
+        b.cpu->r[1] = 0; /* taken: to the BREAK */
+        EXPECT_EQ(bench_code(&b, BEQZC_1, BRANCH_BACK), EXC_BP);
+    }
     machine_free(b.machine);
 }

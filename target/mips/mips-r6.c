@@ -592,7 +592,7 @@ bool mipsr6_selnez_f(Trans *t, const ArgsR6f3 *a)
 /* ---- the table before the earlier one ---- */
 
 /* What may stand in no delay or forbidden slot: branches, jumps, ERET, DERET, WAIT. */
-static bool r6_is_transfer(uint32_t insn)
+bool mips_r6_is_transfer(uint32_t insn)
 {
     static const uint64_t opcodes = 1ull << 2 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 6 |
                                     1ull << 7 | 1ull << 8 | 1ull << 22 | 1ull << 23 | 1ull << 24 |
@@ -621,6 +621,6 @@ bool mips_r6_translate(Trans *t, uint32_t insn)
     bool forbidden = t->forbidden || t->in_slot;
 
     t->forbidden = false;
-    return !(forbidden && r6_is_transfer(insn)) &&
+    return !(forbidden && mips_r6_is_transfer(insn)) &&
            (mipsr6_decode_trans(t, insn) || mips_decode_trans(t, insn));
 }

@@ -24,6 +24,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= c->cp0[CP0_CONFIG5] & CONFIG5_MSAEN ? MIPS_MW_MSA : 0;
     mw |= c->fcr31 & (FCSR_FS | 31u << FCSR_ENABLES_SHIFT) ? MIPS_MW_FP_EXACT : 0;
     mw |= c->in_slot ? MIPS_MW_SLOT : 0;
+    mw |= c->forbidden ? MIPS_MW_FORBIDDEN : 0;
     mw |= c->isa16 ? MIPS_MW_ISA16 : 0;
     mw |= c->half ? MIPS_MW_HALF | (uint64_t)(c->half & 0xffff) << MIPS_MW_HALF_SHIFT : 0;
     mw |= cpu->single_step ? MIPS_MW_STEP : 0;

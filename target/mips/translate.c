@@ -444,6 +444,21 @@ static bool translate_one(Trans *t, const uint8_t *page, unsigned n)
     return true;
 }
 
+/*
+ * The block ends before t->next. Whether a compact branch is before that is state, so that it is
+ * the same wherever blocks end; seen here already where the slot is on this page.
+ */
+static void translate_end(Trans *t)
+{
+    if (t->forbidden &&
+        (t->next >= PAGE_BYTES || mips_r6_is_transfer(translate_word(t, t->page, t->next)))) {
+        ir_set(t->ir, offsetof(MipsCpu, forbidden), 2, ir_i32(t->ir, 1));
+        ir_exit_loop(t->ir, t->next);
+    } else {
+        ir_exit(t->ir, t->next);
+    }
+}
+
 static void translate_unaligned(Trans *t)
 {
     static const IrHelper h = { "pc_unaligned", (void (*)(void))mips_helper_pc_unaligned, IR_VOID,
@@ -484,12 +499,16 @@ void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, ui
         translate_unaligned(&t);
         return;
     }
+    if (mode & MIPS_MW_FORBIDDEN) {
+        ir_set(ir, offsetof(MipsCpu, forbidden), 2, ir_i32(ir, 0));
+        t.forbidden = true;
+    }
     if (mode & (MIPS_MW_SLOT | MIPS_MW_HALF)) {
         translate_begun(&t, page);
     }
     for (unsigned n = ir->n_guest; !t.ended; n++) {
         if ((n && ir->n_guest >= max_insns) || t.next >= PAGE_BYTES || !ir_has_room(ir)) {
-            ir_exit(ir, t.next);
+            translate_end(&t);
             break;
         }
         if (!translate_one(&t, page, n)) {

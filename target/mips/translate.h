@@ -20,7 +20,8 @@ enum {
     MIPS_MW_STEP = 1 << 8,    /* one instruction a block (debugger) */
     MIPS_MW_HWRENA_SHIFT = 9, /* bits 0..3 and 29 of HWREna */
     MIPS_MW_BE = 1 << 14,
-    MIPS_MW_ISA16 = 1 << 28, /* MIPS16e or microMIPS code */
+    MIPS_MW_FORBIDDEN = 1 << 15, /* the first instruction is in a forbidden slot */
+    MIPS_MW_ISA16 = 1 << 28,     /* MIPS16e or microMIPS code */
     /* The first half of an instruction, at the end of the page before: bits 32 to 47. */
     MIPS_MW_HALF = 1 << 29,
     MIPS_MW_HALF_SHIFT = 32,
@@ -136,6 +137,7 @@ IrVal mips_zero(Trans *t); /* as mips_rx(t, 0) */
 
 /* A word of release 6 or, where it did not change them, of an earlier one (mips-r6.c). */
 bool mips_r6_translate(Trans *t, uint32_t insn);
+bool mips_r6_is_transfer(uint32_t insn); /* may stand in no delay or forbidden slot */
 
 void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, uint64_t mode,
                     uint8_t code_attr, unsigned max_insns);
