@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments with a base: interrupts of the timer come and IRET returns from them; FNINIT and FWAIT
- * are executed. KVM's emulator, which runs such code on some hosts, knows none of the three. */
+/* Code and data segments with a base: interrupts of the timer come and IRET returns from them;
+ * FNINIT and FWAIT are executed. KVM's emulator, which runs such code on some hosts, does not know
+ * IRET there. The stack is flat: a KVM was seen that delivers interrupts without SS's base. */
 #include "guest.h"
     MODE32
 .set BASE, 0x200000
@@ -11,7 +12,9 @@ main:
     mov dword ptr [GDT + 12], 0x00cf9b20
     mov dword ptr [GDT + 16], 0x0000ffff
     mov dword ptr [GDT + 20], 0x00cf9320
-    mov word ptr [GDT + 0x100], 0x17
+    mov dword ptr [GDT + 24], 0x0000ffff
+    mov dword ptr [GDT + 28], 0x00cf9300
+    mov word ptr [GDT + 0x100], 0x1f
     mov dword ptr [GDT + 0x102], GDT
     mov esi, offset code
     mov edi, BASE
@@ -27,6 +30,7 @@ main:
     mov ax, 0x10
     mov ds, ax
     mov es, ax
+    mov ax, 0x18
     mov ss, ax
     mov esp, 0x80000
     .byte 0xea /* jmp 08:0 */
@@ -40,14 +44,13 @@ code:
     cmp word ptr [COUNT + 8], 0x37f
     jne 2f
     mov ebx, 0x12345678
-    stc
     sti
-1:  mov eax, [COUNT] /* keeps CF */
+1:  stc
+    mov eax, [COUNT] /* keeps CF, which the handler clears */
     jnc 2f
-    lea ecx, [eax - 5]
-    jecxz 3f
-    jmp 1b
-3:  cli
+    cmp eax, 5
+    jb 1b
+    cli
     cmp esp, 0x80000
     jne 2f
     cmp ebx, 0x12345678
