@@ -353,6 +353,48 @@ uboot-linux)
         --expect 'tinamou# ' --send 'poweroff -f' --wait -- "$tinamou" system aarch64 -M virt \
         -cpu cortex-a57 -m 512 -nographic -bios $bin \
         -drive "if=none,file=$disk,format=raw,id=d0" -device virtio-blk-device,drive=d0 ;;
+uboot-distro)
+    # U-Boot finds the kernel by itself: extlinux on a disk of each kind, a script by DHCP and TFTP.
+    bin=/usr/lib/u-boot/qemu_arm64/u-boot.bin
+    [ -f $bin ] || { echo "skipped: package u-boot-qemu is not installed"; exit 77; }
+    for tool in mke2fs sgdisk; do
+        command -v $tool >/dev/null || { echo "skipped: no $tool (packages e2fsprogs, gdisk)"; exit 77; }
+    done
+    fetch
+    files=$(mktemp -d)
+    trap 'rm -rf "$files"' EXIT
+    mkdir -p "$files/fs/extlinux"
+    cp "$guest/Image" "$guest/initrd.gz" "$files/fs"
+    printf '%s\n' 'default l' 'timeout 1' 'label l' ' kernel /Image' ' initrd /initrd.gz' \
+        ' append console=ttyAMA0' >"$files/fs/extlinux/extlinux.conf"
+    mke2fs -q -t ext4 -d "$files/fs" "$files/part" 64M
+    truncate -s 70M "$files/disk"
+    sgdisk -n 1:2048:+64M -A 1:set:2 "$files/disk" >/dev/null
+    dd if="$files/part" of="$files/disk" bs=1M seek=1 conv=notrunc status=none
+    python3 - "$files/fs/boot.scr.uimg" <<'SCRIPT'
+import struct, sys, zlib
+text = (b'setenv bootargs console=ttyAMA0\ntftpboot $kernel_addr_r Image\ntftpboot $ramdisk_addr_r initrd.gz\n'
+        b'booti $kernel_addr_r $ramdisk_addr_r:$filesize $fdtcontroladdr\n')
+data = struct.pack('>II', len(text), 0) + text
+def head(crc): # Linux, arm64, a script, not compressed
+    return struct.pack('>7I4B32s', 0x27051956, crc, 0, len(data), 0, 0, zlib.crc32(data), 5, 22, 6, 0, b'boot')
+open(sys.argv[1], 'wb').write(head(zlib.crc32(head(0))) + data)
+SCRIPT
+    disk=(-drive "if=none,id=d,file=$files/disk,format=raw,snapshot=on" -nic none)
+    for kind in virtio nvme usb net; do
+        echo "== $kind"
+        case $kind in
+        virtio) options=("${disk[@]}" -device virtio-blk-pci,drive=d) ;;
+        nvme) options=("${disk[@]}" -device nvme,drive=d,serial=1) ;;
+        usb) options=("${disk[@]}" -device usb-ehci -device usb-storage,drive=d) ;;
+        net)
+            "$tinamou" --version | grep -q 'with .*libslirp' || { echo "built without libslirp"; continue; }
+            options=(-nic "user,tftp=$files/fs")
+            ;;
+        esac
+        expect --timeout 60 "${panic[@]}" --expect 'Starting kernel' --expect 'tinamou# ' --send 'poweroff -f' \
+            --wait -- "$tinamou" system aarch64 -M virt -cpu cortex-a57 -m 1024 -nographic -bios $bin "${options[@]}"
+    done ;;
 efi)
     # UEFI to its shell, by either interrupt controller; what it is told to keep is there again.
     code=/usr/share/AAVMF/AAVMF_CODE.fd
