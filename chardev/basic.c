@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds that are little more than a file descriptor: null, stdio, pty, file, pipe, ringbuf. */
+/* The kinds that are little more than a file descriptor: null, stdio, serial, pty, file, pipe,
+ * ringbuf. */
 #include "chardev/chardev-priv.h"
 #include "util/fdsets.h"
 #include "util/options.h"
@@ -108,6 +109,78 @@ const CharKind char_stdio = {
     .doc = "this terminal (signal=off: Ctrl-C goes to the guest)",
     .open = stdio_open,
     .close = stdio_close,
+};
+
+/* ---- serial: a line of the host ---- */
+
+typedef struct LineState {
+    struct termios saved;
+} LineState;
+
+static bool serial_open_line(Chardev *c, const char *path, GError **err)
+{
+    LineState *s;
+    struct termios t;
+
+    c->in_fd = c->out_fd =
+        fdsets_open_any(machine_fdsets(c->machine), path, O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
+    if (c->in_fd < 0) {
+        error_set(err, "cannot open '%s': %s", path, g_strerror(-c->in_fd));
+        c->in_fd = c->out_fd = -1;
+        return false;
+    }
+    if (tcgetattr(c->in_fd, &t)) {
+        return error_set(
+            err, "'%s' is no serial line or terminal; for others there are file and pipe", path);
+    }
+    s = g_new0(LineState, 1);
+    s->saved = t;
+    c->state = s;
+    cfmakeraw(&t); /* 8 bits, no parity */
+    t.c_cflag &= ~(unsigned)CSTOPB;
+    t.c_cflag |= CLOCAL | CREAD;
+    cfsetispeed(&t, B115200);
+    cfsetospeed(&t, B115200);
+    tcsetattr(c->in_fd, TCSANOW, &t);
+    char_set_where(c, "serial", path);
+    c->open = true;
+    return true;
+}
+
+static bool serial_open(Chardev *c, const char *options, GError **err)
+{
+    static const char *const valid[] = { "path" };
+    const char *path;
+    Options o;
+    bool ok;
+
+    if (!options_parse(&o, options, "path", err)) {
+        return false;
+    }
+    path = options_get(&o, "path");
+    ok = options_all_used(&o, valid, G_N_ELEMENTS(valid), err) &&
+         (path || error_set(err, "path= is missing: the line's device file, as /dev/ttyS0")) &&
+         serial_open_line(c, path, err);
+    options_deinit(&o);
+    return ok;
+}
+
+static void serial_close(Chardev *c)
+{
+    LineState *s = c->state;
+
+    if (s) {
+        tcsetattr(c->in_fd, TCSANOW, &s->saved);
+    }
+    char_close_fds(c);
+    g_free(s);
+}
+
+const CharKind char_serial = {
+    .name = "serial",
+    .doc = "path=FILE: a serial line or terminal of the host (115200 baud, 8 bits, no parity)",
+    .open = serial_open,
+    .close = serial_close,
 };
 
 /* ---- pty ---- */

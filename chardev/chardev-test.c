@@ -6,9 +6,12 @@
 #include "tests/unit.h"
 #include "util/options.h"
 
+#include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "file:" takes what follows for a path, whatever characters it has. */
 TEST(chardev, path_with_an_equals_sign)
@@ -72,6 +75,13 @@ TEST(chardev, options)
         { "socket,id=c,port=5,to=4,server=on", "to=4" },
         { "socket,id=c,path=/nowhere/x", "cannot connect to '/nowhere/x'" },
         { "socket,id=c,path=/nowhere/x,reconect=1", "did you mean reconnect" },
+        { "udp,id=c", "port= is missing" },
+        { "udp,id=c,port=x", "port 'x'" },
+        { "udp,id=c,host=127.0.0.1,port=9,localport=99999", "port '99999'" },
+        { "udp,id=c,udp=9", "expected [HOST]:PORT" },
+        { "serial,id=c", "path= is missing" },
+        { "tty,id=c,path=/nowhere/x", "cannot open '/nowhere/x'" },
+        { "serial,id=c,path=/dev/null", "'/dev/null' is no serial line" },
     };
     g_autoptr(GError) err = NULL;
     Machine *m = machine_new(&err);
@@ -170,4 +180,99 @@ TEST(chardev, first_free_port)
     EXPECT(c[0] != NULL);
     chardev_free(c[0]);
     machine_free(m);
+}
+
+/* A front end that takes three bytes at a time. */
+typedef struct Slow {
+    GString *got;
+    unsigned room;
+} Slow;
+
+static unsigned slow_room(void *opaque)
+{
+    return ((Slow *)opaque)->room;
+}
+
+static void slow_read(void *opaque, const uint8_t *buf, unsigned len)
+{
+    Slow *s = opaque;
+
+    g_string_append_len(s->got, (const char *)buf, len);
+    s->room -= len;
+}
+
+static const CharHandlers slow_handlers = { slow_room, slow_read, NULL };
+
+static void ct_read(Machine *m, Chardev *c, Slow *s, const char *expected)
+{
+    for (unsigned i = 0; i < 4000 && strcmp(s->got->str, expected); i++) {
+        loop_iterate(m, false);
+        if (!s->room) {
+            s->room = 3;
+            chardev_accept_input(c);
+        }
+        g_usleep(100);
+    }
+    EXPECT_STR(s->got->str, expected);
+    g_string_truncate(s->got, 0);
+}
+
+TEST(chardev, datagrams)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Slow s = { g_string_new(""), 3 };
+    Chardev *a = NULL, *b = NULL;
+
+    for (unsigned port = 41000; port < 41100 && !b; port += 2) {
+        g_autofree char *one = g_strdup_printf(
+            "udp,id=a,host=127.0.0.1,port=%u,localaddr=127.0.0.1,localport=%u", port, port + 1);
+        g_autofree char *other = g_strdup_printf("udp:127.0.0.1:%u@127.0.0.1:%u", port + 1, port);
+
+        chardev_free(a);
+        a = ct_new(m, one, &err);
+        b = a ? chardev_new(m, "b", other, &err) : NULL;
+    }
+    EXPECT(a && b && chardev_is_open(b) && g_str_has_prefix(chardev_where(b), "udp:127.0.0.1:"));
+    if (a && b) {
+        EXPECT(chardev_attach(b, &slow_handlers, &s, &err));
+        chardev_write(a, "", 0);
+        chardev_write(a, "0123456789", 10);
+        chardev_write(a, "abcd", 4);
+        ct_read(m, b, &s, "0123456789abcd");
+        chardev_free(b);
+        chardev_write(a, "lost", 4); /* nobody is there */
+        chardev_write(a, "lost", 4);
+        EXPECT(chardev_is_open(a));
+    }
+    chardev_free(a);
+    machine_free(m);
+    g_string_free(s.got, TRUE);
+}
+
+TEST(chardev, line_of_the_host)
+{
+    g_autoptr(GError) err = NULL;
+    Machine *m = machine_new(&err);
+    Slow s = { g_string_new(""), 3 };
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    char name[64], buf[8] = "";
+    g_autofree char *text = NULL;
+    Chardev *c;
+
+    EXPECT(master >= 0 && !grantpt(master) && !unlockpt(master) &&
+           !ptsname_r(master, name, sizeof(name)));
+    text = g_strdup_printf("tty:%s", name);
+    c = chardev_new(m, "c", text, &err);
+    EXPECT(c && !strcmp(chardev_kind(c), "serial") && chardev_attach(c, &slow_handlers, &s, &err));
+    if (c) {
+        chardev_write(c, "x\ny", 3); /* raw: no carriage return, no echo */
+        EXPECT(read(master, buf, sizeof(buf)) == 3 && !memcmp(buf, "x\ny", 3));
+        EXPECT(write(master, "a\rb", 3) == 3);
+        ct_read(m, c, &s, "a\rb");
+    }
+    chardev_free(c);
+    close(master);
+    machine_free(m);
+    g_string_free(s.got, TRUE);
 }

@@ -11,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const CharKind *const char_kinds[] = { &char_null, &char_stdio,  &char_pty,    &char_file,
-                                              &char_pipe, &char_socket, &char_ringbuf };
+static const CharKind *const char_kinds[] = { &char_null, &char_stdio,  &char_pty,
+                                              &char_file, &char_pipe,   &char_socket,
+                                              &char_udp,  &char_serial, &char_ringbuf };
 
 /* Spellings of -serial that are options of another kind. */
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
 } char_aliases[] = {
     { "unix", "socket", "path" }, { "tcp", "socket", "tcp" }, { "telnet", "socket", "telnet" },
     { "memory", "ringbuf", "" },  { "ring", "ringbuf", "" },  { "console", "stdio", "" },
+    { "tty", "serial", "" },
 };
 
 char *chardev_help(void)

@@ -41,6 +41,7 @@ bool size_parse(const char *text, uint64_t unit, uint64_t *bytes, GError **err)
     errno = 0;
     whole = g_ascii_strtoull(text, &end, hex ? 16 : 10);
     if (errno == ERANGE) {
+        *bytes = UINT64_MAX;
         return error_set(err, "size '%s' is too large: the limit is 16 EiB", text);
     }
     if (*end == '.' && !hex) {
@@ -57,6 +58,7 @@ bool size_parse(const char *text, uint64_t unit, uint64_t *bytes, GError **err)
     }
     low = (uint64_t)(fraction * (double)mul);
     if (__builtin_mul_overflow(whole, mul, bytes) || __builtin_add_overflow(*bytes, low, bytes)) {
+        *bytes = UINT64_MAX;
         return error_set(err, "size '%s' is too large: the limit is 16 EiB", text);
     }
     return true;

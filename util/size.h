@@ -12,7 +12,8 @@
 /*
  * "4G", "4GB", "4GiB", "512M", "1.5G", "0x1000", "64k", "17": all in powers of 1024. A plain
  * number counts in @unit bytes (1, or 1 << 20 where the option counts in MiB).
- * Errors: says what is wrong with @text and what would be right.
+ * Errors: says what is wrong with @text and what would be right; one that is too large leaves
+ * UINT64_MAX in *bytes.
  */
 NODISCARD bool size_parse(const char *text, uint64_t unit, uint64_t *bytes, GError **err);
 

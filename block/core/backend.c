@@ -64,7 +64,7 @@ BlockGraph *block_machine_graph(Machine *m, GError **err)
 /* The rest of a last sector that the image has not wholly. */
 static int backend_read(BlockRequest *r)
 {
-    return block_read_padded(block_holder_node(r->b->hold), r->offset, r->iov, r->n_iov);
+    return block_read_padded(block_holder_node(r->b->hold), r->offset, r->iov, r->n_iov, 0);
 }
 
 static bool backend_hurry(void *opaque)

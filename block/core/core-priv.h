@@ -179,8 +179,6 @@ void engine_forget(BlockNode *n, uint64_t off, uint64_t len);
 
 /* ---- request.c ---- */
 
-/* From a node below, where what lies beyond its end reads as zeros. Tracked on it. */
-int block_read_padded(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov);
 /* The driver's, or what the children can. No checks, no tracking. */
 int block_driver_read(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
                       unsigned flags);

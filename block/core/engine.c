@@ -135,7 +135,7 @@ static int engine_read_data(BlockNode *n, uint64_t off, const Extent *x, const s
     block_debug_event(x->child, BLOCK_DEBUG_READ_AIO);
     if (!n->drv->decrypt || !n->encrypted) {
         iov_slice(&to, iov, n_iov, skip, x->len);
-        ret = block_read_padded(x->child, x->off, to.iov, to.n);
+        ret = block_read_padded(x->child, x->off, to.iov, to.n, 0);
         iov_slice_free(&to);
         return ret;
     }
@@ -149,7 +149,7 @@ static int engine_read_data(BlockNode *n, uint64_t off, const Extent *x, const s
         if (!buf) {
             return -ENOMEM;
         }
-        ret = block_read_padded(x->child, part.off, &(struct iovec){ buf, part.len }, 1);
+        ret = block_read_padded(x->child, part.off, &(struct iovec){ buf, part.len }, 1, 0);
         ret = ret ? ret : n->drv->decrypt(n, off + done, &part, buf, part.len);
         iov_from(iov, n_iov, skip + done, buf, ret ? 0 : part.len);
         done += part.len;

@@ -188,6 +188,9 @@ typedef enum BlockReqFlags {
 /* Ranges beyond the node's size are -EIO (a device checks before); read-only nodes give -EROFS. */
 int block_node_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
                      unsigned flags);
+/* The same, where what lies beyond its end reads as zeros. FIBER */
+int block_read_padded(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
+                      unsigned flags);
 int block_node_writev(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
                       unsigned flags);
 int block_node_read(BlockNode *n, uint64_t off, void *buf, uint64_t len);

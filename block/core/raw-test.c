@@ -233,6 +233,40 @@ TEST(blockraw, resizes_and_copies)
     with_graph(resizes_and_copies);
 }
 
+/* Devices and tools see whole sectors; what the file lacks of the last one reads as zeros. */
+static void has_whole_sectors(void *arg)
+{
+    RawTest *t = arg;
+    GError *err = NULL;
+    uint8_t buf[1024];
+    BlockStatus s;
+    BlockNode *n;
+
+    EXPECT_EQ(ftruncate(t->fd[0], 1000), 0);
+    EXPECT_EQ(pwrite(t->fd[0], "end", 3, 997), 3);
+    n = block_node_open_name(t->g, t->path[0], "raw", BLOCK_OPEN_WRITE, &err);
+    EXPECT(n && block_node_size(n) == 1024);
+    memset(buf, 1, sizeof(buf));
+    EXPECT_EQ(block_node_read(n, 0, buf, 1024), 0);
+    EXPECT(!memcmp(buf + 997, "end\0", 4) && !buf[1023]);
+    EXPECT_EQ(block_node_read(n, 1001, buf, 24), (uint64_t)-EIO);
+    EXPECT_EQ(block_node_status(n, 1000, UINT64_MAX, &s), 0);
+    EXPECT(s.bits & BLOCK_STATUS_ZERO && s.len == 24 && s.offset == 1000);
+    EXPECT_EQ(block_node_write_zeroes(n, 999, 25, 0), 0);
+    EXPECT_EQ(block_node_discard(n, 1000, 24), 0);
+    EXPECT_EQ(block_node_read(n, 512, buf, 512), 0);
+    EXPECT(buf[486] == 'n' && !buf[487]);
+    memset(buf, 7, sizeof(buf));
+    EXPECT_EQ(block_node_write(n, 512, buf, 512, 0), 0);
+    EXPECT_EQ(lseek(t->fd[0], 0, SEEK_END), 1024);
+    block_node_unref(n);
+}
+
+TEST(blockraw, has_whole_sectors)
+{
+    with_graph(has_whole_sectors);
+}
+
 static void creates_images(void *arg)
 {
     RawTest *t = arg;
@@ -242,7 +276,7 @@ static void creates_images(void *arg)
     EXPECT(options_parse(&o, "preallocation=full", NULL, &err));
     EXPECT(block_image_create(t->g, block_driver_find("raw"), t->path[1], 100000, &o, 0, &err));
     options_deinit(&o);
-    EXPECT_EQ(lseek(t->fd[1], 0, SEEK_END), 100000);
+    EXPECT_EQ(lseek(t->fd[1], 0, SEEK_END), 100352); /* whole sectors */
     EXPECT(options_parse(&o, "nonsense=1", NULL, &err));
     EXPECT(!block_image_create(t->g, block_driver_find("raw"), t->path[1], 1, &o, 0, &err));
     EXPECT_STR(err->message, "format raw: 'nonsense' is not a known option here, valid: size, "

@@ -165,21 +165,22 @@ int block_node_read(BlockNode *n, uint64_t off, void *buf, uint64_t len)
     return block_node_readv(n, off, &(struct iovec){ buf, len }, 1, 0);
 }
 
-int block_read_padded(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov)
+int block_read_padded(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
+                      unsigned flags)
 {
     uint64_t len = iov_length(iov, n_iov), there = off < n->size ? n->size - off : 0;
     BlockIov v;
     int ret;
 
     if (len <= there) {
-        return block_node_readv(n, off, iov, n_iov, 0);
+        return block_node_readv(n, off, iov, n_iov, flags);
     }
     iov_zero(iov, n_iov, there, len - there);
     if (!there) {
         return 0;
     }
     iov_slice(&v, iov, n_iov, 0, there);
-    ret = block_node_readv(n, off, v.iov, v.n, 0);
+    ret = block_node_readv(n, off, v.iov, v.n, flags);
     iov_slice_free(&v);
     return ret;
 }

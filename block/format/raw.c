@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+enum { RAW_SECTOR = 512 };
+
 typedef struct Raw {
     uint64_t offset, size; /* the part */
     bool part, sized;      /* offset= or size= was given; size= was given */
@@ -14,7 +16,7 @@ typedef struct Raw {
 /* Whole sectors, as devices see them; what the file lacks of the last reads as zeros. */
 static bool raw_parse(BlockNode *n, Raw *r, Options *o, GError **err)
 {
-    uint64_t below = block_node_size(block_file(n));
+    uint64_t below = bits_align_up(block_node_size(block_file(n)), RAW_SECTOR);
 
     if (!options_get_size(o, "offset", 0, &r->offset, err) ||
         !options_get_size(o, "size", UINT64_MAX, &r->size, err)) {
@@ -70,14 +72,23 @@ static int raw_probe(const uint8_t *buf, size_t len, const char *filename)
     return 1; /* everything is raw to some degree */
 }
 
+/* How much of that the file has: its last sector may not be whole. */
+static uint64_t raw_there(BlockNode *n, uint64_t off, uint64_t len)
+{
+    const Raw *r = block_priv(n);
+    uint64_t below = block_node_size(block_file(n)), at = r->offset + off;
+
+    return at < below ? min_u64(len, below - at) : 0;
+}
+
 static int raw_readv(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov,
                      unsigned flags)
 {
     const Raw *r = block_priv(n);
 
     block_debug_event(block_file(n), BLOCK_DEBUG_READ_AIO);
-    return block_node_readv(block_file(n), r->offset + off, iov, n_iov,
-                            flags & ~(unsigned)BLOCK_REQ_SERIALISE);
+    return block_read_padded(block_file(n), r->offset + off, iov, n_iov,
+                             flags & ~(unsigned)BLOCK_REQ_SERIALISE);
 }
 
 static int raw_check_magic(BlockNode *n, uint64_t off, const struct iovec *iov, unsigned n_iov)
@@ -131,22 +142,33 @@ static int raw_zero(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
 {
     const Raw *r = block_priv(n);
 
-    return block_node_write_zeroes(block_file(n), r->offset + off, len,
-                                   flags & ~(unsigned)BLOCK_REQ_SERIALISE);
+    len = raw_there(n, off, len);
+    return len ? block_node_write_zeroes(block_file(n), r->offset + off, len,
+                                         flags & ~(unsigned)BLOCK_REQ_SERIALISE)
+               : 0;
 }
 
 static int raw_discard(BlockNode *n, uint64_t off, uint64_t len)
 {
     const Raw *r = block_priv(n);
 
-    return block_node_discard(block_file(n), r->offset + off, len);
+    len = raw_there(n, off, len);
+    return len ? block_node_discard(block_file(n), r->offset + off, len) : 0;
 }
 
 static int raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
 {
     const Raw *r = block_priv(n);
+    uint64_t there = raw_there(n, off, len);
 
-    return block_node_status(block_file(n), r->offset + off, len, out);
+    if (there) {
+        return block_node_status(block_file(n), r->offset + off, there, out);
+    }
+    *out = (BlockStatus){ .bits = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET,
+                          .len = len,
+                          .file = block_file(n),
+                          .offset = r->offset + off };
+    return 0;
 }
 
 static int raw_copy_from(BlockNode *to, uint64_t to_off, BlockNode *from, uint64_t from_off,
@@ -154,6 +176,9 @@ static int raw_copy_from(BlockNode *to, uint64_t to_off, BlockNode *from, uint64
 {
     const Raw *r = block_priv(to);
 
+    if (raw_there(to, to_off, len) < len) {
+        return -ENOTSUP;
+    }
     return block_node_copy(from, from_off, block_file(to), r->offset + to_off, len, 0);
 }
 
@@ -180,7 +205,8 @@ static bool raw_create(BlockGraph *g, const char *filename, BlockNode *file, uin
 {
     BlockPrealloc how;
 
-    return block_prealloc_option(o, &how, err) && block_node_resize(file, size, true, how, err);
+    return block_prealloc_option(o, &how, err) &&
+           block_node_resize(file, bits_align_up(size, RAW_SECTOR), true, how, err);
 }
 
 static bool raw_measure(Options *create, BlockNode *from, uint64_t size, BlockMeasure *out,

@@ -68,14 +68,15 @@ bool img_parse_size(ImgTool *t, const char *what, const char *text, uint64_t max
 {
     g_autoptr(GError) err = NULL;
 
-    if (!size_parse(text, 1, value, &err)) {
+    *value = 0;
+    if (!size_parse(text, 1, value, &err) && *value != UINT64_MAX) {
         img_fail(t,
                  "Invalid %s specified. You may use k, M, G, T, P or E suffixes for\n"
                  "%s: kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.",
                  what, t->prog);
         return false;
     }
-    if (*value > max) {
+    if (err || *value > max) {
         img_fail(t, "Invalid %s specified. Must be between 0 and %" G_GUINT64_FORMAT ".", what,
                  max);
         return false;
