@@ -4,6 +4,7 @@
 
 #include "core/event/loop.h"
 #include "core/state/state.h"
+#include "monitor/migrate-send.h"
 #include "util/fdsets.h"
 
 #include <errno.h>
@@ -65,6 +66,14 @@ static int migrate_open(MonHost *h, const char *uri, int flags, GError **err)
     return -1;
 }
 
+/* Does a write to it end soon? */
+static bool migrate_is_file(int fd, const char *uri)
+{
+    struct stat st;
+
+    return g_str_has_prefix(uri, "file:") || (!fstat(fd, &st) && S_ISREG(st.st_mode));
+}
+
 /* Closes @take_fd. */
 static bool migrate_save(MonHost *h, const char *uri, int take_fd, GError **err)
 {
@@ -85,45 +94,98 @@ static bool migrate_save(MonHost *h, const char *uri, int take_fd, GError **err)
     return ok;
 }
 
+static void migrate_ended(void *opaque, int error);
+
+/* Closes @take_fd, at the end. */
+static bool migrate_begin_send(MonHost *h, int take_fd, GError **err)
+{
+    int spool = migrate_spool(err);
+
+    if (spool < 0 || !machine_save(h->machine, spool, err)) {
+        if (spool >= 0) {
+            close(spool);
+        }
+        close(take_fd);
+        return false;
+    }
+    h->migrate_send = migrate_send_start(h->machine, spool, take_fd, migrate_ended, h, err);
+    return h->migrate_send != NULL;
+}
+
+static void migrate_succeeded(MonHost *h)
+{
+    h->migrate_ms = (g_get_monotonic_time() - h->migrate_start_us) / 1000;
+    if (!machine_is_running(h->machine)) { /* `cont` came meanwhile */
+        machine_set_run_state(h->machine, RUN_POSTMIGRATE);
+    }
+    migrate_set_status(h, MIGRATE_COMPLETED, NULL);
+}
+
+/* The machine goes on, unless somebody has said otherwise meanwhile. */
+static void migrate_failed(MonHost *h, MigrateStatus status, const char *why)
+{
+    Machine *m = h->machine;
+    g_autoptr(GError) ignored = NULL;
+
+    h->migrate_ms = (g_get_monotonic_time() - h->migrate_start_us) / 1000;
+    migrate_set_status(h, status, why);
+    if (h->migrate_was_running && machine_run_state(m) == RUN_FINISH_MIGRATE) {
+        if (!machine_resume(m, &ignored)) {
+            machine_set_run_state(m, RUN_INTERNAL_ERROR);
+        }
+    }
+}
+
+static void migrate_ended(void *opaque, int error)
+{
+    MonHost *h = opaque;
+    uint64_t total;
+
+    migrate_send_progress(h->migrate_send, &h->migrate_bytes, &total);
+    migrate_send_free(h->migrate_send);
+    h->migrate_send = NULL;
+    if (error == -ECANCELED) {
+        migrate_failed(h, MIGRATE_CANCELLED, NULL);
+    } else if (error) {
+        g_autofree char *why =
+            g_strdup_printf("cannot send the machine's state: %s", g_strerror(-error));
+
+        migrate_failed(h, MIGRATE_FAILED, why);
+    } else {
+        migrate_succeeded(h);
+    }
+}
+
 bool mon_migrate(MonHost *h, const char *uri, GError **err)
 {
     Machine *m = h->machine;
-    int64_t start = g_get_monotonic_time();
-    RunState before = machine_run_state(m);
-    bool was_running, ok;
+    bool ok;
     int fd;
 
-    if (before == RUN_INMIGRATE) {
+    if (h->migrate_send) {
+        return error_set(err, "There's a migration process in progress");
+    }
+    if (machine_run_state(m) == RUN_INMIGRATE) {
         return error_set(err, "Guest is waiting for an incoming migration");
     }
     fd = migrate_open(h, uri, O_WRONLY | O_CREAT | O_TRUNC, err);
     if (fd < 0) {
         return false;
     }
+    h->migrate_start_us = g_get_monotonic_time();
     migrate_set_status(h, MIGRATE_ACTIVE, NULL);
-    was_running = machine_is_running(m);
-    if (was_running) {
+    h->migrate_was_running = machine_is_running(m);
+    if (h->migrate_was_running) {
         mon_hint_free_pages(m);
         machine_pause(m, RUN_FINISH_MIGRATE);
     }
-    ok = migrate_save(h, uri, fd, err);
-    h->migrate_ms = (g_get_monotonic_time() - start) / 1000;
-    if (ok) {
-        machine_set_run_state(m, RUN_POSTMIGRATE);
-        migrate_set_status(h, MIGRATE_COMPLETED, NULL);
-        return true;
+    ok = migrate_is_file(fd, uri) ? migrate_save(h, uri, fd, err) : migrate_begin_send(h, fd, err);
+    if (!ok) {
+        migrate_failed(h, MIGRATE_FAILED, (*err)->message);
+    } else if (!h->migrate_send) {
+        migrate_succeeded(h);
     }
-    migrate_set_status(h, MIGRATE_FAILED, (*err)->message);
-    if (was_running) {
-        g_autoptr(GError) ignored = NULL;
-
-        if (!machine_resume(m, &ignored)) {
-            machine_set_run_state(m, RUN_INTERNAL_ERROR);
-        }
-    } else {
-        machine_set_run_state(m, before);
-    }
-    return false;
+    return ok;
 }
 
 bool mon_incoming(MonHost *h, const char *uri, GError **err)
@@ -172,10 +234,26 @@ bool hmp_migrate(MonCall *c, GError **err)
     return mon_migrate(c->host, uri, err);
 }
 
-/* Saving is done when `migrate` answers, so there is never one to cancel. */
+/* Of files all is written when `migrate` answers. */
 bool cmd_migrate_cancel(MonCall *c, GError **err)
 {
+    if (c->host->migrate_send) {
+        migrate_send_cancel(c->host->migrate_send);
+    }
     return true;
+}
+
+static void migrate_show_active(MonCall *c)
+{
+    uint64_t sent, total;
+
+    migrate_send_progress(c->host->migrate_send, &sent, &total);
+    json_out_int(c->out, "total-time", (g_get_monotonic_time() - c->host->migrate_start_us) / 1000);
+    json_out_begin(c->out, "ram", '{');
+    json_out_uint(c->out, "transferred", sent);
+    json_out_uint(c->out, "remaining", total - sent);
+    json_out_uint(c->out, "total", total);
+    json_out_end(c->out, '}');
 }
 
 bool cmd_query_migrate(MonCall *c, GError **err)
@@ -188,7 +266,9 @@ bool cmd_query_migrate(MonCall *c, GError **err)
         if (h->migrate_error) {
             json_out_str(c->out, "error-desc", h->migrate_error);
         }
-        if (h->migrate_status == MIGRATE_COMPLETED && h->migrate_bytes) {
+        if (h->migrate_send) {
+            migrate_show_active(c);
+        } else if (h->migrate_status == MIGRATE_COMPLETED && h->migrate_bytes) {
             json_out_int(c->out, "total-time", h->migrate_ms);
             json_out_int(c->out, "downtime", h->migrate_ms);
             json_out_begin(c->out, "ram", '{');

@@ -119,6 +119,9 @@ struct MonHost {
     char *migrate_error;
     uint64_t migrate_bytes;
     int64_t migrate_ms;
+    struct MigrateSend *migrate_send; /* under way; NULL */
+    int64_t migrate_start_us;
+    bool migrate_was_running; /* the machine, before it was stopped for that */
     uint32_t migrate_caps;      /* a bit for each capability that is on */
     GHashTable *migrate_params; /* name to value: what migrate-set-parameters said; NULL */
     MigrateStatus dump_status;
@@ -194,6 +197,7 @@ void mon_version_json(JsonOut *out, const char *key);
 void blk_host_end(MonHost *h);
 
 /* state and migration, cmd-migrate.c */
+/* To a pipe or a socket: begins it. */
 bool mon_migrate(MonHost *h, const char *uri, GError **err);
 
 #endif

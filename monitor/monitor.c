@@ -3,6 +3,7 @@
 #include "core/event/loop.h"
 #include "hw/virtio/virtio-balloon.h"
 #include "monitor/monitor-priv.h"
+#include "monitor/migrate-send.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -28,6 +29,7 @@ void mon_host_free(MonHost *h)
 {
     machine_unlisten(h->machine, mon_machine_event, h);
     mon_announce_end(h);
+    migrate_send_free(h->migrate_send);
     if (h->balloon_watch) {
         loop_unwatch(h->machine, h->balloon_watch);
     }

@@ -226,6 +226,55 @@ def test_nbd():
     check('ends', m.end() == 0)
 
 
+def wait_migrated(m):
+    for _ in range(400):
+        answer = m.run('query-migrate')['return']
+        if answer['status'] != 'active':
+            break
+        time.sleep(0.02)
+    return answer['status']
+
+
+def test_slow_readers(size):
+    """Nobody reads at first: the monitor answers all the same."""
+    for kind, pair in ('pipe', os.pipe), ('socket', socket.socketpair):
+        m = Machine(OURS)
+        ends = [end if isinstance(end, int) else end.detach() for end in pair()]
+        if kind == 'pipe':
+            fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, 4096)
+        else:
+            with socket.socket(fileno=os.dup(ends[1])) as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        m.run('getfd', [ends[1]], fdname='to')
+        os.close(ends[1])
+        check(f'migrate to a {kind}', m.run('migrate', uri='fd:to') == {'return': {}})
+        answer = m.run('query-migrate')['return']
+        check('is active', answer['status'] == 'active' and answer['ram']['total'] > 1000, answer)
+        answer = m.run('query-status')['return']
+        check('and answers', answer['status'] in ('finish-migrate', 'prelaunch'), answer)
+        answer = m.run('migrate', uri='fd:to')
+        check('one at a time', 'in progress' in answer.get('error', {}).get('desc', ''), answer)
+        with os.fdopen(ends[0], 'rb') as f:
+            state = f.read()
+        check('whole', abs(len(state) - size) < 4096, len(state))
+        check('completed', wait_migrated(m) == 'completed')
+        check('ends', m.end() == 0)
+    for end in 'cancelled', 'failed', 'quit':
+        m = Machine(OURS)
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        m.run('getfd', [writer], fdname='to')
+        os.close(writer)
+        m.run('migrate', uri='fd:to')
+        if end == 'cancelled':
+            m.run('migrate_cancel')
+        elif end == 'failed':
+            os.close(reader)
+        if end != 'quit':
+            check(end, wait_migrated(m) == end, m.run('query-migrate'))
+        check('ends', m.end() == 0)
+
+
 def test_state():
     state = os.open(os.path.join(WORK, 'state'), os.O_RDWR | os.O_CREAT)
     m = Machine(OURS)
@@ -242,6 +291,7 @@ def test_state():
     answer = m.run('query-status')['return']
     check('-incoming fd:NUMBER', answer['status'] == 'paused', answer)
     check('ends', m.end() == 0)
+    test_slow_readers(os.path.getsize(os.path.join(WORK, 'state')))
     m = Machine(OURS, ['-incoming', 'defer'])
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
