@@ -37,8 +37,8 @@ struct Chardev {
     void *state;    /* of the kind */
 };
 
-extern const CharKind char_null, char_stdio, char_pty, char_file, char_pipe, char_socket,
-    char_udp, char_serial, char_ringbuf, char_mux;
+extern const CharKind char_null, char_stdio, char_pty, char_file, char_pipe, char_socket, char_udp,
+    char_serial, char_ringbuf, char_mux;
 
 /* Begin to read c->in_fd on the loop (again). */
 void char_watch_input(Chardev *c);

@@ -10,6 +10,8 @@
 #include "core/types.h"
 #include "util/error.h"
 
+#include <sys/types.h>
+
 typedef struct Chardev Chardev;
 
 typedef enum CharEvent {
@@ -79,6 +81,29 @@ void chardev_feed(Chardev *c, const void *buf, size_t len);
 
 /* What Ctrl-A X and Ctrl-A S of a mux do; set by the command line. LOOP_THREAD. */
 void chardev_mux_on_quit(Chardev *c, void (*fn)(void *opaque), void *opaque);
+
+/*
+ * TLS of sockets with tls-creds=ID. Who knows credentials gives it by machine_add_backend(m,
+ * CHAR_TLS, CHAR_TLS, ...). All LOOP_THREAD but write, which is any thread's, beside a read.
+ */
+#define CHAR_TLS "chardev-tls"
+
+enum { CHAR_TLS_IN = 1, CHAR_TLS_OUT };
+
+typedef struct CharTls {
+    /* Are there such, for this side? @authz: NULL, or who says who may come. */
+    bool (*check)(Machine *m, const char *creds, const char *authz, bool server, GError **err);
+    /* A session over @fd, which is non-blocking and stays the caller's. */
+    void *(*start)(Machine *m, const char *creds, bool server, const char *host, int fd,
+                   GError **err);
+    /* 0: done, and the peer is one that @authz lets in; CHAR_TLS_IN, _OUT: again when the socket is
+     * ready; -1: an error. */
+    int (*handshake)(Machine *m, void *session, const char *authz, GError **err);
+    /* Bytes, 0 at the end, -EAGAIN or another -errno. */
+    ssize_t (*read)(void *session, void *buf, size_t len);
+    ssize_t (*write)(void *session, const void *buf, size_t len);
+    void (*free)(void *session);
+} CharTls;
 
 /* Names and one line each for -chardev help. */
 char *chardev_help(void);

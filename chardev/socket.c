@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -27,42 +28,140 @@ typedef struct Sock {
     int reaching;                             /* is connecting; -1 */
     struct sockaddr_storage to;
     socklen_t to_len;
+    /* tls-creds= */
+    const CharTls *tls;
+    char *creds, *authz, *host;
+    void *session;
+    unsigned shake_watch; /* the handshake goes on when its socket is ready */
 } Sock;
 
 static void socket_later(Chardev *c);
 
-static void socket_drop(Chardev *c)
+/* Closes the connection; the out_lock's holder's. */
+static void socket_close_peer(Chardev *c)
 {
-    char_unwatch_input(c);
-    char_close_taken(c);
-    mutex_lock(&c->out_lock);
+    Sock *s = c->state;
+
+    if (s->session) {
+        s->tls->free(s->session);
+        s->session = NULL;
+    }
     if (c->in_fd >= 0) {
         close(c->in_fd);
     }
     c->in_fd = c->out_fd = -1;
+}
+
+static void socket_drop(Chardev *c)
+{
+    Sock *s = c->state;
+
+    char_unwatch_input(c);
+    if (s && s->shake_watch) {
+        loop_unwatch(c->machine, s->shake_watch);
+        s->shake_watch = 0;
+    }
+    char_close_taken(c);
+    mutex_lock(&c->out_lock);
+    if (s) {
+        socket_close_peer(c);
+    }
     mutex_unlock(&c->out_lock);
     char_set_open(c, false);
     socket_later(c);
 }
 
-static void socket_adopt(Chardev *c, int fd)
+/* The connection is one that bytes can go over. */
+static void socket_ready(Chardev *c)
 {
     static const uint8_t hello[] = { 255, 251, 1, 255, 251, 3, 255, 251, 0, 255, 253, 0 };
-    Sock *s = c->state;
-    int one = 1;
+    const Sock *s = c->state;
 
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    if (!s->delay) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    }
     mutex_lock(&c->out_lock);
-    c->in_fd = c->out_fd = fd;
+    c->out_fd = c->in_fd;
     mutex_unlock(&c->out_lock);
     if (s->telnet) {
         chardev_write(c, hello, sizeof(hello));
     }
     char_watch_input(c);
     char_set_open(c, true);
+}
+
+static bool socket_shake(int fd, unsigned events, void *arg)
+{
+    Chardev *c = arg;
+    Sock *s = c->state;
+    g_autoptr(GError) err = NULL;
+    int ret = s->tls->handshake(c->machine, s->session, s->authz, &err);
+
+    s->shake_watch = 0;
+    if (ret > 0) {
+        s->shake_watch = loop_watch_fd(c->machine, fd, ret == CHAR_TLS_OUT ? LOOP_OUT : LOOP_IN,
+                                       socket_shake, c);
+    } else if (ret < 0) {
+        g_printerr("%s: %s\n", c->where, err->message);
+        socket_drop(c);
+    } else {
+        socket_ready(c);
+    }
+    return false;
+}
+
+static void socket_adopt(Chardev *c, int fd)
+{
+    Sock *s = c->state;
+    g_autoptr(GError) err = NULL;
+    int one = 1;
+
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    if (!s->delay) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
+    c->in_fd = fd;
+    if (!s->creds) {
+        socket_ready(c);
+        return;
+    }
+    s->session = s->tls->start(c->machine, s->creds, s->server, s->host, fd, &err);
+    if (s->session) {
+        socket_shake(fd, 0, c);
+    } else {
+        g_printerr("%s: %s\n", c->where, err->message);
+        socket_drop(c);
+    }
+}
+
+/* More may be here than the socket tells of: records are taken as a whole. */
+static ssize_t socket_receive_tls(Chardev *c, void *buf, size_t len)
+{
+    const Sock *s = c->state;
+    ssize_t n = s->tls->read(s->session, buf, len);
+
+    if (n < 0) {
+        errno = (int)-n;
+        return -1;
+    }
+    if (n) {
+        chardev_accept_input(c);
+    }
+    return n;
+}
+
+static void socket_accept_input(Chardev *c)
+{
+    const Sock *s = c->state;
+    uint8_t buf[4096];
+
+    while (s && s->session && c->open && c->handlers && c->handlers->read) {
+        size_t room = c->handlers->can_read ? c->handlers->can_read(c->opaque) : sizeof(buf);
+        ssize_t n = room ? s->tls->read(s->session, buf, MIN(room, sizeof(buf))) : -EAGAIN;
+
+        if (n <= 0) {
+            return; /* an end is seen by the watch */
+        }
+        char_deliver(c, buf, (size_t)n);
+        s = c->state;
+    }
 }
 
 /* With the descriptors of SCM_RIGHTS (unix(7)). Those that came before and nobody wanted go. */
@@ -77,8 +176,13 @@ static ssize_t socket_receive(Chardev *c, void *buf, size_t len)
                           .msg_iovlen = 1,
                           .msg_control = control.bytes,
                           .msg_controllen = sizeof(control) };
-    ssize_t n = recvmsg(c->in_fd, &msg, MSG_CMSG_CLOEXEC);
+    const Sock *s = c->state;
+    ssize_t n;
 
+    if (s->session) {
+        return socket_receive_tls(c, buf, len);
+    }
+    n = recvmsg(c->in_fd, &msg, MSG_CMSG_CLOEXEC);
     if (n <= 0) {
         return n;
     }
@@ -337,12 +441,31 @@ static bool socket_parse_rest(Sock *s, Options *o, SockOptions *p, GError **err)
     return true;
 }
 
-static bool socket_parse(Sock *s, Options *o, SockOptions *p, GError **err)
+static bool socket_parse_tls(Chardev *c, Options *o, const SockOptions *p, GError **err)
 {
-    static const char *const valid[] = { "path", "host", "port",      "to",       "server",
-                                         "wait", "tcp",  "telnet",    "nodelay",  "nowait",
-                                         "ipv4", "ipv6", "reconnect", "abstract", "tight",
-                                         "fd",   "delay" };
+    Sock *s = c->state;
+
+    s->creds = g_strdup(options_get(o, "tls-creds"));
+    s->authz = g_strdup(options_get(o, "tls-authz"));
+    s->host = g_strdup(p->host && *p->host ? p->host : "localhost");
+    if (!s->creds) {
+        return !s->authz || error_set(err, "tls-authz=%s: goes with tls-creds=", s->authz);
+    }
+    if (p->path || p->given) {
+        return error_set(err, "tls-creds=%s: is for TCP, not path= or fd=", s->creds);
+    }
+    s->tls = loop_find_backend(c->machine, CHAR_TLS, CHAR_TLS);
+    return s->tls ? s->tls->check(c->machine, s->creds, s->authz, s->server, err)
+                  : error_set(err, "tls-creds=%s: there is no TLS here", s->creds);
+}
+
+static bool socket_parse(Chardev *c, Options *o, SockOptions *p, GError **err)
+{
+    Sock *s = c->state;
+    static const char *const valid[] = { "path", "host",  "port",      "to",       "server",
+                                         "wait", "tcp",   "telnet",    "nodelay",  "nowait",
+                                         "ipv4", "ipv6",  "reconnect", "abstract", "tight",
+                                         "fd",   "delay", "tls-creds", "tls-authz" };
 
     *p = (SockOptions){ .path = options_get(o, "path"),
                         .host = options_get(o, "host"),
@@ -351,7 +474,8 @@ static bool socket_parse(Sock *s, Options *o, SockOptions *p, GError **err)
                         .tcp = options_get(o, "tcp"),
                         .telnet = options_get(o, "telnet"),
                         .given = options_get(o, "fd") };
-    if (!socket_parse_rest(s, o, p, err) || !options_all_used(o, valid, G_N_ELEMENTS(valid), err)) {
+    if (!socket_parse_rest(s, o, p, err) || !socket_parse_tls(c, o, p, err) ||
+        !options_all_used(o, valid, G_N_ELEMENTS(valid), err)) {
         return false;
     }
     s->telnet = p->telnet && strcmp(p->telnet, "off");
@@ -386,7 +510,7 @@ static bool socket_open_options(Chardev *c, Options *o, GError **err)
     SockOptions p;
     int fd;
 
-    if (!socket_parse(s, o, &p, err)) {
+    if (!socket_parse(c, o, &p, err)) {
         return false;
     }
     fd = p.given  ? socket_given(c, p.given, err)
@@ -444,16 +568,14 @@ static void socket_close(Chardev *c)
 {
     Sock *s = c->state;
 
-    unsigned watches[] = { s ? s->listen_watch : 0, s ? s->retry : 0, s ? s->reach_watch : 0 };
+    unsigned watches[] = { s ? s->listen_watch : 0, s ? s->retry : 0, s ? s->reach_watch : 0,
+                           s ? s->shake_watch : 0 };
 
     if (!s) {
         return;
     }
     char_close_taken(c);
-    if (c->in_fd >= 0) {
-        close(c->in_fd);
-    }
-    c->in_fd = c->out_fd = -1;
+    socket_close_peer(c);
     for (unsigned i = 0; i < G_N_ELEMENTS(watches); i++) {
         if (watches[i]) {
             loop_unwatch(c->machine, watches[i]);
@@ -469,11 +591,38 @@ static void socket_close(Chardev *c)
         unlink(s->unlink_path);
     }
     g_free(s->unlink_path);
+    g_free(s->creds);
+    g_free(s->authz);
+    g_free(s->host);
     g_free(s);
+}
+
+static bool socket_write_tls(const Sock *s, int fd, const uint8_t *buf, size_t len)
+{
+    while (len) {
+        ssize_t n = s->tls->write(s->session, buf, len);
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+        if (n > 0) {
+            buf += n;
+            len -= (size_t)n;
+        } else if (n != -EAGAIN || poll(&p, 1, 2000) <= 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void socket_write(Chardev *c, const uint8_t *buf, size_t len)
 {
+    const Sock *s = c->state;
+
+    if (c->out_fd >= 0 && s->session) {
+        if (!socket_write_tls(s, c->out_fd, buf, len)) {
+            shutdown(c->out_fd, SHUT_RDWR);
+        }
+        return;
+    }
     /* A peer that reads nothing for two seconds loses its connection at the next read. */
     if (c->out_fd >= 0 && !char_write_fd(c->out_fd, buf, len, 2000)) {
         shutdown(c->out_fd, SHUT_RDWR);
@@ -483,10 +632,12 @@ static void socket_write(Chardev *c, const uint8_t *buf, size_t len)
 const CharKind char_socket = {
     .name = "socket",
     .doc = "path=PATH[,abstract=on], host=HOST,port=PORT[,to=PORT][,ipv4=on|off][,ipv6=on|off] or "
-           "fd=NUMBER[,server=on[,wait=off]|,reconnect=SECONDS][,telnet=on][,nodelay=off]",
+           "fd=NUMBER[,server=on[,wait=off]|,reconnect=SECONDS][,telnet=on][,nodelay=off][,tls-"
+           "creds=ID[,tls-authz=ID]]",
     .open = socket_open,
     .close = socket_close,
     .write = socket_write,
     .disconnect = socket_drop,
+    .accept_input = socket_accept_input,
     .receive = socket_receive,
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/build.h"
+
+#include "cli/chardev-tls.h"
 #include "cli/img/img.h"
 
 #include "accel/accel.h"
@@ -505,10 +507,11 @@ bool build_machine(Build *b, GError **err)
     } else if (c->has_icount) {
         clock_set_rtc_ns(b->m, g_get_real_time() * 1000);
     }
-    if (!build_fdsets(b, err) || !build_log(b, err) || !build_consoles(b, err) ||
-        !build_drives(b, err) || !build_nets(b, err) || !build_fsdevs(b, err) ||
-        !build_filters(b, err) || !build_cpu(b, err) || !build_board(b, err) ||
-        !build_accel(b, err) || !build_state_hash_every(b, err)) {
+    if (!build_fdsets(b, err) || !build_log(b, err) || !chardev_tls_offer(b->m, err) ||
+        !build_objects(b, err) || !build_consoles(b, err) || !build_drives(b, err) ||
+        !build_nets(b, err) || !build_fsdevs(b, err) || !build_filters(b, err) ||
+        !build_cpu(b, err) || !build_board(b, err) || !build_accel(b, err) ||
+        !build_state_hash_every(b, err)) {
         return false;
     }
     return machine_start(b->m, err);

@@ -44,6 +44,8 @@ void build_state_hash(Build *b);
 void build_deinit(Build *b);
 
 /* drives.c */
+/* What drives and character devices name: before them. */
+NODISCARD bool build_objects(Build *b, GError **err);
 NODISCARD bool build_drives(Build *b, GError **err);
 /* drive_add: one more by -drive's options. */
 bool build_drive_add(void *build, const char *text, GError **err);

@@ -452,7 +452,7 @@ static void object_fiber(void *arg)
     (void)!block_object_add(c->g, c->text, &c->err);
 }
 
-static bool build_objects(Build *b, GError **err)
+bool build_objects(Build *b, GError **err)
 {
     const GPtrArray *texts = b->config->objects;
 
@@ -486,9 +486,6 @@ static bool build_objects(Build *b, GError **err)
 
 bool build_drives(Build *b, GError **err)
 {
-    if (!build_objects(b, err)) {
-        return false;
-    }
     return drives_add(b, b->config->drives, "-drive", drive_parse, NULL, err) &&
            drives_add(b, b->config->blockdevs, "-blockdev", blockdev_parse, NULL, err);
 }

@@ -9,6 +9,7 @@
 #include "block/export/exports.h"
 #include "chardev/chardev.h"
 #include "cli/block-object.h"
+#include "cli/chardev-tls.h"
 #include "cli/daemon.h"
 #include "core/event/loop.h"
 #include "monitor/monitor.h"
@@ -181,7 +182,7 @@ static bool storage_init(Storage *s, GError **err)
 
     s->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     s->m = machine_new(err);
-    if (!s->m) {
+    if (!s->m || !chardev_tls_offer(s->m, err)) {
         return false;
     }
     s->monitors = mon_host_new(s->m, &config);

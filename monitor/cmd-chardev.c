@@ -161,6 +161,8 @@ static bool chardev_options(Options *o, const MonValue *v, GError **err)
         { "data.wait", "wait" },
         { "data.nodelay", "nodelay" },
         { "data.telnet", "telnet" },
+        { "data.tls-creds", "tls-creds" },
+        { "data.tls-authz", "tls-authz" },
         { "data.reconnect", "reconnect" },
         { "data.out", "path" },
         { "data.in", "input-path" },
