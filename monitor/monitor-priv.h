@@ -121,7 +121,7 @@ struct MonHost {
     int64_t migrate_ms;
     struct MigrateSend *migrate_send; /* under way; NULL */
     int64_t migrate_start_us;
-    bool migrate_was_running; /* the machine, before it was stopped for that */
+    bool migrate_was_running;   /* the machine, before it was stopped for that */
     uint32_t migrate_caps;      /* a bit for each capability that is on */
     GHashTable *migrate_params; /* name to value: what migrate-set-parameters said; NULL */
     MigrateStatus dump_status;
