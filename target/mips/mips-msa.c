@@ -6,6 +6,7 @@
 #include "target/mips/msa.h"
 
 #include "target/mips/mips-decode.h"
+#include "target/mips/model.h"
 #include "target/mips/translate.h"
 
 enum { MSACSR = 1 };
@@ -522,7 +523,8 @@ bool mips_msa_cfcmsa(Trans *t, const ArgsMsacfc *a)
     if (a->cs == MSACSR) {
         mips_set_r32(t, a->rd, ir_get(t->ir, IR_I32, offsetof(MipsCpu, msacsr), 2));
     } else {
-        mips_set_r32(t, a->rd, ir_i32(t->ir, 0)); /* MSAIR: no revision; no partition */
+        /* MSAIR: which implementation; no partition */
+        mips_set_r32(t, a->rd, ir_i32(t->ir, a->cs ? 0 : t->cpu->model->msair));
     }
     return true;
 }

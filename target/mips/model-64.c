@@ -113,6 +113,7 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .seg_bits = 48,
         .pa_bits = 48,
         .fir = FIR_FULL | FIR_HAS2008 | 0xa9 << 8,
+        .msair = 3 << 8,
         .fcr31 = FCR31_2008,
     },
 };

@@ -14,6 +14,7 @@ struct MipsModel {
     uint8_t tlb_entries;
     uint8_t seg_bits, pa_bits;
     uint32_t fir;            /* FIR (floating-point control register 0) */
+    uint32_t msair;          /* MSAIR (MSA control register 0) */
     uint32_t fcr31;          /* FCSR at reset: NAN2008, ABS2008 */
     uint32_t fcr31_writable; /* beside what every FPU has */
 };
