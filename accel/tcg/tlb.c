@@ -210,7 +210,7 @@ static void tlb_set_tags(TcgCpu *tc, unsigned mode, unsigned i)
     TcgTlbEntry *r = &tc->read[mode][i], *w = &tc->write[mode][i];
 
     r->tag = w->tag = tcg_empty_tag(i);
-    if (!f->ram || (f->device && !f->aligned) ||
+    if (!f->ram || (f->device && !f->aligned) || f->end ||
         flat->len - (f->phys - flat->start) < GUEST_PAGE_SIZE ||
         (tc->tcg->stress_slow && tlb_stress(tc, mode))) {
         return;
@@ -256,6 +256,15 @@ const FlatRange *tcg_flat(Cpu *cpu, GuestPhys phys, bool secure)
     return tc->last_flat;
 }
 
+/* The first or the last page of a space of 32 bits. */
+static bool tlb_is_end(Cpu *cpu, GuestVirt page)
+{
+    uint64_t limit = 1ull << 32;
+
+    return cpu->target->data_va && (page == 0 || page == limit - GUEST_PAGE_SIZE) &&
+           cpu->target->data_va(cpu, limit) == 0;
+}
+
 static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
 {
     GuestPhys phys = r->phys & ~(uint64_t)TLB_LOW;
@@ -271,6 +280,7 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
         .device = r->device,
         .aligned = r->aligned,
         .global = r->global,
+        .end = tlb_is_end(cpu, va & ~(uint64_t)TLB_LOW),
     };
 
     if (flat && flat->ram && flat->start <= phys) {

@@ -190,7 +190,11 @@ bool mips_daddiu(Trans *t, const ArgsSimm *a)
 
 static bool int_set(Trans *t, unsigned rd, IrCmp cmp, IrVal a, IrVal b)
 {
-    mips_set_r(t, rd, ir_setcond(t->ir, IR_I64, cmp, a, b));
+    if (t->is64) {
+        mips_set_r(t, rd, ir_setcond(t->ir, IR_I64, cmp, a, b));
+    } else {
+        mips_set_r32(t, rd, ir_setcond(t->ir, IR_I32, cmp, a, b));
+    }
     return true;
 }
 
@@ -293,8 +297,11 @@ static void int_set_hilo(Trans *t, IrVal hi, IrVal lo)
 /* The halves of a 64-bit result, each extended. */
 static void int_set_acc(Trans *t, IrVal acc)
 {
-    int_set_hilo(t, mips_extend(t, ir_trunc(t->ir, ir_shri(t->ir, acc, 32))),
-                 mips_extend(t, ir_trunc(t->ir, acc)));
+    if (t->is64) {
+        int_set_hilo(t, ir_sari(t->ir, acc, 32), ir_sext(t->ir, acc, 32));
+    } else {
+        int_set_hilo(t, ir_shri(t->ir, acc, 32), ir_zext(t->ir, acc, 32));
+    }
 }
 
 bool mips_mfhi(Trans *t, const ArgsRd *a)
@@ -325,6 +332,9 @@ static IrVal int_product(Trans *t, const ArgsR2 *a, bool sign)
 {
     IrVal x = mips_r32(t, a->rs), y = mips_r32(t, a->rt);
 
+    if (!sign && !t->is64) { /* they are zero-extended */
+        return ir_mul(t->ir, mips_r(t, a->rs), mips_r(t, a->rt));
+    }
     return sign ? ir_mul(t->ir, ir_sext64(t->ir, x), ir_sext64(t->ir, y))
                 : ir_mul(t->ir, ir_zext64(t->ir, x), ir_zext64(t->ir, y));
 }

@@ -493,6 +493,7 @@ void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, ui
     t.page = page;
     t.max_insns = max_insns;
     ir_begin(ir, (uint16_t)t.next);
+    ir->addr32 = !t.is64;
     t.delta = t.next;
     if (pc & (t.isa16 ? 1 : 3)) {
         ir_insn(ir, (uint16_t)t.delta, 1, 0);

@@ -68,7 +68,7 @@ void ir_begin(IrBlock *ir, uint16_t delta)
     ir->n_helpers = ir->n_vconsts = ir->n_guest = 0;
     ir->start_delta = delta;
     ir->peeked = 0;
-    ir->build->sets_flags = false;
+    ir->addr32 = ir->build->sets_flags = false;
     ir->fp_exact = ir->fp_flush = false;
     memset(&ir->insn[0], 0, sizeof(ir->insn[0]));
     ir_forget_state(ir);

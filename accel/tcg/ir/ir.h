@@ -302,6 +302,8 @@ typedef struct IrBlock {
     uint16_t start_delta; /* of the first guest instruction, from the start of the page */
     bool exact_flags;     /* a fault sees the flags as they are even when nothing reads them after;
                              set by who begins the block */
+    bool addr32;          /* registers have 32 bits, zero-extended, and so have addresses; sums
+                             beyond that are left to Target.data_va. Set by the translator */
     bool no_peek;         /* the translator looks at nothing beside what it translates */
     uint64_t peeked;      /* 64-byte parts of the page that the translator looked at beside the
                              block's own instructions */

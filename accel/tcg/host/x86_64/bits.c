@@ -375,9 +375,27 @@ void x64_op_RBIT(X64Emit *e, unsigned id, const IrInsn *insn)
 static void x64_field(X64Emit *e, unsigned id, const IrInsn *insn, unsigned pos, unsigned len,
                       bool sign)
 {
-    bool w = x64_wide(insn);
+    bool w = x64_wide(insn), bytes = len == 8 || len == 16;
     unsigned width = w ? 64 : 32;
+    X64Op move = sign ? (len == 8 ? XO_MOVSX8 : XO_MOVSX16) | X_W_IF(w)
+                      : (X64Op)(len == 8 ? XO_MOVZX8 : XO_MOVZX16);
 
+    if (bytes && !(pos & 7) && x64_where(e, insn->arg[0]).kind == OPD_MEM) {
+        X64Mem m = x64_where(e, insn->arg[0]).m;
+
+        m.disp += (int32_t)(pos / 8);
+        x64_kill_args(e);
+        x64_rm(&e->a, move, x64_def(e, id), m);
+        return;
+    }
+    if (bytes && pos && pos + len < width && e->feat->bmi2) {
+        unsigned a = x64_reg(e, insn->arg[0], RCX);
+
+        x64_kill_args(e);
+        x64_vex_rri(&e->a, XO_RORX | X_W_IF(w), RCX, 0, a, (uint8_t)pos);
+        x64_rr(&e->a, move, x64_def(e, id), RCX);
+        return;
+    }
     if (pos == 0 && (len == 8 || len == 16 || len == 32)) {
         unsigned a = x64_reg(e, insn->arg[0], RCX);
 
@@ -386,12 +404,9 @@ static void x64_field(X64Emit *e, unsigned id, const IrInsn *insn, unsigned pos,
         unsigned d = x64_def(e, id);
 
         if (len == 32) {
-            x64_rr(&e->a, sign && w ? (X64Op)XO_MOVSXD : (X64Op)XO_MOV_R_RM, d, a);
-        } else if (sign) {
-            x64_rr(&e->a, (len == 8 ? XO_MOVSX8 : XO_MOVSX16) | X_W_IF(w), d, a);
-        } else {
-            x64_rr(&e->a, len == 8 ? XO_MOVZX8 : XO_MOVZX16, d, a);
+            move = sign && w ? (X64Op)XO_MOVSXD : (X64Op)XO_MOV_R_RM;
         }
+        x64_rr(&e->a, move, d, a);
         return;
     }
     x64_flags_save(e);
@@ -460,6 +475,86 @@ static void x64_deposit_const(X64Emit *e, unsigned id, const IrInsn *insn, uint6
     }
 }
 
+/* Whether no bit of @id from @len up is set, as the operation that makes it tells. */
+static bool x64_is_short(const X64Emit *e, unsigned id, unsigned len)
+{
+    const IrInsn *insn = x64_insn(e, id);
+
+    while (insn->op == IR_ZEXT64 || insn->op == IR_TRUNC) {
+        insn = x64_insn(e, insn->arg[0]);
+    }
+    switch (insn->op) {
+    case IR_EXTRACT:
+        return insn->imm >> 8 <= len;
+    case IR_ZEXT:
+        return insn->imm <= len;
+    case IR_SETCOND:
+        return true;
+    case IR_LD:
+        return insn->type != IR_V128 && !(insn->imm & IR_MO_SIGN) &&
+               8u << (insn->imm & IR_MO_SIZE) <= len;
+    case IR_AND:
+        return x64_is_const(e, insn->arg[1]) &&
+               ir_const_value(x64_insn(e, insn->arg[1])) >> len == 0;
+    default:
+        return false;
+    }
+}
+
+/* rcx := the low @len bits of operand @b, alone if @alone. */
+static void x64_deposit_load(X64Emit *e, X64Opd b, bool w, unsigned len, bool alone)
+{
+    X64Op move = len == 8 ? XO_MOVZX8 : XO_MOVZX16;
+
+    if (!alone || (len != 8 && len != 16)) {
+        x64_load_opd(e, b, w, RCX);
+        if (alone) {
+            x64_alu_ri(&e->a, ALU_AND, false, RCX, (int32_t)((1u << len) - 1));
+        }
+    } else if (b.kind == OPD_MEM) {
+        x64_rm(&e->a, move, RCX, b.m);
+    } else {
+        x64_rr(&e->a, move, RCX, b.reg);
+    }
+}
+
+/* a & keep | b << pos: the mask is an immediate, the field less than 32 bits or the upper half. */
+static void x64_deposit_or(X64Emit *e, unsigned id, const IrInsn *insn, unsigned pos, unsigned len)
+{
+    bool w = x64_wide(insn), upper = w && pos == 32;
+    bool alone = pos + len != (w ? 64 : 32) && !x64_is_short(e, insn->arg[1], len);
+    X64Opd a = x64_where_locked(e, insn->arg[0]), b = x64_where_locked(e, insn->arg[1]);
+    bool loaded = alone || b.kind != OPD_REG || pos > 3;
+    unsigned d, from = RCX;
+
+    if (loaded) {
+        x64_deposit_load(e, b, w, len, alone);
+    }
+    x64_kill_args(e);
+    d = x64_def_near(e, id, a);
+    if (!loaded && d == b.reg) {
+        x64_load_opd(e, b, w, RCX);
+    } else if (!loaded) {
+        from = b.reg;
+    }
+    if (upper) {
+        x64_load_opd(e, a, false, d);
+    } else {
+        if (a.kind != OPD_REG || a.reg != d) {
+            x64_load_opd(e, a, w, d);
+        }
+        x64_alu_ri(&e->a, ALU_AND, w, d, (int32_t) ~(((1ull << len) - 1) << pos));
+    }
+    if (pos && pos <= 3) {
+        x64_rm(&e->a, XO_LEA | X_W_IF(w), d, x64_mem_index((X64Reg)d, (X64Reg)from, pos, 0));
+        return;
+    }
+    if (pos) {
+        x64_shift_ri(&e->a, SH_SHL, w, from, pos);
+    }
+    x64_alu_rr(&e->a, ALU_OR, w, d, from);
+}
+
 void x64_op_DEPOSIT(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     bool w = x64_wide(insn);
@@ -475,6 +570,11 @@ void x64_op_DEPOSIT(X64Emit *e, unsigned id, const IrInsn *insn)
     if (x64_is_const(e, insn->arg[1])) {
         x64_deposit_const(e, id, insn, field << pos,
                           (ir_const_value(x64_insn(e, insn->arg[1])) & field) << pos);
+        return;
+    }
+    if (!x64_is_const(e, insn->arg[0]) && len <= 32 &&
+        (!w || pos + len < 32 || (pos == 32 && len == 32))) {
+        x64_deposit_or(e, id, insn, pos, len);
         return;
     }
     /* Rotate the field to the bottom, drop it, shift the new one in, rotate back. */
@@ -501,6 +601,18 @@ void x64_op_SETCOND(X64Emit *e, unsigned id, const IrInsn *insn)
     x64_setcc(&e->a, cc, RCX);
     x64_kill_args(e);
     x64_rr(&e->a, XO_MOVZX8, x64_def(e, id), RCX);
+    e->cond_id = (uint16_t)id;
+    e->cond_cc = (uint8_t)cc;
+}
+
+/* Whether EFLAGS hold the comparison that made @id: *@cc is true where that is not 0. */
+static bool x64_compared(const X64Emit *e, unsigned id, X64Cc *cc)
+{
+    while (x64_insn(e, id)->op == IR_TRUNC || x64_insn(e, id)->op == IR_ZEXT64) {
+        id = x64_insn(e, id)->arg[0];
+    }
+    *cc = (X64Cc)e->cond_cc;
+    return id == e->cond_id && id;
 }
 
 X64Cc x64_compare(X64Emit *e, const IrInsn *insn)
@@ -510,10 +622,14 @@ X64Cc x64_compare(X64Emit *e, const IrInsn *insn)
         [IR_GTU] = CC_A, [IR_LTS] = CC_L, [IR_GES] = CC_GE, [IR_LES] = CC_LE, [IR_GTS] = CC_G,
     };
     bool w = x64_wide(x64_insn(e, insn->arg[0]));
+    bool zero = x64_is_const(e, insn->arg[1]) && !ir_const_value(x64_insn(e, insn->arg[1]));
+    X64Cc made;
 
+    if (zero && (insn->sub & 15) <= IR_NE && x64_compared(e, insn->arg[0], &made)) {
+        return (X64Cc)(made ^ ((insn->sub & 15) == IR_EQ));
+    }
     x64_flags_save(e);
-    if (x64_folded(e, insn->arg[0]) ||
-        (x64_is_const(e, insn->arg[1]) && !ir_const_value(x64_insn(e, insn->arg[1])))) {
+    if (x64_folded(e, insn->arg[0]) || zero) {
         x64_test(e, insn->arg[0]);
         return (X64Cc)cc[insn->sub & 15];
     }
@@ -550,20 +666,29 @@ void x64_op_SELECT(X64Emit *e, unsigned id, const IrInsn *insn)
         return;
     }
 
-    unsigned c = x64_reg(e, insn->arg[0], RAX);
+    X64Cc cc = CC_NE;
+
+    if (x64_folded(e, insn->arg[0])) {
+        cc = x64_compare(e, x64_insn(e, insn->arg[0]));
+        e->locked = 0; /* the comparison's operands have been read */
+    } else {
+        unsigned c = x64_reg(e, insn->arg[0], RAX);
+
+        x64_rr(&e->a, XO_TEST | X_W_IF(cw), c, c);
+    }
+
     unsigned x = x64_reg(e, insn->arg[1], RCX), y = x64_reg(e, insn->arg[2], RDX);
 
-    x64_rr(&e->a, XO_TEST | X_W_IF(cw), c, c);
     x64_kill_args(e);
 
     unsigned d = x64_def(e, id);
 
     if (d == x) {
-        x64_rr(&e->a, (XO_CMOV + CC_E) | X_W_IF(w), d, y);
+        x64_rr(&e->a, (XO_CMOV + (cc ^ 1)) | X_W_IF(w), d, y);
         return;
     }
     if (d != y) {
         x64_mov_rr(&e->a, w, d, y);
     }
-    x64_rr(&e->a, (XO_CMOV + CC_NE) | X_W_IF(w), d, x);
+    x64_rr(&e->a, (XO_CMOV + cc) | X_W_IF(w), d, x);
 }

@@ -159,7 +159,7 @@ bool x64_emit_block(X64Emit *e, IrBlock *ir, uint8_t *buf, size_t room, int64_t 
     e->watched = e->marks || e->lay->count_on;
     e->killed = 0;
     e->linked = 0;
-    e->flags_id = e->flags_pending = e->logic_id = 0;
+    e->flags_id = e->flags_pending = e->logic_id = e->cond_id = 0;
     e->n_stubs = e->n_exits = e->pool->len = e->pool_refs->len = 0;
     e->n_spans = e->spans_closed = 0;
     x64_regs_begin(e);

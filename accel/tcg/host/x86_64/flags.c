@@ -12,7 +12,7 @@ void x64_flags_now(X64Emit *e, unsigned id, unsigned inverted)
 {
     e->flags_id = (uint16_t)id;
     e->flags_inverted = (uint8_t)inverted;
-    e->logic_id = 0;
+    e->logic_id = e->cond_id = 0;
 }
 
 static bool x64_flags_in_memory(const X64Emit *e, unsigned id)
@@ -167,7 +167,7 @@ void x64_flags_save(X64Emit *e)
 {
     unsigned id = e->flags_id;
 
-    e->logic_id = 0;
+    e->logic_id = e->cond_id = 0;
     if (!id) {
         return;
     }

@@ -173,6 +173,22 @@ static __attribute__((noinline)) void x64_set_any(X64Emit *e, const IrInsn *insn
     }
 }
 
+/* Value @v is in the 8 bytes of state at @disp; so is, in the low ones, what it was extended from.
+ */
+static void x64_home_both(X64Emit *e, unsigned v, int32_t disp)
+{
+    const IrInsn *insn = x64_insn(e, v);
+    unsigned from = insn->arg[0];
+
+    if (e->val[v].last > e->i) {
+        x64_home_set(e, v, disp);
+    }
+    if ((insn->op == IR_ZEXT64 || insn->op == IR_SEXT64) && e->val[from].last > e->i &&
+        !e->val[from].homed && e->val[from].slot < 0 && !x64_is_const(e, from)) {
+        x64_home_set(e, from, disp);
+    }
+}
+
 void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
 {
     unsigned v = insn->arg[0], reg = e->val[v].reg, pin;
@@ -192,7 +208,7 @@ void x64_op_SET(X64Emit *e, unsigned id, const IrInsn *insn)
     disp = e->lay->cpu + (int32_t)insn->imm;
     x64_home_clobber(e, disp, 8);
     x64_rbp(&e->a, XO_MOV_RM_R | X_W, reg, disp);
-    x64_home_set(e, v, disp);
+    x64_home_both(e, v, disp);
 }
 
 void x64_place(X64Emit *e, unsigned id, uint32_t offset)
@@ -205,9 +221,7 @@ void x64_place(X64Emit *e, unsigned id, uint32_t offset)
 
         x64_home_clobber(e, disp, 8);
         x64_rbp(&e->a, XO_MOV_RM_R | X_W, v->reg, disp);
-        if (v->last > id) {
-            x64_home_set(e, id, disp);
-        }
+        x64_home_both(e, id, disp);
     } else if (pin != v->reg || pin == X64_NO_REG) {
         e->locked = 0;
         x64_op_SET(e, id, &(IrInsn){ .sub = 3, .arg = { (uint16_t)id }, .imm = offset });

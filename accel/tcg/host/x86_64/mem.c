@@ -170,10 +170,6 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
     uint8_t *p;
 
     x64_count_access(e, write);
-    if (align) {
-        x64_test_ri(&e->a, addr, align);
-        x64_jcc(&e->a, CC_NE, slow);
-    }
     if (e->feat->bmi2) {
         p = x64_put_rorx(x64_open(&e->a, 7), true, RAX, addr, 8);
     } else {
@@ -182,9 +178,20 @@ void x64_tlb(X64Emit *e, unsigned addr, IrMemOp mo, unsigned total, bool write, 
     }
     p = x64_put_rm(p, 0x23, 1, 0, RAX, x64_env(e->lay->tlb_mask[mode])); /* and */
     p = x64_put_rm(p, XO_MOV_R_RM, 1, X64_REX_W, RCX, x64_mem_index(RBP, RAX, 0, tlb));
-    p = x64_put_rr(p, 0x33, 1, X64_REX_W, RCX, addr);             /* xor */
-    p = x64_put(p, 0xf98148 | (uint64_t)(4096 - total) << 24, 7); /* cmp rcx, imm32 */
-    p = x64_put_label(&e->a, x64_put(p, 0x0f | 0x8000 | CC_A << 8, 2), slow);
+    p = x64_put_rr(p, 0x33, 1, X64_REX_W, RCX, addr); /* xor */
+    if (align && total <= align + 1) {
+        /* What is aligned crosses no page: test rcx, imm32 of the page's and the low bits. */
+        p = x64_put(p, 0xc1f748 | (uint64_t)(0xfffff000 | align) << 24, 7);
+        p = x64_put_label(&e->a, x64_put(p, 0x0f | 0x8000 | CC_NE << 8, 2), slow);
+    } else {
+        unsigned low = align ? 32 - (unsigned)__builtin_clz(align) : 0;
+
+        if (align) { /* bits that are to be 0 go to the top: ror rcx, imm8 */
+            p = x64_put(p, 0xc9c148 | (uint64_t)low << 24, 4);
+        }
+        p = x64_put(p, 0xf98148 | (uint64_t)((4096 - total) >> low) << 24, 7); /* cmp rcx, imm32 */
+        p = x64_put_label(&e->a, x64_put(p, 0x0f | 0x8000 | CC_A << 8, 2), slow);
+    }
     e->a.p = x64_put_rm(p, XO_MOV_R_RM, 1, X64_REX_W, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
 }
 

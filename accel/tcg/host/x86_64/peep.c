@@ -89,6 +89,9 @@ bool x64_peep(const X64Emit *e, unsigned p, const IrInsn *insn)
         return peep_is_index(e, p, insn, user);
     case IR_AND:
         return peep_is_mask(e, p, x64_insn(e, user));
+    case IR_SETCOND: /* of a choice between integers */
+        return x64_insn(e, user)->op == IR_SELECT && x64_insn(e, user)->arg[0] == p &&
+               !x64_is_vec(e, user);
     default: /* ADD, SUB */
         return peep_is_offset(e, p, insn, x64_insn(e, user));
     }

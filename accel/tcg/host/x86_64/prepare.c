@@ -45,6 +45,7 @@ static unsigned prepare_kind(unsigned op)
     case IR_SUB:
     case IR_SHL:
     case IR_AND:
+    case IR_SETCOND:
         return kind | PREPARE_PEEP;
     case IR_LD:
     case IR_LDP:

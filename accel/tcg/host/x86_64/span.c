@@ -16,7 +16,7 @@
  */
 #include "accel/tcg/host/x86_64/x64-priv.h"
 
-enum { SPAN_MAX = 256, SPAN_DEPTH = 8, SPAN_DISP = 1 << 20 };
+enum { SPAN_MAX = 256, SPAN_DEPTH = 8, SPAN_DISP = 1 << 20, SPAN_NEAR = 2048 };
 
 typedef struct SpanAddr {
     unsigned root;
@@ -39,14 +39,51 @@ static bool span_step(const X64Emit *e, unsigned id, int64_t *add)
     return true;
 }
 
+/*
+ * Where addresses have 32 bits, a register that is a sum of 32 bits is that sum but for wrapping
+ * around; where one of two addresses in a page has and the other has not, the page is the first or
+ * the last, which is in no table (TcgTlbFull.end).
+ */
+static bool span_step_32(const X64Emit *e, SpanAddr *a)
+{
+    const IrInsn *insn = x64_insn(e, a->root);
+    SpanAddr to = *a;
+
+    if (!e->ir->addr32 || insn->op != IR_ZEXT64 || a->off < -SPAN_NEAR || a->off > SPAN_NEAR) {
+        return false;
+    }
+    to.root = insn->arg[0];
+    insn = x64_insn(e, to.root);
+    for (unsigned n = 0; n < SPAN_DEPTH && insn->op == IR_ADD && x64_is_const(e, insn->arg[1]);
+         n++) {
+        int64_t add = (int32_t)ir_const_value(x64_insn(e, insn->arg[1]));
+
+        if (add < -SPAN_NEAR || add > SPAN_NEAR) {
+            return false;
+        }
+        to.off += add;
+        to.root = insn->arg[0];
+        insn = x64_insn(e, to.root);
+    }
+    if (insn->op == IR_TRUNC) { /* of a register, whose upper half is 0 */
+        to.root = insn->arg[0];
+    }
+    *a = to;
+    return true;
+}
+
 static SpanAddr span_addr(const X64Emit *e, const IrInsn *access)
 {
     SpanAddr a = { access->arg[0], ir_access_disp(access) };
     int64_t add;
 
-    for (unsigned n = 0; n < SPAN_DEPTH && span_step(e, a.root, &add); n++) {
-        a.root = x64_insn(e, a.root)->arg[0];
-        a.off += add;
+    for (unsigned n = 0; n < SPAN_DEPTH; n++) {
+        if (span_step(e, a.root, &add)) {
+            a.root = x64_insn(e, a.root)->arg[0];
+            a.off += add;
+        } else if (!span_step_32(e, &a)) {
+            break;
+        }
     }
     return a;
 }

@@ -242,6 +242,8 @@ typedef struct X64Emit {
     uint32_t fcmp_stub;     /* index of the stub of the comparison in EFLAGS, in that form */
     uint16_t flags_pending; /* bundle that the state's flag word still has to receive; 0: none */
     uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
+    uint16_t cond_id;       /* comparison that EFLAGS show, by condition cond_cc; 0: none */
+    uint8_t cond_cc;
     uint16_t head[16];      /* first value in each general register */
     uint16_t xhead[16];
     X64Stub *stub; /* max_stubs of them, and of exits */
