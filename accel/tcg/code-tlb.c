@@ -54,12 +54,15 @@ static bool view_fits(const TcgCpu *tc, const TcgView *v, unsigned mode)
 
 static void view_choose(TcgCpu *tc, uint64_t mode_word, unsigned mode)
 {
-    unsigned k = 0, oldest = 0;
+    uint8_t *guess = &tc->view_guess[mode_word * 0x9e3779b97f4a7c15 >> 60];
+    unsigned k = *guess, oldest = 0;
     TcgView *v;
 
-    while (k < TCG_VIEWS &&
-           (tc->view_mode_word[k] != mode_word || !view_fits(tc, &tc->view[k], mode))) {
-        k++;
+    if (tc->view_mode_word[k] != mode_word || !view_fits(tc, &tc->view[k], mode)) {
+        for (k = 0; k < TCG_VIEWS &&
+                    (tc->view_mode_word[k] != mode_word || !view_fits(tc, &tc->view[k], mode));) {
+            k++;
+        }
     }
     if (k == TCG_VIEWS) {
         for (k = 1; k < TCG_VIEWS; k++) {
@@ -74,6 +77,7 @@ static void view_choose(TcgCpu *tc, uint64_t mode_word, unsigned mode)
         tc->view[k].global_id = tc->global_id[mode];
         tc->stats.view_clears++;
     }
+    *guess = (uint8_t)k;
     v = &tc->view[k];
     v->space_id = tc->space_id[mode];
     v->last_use = ++tc->view_clock;

@@ -258,7 +258,8 @@ typedef struct TcgCpu {
     uint64_t view_mode_word[TCG_VIEWS];
     TcgView view[TCG_VIEWS];
     TcgCodeFast view_fast[TCG_VIEWS][TCG_FAST_SIZE];
-    unsigned view_now; /* whose `fast` is */
+    unsigned view_now;      /* whose `fast` is */
+    uint8_t view_guess[16]; /* by hash of the mode word: the view that was chosen last */
     uint64_t view_clock;
     uint64_t view_epoch; /* of the cache, when the views were last emptied for it */
 

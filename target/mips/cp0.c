@@ -33,8 +33,13 @@ static uint32_t cp0_count(const MipsCpu *c)
 void mips_timer_update(MipsCpu *c)
 {
     uint64_t mhz = c->count_hz / CP0_HZ_PER_MHZ;
-    uint64_t left = (uint32_t)(c->cp0[CP0_COMPARE] - cp0_count(c));
+    uint32_t count = cp0_count(c);
+    uint64_t left = (uint32_t)(c->cp0[CP0_COMPARE] - count);
 
+    /* 0 where it is a whole turn, or never */
+    __atomic_store_n(&c->timer_from,
+                     c->cp0[CP0_CAUSE] & CAUSE_DC ? 0 : (uint64_t)count << 32 | left,
+                     __ATOMIC_RELAXED);
     if (c->cp0[CP0_CAUSE] & CAUSE_DC) {
         timer_cancel(&c->timer[0]);
         return;
@@ -52,9 +57,27 @@ void mips_timer_fired(Device *dev, unsigned n)
     mips_timer_update(c);
 }
 
+/* TI is there as soon as software has seen that Count met Compare (Vol. III, 9.23), not when the
+ * loop gets round to the timer: Linux tries whether it works by looking for a fraction of a
+ * microsecond. */
+static uint32_t cp0_look_at_count(MipsCpu *c)
+{
+    uint64_t from = __atomic_load_n(&c->timer_from, __ATOMIC_RELAXED);
+    uint32_t count = cp0_count(c);
+
+    if ((uint32_t)from && count - (uint32_t)(from >> 32) >= (uint32_t)from) {
+        device_enter(&c->cpu.dev);
+        if (from == c->timer_from) {
+            mips_timer_fired(&c->cpu.dev, 0);
+        }
+        device_leave(&c->cpu.dev);
+    }
+    return count;
+}
+
 static uint64_t cp0_read_count(MipsCpu *c)
 {
-    return cp0_count(c);
+    return cp0_look_at_count(c);
 }
 
 static void cp0_write_count(MipsCpu *c, uint64_t val)
@@ -84,25 +107,11 @@ uint32_t mips_cause_ip(const MipsCpu *c)
     return (lines & 0xff) | (lines >> MIPS_LINE_TIMER & 1) << 7;
 }
 
-/* TI is there as soon as Count has met Compare (Vol. III, 9.23), not when the loop gets round to
- * the timer: Linux tries whether it works by looking for a fraction of a microsecond. */
-static void cp0_timer_poll(MipsCpu *c)
-{
-    if (timer_deadline_ns(&c->timer[0]) > machine_now_ns(c->cpu.dev.machine)) {
-        return;
-    }
-    device_enter(&c->cpu.dev);
-    if (timer_deadline_ns(&c->timer[0]) <= machine_now_ns(c->cpu.dev.machine)) {
-        mips_timer_fired(&c->cpu.dev, 0);
-    }
-    device_leave(&c->cpu.dev);
-}
-
+/* Translated code computes the same (mips-sys.c). */
 static uint64_t cp0_read_cause(MipsCpu *c)
 {
     uint64_t v;
 
-    cp0_timer_poll(c);
     v = c->cp0[CP0_CAUSE] & ~(uint64_t)(0xff << CAUSE_IP_SHIFT);
 
     v |= (uint64_t)mips_cause_ip(c) << CAUSE_IP_SHIFT;
@@ -280,15 +289,22 @@ static uint64_t cp0_read_zero(MipsCpu *c)
 #define STATUS_WRITABLE_64 (STATUS_UX | STATUS_SX | STATUS_KX | STATUS_PX)
 #define CAUSE_WRITABLE     (3u << CAUSE_IP_SHIFT | CAUSE_WP | CAUSE_IV | CAUSE_DC)
 
-static void cp0_write_status(MipsCpu *c, uint64_t val)
+static uint64_t cp0_status_writable(const MipsCpu *c)
 {
-    uint64_t can = STATUS_WRITABLE, old = c->cp0[CP0_STATUS];
+    uint64_t can = STATUS_WRITABLE;
 
     can |= mips_cpu_has(c, MIPS_FEAT_M64) ? STATUS_WRITABLE_64 : 0;
     /* Release 6 has no other registers than those of FR. */
     can |= mips_cpu_has(c, MIPS_FEAT_FPU64) && !mips_cpu_has(c, MIPS_FEAT_R6) ? STATUS_FR : 0;
     can |= mips_cpu_has(c, MIPS_FEAT_DSP) ? STATUS_MX : 0;
     can &= mips_cpu_has(c, MIPS_FEAT_FPU) ? ~0ull : ~(uint64_t)STATUS_CU1;
+    return can;
+}
+
+static void cp0_write_status(MipsCpu *c, uint64_t val)
+{
+    uint64_t can = cp0_status_writable(c), old = c->cp0[CP0_STATUS];
+
     c->cp0[CP0_STATUS] = (old & ~can) | (val & can);
     if ((c->cp0[CP0_STATUS] ^ old) & (STATUS_UX | STATUS_SX | STATUS_KX)) {
         tcg_tlb_flush_modes(&c->cpu, MIPS_ALL_MODES); /* segments come or go */
@@ -442,14 +458,21 @@ static bool cp0_exists(const MipsCpu *c, unsigned reg)
     }
 }
 
+/* The table is in the order of numbers. */
 static const MipsCp0Reg *cp0_find(unsigned reg)
 {
-    for (const MipsCp0Reg *r = mips_cp0_regs; r->name; r++) {
-        if (r->reg == reg) {
-            return r;
+    unsigned low = 0, high = G_N_ELEMENTS(mips_cp0_regs) - 1;
+
+    while (low < high) {
+        unsigned mid = (low + high) / 2;
+
+        if (mips_cp0_regs[mid].reg < reg) {
+            low = mid + 1;
+        } else {
+            high = mid;
         }
     }
-    return NULL;
+    return mips_cp0_regs[low].name && mips_cp0_regs[low].reg == reg ? &mips_cp0_regs[low] : NULL;
 }
 
 bool mips_cp0_is_plain(const MipsCpu *c, unsigned reg)
@@ -457,6 +480,27 @@ bool mips_cp0_is_plain(const MipsCpu *c, unsigned reg)
     const MipsCp0Reg *r = cp0_find(reg);
 
     return r && !r->read && cp0_exists(c, reg);
+}
+
+bool mips_cp0_is_simple(const MipsCpu *c, unsigned reg, uint64_t *writable)
+{
+    const MipsCp0Reg *r = cp0_find(reg);
+    bool m64 = mips_cpu_has(c, MIPS_FEAT_M64);
+
+    if (!r || !cp0_exists(c, reg)) {
+        return false;
+    }
+    *writable = r->writable;
+    if ((r->write == cp0_write_entrylo0 || r->write == cp0_write_entrylo1) &&
+        !mips_cpu_has(c, MIPS_FEAT_RIXI)) { /* else it hangs on PageGrain */
+        *writable = cp0_entrylo(c, ALL);    /* no other bit is ever set */
+    } else if (r->write == cp0_write_status && !m64) {
+        *writable &= cp0_status_writable(c);
+    } else if (r->write) {
+        return false;
+    }
+    *writable &= m64 ? ALL : W32;
+    return true;
 }
 
 bool mips_cp0_leaves(unsigned reg)
@@ -561,15 +605,6 @@ uint64_t mips_helper_mthc0(Cpu *cpu, uint64_t reg, uint64_t val)
     return 0;
 }
 
-uint64_t mips_helper_set_ie(Cpu *cpu, uint64_t on)
-{
-    MipsCpu *c = mips_cpu(cpu);
-    uint64_t old = c->cp0[CP0_STATUS];
-
-    c->cp0[CP0_STATUS] = on ? old | STATUS_IE : old & ~(uint64_t)STATUS_IE;
-    return old;
-}
-
 uint64_t mips_helper_rdhwr(Cpu *cpu, uint64_t reg, uint64_t sel)
 {
     MipsCpu *c = mips_cpu(cpu);
@@ -580,7 +615,7 @@ uint64_t mips_helper_rdhwr(Cpu *cpu, uint64_t reg, uint64_t sel)
     case 1: /* SYNCI_Step: 0, nothing is cached */
         return 0;
     case 2:
-        return cp0_count(c);
+        return cp0_look_at_count(c);
     case 3: /* CCRes: Count goes at half the speed */
         return 2;
     default:

@@ -18,6 +18,8 @@ extern const MipsCp0Reg mips_cp0_regs[]; /* ends with a name of NULL */
 
 /* Whether reading is looking at what is stored. */
 bool mips_cp0_is_plain(const MipsCpu *c, unsigned reg);
+/* Whether a write changes those bits and does nothing else. */
+bool mips_cp0_is_simple(const MipsCpu *c, unsigned reg, uint64_t *writable);
 bool mips_cp0_leaves(unsigned reg);
 uint64_t mips_cp0_read(MipsCpu *c, unsigned reg);
 void mips_cp0_write(MipsCpu *c, unsigned reg, uint64_t val);

@@ -176,8 +176,13 @@ static const Field cpu_mips_fields[] = {
     SCRATCH(MipsCpu, model),
     SCRATCH(MipsCpu, llval),
     SCRATCH(MipsCpu, kept), /* dropped when a state is saved */
+    SCRATCH(MipsCpu, kept_large),
+    SCRATCH(MipsCpu, kept_mask),
     SCRATCH(MipsCpu, n_kept),
+    SCRATCH(MipsCpu, n_kept_large),
+    SCRATCH(MipsCpu, next_kept_large),
     SCRATCH(MipsCpu, kept_wi),
+    SCRATCH(MipsCpu, timer_from), /* the timer's own look at it comes all the same */
 };
 
 const DeviceType device_mips_cpu = {

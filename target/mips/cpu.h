@@ -164,7 +164,13 @@ typedef struct MipsTlbEntry {
 } MipsTlbEntry;
 
 enum { MIPS_HALF = 1 << 16, MIPS_MAARS = 4 };
-enum { MIPS_TLB_MAX = 64, MIPS_TLB_KEPT = 1024, MIPS_LINE_TIMER = 8, MIPS_LINES = 8 };
+enum {
+    MIPS_TLB_MAX = 64,
+    MIPS_TLB_KEPT = 8192,
+    MIPS_TLB_KEPT_LARGE = 64,
+    MIPS_LINE_TIMER = 8,
+    MIPS_LINES = 8
+};
 
 typedef struct MipsModel MipsModel;
 
@@ -195,11 +201,11 @@ typedef struct MipsCpu {
     uint64_t cp0[CP0_N];
     uint64_t maar[MIPS_MAARS];
     MipsTlbEntry tlb[MIPS_TLB_MAX];
-    /* Entries that TLBWR replaced, as if the TLB were larger (tlb.c), and which entries TLBWI has
-     * written since the last time that all of these were dropped. */
-    MipsTlbEntry kept[MIPS_TLB_KEPT];
-    uint32_t n_kept;
+    /* Of entries that TLBWR replaced (kept[]): which ones TLBWI has written since the last time
+     * that all of these were dropped. */
     uint64_t kept_wi;
+    uint64_t kept_mask; /* PageMask | 0x1fff of those in kept[]: one size at a time */
+    uint32_t n_kept, n_kept_large, next_kept_large;
     uint64_t features;
     uint64_t vpn2_mask; /* bits of EntryHi's address */
     uint64_t llval;     /* not used by the monitor: LLAddr's */
@@ -208,6 +214,7 @@ typedef struct MipsCpu {
 
     /* Count = count_base + ticks of the clock; stopped (Cause.DC): count_base alone. */
     uint32_t count_base;
+    uint64_t timer_from; /* Count << 32 | distance to Compare when the timer was armed */
     uint32_t random_state;
     Timer timer[1];
 
@@ -215,6 +222,11 @@ typedef struct MipsCpu {
     const MipsModel *model;
     bool big_endian;
     uint64_t count_hz;
+
+    /* Entries that TLBWR replaced, as if the TLB were larger (tlb.c): mask 0 where there is none.
+     * At the end, since translated code names what is before by small numbers. */
+    MipsTlbEntry kept_large[MIPS_TLB_KEPT_LARGE]; /* of other sizes */
+    MipsTlbEntry kept[MIPS_TLB_KEPT];
 } MipsCpu;
 
 static inline MipsCpu *mips_cpu(Cpu *cpu)

@@ -172,6 +172,7 @@ bool mips_has_work(const Cpu *cpu)
     return exception_pending((const MipsCpu *)cpu) != 0;
 }
 
+/* ERET does the same, and ends LL (mips-sys.c). */
 uint64_t mips_helper_eretnc(Cpu *cpu)
 {
     MipsCpu *c = mips_cpu(cpu);
@@ -189,12 +190,6 @@ uint64_t mips_helper_eretnc(Cpu *cpu)
         to &= ~1ull;
     }
     return to;
-}
-
-uint64_t mips_helper_eret(Cpu *cpu)
-{
-    tcg_clrex(cpu);
-    return mips_helper_eretnc(cpu);
 }
 
 uint64_t mips_helper_wait(Cpu *cpu)

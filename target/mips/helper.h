@@ -13,7 +13,6 @@ uint64_t mips_helper_pc_unaligned(Cpu *cpu, uint64_t pc);
 /* Coprocessor 0; @reg is number * 8 + select. */
 uint64_t mips_helper_mfc0(Cpu *cpu, uint64_t reg);
 uint64_t mips_helper_mtc0(Cpu *cpu, uint64_t reg, uint64_t val);
-uint64_t mips_helper_set_ie(Cpu *cpu, uint64_t on); /* result: the old Status */
 uint64_t mips_helper_rdhwr(Cpu *cpu, uint64_t reg, uint64_t sel);
 uint64_t mips_helper_tlbr(Cpu *cpu);
 uint64_t mips_helper_tlbwi(Cpu *cpu);
@@ -23,8 +22,7 @@ uint64_t mips_helper_tlbinv(Cpu *cpu);
 uint64_t mips_helper_tlbinvf(Cpu *cpu);
 uint64_t mips_helper_mfhc0(Cpu *cpu, uint64_t reg);
 uint64_t mips_helper_mthc0(Cpu *cpu, uint64_t reg, uint64_t val);
-uint64_t mips_helper_eret(Cpu *cpu); /* result: the new pc */
-uint64_t mips_helper_eretnc(Cpu *cpu);
+uint64_t mips_helper_eretnc(Cpu *cpu); /* result: the new pc */
 uint64_t mips_helper_wait(Cpu *cpu);
 /* LWL, LWR, SWL, SWR, LDL, ... at @addr; @how: MIPS_UNALIGNED_* below, MMU mode << 8. */
 uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t how);

@@ -133,6 +133,70 @@ static void kept_on_cpu(Cpu *cpu, void *opaque)
     EXPECT_EQ(c->n_kept, 0);
 }
 
+static bool bench_holds(const MipsCpu *c, uint64_t mask)
+{
+    for (unsigned k = 0; k < ENTRIES; k++) {
+        if (c->tlb[k].mask == mask) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A large page among small ones, and small pages that are larger than the smallest. */
+static void sizes_on_cpu(Cpu *cpu, void *opaque)
+{
+    enum { LARGE = 0x800000, LARGE_MASK = 0x1fffff, OF_16K = 0x6000 };
+    MipsCpu *c = mips_cpu(cpu);
+    uint32_t va = NEW;
+
+    bench_fill(c, FIRST, VALID);
+    bench_entry(c, LARGE, VALID);
+    c->cp0[CP0_PAGEMASK] = LARGE_MASK & ~0x1fff;
+    mips_helper_tlbwr(cpu);
+    EXPECT_EQ(bench_mapped(c), ENTRIES);
+    for (; bench_holds(c, LARGE_MASK); va += 0x2000) {
+        bench_entry(c, va, VALID);
+        mips_helper_tlbwr(cpu);
+    }
+    EXPECT_EQ(c->n_kept_large, 1);
+    EXPECT(bench_maps(c, LARGE + 0x1ff000, ACCESS_READ));
+    EXPECT_EQ(bench_mapped(c), ENTRIES);
+    bench_entry(c, LARGE + 0x4000, VALID); /* newer word of a part of it */
+    mips_helper_tlbwr(cpu);
+    EXPECT(!bench_maps(c, LARGE, ACCESS_READ));
+    EXPECT(bench_maps(c, LARGE + 0x4000, ACCESS_READ));
+    bench_entry(c, FIRST & ~LARGE_MASK, VALID); /* and of all small ones */
+    c->cp0[CP0_PAGEMASK] = LARGE_MASK & ~0x1fff;
+    mips_helper_tlbwr(cpu);
+    for (unsigned i = 0; i < MIPS_TLB_KEPT; i++) {
+        EXPECT(!c->kept[i].mask || c->kept[i].vpn2 > LARGE_MASK);
+    }
+
+    bench_fill(c, FIRST, 0);
+    mips_tlb_drop(c);
+    for (unsigned i = 0; i < 4 * ENTRIES; i++) {
+        bench_entry(c, LARGE + i * 0x8000, VALID);
+        c->cp0[CP0_PAGEMASK] = OF_16K;
+        mips_helper_tlbwr(cpu);
+    }
+    EXPECT_EQ(c->kept_mask, OF_16K | 0x1fff);
+    for (unsigned i = 0; i < 4 * ENTRIES; i++) {
+        EXPECT(bench_maps(c, LARGE + i * 0x8000 + 0x7000, ACCESS_READ));
+    }
+    mips_tlb_drop(c);
+    EXPECT_EQ(c->n_kept | c->n_kept_large, 0);
+}
+
+TEST(mips_tlb, entries_of_several_sizes_stay)
+{
+    Bench b;
+
+    bench_make(&b);
+    cpu_run_on_wait(&b.cpu->cpu, sizes_on_cpu, NULL);
+    machine_free(b.machine);
+}
+
 TEST(mips_tlb, replaced_entries_stay_until_the_guest_may_rely_on_their_end)
 {
     Bench b;

@@ -19,6 +19,7 @@ enum {
     LO_PFN_SHIFT = 6,
     LO_LOW = 30, /* on a CPU of 32 bits RI and XI are there, and PFNX from bit 32 on (XPA) */
     PAIR_MASK = 0x1fff,
+    KEPT_MOST = 0x1ffff, /* of a pair of 64 KiB */
 };
 
 #define SEGMENT_BYTES (512ull << 20)
@@ -235,41 +236,96 @@ static void tlb_forget(MipsCpu *c, const MipsTlbEntry *e)
  * so an address is gone for it when TLBP does not find it, when each entry that is not wired has
  * been overwritten by TLBWI, or when TLBR has shown none. What a kept entry does not allow is a
  * refill, not an exception of the entry: handlers of those expect TLBP to find it.
+ *
+ * Pages of the size that most have are found by their address, some of other sizes in a short list:
+ * a kernel with large pages among small ones pays for neither twice.
  */
 static MipsTlbEntry *kept_at(MipsCpu *c, uint64_t va)
 {
-    uint64_t n = (va & c->vpn2_mask) >> 13;
+    uint64_t n = (va & c->vpn2_mask) >> (__builtin_ctzll(~c->kept_mask) & 63);
 
-    return &c->kept[(n ^ n >> 10) % MIPS_TLB_KEPT];
+    return &c->kept[(n ^ n >> 13) % MIPS_TLB_KEPT];
 }
 
-static MipsTlbEntry *kept_find(MipsCpu *c, uint64_t va, uint16_t asid)
+static bool kept_is(const MipsTlbEntry *e, uint64_t vpn2, bool global, uint16_t asid)
 {
+    return e->mask && e->vpn2 == (vpn2 & ~e->mask) && (global || e->global || e->asid == asid);
+}
+
+static MipsTlbEntry *kept_find(MipsCpu *c, uint64_t va, bool global, uint16_t asid)
+{
+    uint64_t vpn2 = va & c->vpn2_mask;
     MipsTlbEntry *e = kept_at(c, va);
 
-    return e->mask && e->vpn2 == (va & c->vpn2_mask) && (e->global || e->asid == asid) ? e : NULL;
+    if (c->n_kept && kept_is(e, vpn2, global, asid)) {
+        return e;
+    }
+    for (unsigned i = 0; i < MIPS_TLB_KEPT_LARGE && c->n_kept_large; i++) {
+        if (kept_is(&c->kept_large[i], vpn2, global, asid)) {
+            return &c->kept_large[i];
+        }
+    }
+    return NULL;
 }
 
 static void kept_remove(MipsCpu *c, MipsTlbEntry *e)
 {
+    bool large = e >= c->kept_large && e < c->kept_large + MIPS_TLB_KEPT_LARGE;
+
     tlb_forget(c, e);
     e->mask = 0;
-    c->n_kept--;
+    c->n_kept -= !large;
+    c->n_kept_large -= large;
 }
 
 static void kept_add(MipsCpu *c, const MipsTlbEntry *e)
 {
-    MipsTlbEntry *k = kept_at(c, e->vpn2);
+    MipsTlbEntry *k;
+    bool large;
 
-    if (e->invalid || e->mask != PAIR_MASK || !((e->lo[0] | e->lo[1]) & LO_V)) {
+    if (e->invalid || !((e->lo[0] | e->lo[1]) & LO_V)) {
         tlb_forget(c, e);
         return;
     }
+    if (!c->n_kept && e->mask <= KEPT_MOST) {
+        c->kept_mask = e->mask;
+    }
+    large = e->mask != c->kept_mask;
+    k = large ? &c->kept_large[c->next_kept_large++ % MIPS_TLB_KEPT_LARGE] : kept_at(c, e->vpn2);
     if (k->mask) {
         kept_remove(c, k);
     }
     *k = *e;
-    c->n_kept++;
+    c->n_kept += !large;
+    c->n_kept_large += large;
+}
+
+/* The guest has newer word of what @e maps. */
+static void kept_replace(MipsCpu *c, const MipsTlbEntry *e)
+{
+    MipsTlbEntry *k;
+
+    if (e->mask <= c->kept_mask || !c->n_kept) {
+        while ((c->n_kept | c->n_kept_large) && (k = kept_find(c, e->vpn2, e->global, e->asid))) {
+            kept_remove(c, k);
+        }
+    } else if (e->mask / (c->kept_mask + 1) < MIPS_TLB_KEPT) {
+        for (uint64_t at = 0; at <= e->mask; at += c->kept_mask + 1) {
+            k = kept_at(c, e->vpn2 + at);
+            if (kept_is(k, e->vpn2 + at, e->global, e->asid)) {
+                kept_remove(c, k);
+            }
+        }
+    } else {
+        mips_tlb_drop(c);
+    }
+    for (unsigned i = 0; i < MIPS_TLB_KEPT_LARGE && c->n_kept_large; i++) {
+        k = &c->kept_large[i];
+        if (k->mask && !((k->vpn2 ^ e->vpn2) & ~(k->mask | e->mask)) &&
+            (k->global || e->global || k->asid == e->asid)) {
+            kept_remove(c, k);
+        }
+    }
 }
 
 void mips_tlb_drop(MipsCpu *c)
@@ -277,6 +333,11 @@ void mips_tlb_drop(MipsCpu *c)
     for (unsigned i = 0; c->n_kept && i < MIPS_TLB_KEPT; i++) {
         if (c->kept[i].mask) {
             kept_remove(c, &c->kept[i]);
+        }
+    }
+    for (unsigned i = 0; c->n_kept_large && i < MIPS_TLB_KEPT_LARGE; i++) {
+        if (c->kept_large[i].mask) {
+            kept_remove(c, &c->kept_large[i]);
         }
     }
     c->kept_wi = 0;
@@ -337,9 +398,9 @@ static const MipsTlbEntry *tlb_kept(MipsCpu *c, uint64_t va, MemAccess access, u
 {
     uint64_t need = access == ACCESS_WRITE ? LO_V | LO_D : LO_V,
              mask = need | tlb_inhibits(c, access);
-    MipsTlbEntry *e = c->n_kept ? kept_find(c, va, asid) : NULL;
+    MipsTlbEntry *e = c->n_kept | c->n_kept_large ? kept_find(c, va, false, asid) : NULL;
 
-    return e && (e->lo[(va & GUEST_PAGE_SIZE) != 0] & mask) == need ? e : NULL;
+    return e && (e->lo[(va & ((e->mask >> 1) + 1)) != 0] & mask) == need ? e : NULL;
 }
 
 static bool tlb_mapped(MipsCpu *c, uint64_t va, MemAccess access, bool probe, TlbResult *out)
@@ -434,7 +495,7 @@ static bool tlb_is_same(const MipsTlbEntry *a, const MipsTlbEntry *b)
 
 static void tlb_write(MipsCpu *c, unsigned index, bool keep)
 {
-    MipsTlbEntry *e = &c->tlb[index], *k, new = { 0 };
+    MipsTlbEntry *e = &c->tlb[index], new = { 0 };
 
     new.mask = c->cp0[CP0_PAGEMASK] | PAIR_MASK;
     new.vpn2 = c->cp0[CP0_ENTRYHI] & c->vpn2_mask & ~new.mask;
@@ -451,12 +512,8 @@ static void tlb_write(MipsCpu *c, unsigned index, bool keep)
     } else {
         tlb_forget(c, e);
     }
-    k = kept_at(c, new.vpn2);
-    if (k->mask && k->vpn2 == new.vpn2 && (k->global || new.global || k->asid == new.asid)) {
-        kept_remove(c, k); /* the guest has newer word of it */
-    }
-    if (new.mask != PAIR_MASK) {
-        mips_tlb_drop(c); /* a large page may hold any of them */
+    if (c->n_kept | c->n_kept_large) {
+        kept_replace(c, &new);
     }
     *e = new;
 }
@@ -533,9 +590,9 @@ uint64_t mips_helper_tlbp(Cpu *cpu)
     uint64_t hi = c->cp0[CP0_ENTRYHI];
     const MipsTlbEntry *e = tlb_find(c, hi, hi & 0xff);
 
-    MipsTlbEntry *k = c->n_kept ? kept_find(c, hi, hi & 0xff) : NULL;
+    MipsTlbEntry *k;
 
-    if (k && !e) {
+    while (!e && (c->n_kept | c->n_kept_large) && (k = kept_find(c, hi, false, hi & 0xff))) {
         kept_remove(c, k);
     }
     c->cp0[CP0_INDEX] = e ? (uint64_t)(e - c->tlb) : INDEX_P;
