@@ -132,26 +132,118 @@ static IrVal ldst_how(Trans *t, uint64_t how)
                              t->mode << MIPS_PART_MODE_SHIFT);
 }
 
-/*
- * LWL and LWR (SWL and SWR) of one word next to each other are an access that need not be aligned,
- * at *@offset. A fault of the two is one of the first, which is executed again.
- */
-static bool ldst_is_pair(Trans *t, const ArgsMem *a, uint64_t how, bool store, int64_t *offset)
+static unsigned word_rs(uint32_t w)
+{
+    return w >> 21 & 31;
+}
+
+static unsigned word_rt(uint32_t w)
+{
+    return w >> 16 & 31;
+}
+
+/* The first of @bytes bytes that a word begins at which has a part at @offset. */
+static int64_t ldst_part_first(const Trans *t, int64_t offset, bool is_right, unsigned bytes)
+{
+    bool low = is_right != !!(t->mode_word & MIPS_MW_BE);
+
+    return low ? offset : offset - (int64_t)bytes + 1;
+}
+
+/* The other part of the word that @a has one of, whose bytes begin at *@offset from the base? */
+static bool ldst_is_other(const Trans *t, const ArgsMem *a, uint32_t w, uint64_t how, bool store,
+                          int64_t *offset)
 {
     static const uint8_t left[4] = { 34, 42, 26, 44 }, right[4] = { 38, 46, 27, 45 }; /* opcodes */
     unsigned kind = store | (how & MIPS_PART_64 ? 2 : 0), bytes = how & MIPS_PART_64 ? 8 : 4;
-    bool is_right = how & MIPS_PART_RIGHT, low = is_right != !!(t->mode_word & MIPS_MW_BE);
-    uint32_t next;
-    int64_t other;
+    bool is_right = how & MIPS_PART_RIGHT;
 
-    if (!mips_trans_peek(t, &next) || t->insn >> 26 != (is_right ? right : left)[kind] ||
-        next >> 26 != (is_right ? left : right)[kind] || (next >> 21 & 31) != a->base ||
-        (next >> 16 & 31) != a->rt || (!store && a->rt == a->base)) {
+    *offset = ldst_part_first(t, a->offset, is_right, bytes);
+    return w >> 26 == (is_right ? left : right)[kind] && word_rs(w) == a->base &&
+           word_rt(w) == a->rt && ldst_part_first(t, (int16_t)w, !is_right, bytes) == *offset;
+}
+
+/* A store by the same base, to no byte of the word that @a stores a part of. */
+static bool ldst_is_beside(const Trans *t, const ArgsMem *a, uint32_t w, uint64_t how)
+{
+    enum { SWL = 42, SW = 43, SDL = 44, SDR = 45, SWR = 46, SD = 63 };
+    unsigned op = w >> 26, own = op == SDL || op == SDR || op == SD ? 8 : 4;
+    unsigned bytes = how & MIPS_PART_64 ? 8 : 4;
+    int64_t at = (int16_t)w, first = ldst_part_first(t, a->offset, how & MIPS_PART_RIGHT, bytes);
+
+    if (word_rs(w) != a->base || (op != SW && op != SD && (op < SWL || op > SWR))) {
         return false;
     }
-    other = (int16_t)next;
-    *offset = low ? a->offset : other;
-    return (low ? other : a->offset) == *offset + bytes - 1;
+    if (op != SW && op != SD) {
+        at = ldst_part_first(t, at, op == SWR || op == SDR, own);
+    }
+    return at + own <= first || first + bytes <= at;
+}
+
+/*
+ * An instruction between two parts that neither faults for itself (loads do, from the state behind
+ * the whole word) nor has to do with what they access.
+ */
+static bool ldst_is_aside(const Trans *t, const ArgsMem *a, uint32_t w, bool store)
+{
+    enum { ADDIU = 9, LUI = 15, LDL = 26, LDR = 27, LB = 32, LWU = 39 };
+    /* shifts but SLLV's neighbour MOVCI, ADDU, SUBU, AND to NOR, SLT, SLTU */
+    static const uint64_t plain = 0xddull | 0xfaull << 32 | 0xcull << 40;
+    unsigned op = w >> 26, rs = word_rs(w), rt = word_rt(w), rd = w >> 11 & 31, to = rt;
+    bool reads = rs == a->rt;
+
+    if (op == 0) { /* SPECIAL */
+        to = rd;
+        reads |= rt == a->rt;
+        if (!(plain >> (w & 63) & 1)) {
+            return false;
+        }
+    } else if (op == LDL || op == LDR || (op >= LB && op <= LWU)) {
+        if (store) {
+            return false;
+        }
+        reads |= rt == a->rt;
+    } else if (op < ADDIU || op > LUI) {
+        return false;
+    }
+    return to != a->base && to != a->rt && (store || !reads);
+}
+
+/*
+ * LWL and LWR (SWL and SWR) of one word, close to each other, are an access that need not be
+ * aligned, at *@offset, where the first stands. A fault of the two is one of the first. Should the
+ * block end between them (for want of room, or by a fault there), the second is done again: it
+ * finds, or writes, the same.
+ */
+static bool ldst_is_pair(Trans *t, const ArgsMem *a, uint64_t how, bool store, int64_t *offset)
+{
+    enum { NEAR = 16 };
+    uint32_t w;
+
+    if (!store && a->rt == a->base) {
+        return false;
+    }
+    for (unsigned n = 0; n < NEAR && t->n_taken < MIPS_TAKEN && mips_trans_peek(t, n, &w); n++) {
+        if (ldst_is_other(t, a, w, how, store, offset)) {
+            t->taken[t->n_taken++] = (uint16_t)(t->next + (int32_t)n * 4);
+            return true;
+        }
+        if (!ldst_is_aside(t, a, w, store) && !(store && ldst_is_beside(t, a, w, how))) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* This part was done with the other one. */
+static bool ldst_is_taken(const Trans *t)
+{
+    for (unsigned n = 0; n < t->n_taken; n++) {
+        if (t->taken[n] == t->delta && !t->isa16) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void ldst_set(Trans *t, unsigned rt, IrVal v)
@@ -193,6 +285,9 @@ static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
 {
     int64_t offset;
 
+    if (ldst_is_taken(t)) {
+        return true;
+    }
     if (!ldst_is_pair(t, a, how, false, &offset)) {
         IrVal old = how & MIPS_PART_64 ? mips_r(t, a->rt) : mips_r32(t, a->rt);
 
@@ -202,7 +297,6 @@ static bool ldst_load_at(Trans *t, const ArgsMem *a, uint64_t how)
     ldst_set(t, a->rt,
              ir_ld(t->ir, how & MIPS_PART_64 ? IR_I64 : IR_I32, ldst_unaligned(t, how),
                    mips_addr(t, a->base, offset)));
-    mips_trans_took(t);
     return true;
 }
 
@@ -211,10 +305,12 @@ static bool ldst_store_at(Trans *t, const ArgsMem *a, uint64_t how)
     bool wide = how & MIPS_PART_64;
     int64_t offset;
 
+    if (ldst_is_taken(t)) {
+        return true;
+    }
     if (ldst_is_pair(t, a, how, true, &offset)) {
         ir_st(t->ir, ldst_unaligned(t, how), mips_addr(t, a->base, offset),
               wide ? mips_r(t, a->rt) : mips_r32(t, a->rt));
-        mips_trans_took(t);
         return true;
     }
     ir_call(t->ir, &ldst_store_part, mips_addr_of(t, mips_addr(t, a->base, a->offset)),

@@ -19,9 +19,6 @@ enum { PAGE_BYTES = 4096 };
 /* MipsCpu.target: the branch was not taken, and how long its slot is was not known. */
 #define NOT_TAKEN (~0ull)
 
-static const IrHelper translate_raise = { "raise", (void (*)(void))mips_helper_raise, IR_VOID, 2,
-                                          IR_HELPER_RAISES };
-
 uint64_t mips_helper_raise(Cpu *cpu, uint64_t code, uint64_t coprocessor)
 {
     mips_cpu(cpu)->exc = (MipsException){ .code = (uint8_t)code, .ce = (uint8_t)coprocessor };
@@ -99,8 +96,10 @@ IrMemOp mips_memop(Trans *t, unsigned size, uint32_t extra)
 
 void mips_trans_raise(Trans *t, unsigned code, unsigned coprocessor)
 {
-    ir_call(t->ir, &translate_raise, ir_i64(t->ir, code), ir_i64(t->ir, coprocessor), IR_NONE,
-            IR_NONE);
+    /* The fields before the address at once, as mips_helper_raise has them. */
+    _Static_assert(offsetof(MipsException, ce) == 1 && offsetof(MipsException, va) == 8, "exc");
+    ir_set(t->ir, offsetof(MipsCpu, exc), 3, ir_i64(t->ir, code | coprocessor << 8));
+    ir_set(t->ir, offsetof(MipsCpu, cpu.raised), 0, ir_i32(t->ir, 1));
     ir_exit_raised(t->ir);
     t->ended = true;
 }
@@ -133,19 +132,15 @@ static uint32_t translate_word(const Trans *t, const uint8_t *page, int32_t delt
     return t->mode_word & MIPS_MW_BE ? GUINT32_FROM_BE(w) : GUINT32_FROM_LE(w);
 }
 
-bool mips_trans_peek(Trans *t, uint32_t *insn)
+bool mips_trans_peek(const Trans *t, unsigned n, uint32_t *insn)
 {
-    if (t->in_slot || t->isa16 || t->next + 4 > PAGE_BYTES || t->ir->n_guest >= t->max_insns) {
+    int32_t delta = t->next + (int32_t)n * 4;
+
+    if (t->in_slot || t->isa16 || delta + 4 > PAGE_BYTES || t->ir->n_guest + n >= t->max_insns) {
         return false;
     }
-    *insn = translate_word(t, t->page, t->next);
+    *insn = translate_word(t, t->page, delta);
     return true;
-}
-
-void mips_trans_took(Trans *t)
-{
-    ir_insn(t->ir, (uint16_t)t->next, 4, 0);
-    t->next += 4;
 }
 
 static uint32_t translate_halfword(const Trans *t, const uint8_t *page, int32_t delta)

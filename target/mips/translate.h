@@ -37,6 +37,8 @@ enum { MIPS_CODE_UNMAPPED = 1 };
 /* IrMemOp of a part of a word: a fault shows MipsCpu.part_va. */
 enum { MIPS_MO_PART = 1 << IR_MO_TARGET_SHIFT };
 
+enum { MIPS_TAKEN = 64 };
+
 typedef enum MipsSlot {
     SLOT_NONE,
     SLOT_ALWAYS, /* to `target` or `to` */
@@ -74,6 +76,9 @@ typedef struct Trans {
     IrVal a, b, to;
     int64_t target;      /* delta */
     unsigned slot_bytes; /* of the instruction in the slot, for the link register */
+    /* Deltas of instructions that are done already (parts of words, mips-ldst.c). */
+    uint16_t taken[MIPS_TAKEN];
+    unsigned n_taken;
 } Trans;
 
 static inline bool trans_has(const Trans *t, MipsFeature f)
@@ -103,10 +108,9 @@ IrVal mips_load_part(Trans *t, IrVal addr, IrVal old, uint64_t how);
 /* Memory operation of @size (log2) in the block's mode and endianness; natural alignment. */
 IrMemOp mips_memop(Trans *t, unsigned size, uint32_t extra);
 
-/* The instruction behind this one, where that may be translated with it (not a compressed one, not
- * in a delay slot); and that it has been. */
-bool mips_trans_peek(Trans *t, uint32_t *insn);
-void mips_trans_took(Trans *t);
+/* The instruction @n behind the next one, where that may be translated with this one (not a
+ * compressed one, not in a delay slot) as far as the page goes. */
+bool mips_trans_peek(const Trans *t, unsigned n, uint32_t *insn);
 
 /* An exception of this instruction; ends the block. */
 void mips_trans_raise(Trans *t, unsigned code, unsigned coprocessor);
