@@ -232,6 +232,53 @@ static void test_order(void)
     CHECK(v == 12);
 }
 
+/* Parts of words with others between them, and with what has to do with the word. */
+static void test_parts(void)
+{
+    volatile uint8_t *b = (volatile uint8_t *)BACK;
+    uint32_t x = 0, y = 0x11223344, z;
+
+    for (unsigned i = 0; i < 24; i++) {
+        b[i] = (uint8_t)(i * 37 + 5);
+    }
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define FIRST_PART(load) #load "l "
+#define LAST_PART(load)  #load "r "
+#else
+#define FIRST_PART(load) #load "r "
+#define LAST_PART(load)  #load "l "
+#endif
+    /* Two words at once, copied with their parts mixed. */
+    __asm__ volatile(
+        ".set noreorder\n" FIRST_PART(lw) "%0, 1(%2)\n" FIRST_PART(lw) "%1, 5(%2)\n" LAST_PART(lw) "%0, 4(%2)\n addiu $8, %2, 3\n" LAST_PART(
+            lw) "%1, 8(%2)\n" FIRST_PART(sw) "%0, 10(%2)\n" LAST_PART(sw) "%1, 17(%2)\n" FIRST_PART(sw) "%1, 14(%2)\n" LAST_PART(sw) "%0, 13(%2)\n .set reorder"
+        : "+&r"(x), "+&r"(y)
+        : "r"(b)
+        : "$8", "memory");
+    for (unsigned i = 0; i < 8; i++) {
+        CHECK(b[10 + i] == (uint8_t)((i + 1) * 37 + 5));
+    }
+    CHECK(b[9] == (uint8_t)(9 * 37 + 5) && b[18] == (uint8_t)(18 * 37 + 5));
+    /* What is between looks at the part, or stores into the word. */
+    x = 0;
+    __asm__ volatile(".set noreorder\n" FIRST_PART(lw) "%0, 1(%2)\n move %1, %0\n" LAST_PART(
+                         lw) "%0, 4(%2)\n .set reorder"
+                     : "+&r"(x), "=&r"(z)
+                     : "r"(b)
+                     : "memory");
+    CHECK(z != x);
+    __asm__ volatile(".set noreorder\n" FIRST_PART(sw) "%0, 1(%1)\n sw $0, 4(%1)\n" LAST_PART(
+                         sw) "%0, 4(%1)\n .set reorder" ::"r"(0x5a6b7c8d),
+                     "r"(b)
+                     : "memory");
+    CHECK(b[4] != 0 && b[5] == 0);
+    __asm__ volatile(".set noreorder\n" FIRST_PART(sw) "%0, 1(%1)\n" LAST_PART(
+                         sw) "%0, 4(%1)\n sw $0, 4(%1)\n .set reorder" ::"r"(0x5a6b7c8d),
+                     "r"(b)
+                     : "memory");
+    CHECK(b[3] != 0 && b[4] == 0);
+}
+
 static void test_tlb(void)
 {
     volatile uint32_t *page = (volatile uint32_t *)PAGE;
@@ -338,6 +385,7 @@ void test(void)
     test_exceptions();
     test_addresses();
     test_order();
+    test_parts();
     test_tlb();
 #ifndef NO_FPU
     test_float();
