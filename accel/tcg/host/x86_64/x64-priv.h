@@ -244,7 +244,7 @@ typedef struct X64Emit {
     uint16_t logic_id;      /* value whose N and Z EFLAGS show, with CF = OF = 0; 0: none */
     uint16_t cond_id;       /* comparison that EFLAGS show, by condition cond_cc; 0: none */
     uint8_t cond_cc;
-    uint16_t head[16];      /* first value in each general register */
+    uint16_t head[16]; /* first value in each general register */
     uint16_t xhead[16];
     X64Stub *stub; /* max_stubs of them, and of exits */
     uint32_t n_stubs, n_exits, max_stubs;
