@@ -46,10 +46,10 @@ static void run_map(MipsTlbEntry *e, uint32_t va, uint32_t pa)
     e->lo[1] = (pa + 0x1000) >> 12 << 6 | LO_CACHED;
 }
 
+static const uint32_t vectors[] = { 0x000, 0x080, 0x180 };
+
 static void run_tables(void)
 {
-    static const uint32_t vectors[] = { 0x000, 0x080, 0x180 };
-
     for (unsigned i = 0; i < 3; i++) {
         uint32_t *v = (uint32_t *)(run.ram + vectors[i]);
 
@@ -89,9 +89,15 @@ bool mips_run_init(const char *cpu, bool big, bool fr, const char *backend, cons
         run.cpu = mips_cpu(cpu_new(run.machine, type, NULL, "cpu0"));
         device_set_bool(&run.cpu->cpu.dev, "big-endian", big);
     }
-    if (!run.cpu || !device_realize(&run.cpu->cpu.dev, &err) ||
-        !accel_attach(run.machine, &accel_tcg, *options ? options : NULL, &err) ||
-        !machine_start(run.machine, &err)) {
+    bool good = run.cpu && device_realize(&run.cpu->cpu.dev, &err) &&
+                accel_attach(run.machine, &accel_tcg, *options ? options : NULL, &err);
+
+    for (unsigned i = 0; good && i < G_N_ELEMENTS(vectors); i++) {
+        if (mips_cpu_has(run.cpu, MIPS_FEAT_LEGACY)) { /* has no WAIT */
+            cpu_breakpoint_add(&run.cpu->cpu, (GuestVirt)(int32_t)(0x80000000 + vectors[i]));
+        }
+    }
+    if (!good || !machine_start(run.machine, &err)) {
         fprintf(stderr, "mips-diff: %s: %s\n", cpu, err ? err->message : "no such CPU");
         return false;
     }
@@ -226,7 +232,9 @@ static void run_on_cpu(Cpu *cpu, void *arg)
         if (icount_is_single(run.machine)) {
             cpu->icount_left = RUN_SLICE;
         }
-        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
+        CpuExit why = cpu->accel_ops->run(cpu);
+
+        if (why == CPU_EXIT_HALTED || why == CPU_EXIT_DEBUG) {
             break;
         }
         cpu_take_requests(cpu, UINT32_MAX);
