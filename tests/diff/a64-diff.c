@@ -137,31 +137,15 @@ int main(int argc, char **argv)
     bool rows = false;
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:s:g:p:b:a:t")) != -1) {
+    while ((opt = getopt(argc, argv, DIFF_OPTIONS "t")) != -1) {
         switch (opt) {
-        case 'n':
-            o.instructions = strtoull(optarg, NULL, 0);
-            break;
-        case 's':
-            o.seed = strtoull(optarg, NULL, 0);
-            break;
-        case 'g':
-            o.group = optarg;
-            break;
-        case 'p':
-            o.pattern = optarg;
-            break;
-        case 'b':
-            o.backend = optarg;
-            break;
-        case 'a':
-            o.more = optarg;
-            break;
         case 't':
             rows = true;
             break;
         default:
-            return 2;
+            if (!diff_option(&o, opt, optarg)) {
+                return 2;
+            }
         }
     }
     if (!a64_run_init(o.backend, o.more)) {

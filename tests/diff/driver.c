@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BATCH = 256, MAX_REPORTS = 20 };
@@ -132,6 +133,32 @@ static void diff_summary(const Diff *d)
     printf("%" PRIu64 " instructions, %u patterns, %u unreached, %" PRIu64
            " cases ended undefined, %" PRIu64 " cases differ\n",
            d->executed, d->n_patterns, unreached, d->undefined, d->differences);
+}
+
+bool diff_option(DiffOptions *o, int opt, const char *arg)
+{
+    switch (opt) {
+    case 'n':
+        o->instructions = strtoull(arg, NULL, 0);
+        return true;
+    case 's':
+        o->seed = strtoull(arg, NULL, 0);
+        return true;
+    case 'g':
+        o->group = arg;
+        return true;
+    case 'p':
+        o->pattern = arg;
+        return true;
+    case 'b':
+        o->backend = arg;
+        return true;
+    case 'a':
+        o->more = arg;
+        return true;
+    default:
+        return false;
+    }
 }
 
 int diff_main(const DiffGuest *g, const DiffOptions *o, char **oracle)

@@ -43,6 +43,13 @@ typedef struct DiffOptions {
     uint64_t instructions, seed;
 } DiffOptions;
 
+/* Options for getopt() of every such program: -n instructions, -s seed, -g group, -p pattern, -b
+ * backend, -a more of the accelerator. */
+#define DIFF_OPTIONS "n:s:g:p:b:a:"
+
+/* Take one of them. False: @opt is none. */
+bool diff_option(DiffOptions *o, int opt, const char *arg);
+
 /* Compare until @o's instructions are done; prints how many of each group were executed and every
  * pattern that was never reached. Exit status: 0 no difference, 1 differences, 2 no pattern or no
  * oracle, 77 the oracle ended. */

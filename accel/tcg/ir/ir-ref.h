@@ -29,6 +29,34 @@ extern IrRefFn *const ir_ref_fn[IR_N_OPS];
 #undef IR_OP
 #undef IR_VOP
 
+/* Whether @cmp holds of two numbers of 64 bits, or of narrower ones sign-extended, which keeps the
+ * order of unsigned ones, too. */
+static inline bool ir_ref_compare(IrCmp cmp, uint64_t a, uint64_t b)
+{
+    switch (cmp) {
+    case IR_EQ:
+        return a == b;
+    case IR_NE:
+        return a != b;
+    case IR_LTU:
+        return a < b;
+    case IR_GEU:
+        return a >= b;
+    case IR_LEU:
+        return a <= b;
+    case IR_GTU:
+        return a > b;
+    case IR_LTS:
+        return (int64_t)a < (int64_t)b;
+    case IR_GES:
+        return (int64_t)a >= (int64_t)b;
+    case IR_LES:
+        return (int64_t)a <= (int64_t)b;
+    default:
+        return (int64_t)a > (int64_t)b;
+    }
+}
+
 /* Floating-point compare for FLAGS_FCMP: NZCV in bits 3..0. */
 unsigned ir_ref_fcmp(const IrV128 *a, const IrV128 *b, unsigned esize, bool signalling,
                      IrFpState *st);

@@ -152,32 +152,6 @@ void ir_ref_vsmax(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
     ref_map2(d, arg, desc, true, ref_smax);
 }
 
-static bool ref_compare(IrCmp cmp, uint64_t a, uint64_t b)
-{
-    switch (cmp) {
-    case IR_EQ:
-        return a == b;
-    case IR_NE:
-        return a != b;
-    case IR_LTU:
-        return a < b;
-    case IR_GEU:
-        return a >= b;
-    case IR_LEU:
-        return a <= b;
-    case IR_GTU:
-        return a > b;
-    case IR_LTS:
-        return (int64_t)a < (int64_t)b;
-    case IR_GES:
-        return (int64_t)a >= (int64_t)b;
-    case IR_LES:
-        return (int64_t)a <= (int64_t)b;
-    default:
-        return (int64_t)a > (int64_t)b;
-    }
-}
-
 void ir_ref_vcmp(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
 {
     unsigned esize = ir_desc_esize(desc), cmp = ir_desc_variant(desc);
@@ -185,8 +159,8 @@ void ir_ref_vcmp(IrV128 *d, const IrV128 *arg, IrDesc desc, IrFpState *st)
 
     ref_zero(d);
     for (unsigned i = 0; i < ir_desc_lanes(desc); i++) {
-        bool yes = ref_compare(cmp, ref_lane(&arg[0], esize, i, is_signed),
-                               ref_lane(&arg[1], esize, i, is_signed));
+        bool yes = ir_ref_compare(cmp, ref_lane(&arg[0], esize, i, is_signed),
+                                  ref_lane(&arg[1], esize, i, is_signed));
         ref_put(d, esize, i, yes ? UINT64_MAX : 0);
     }
 }

@@ -216,26 +216,8 @@ int main(int argc, char **argv)
     bool big = false;
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:s:g:p:b:a:c:i:ef")) != -1) {
+    while ((opt = getopt(argc, argv, DIFF_OPTIONS "c:i:ef")) != -1) {
         switch (opt) {
-        case 'n':
-            o.instructions = strtoull(optarg, NULL, 0);
-            break;
-        case 's':
-            o.seed = strtoull(optarg, NULL, 0);
-            break;
-        case 'g':
-            o.group = optarg;
-            break;
-        case 'p':
-            o.pattern = optarg;
-            break;
-        case 'b':
-            o.backend = optarg;
-            break;
-        case 'a':
-            o.more = optarg;
-            break;
         case 'c':
             cpu = optarg;
             break;
@@ -250,7 +232,9 @@ int main(int argc, char **argv)
             with_fr = true;
             break;
         default:
-            return 2;
+            if (!diff_option(&o, opt, optarg)) {
+                return 2;
+            }
         }
     }
     if (!mips_run_init(cpu, big, with_fr, o.backend, o.more)) {

@@ -342,7 +342,7 @@ static void gen_one_flush(MipsCase *c)
 void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, bool fr,
                    uint64_t features, uint16_t *index, uint64_t *seed)
 {
-    bool m64 = features >> MIPS_FEAT_M64 & 1, wide, slot = false;
+    bool m64 = features >> MIPS_FEAT_M64 & 1, wide, slot = false, linked = false;
 
     memset(c, 0, sizeof(*c));
     c->seed = case_random(seed);
@@ -358,13 +358,16 @@ void mips_gen_case(MipsCase *c, const InsnPattern *const *patterns, unsigned n, 
             slot = false; /* a NOP */
             continue;
         }
-        if (single && (gen_is_branch(p) || gen_is_ll(p))) {
+        /* One pair of LL and SC a case: a jump to the second one's SC would find the first one's
+         * link, of which no manual says what it is worth. */
+        if ((single && (gen_is_branch(p) || gen_is_ll(p))) || (linked && gen_is_ll(p))) {
             slot = false; /* a NOP */
             continue;
         }
         c->code[i] = gen_insn(p, i, fr, features, seed);
         slot = gen_is_branch(p);
         if (gen_is_ll(p)) {
+            linked = true;
             index[i + 1] = index[i];
             c->code[i + 1] = ((c->code[i] & 0xffe0ffff) ^
                               (c->code[i] >> 26 == SPECIAL3 ? SC_FUNCTION : SC_OPCODE)) |

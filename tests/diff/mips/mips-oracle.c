@@ -9,14 +9,12 @@
  */
 #define _GNU_SOURCE
 #include "mips-case.h"
+#include "../oracle-guest.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/cachectl.h>
-#include <sys/mman.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 enum { BATCH = 256 };
 
@@ -255,45 +253,15 @@ static void swap_result(MipsResult *r)
     swap_state(&r->out);
 }
 
-static int read_batch(void)
-{
-    size_t have = 0;
-
-    /* What has come, in whole cases: the other side may send a single one and wait. */
-    do {
-        ssize_t n = read(0, (char *)cases + have, sizeof(cases) - have);
-
-        if (n <= 0) {
-            return 0;
-        }
-        have += (size_t)n;
-    } while (have % sizeof(cases[0]));
-    n_cases = (unsigned)(have / sizeof(cases[0]));
-    for (unsigned i = 0; i < n_cases; i++) {
-        swap_case(&cases[i]);
-    }
-    return 1;
-}
-
 int main(void)
 {
-    static char stack[65536] __attribute__((aligned(16)));
-    stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) };
-    struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-    const int signals[] = { SIGTRAP, SIGILL, SIGSEGV, SIGBUS, SIGFPE };
-
-    sigaltstack(&ss, NULL);
-    sa.sa_sigaction = on_signal;
-    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        sigaction(signals[i], &sa, NULL);
-    }
-    if (mmap((void *)CASE_SCRATCH, CASE_SCRATCH_BYTES, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ||
-        mmap((void *)CASE_CODE, CASE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+    if (oracle_begin(on_signal)) {
         return 2;
     }
-    while (read_batch()) {
+    while ((n_cases = oracle_read(cases, sizeof(cases[0]), sizeof(cases)))) {
+        for (unsigned i = 0; i < n_cases; i++) {
+            swap_case(&cases[i]);
+        }
         __asm__ volatile("break 0x123" ::: "memory");
         for (unsigned i = 0; i < n_cases; i++) {
             swap_result(&results[i]);

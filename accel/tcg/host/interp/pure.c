@@ -2,6 +2,7 @@
 /* Operations without effects, as ops.def defines them. */
 #include "accel/tcg/host/interp/interp-priv.h"
 
+#include "accel/tcg/ir/ir-ref.h"
 #include "util/error.h"
 
 #include <string.h>
@@ -40,31 +41,10 @@ bool interp_cond(unsigned cond, uint32_t nzcv)
 
 bool interp_compare(unsigned cmp, IrType type, uint64_t a, uint64_t b)
 {
-    int64_t sa = type == IR_I32 ? (int32_t)a : (int64_t)a;
-    int64_t sb = type == IR_I32 ? (int32_t)b : (int64_t)b;
+    bool narrow = type == IR_I32;
 
-    switch (cmp) {
-    case IR_EQ:
-        return a == b;
-    case IR_NE:
-        return a != b;
-    case IR_LTU:
-        return a < b;
-    case IR_GEU:
-        return a >= b;
-    case IR_LEU:
-        return a <= b;
-    case IR_GTU:
-        return a > b;
-    case IR_LTS:
-        return sa < sb;
-    case IR_GES:
-        return sa >= sb;
-    case IR_LES:
-        return sa <= sb;
-    default:
-        return sa > sb;
-    }
+    return ir_ref_compare((IrCmp)cmp, narrow ? (uint64_t)(int32_t)a : a,
+                          narrow ? (uint64_t)(int32_t)b : b);
 }
 
 /* N, Z, C, V of a + b + carry in @w bits. */
