@@ -591,7 +591,9 @@ bool mipsr6_selnez_f(Trans *t, const ArgsR6f3 *a)
 
 /* ---- the table before the earlier one ---- */
 
-/* What may stand in no delay or forbidden slot: branches, jumps, ERET, DERET, WAIT. */
+enum { R6_PAUSE = 5 << 6 }; /* SLL $0, $0, 5 */
+
+/* What may stand in no delay or forbidden slot: branches, jumps, ERET, DERET, WAIT, PAUSE. */
 bool mips_r6_is_transfer(uint32_t insn)
 {
     static const uint64_t opcodes = 1ull << 2 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 6 |
@@ -599,7 +601,7 @@ bool mips_r6_is_transfer(uint32_t insn)
                                     1ull << 50 | 1ull << 54 | 1ull << 58 | 1ull << 62;
     unsigned op = insn >> 26, rs = insn >> 21 & 31, rt = insn >> 16 & 31, func = insn & 63;
 
-    if (opcodes >> op & 1) {
+    if (opcodes >> op & 1 || insn == R6_PAUSE) {
         return true;
     }
     switch (op) {
