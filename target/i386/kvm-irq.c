@@ -36,15 +36,22 @@ static void kvm_x86_nmi(Cpu *cpu)
 static void kvm_x86_offer(Cpu *cpu, struct kvm_run *run)
 {
     struct kvm_interrupt irq;
+    bool deliver;
     int vector;
 
     if (!run->ready_for_interrupt_injection || !cpu->intc || !cpu->intc->ops->acknowledge) {
         return;
     }
+    deliver = kvm_x86_must_deliver(cpu);
+    if (deliver && (run->exit_reason == KVM_EXIT_IO || run->exit_reason == KVM_EXIT_MMIO)) {
+        return; /* the instruction ends when KVM goes on; the window opens behind it */
+    }
     vector = cpu->intc->ops->acknowledge(cpu->intc, cpu);
     if (vector >= 0) {
         irq.irq = (uint32_t)vector;
-        (void)kvm_vcpu_ioctl(cpu, KVM_INTERRUPT, &irq);
+        if (!deliver || !kvm_x86_deliver(cpu, irq.irq)) {
+            (void)kvm_vcpu_ioctl(cpu, KVM_INTERRUPT, &irq);
+        }
         run->ready_for_interrupt_injection = 0; /* one at a time */
     }
 }

@@ -17,6 +17,10 @@ bool kvm_x86_get_regs(Cpu *cpu, GError **err);
 
 /* KvmTarget.emulate (kvm-emulate.c). */
 bool kvm_x86_emulate(Cpu *cpu);
+/* Is the guest where KVM's emulator forgets the base of SS: protected mode, privilege 0? */
+bool kvm_x86_must_deliver(Cpu *cpu);
+/* Enter the handler of the interrupt @vector. False: not by us. The CPU's last exit has ended. */
+bool kvm_x86_deliver(Cpu *cpu, unsigned vector);
 
 /* A debugger's break- and watchpoints and steps (kvm-debug.c). */
 bool kvm_x86_put_debug(Cpu *cpu, GError **err);
