@@ -112,7 +112,7 @@ TEST(cli, messages)
     expect_message("-nic model=virtio", "the type of network is missing");
     expect_message("-kernel", "an argument is missing");
     expect_message("disk.img", "-drive file=disk.img");
-    expect_message("-net none -vga none -display none -parallel none", "");
+    expect_message("-net none -vga none -display none -parallel none -debugcon none", "");
     expect_message("-net nic,model=ne3000", "no model of network card");
     expect_message("-vga std", "");
     expect_message("-vga cirrus", "valid: std, none");

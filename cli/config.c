@@ -43,7 +43,7 @@ static const size_t config_strings[] = {
     offsetof(SystemConfig, display),  offsetof(SystemConfig, show_name),
     offsetof(SystemConfig, loadvm),   offsetof(SystemConfig, kernel_irqchip),
     offsetof(SystemConfig, boot),     offsetof(SystemConfig, vga),
-    offsetof(SystemConfig, mem_path),
+    offsetof(SystemConfig, mem_path), offsetof(SystemConfig, debugcon),
 };
 
 void config_init(SystemConfig *c, const char *arch)

@@ -38,6 +38,7 @@ typedef struct SystemConfig {
     char *name, *uuid, *rtc, *incoming, *loadvm, *pidfile, *log_file, *log_items, *display, *vga;
 
     GPtrArray *numa; /* -numa, as given */
+    char *debugcon;  /* where isa-debugcon goes */
     char *mem_path;
     bool mem_prealloc;
     GPtrArray *objects, *drives, *blockdevs, *devices, *globals, *fw_cfgs, *smbios;

@@ -190,6 +190,22 @@ static bool build_parallels(Build *b, GError **err)
     return true;
 }
 
+static bool build_debugcon(Build *b, GError **err)
+{
+    const char *text = b->config->debugcon;
+    Chardev *port = NULL;
+
+    if (text && !console_open(b, "debugcon", text, false, &port, err)) {
+        g_prefix_error(err, "-debugcon %s: ", text);
+        return false;
+    }
+    if (port) {
+        g_ptr_array_add(b->config->devices,
+                        g_strdup_printf("isa-debugcon,chardev=%s", chardev_id(port)));
+    }
+    return true;
+}
+
 bool build_consoles(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
@@ -221,7 +237,7 @@ bool build_consoles(Build *b, GError **err)
         }
         g_array_append_val(b->serials, port);
     }
-    return build_parallels(b, err);
+    return build_parallels(b, err) && build_debugcon(b, err);
 }
 
 static bool console_monitor(Build *b, const char *option, const char *text, unsigned n,

@@ -643,6 +643,10 @@ static const CliOption options[] = {
       SECTION_CONSOLE, "where a serial port goes; once for each port", LIST(serials) },
     { "parallel", NULL, "DEVICE", SECTION_CONSOLE,
       "where a printer port goes, on PCs; once for each port (none without it)", LIST(parallels) },
+    { "debugcon", NULL, "DEVICE", SECTION_CONSOLE,
+      "where the debug port E9h of PCs goes: firmware logs there (-device isa-debugcon has its "
+      "other ports: OVMF's is iobase=0x402)",
+      STRING(debugcon) },
     { "monitor", NULL, "stdio|none|...", SECTION_CONSOLE,
       "where the human monitor goes; as -serial", LIST(monitors) },
     { "qmp", NULL, "unix:PATH,server=on,wait=off|stdio|...", SECTION_CONSOLE,
