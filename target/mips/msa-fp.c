@@ -242,7 +242,8 @@ static FpEnv fp_env(const MipsCpu *c)
         .flush_inputs = c->msacsr & MSACSR_FS,
         .flush_outputs = c->msacsr & MSACSR_FS,
         .flush_inexact = true,
-        .tiny_after_rounding = true,
+        /* What is tiny before it is rounded is flushed, as QEMU 7.2 has it. */
+        .tiny_after_rounding = !(c->msacsr & MSACSR_FS),
     };
 }
 
