@@ -18,11 +18,11 @@ main:
     mov dword ptr [GDT + 0x102], GDT
     mov esi, offset code
     mov edi, BASE
-    mov ecx, offset code_end - code
+    mov ecx, offset CODE_BYTES
     rep movsb
     PICS 0xfe
     PIT 11932
-    mov eax, offset handler - code
+    mov eax, offset HANDLER_AT
     mov [IDT + 8 * 0x20], ax
     mov word ptr [IDT + 8 * 0x20 + 2], 0x08
     mov dword ptr [IDT + 8 * 0x20 + 4], 0x00008e00
@@ -66,3 +66,6 @@ handler:
     clc
     iretd
 code_end:
+/* Clang takes no difference in an operand. */
+.set CODE_BYTES, code_end - code
+.set HANDLER_AT, handler - code
