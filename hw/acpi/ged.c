@@ -100,3 +100,31 @@ const DeviceType device_acpi_ged = {
     .fields = TABLE(ged_fields),
     .settle = ged_settle,
 };
+
+void aml_ged(Aml *a, const char *name, uint32_t gsi, uint32_t base)
+{
+    unsigned mark = aml_device_begin(a, name), part, cond;
+
+    aml_name_str(a, "_HID", "ACPI0013");
+    aml_name_str(a, "_UID", "GED");
+    aml_name(a, "_CRS");
+    part = aml_resources_begin(a);
+    aml_interrupt_edge(a, gsi);
+    aml_resources_end(a, part);
+    aml_memory_dword(a, "EREG", "ESEL", base);
+    part = aml_method_begin(a, "_EVT", 1, true);
+    aml_store(a);
+    aml_ref(a, "ESEL");
+    aml_local(a, 0);
+    cond = aml_if_begin(a);
+    aml_equal(a);
+    aml_and(a);
+    aml_local(a, 0);
+    aml_int(a, GED_POWER_BUTTON);
+    aml_nowhere(a);
+    aml_int(a, GED_POWER_BUTTON);
+    aml_notify(a, "PWRB", 0x80);
+    aml_end(a, cond);
+    aml_end(a, part);
+    aml_end(a, mark);
+}

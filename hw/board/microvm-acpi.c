@@ -25,7 +25,6 @@ enum {
     RESET_REG = 1 << 10,
     BOOT_NO_VGA = 1 << 2,
     BOOT_NO_RTC = 1 << 5,
-    POWER_BUTTON = 1 << 1, /* of the event register */
 };
 
 static unsigned dsdt_begin(Aml *a, const char *name, const char *hid, unsigned uid)
@@ -90,33 +89,11 @@ static void dsdt_virtio(Aml *a, const Microvm *b)
     }
 }
 
-/* Spec: 5.6.9 */
 static void dsdt_events(Aml *a)
 {
-    unsigned mark = aml_device_begin(a, "GED"), part, cond;
+    unsigned mark;
 
-    aml_name_str(a, "_HID", "ACPI0013");
-    aml_name_str(a, "_UID", "GED");
-    aml_name(a, "_CRS");
-    part = aml_resources_begin(a);
-    aml_interrupt_edge(a, MICROVM_GED_IRQ);
-    aml_resources_end(a, part);
-    aml_memory_dword(a, "EREG", "ESEL", MICROVM_GED);
-    part = aml_method_begin(a, "_EVT", 1, true);
-    aml_store(a);
-    aml_ref(a, "ESEL");
-    aml_local(a, 0);
-    cond = aml_if_begin(a);
-    aml_equal(a);
-    aml_and(a);
-    aml_local(a, 0);
-    aml_int(a, POWER_BUTTON);
-    aml_nowhere(a);
-    aml_int(a, POWER_BUTTON);
-    aml_notify(a, "PWRB", 0x80);
-    aml_end(a, cond);
-    aml_end(a, part);
-    aml_end(a, mark);
+    aml_ged(a, "GED", MICROVM_GED_IRQ, MICROVM_GED);
     mark = dsdt_begin(a, "PWRB", "PNP0C0C", 0);
     aml_end(a, mark);
 }

@@ -8,6 +8,7 @@
 #include "hw/board/virt-priv.h"
 
 #include "hw/acpi/acpi.h"
+#include "hw/acpi/ged.h"
 #include "hw/acpi/srat.h"
 
 enum {
@@ -278,36 +279,6 @@ static void dsdt_gpio(Aml *a)
     aml_end(a, mark);
 }
 
-/* With firmware, an event of the GED's register. Spec: 5.6.9 */
-static void dsdt_ged(Aml *a)
-{
-    enum { POWER_BUTTON = 1 << 1 };
-    unsigned mark = aml_device_begin(a, "\\_SB.GED"), part, cond;
-
-    aml_name_str(a, "_HID", "ACPI0013");
-    aml_name_str(a, "_UID", "GED");
-    aml_name(a, "_CRS");
-    part = aml_resources_begin(a);
-    aml_interrupt_edge(a, virt_gsi(VIRT_GED, 0));
-    aml_resources_end(a, part);
-    aml_memory_dword(a, "EREG", "ESEL", (uint32_t)virt_map[VIRT_GED].base);
-    part = aml_method_begin(a, "_EVT", 1, true);
-    aml_store(a);
-    aml_ref(a, "ESEL");
-    aml_local(a, 0);
-    cond = aml_if_begin(a);
-    aml_equal(a);
-    aml_and(a);
-    aml_local(a, 0);
-    aml_int(a, POWER_BUTTON);
-    aml_nowhere(a);
-    aml_int(a, POWER_BUTTON);
-    aml_notify(a, "PWRB", 0x80);
-    aml_end(a, cond);
-    aml_end(a, part);
-    aml_end(a, mark);
-}
-
 static void dsdt_button(Aml *a)
 {
     unsigned mark = aml_device_begin(a, "PWRB");
@@ -325,7 +296,7 @@ static unsigned virt_dsdt(AcpiTables *t, const VirtBoard *b)
     dsdt_simple(t->blob, b);
     dsdt_pci(t->blob, b);
     if (b->ged) {
-        dsdt_ged(t->blob);
+        aml_ged(t->blob, "\\_SB.GED", virt_gsi(VIRT_GED, 0), (uint32_t)virt_map[VIRT_GED].base);
     } else {
         dsdt_gpio(t->blob);
     }
