@@ -373,7 +373,8 @@ typedef struct DoorbellState {
     Mutex lock;
     GPtrArray *list GUARDED_BY(lock); /* of Doorbell; changed by the loop alone */
     uint64_t generation;              /* atomic */
-    int fd;                           /* epoll of all; -1: there has been none */
+    unsigned direct;                  /* of them, in the loop themselves; the loop's */
+    int fd;                           /* epoll of the others; -1: there has been none */
 } DoorbellState;
 
 void doorbell_init(Machine *m);

@@ -7,6 +7,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/*
+ * So many doorbells stand in the loop themselves: the kernel rings one that nobody sleeps on
+ * without a look at who does, where an epoll set is told of each ring. The others are in such a
+ * set, whose price for the loop does not grow with them.
+ */
+enum { DIRECT = 16 };
+
 void doorbell_init(Machine *m)
 {
     mutex_init(&m->bells.lock);
@@ -16,7 +23,9 @@ void doorbell_init(Machine *m)
 
 static void doorbell_free(Doorbell *d)
 {
-    close(d->fd);
+    if (d->fd >= 0) {
+        close(d->fd);
+    }
     g_free(d);
 }
 
@@ -42,8 +51,19 @@ static bool doorbell_take(const Doorbell *d)
     return read(d->fd, &n, sizeof(n)) == sizeof(n);
 }
 
+static void doorbell_answer(Doorbell *d)
+{
+    Device *dev = d->dev;
+
+    if (doorbell_take(d)) {
+        device_enter(dev);
+        d->fn(dev, d->n);
+        device_leave(dev);
+    }
+}
+
 /* Only this thread takes doorbells from the list: what epoll names is there. */
-void doorbell_serve(Machine *m)
+static void doorbell_serve_set(Machine *m)
 {
     enum { AT_ONCE = 64 };
     struct epoll_event ready[AT_ONCE];
@@ -52,24 +72,46 @@ void doorbell_serve(Machine *m)
     do {
         n = m->bells.fd >= 0 ? epoll_wait(m->bells.fd, ready, AT_ONCE, 0) : 0;
         for (int i = 0; i < n; i++) {
-            Doorbell *d = ready[i].data.ptr;
-
-            if (doorbell_take(d)) {
-                device_enter(d->dev);
-                d->fn(d->dev, d->n);
-                device_leave(d->dev);
-            }
+            doorbell_answer(ready[i].data.ptr);
         }
     } while (n == AT_ONCE);
 }
 
+static Doorbell *doorbell_at(Machine *m, unsigned i)
+{
+    Doorbell *d;
+
+    mutex_lock(&m->bells.lock);
+    d = i < m->bells.list->len ? g_ptr_array_index(m->bells.list, i) : NULL;
+    mutex_unlock(&m->bells.lock);
+    return d;
+}
+
+void doorbell_serve(Machine *m)
+{
+    Doorbell *d;
+
+    for (unsigned i = 0; (d = doorbell_at(m, i)); i++) {
+        if (d->watch) {
+            doorbell_answer(d);
+        }
+    }
+    doorbell_serve_set(m);
+}
+
 static bool doorbell_ready(int fd, unsigned events, void *arg)
 {
-    doorbell_serve(arg);
+    doorbell_serve_set(arg);
     return true;
 }
 
-/* One descriptor stands in the loop for all. */
+static bool doorbell_ready_one(int fd, unsigned events, void *arg)
+{
+    doorbell_answer(arg);
+    return true;
+}
+
+/* One descriptor stands in the loop for all that do not themselves. */
 static bool doorbell_open(Machine *m)
 {
     if (m->bells.fd < 0) {
@@ -87,8 +129,12 @@ static void doorbell_make(const Doorbell *row)
     Doorbell *d = g_memdup2(row, sizeof(*row));
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = d };
 
-    d->fd = doorbell_open(m) ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-    if (d->fd < 0 || epoll_ctl(m->bells.fd, EPOLL_CTL_ADD, d->fd, &e) < 0) {
+    d->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (d->fd >= 0 && m->bells.direct < DIRECT) {
+        m->bells.direct++;
+        d->watch = loop_watch_fd(m, d->fd, LOOP_IN, doorbell_ready_one, d);
+    } else if (d->fd < 0 || !doorbell_open(m) ||
+               epoll_ctl(m->bells.fd, EPOLL_CTL_ADD, d->fd, &e) < 0) {
         doorbell_free(d);
         return;
     }
@@ -127,8 +173,13 @@ void doorbell_drop(Device *dev)
         Doorbell *d = g_ptr_array_index(s->list, i - 1);
 
         if (d->dev == dev) {
-            /* Others may have a dup of it: closing alone does not take it from the set. */
-            (void)epoll_ctl(s->fd, EPOLL_CTL_DEL, d->fd, NULL);
+            if (d->watch) {
+                loop_unwatch(dev->machine, d->watch);
+                s->direct--;
+            } else {
+                /* Others may have a dup of it: closing alone does not take it from the set. */
+                (void)epoll_ctl(s->fd, EPOLL_CTL_DEL, d->fd, NULL);
+            }
             doorbell_free(d);
             g_ptr_array_remove_index_fast(s->list, i - 1);
             __atomic_add_fetch(&s->generation, 1, __ATOMIC_SEQ_CST);

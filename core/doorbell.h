@@ -22,8 +22,9 @@ typedef struct Doorbell {
     uint64_t value;
     DoorbellFn *fn;
     unsigned n;
-    int fd;      /* eventfd */
-    uint64_t id; /* no other has had it */
+    int fd;         /* eventfd */
+    unsigned watch; /* the loop's, of one that is not in the set of the others */
+    uint64_t id;    /* no other has had it */
 } Doorbell;
 
 /*
