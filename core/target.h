@@ -26,6 +26,7 @@ typedef struct TlbResult {
     bool device;       /* device memory: unaligned accesses fault */
     bool aligned;      /* all code that uses this translation asks for alignment (IR_MO_ALIGN): of
                           device memory, RAM needs no slow path */
+    bool watched;      /* each access comes to Target.watch; of a page of 4 KiB alone */
     bool global;       /* valid in every address space (not tied to the current ASID) */
     uint8_t code_attr; /* of a fetch: what translations of the page depend on beside its bytes and
                           the mode word; given to translate() */
@@ -96,6 +97,11 @@ typedef struct Target {
      * it (reads give 0). */
     bool (*bus_error)(Cpu *cpu, GuestVirt va, GuestPhys pa, MemAccess access, unsigned mode,
                       uint32_t memop);
+    /*
+     * An access of @bytes, all in one page, to a page that was TlbResult.watched is about to be
+     * done. True: it is not, and an exception is recorded. Context: the vCPU's thread.
+     */
+    bool (*watch)(Cpu *cpu, GuestVirt va, GuestPhys pa, unsigned bytes, MemAccess access);
     /*
      * The pc that a branch to @addr, of which no block is known, gives (address tags); what else
      * the branch changes (the instruction set) it does. NULL: @addr. Context: vCPU's thread.

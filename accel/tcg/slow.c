@@ -62,6 +62,15 @@ static void slow_note(const SlowAccess *a, unsigned n_pages, uint64_t fills_befo
     s->slow_why[why]++;
 }
 
+/* Does the target stop the access for its part in page @i? */
+static bool slow_is_watched(const SlowAccess *a, const TcgTlbFull *f, unsigned i)
+{
+    GuestVirt va = i ? a->va + a->first : a->va;
+
+    return a->cpu->target->watch(a->cpu, va, f->phys + (va & PAGE_MASK_LOW),
+                                 i ? a->bytes - a->first : a->first, a->kind);
+}
+
 /* Check alignment and both pages; false: cpu->raised. */
 static bool slow_begin(SlowAccess *a, Cpu *cpu, GuestVirt va, uint32_t memop, unsigned elements,
                        MemAccess kind)
@@ -93,6 +102,9 @@ static bool slow_begin(SlowAccess *a, Cpu *cpu, GuestVirt va, uint32_t memop, un
             return false;
         }
         a->page[i] = *f;
+        if (f->watched && slow_is_watched(a, f, i)) {
+            return false;
+        }
         if (f->device && (va & (a->element - 1))) {
             s->slow_why[TCG_SLOW_UNALIGNED]++;
             return slow_raise_unaligned(a);
@@ -411,7 +423,7 @@ static bool slow_short(Cpu *cpu, uint64_t va, uint32_t memop, unsigned elements,
         slow_known(cpu, va, ir_memop_mode(memop), kind == ACCESS_WRITE ? TLB_WRITE : TLB_READ);
     uint64_t v = 0;
 
-    if (!f || !slow_is_plain(va, memop, bytes)) {
+    if (!f || f->watched || !slow_is_plain(va, memop, bytes)) {
         return false;
     }
     if (f->ram) {
@@ -678,7 +690,7 @@ static bool slow_llsc_begin(Cpu *cpu, uint64_t va, uint32_t memop)
         return false;
     }
     f = tcg_tlb_page(cpu, va, ACCESS_WRITE, ir_memop_mode(memop), memop);
-    if (f && f->ram && !f->rom) {
+    if (f && f->ram && !f->rom && !f->watched) {
         return true;
     }
     cpu->raised = TCG_RAISED_LOADED;

@@ -86,6 +86,7 @@ typedef struct TcgTlbFull {
     uint8_t code_attr;     /* TlbResult.code_attr */
     uint8_t span_bits;     /* log2 of the guest's mapping */
     bool secure, device, aligned, global, rom; /* as in TlbResult */
+    bool watched;                              /* as in TlbResult */
     bool end; /* of a space of 32 bits: accesses beside it wrap around (host/x86_64/span.c) */
 } TcgTlbFull;
 

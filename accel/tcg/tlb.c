@@ -210,7 +210,7 @@ static void tlb_set_tags(TcgCpu *tc, unsigned mode, unsigned i)
     TcgTlbEntry *r = &tc->read[mode][i], *w = &tc->write[mode][i];
 
     r->tag = w->tag = tcg_empty_tag(i);
-    if (!f->ram || (f->device && !f->aligned) || f->end ||
+    if (!f->ram || (f->device && !f->aligned) || f->end || f->watched ||
         flat->len - (f->phys - flat->start) < GUEST_PAGE_SIZE ||
         (tc->tcg->stress_slow && tlb_stress(tc, mode))) {
         return;
@@ -280,6 +280,7 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
         .device = r->device,
         .aligned = r->aligned,
         .global = r->global,
+        .watched = r->watched,
         .end = tlb_is_end(cpu, va & ~(uint64_t)TLB_LOW),
     };
 

@@ -7,6 +7,7 @@
 #include "target/mips/helper.h"
 #include "target/mips/model.h"
 #include "target/mips/tlb.h"
+#include "target/mips/watch.h"
 
 #include <string.h>
 
@@ -125,6 +126,7 @@ static void cp0_write_cause(MipsCpu *c, uint64_t val)
 {
     bool stopped = c->cp0[CP0_CAUSE] & CAUSE_DC, stop;
 
+    val &= c->cp0[CP0_CAUSE] | ~(uint64_t)CAUSE_WP; /* only cleared by software */
     val &= mips_cpu_has(c, MIPS_FEAT_R2)   ? ~0ull
            : mips_cpu_has(c, MIPS_FEAT_R1) ? ~(uint64_t)CAUSE_DC
                                            : ~(uint64_t)(CAUSE_DC | CAUSE_IV | CAUSE_WP);
@@ -142,6 +144,9 @@ static void cp0_write_cause(MipsCpu *c, uint64_t val)
     c->cp0[CP0_CAUSE] = val & ~(uint64_t)(0xff << CAUSE_IP_SHIFT);
     cpu_set_line(&c->cpu, 0, val >> CAUSE_IP_SHIFT & 1);
     cpu_set_line(&c->cpu, 1, val >> (CAUSE_IP_SHIFT + 1) & 1);
+    if (mips_cpu_has(c, MIPS_FEAT_R1)) {
+        cpu_set_line(&c->cpu, MIPS_LINE_WATCH, val & CAUSE_WP);
+    }
 }
 
 /* ---- TLB ---- */
@@ -370,6 +375,35 @@ KSCRATCH(3)
 KSCRATCH(4)
 KSCRATCH(5)
 
+#define WATCH(n)                                               \
+    static void cp0_write_watchlo##n(MipsCpu *c, uint64_t val) \
+    {                                                          \
+        mips_watch_write_lo(c, n, val);                        \
+    }                                                          \
+    static void cp0_write_watchhi##n(MipsCpu *c, uint64_t val) \
+    {                                                          \
+        mips_watch_write_hi(c, n, val);                        \
+    }                                                          \
+    /* Not as stored alone: an access changes it. */           \
+    static uint64_t cp0_read_watchhi##n(MipsCpu *c)            \
+    {                                                          \
+        return c->cp0[CP0_WATCHHI + n];                        \
+    }
+
+WATCH(0)
+WATCH(1)
+WATCH(2)
+WATCH(3)
+
+#define WATCHLO(n, name)                                                       \
+    {                                                                          \
+        name, CP0_WATCHLO + n, ALL, NULL, cp0_write_watchlo##n, .leaves = true \
+    }
+#define WATCHHI(n, name)                                                                      \
+    {                                                                                         \
+        name, CP0_WATCHHI + n, W32, cp0_read_watchhi##n, cp0_write_watchhi##n, .leaves = true \
+    }
+
 #define SEGCTL_WRITABLE 0xfe7ffe7f
 
 const MipsCp0Reg mips_cp0_regs[] = {
@@ -407,8 +441,14 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "LLAddr", CP0_LLADDR, 0 },
     { "MAAR", CP0_MAAR, ALL, cp0_read_maar, cp0_write_maar },
     { "MAARI", CP0_MAARI, 0x3f, NULL, cp0_write_maari },
-    { "WatchLo", CP0_WATCHLO, 0 },
-    { "WatchHi", CP0_WATCHHI, 0 },
+    WATCHLO(0, "WatchLo"),
+    WATCHLO(1, "WatchLo1"),
+    WATCHLO(2, "WatchLo2"),
+    WATCHLO(3, "WatchLo3"),
+    WATCHHI(0, "WatchHi"),
+    WATCHHI(1, "WatchHi1"),
+    WATCHHI(2, "WatchHi2"),
+    WATCHHI(3, "WatchHi3"),
     { "XContext", CP0_XCONTEXT, ALL, NULL, cp0_write_xcontext },
     { "Debug", CP0_DEBUG, 0 },
     { "DEPC", CP0_DEPC, ALL },
@@ -430,6 +470,9 @@ const MipsCp0Reg mips_cp0_regs[] = {
 /* What came with a release: Vol. III, table 9.1. */
 static bool cp0_exists(const MipsCpu *c, unsigned reg)
 {
+    if (reg >= CP0_WATCHLO && reg < CP0_WATCHHI + 8) {
+        return (reg & 7) < mips_watch_pairs(c);
+    }
     switch (reg) {
     case CP0_INDEX:
     case CP0_RANDOM:
@@ -549,6 +592,11 @@ void mips_cp0_reset(MipsCpu *c)
     for (unsigned i = 1; i < G_N_ELEMENTS(m->config); i++) {
         c->cp0[CP0_CONFIG + i] = m->config[i];
     }
+    c->cp0[CP0_CONFIG1] |= mips_cpu_has(c, MIPS_FEAT_R1) && m->watch[0] ? CONFIG1_WR : 0;
+    for (unsigned n = 0; mips_cpu_has(c, MIPS_FEAT_R1) && n + 1 < mips_watch_pairs(c); n++) {
+        c->cp0[CP0_WATCHHI + n] = 1u << 31; /* M: there is another pair */
+    }
+    mips_watch_loaded(c);
     c->cp0[CP0_EBASE] = 0x80000000u | (uint32_t)(c->cpu.index & 0x3ff);
     if (mips_cpu_has(c, MIPS_FEAT_M64)) {
         c->cp0[CP0_EBASE] |= 0xffffffff00000000ull;

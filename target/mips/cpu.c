@@ -7,6 +7,7 @@
 #include "target/mips/fp.h"
 #include "target/mips/model.h"
 #include "target/mips/tlb.h"
+#include "target/mips/watch.h"
 
 #include <string.h>
 
@@ -108,6 +109,12 @@ static bool cpu_mips_loaded(Device *dev, GError **err)
     MipsCpu *c = device_as(dev, MipsCpu);
 
     mips_fp_set_control(c, c->fcr31);
+    mips_watch_loaded(c);
+    for (unsigned n = 0; MIPS_OWN_LINES >> n; n++) {
+        if (MIPS_OWN_LINES >> n & 1) {
+            cpu_set_line(&c->cpu, n, c->own_lines >> n & 1);
+        }
+    }
     for (unsigned i = 0; i < MIPS_TLB_MAX; i++) {
         c->tlb[i].mask |= 0x1fff;
     }
@@ -119,6 +126,7 @@ static void cpu_mips_saving(Device *dev)
     MipsCpu *c = device_as(dev, MipsCpu);
 
     c->fcr31 = mips_fp_control(c);
+    c->own_lines = cpu_lines(&c->cpu) & MIPS_OWN_LINES;
     mips_tlb_drop(c);
 }
 
@@ -152,6 +160,7 @@ static const Field cpu_mips_fields[] = {
     STATE_U32(MipsCpu, msacsr, .no_reset = true),
     STATE_U32(MipsCpu, count_base, .no_reset = true),
     STATE_U32(MipsCpu, random_state, .no_reset = true),
+    STATE_U32(MipsCpu, own_lines, .no_reset = true, .max = MIPS_OWN_LINES),
     STATE_ARRAY(MipsCpu, cp0, .no_reset = true),
     STATE_ARRAY(MipsCpu, maar, .no_reset = true),
     STATE_BANK(MipsCpu, tlb, vpn2, .no_reset = true),
@@ -172,6 +181,7 @@ static const Field cpu_mips_fields[] = {
     SCRATCH(MipsCpu, fp_last),
     SCRATCH(MipsCpu, features),
     SCRATCH(MipsCpu, vpn2_mask), /* follows from the model */
+    SCRATCH(MipsCpu, watching),  /* follows from WatchLo */
     SCRATCH(MipsCpu, exc),       /* entered before a vCPU stops */
     SCRATCH(MipsCpu, model),
     SCRATCH(MipsCpu, llval),

@@ -61,7 +61,7 @@ enum {
     CP0_LLADDR = 17 * 8,
     CP0_MAAR = 17 * 8 + 1,
     CP0_MAARI = 17 * 8 + 2,
-    CP0_WATCHLO = 18 * 8,
+    CP0_WATCHLO = 18 * 8, /* and + 1 to + 3 */
     CP0_WATCHHI = 19 * 8,
     CP0_XCONTEXT = 20 * 8,
     CP0_DEBUG = 23 * 8,
@@ -163,13 +163,16 @@ typedef struct MipsTlbEntry {
     uint8_t invalid; /* EHINV */
 } MipsTlbEntry;
 
-enum { MIPS_HALF = 1 << 16, MIPS_MAARS = 4 };
+enum { MIPS_HALF = 1 << 16, MIPS_MAARS = 4, MIPS_WATCHES = 4 };
 enum {
     MIPS_TLB_MAX = 64,
     MIPS_TLB_KEPT = 8192,
     MIPS_TLB_KEPT_LARGE = 64,
     MIPS_LINE_TIMER = 8,
-    MIPS_LINES = 8
+    MIPS_LINE_WATCH = 9, /* a Watch exception waits for EXL and ERL to be clear */
+    MIPS_LINES = 8,
+    /* Software's interrupts and the CPU's own: nobody drives them anew when a state is loaded. */
+    MIPS_OWN_LINES = 3 | 1 << MIPS_LINE_TIMER | 1 << MIPS_LINE_WATCH,
 };
 
 typedef struct MipsModel MipsModel;
@@ -216,6 +219,8 @@ typedef struct MipsCpu {
     uint32_t count_base;
     uint64_t timer_from; /* Count << 32 | distance to Compare when the timer was armed */
     uint32_t random_state;
+    uint32_t own_lines; /* saved: those that no device drives (MIPS_OWN_LINES) */
+    bool watching;      /* some WatchLo has a condition */
     Timer timer[1];
 
     /* Properties. */

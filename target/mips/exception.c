@@ -159,9 +159,18 @@ bool mips_interrupt_enter(Cpu *cpu)
     MipsCpu *c = mips_cpu(cpu);
     MipsException e = { .code = EXC_INT };
 
-    if ((c->cp0[CP0_STATUS] & (STATUS_IE | STATUS_EXL | STATUS_ERL)) != STATUS_IE ||
-        !exception_pending(c)) {
+    if (c->cp0[CP0_STATUS] & (STATUS_EXL | STATUS_ERL)) {
         return false;
+    }
+    if (!(c->cp0[CP0_STATUS] & STATUS_IE) || !exception_pending(c)) {
+        /* After interrupts comes a Watch exception that was put off: Vol. III, table 6.3. */
+        if (!(cpu_lines(cpu) >> MIPS_LINE_WATCH & 1)) {
+            return false;
+        }
+        e.code = EXC_WATCH;
+        if (!mips_cpu_has(c, MIPS_FEAT_R1)) {
+            cpu_set_line(cpu, MIPS_LINE_WATCH, false);
+        }
     }
     exception_take(c, &e);
     return true;

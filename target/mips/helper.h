@@ -23,6 +23,7 @@ uint64_t mips_helper_tlbinvf(Cpu *cpu);
 uint64_t mips_helper_mfhc0(Cpu *cpu, uint64_t reg);
 uint64_t mips_helper_mthc0(Cpu *cpu, uint64_t reg, uint64_t val);
 uint64_t mips_helper_eretnc(Cpu *cpu); /* result: the new pc */
+uint64_t mips_helper_watch_fetch(Cpu *cpu, uint64_t pc, uint64_t bytes);
 uint64_t mips_helper_wait(Cpu *cpu);
 /* LWL, LWR, SWL, SWR, LDL, ... at @addr; @how: MIPS_UNALIGNED_* below, MMU mode << 8. */
 uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t how);

@@ -31,6 +31,7 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .tlb_entries = 32,
         .seg_bits = 42,
         .pa_bits = 36,
+        .watch = WATCH_ONE,
     },
     {
         .name = "5Kf",
@@ -41,6 +42,7 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .tlb_entries = 32,
         .seg_bits = 42,
         .pa_bits = 36,
+        .watch = WATCH_ONE,
         .fir = 1 << 17 | 1 << 16 | 0x81 << 8,
     },
     {
@@ -63,6 +65,7 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .tlb_entries = 32,
         .seg_bits = 42,
         .pa_bits = 36,
+        .watch = WATCH_ONE,
         .fir = FIR_FULL | 0x89 << 8,
     },
     {
@@ -85,6 +88,7 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .tlb_entries = 48,
         .seg_bits = 40,
         .pa_bits = 36,
+        .watch = { 3 },
         .fir = 0x500,
     },
     {
@@ -112,6 +116,7 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .tlb_entries = 64,
         .seg_bits = 48,
         .pa_bits = 48,
+        .watch = WATCH_FOUR,
         .fir = FIR_FULL | FIR_HAS2008 | 0xa9 << 8,
         .msair = 3 << 8,
         .fcr31 = FCR31_2008,

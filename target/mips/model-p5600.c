@@ -18,6 +18,7 @@ const MipsModel mips_model_p5600 = {
                 FEAT(TLBINV) | FEAT(MAAR),
     .tlb_entries = 64,
     .pa_bits = 40,
+    .watch = WATCH_FOUR,
     .fir = FIR_FULL | FIR_HAS2008 | 0xa8 << 8,
     .fcr31 = FCSR_NAN2008 | FCSR_ABS2008,
 };

@@ -14,6 +14,7 @@ static const MipsModel model_4kc = {
     .features = FEATURES_R1,
     .tlb_entries = 16,
     .pa_bits = 32,
+    .watch = WATCH_ONE,
 };
 
 static const MipsModel model_24kc = {
@@ -24,6 +25,7 @@ static const MipsModel model_24kc = {
     .features = FEATURES_M16,
     .tlb_entries = 16,
     .pa_bits = 32,
+    .watch = WATCH_FOUR,
 };
 
 static const MipsModel model_24kf = {
@@ -34,6 +36,7 @@ static const MipsModel model_24kf = {
     .features = FEATURES_M16 | FEATURES_FP,
     .tlb_entries = 16,
     .pa_bits = 32,
+    .watch = WATCH_FOUR,
     .fir = FIR_FULL | 0x93 << 8,
 };
 
@@ -46,6 +49,7 @@ static const MipsModel model_34kf = {
     .features = FEATURES_M16 | FEATURES_FP | FEAT(DSP),
     .tlb_entries = 16,
     .pa_bits = 32,
+    .watch = WATCH_FOUR,
     .fir = FIR_FULL | 0x95 << 8,
 };
 
@@ -58,6 +62,7 @@ static const MipsModel model_74kf = {
     .features = FEATURES_M16 | FEATURES_FP | FEAT(DSP) | FEAT(DSP2),
     .tlb_entries = 16,
     .pa_bits = 32,
+    .watch = WATCH_FOUR,
     .fir = FIR_FULL | 0x97 << 8,
 };
 
@@ -69,6 +74,7 @@ static const MipsModel model_24kec = {
     .features = FEATURES_M16 | FEAT(DSP),
     .tlb_entries = 16,
     .pa_bits = 32,
+    .watch = WATCH_FOUR,
 };
 
 /* microMIPS and MIPS32; MIPS32 out of reset. */

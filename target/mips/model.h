@@ -13,10 +13,11 @@ struct MipsModel {
     uint64_t features;
     uint8_t tlb_entries;
     uint8_t seg_bits, pa_bits;
-    uint32_t fir;            /* FIR (floating-point control register 0) */
-    uint32_t msair;          /* MSAIR (MSA control register 0) */
-    uint32_t fcr31;          /* FCSR at reset: NAN2008, ABS2008 */
-    uint32_t fcr31_writable; /* beside what every FPU has */
+    uint8_t watch[MIPS_WATCHES]; /* conditions of each pair of watch registers */
+    uint32_t fir;                /* FIR (floating-point control register 0) */
+    uint32_t msair;              /* MSAIR (MSA control register 0) */
+    uint32_t fcr31;              /* FCSR at reset: NAN2008, ABS2008 */
+    uint32_t fcr31_writable;     /* beside what every FPU has */
 };
 
 /* Parts of the configuration registers. */
@@ -31,6 +32,7 @@ enum {
     CONFIG1_FP = 1 << 0,
     CONFIG1_EP = 1 << 1,
     CONFIG1_CA = 1 << 2, /* MIPS16e */
+    CONFIG1_WR = 1 << 3, /* watch registers */
     CONFIG_MT = 7 << 7,
     CONFIG_FIXED = 3 << 7,
     CONFIG3_VINT = 1 << 5,
@@ -61,6 +63,16 @@ enum {
 #define FEATURES_R2  (FEATURES_R1 | FEAT(R2))
 #define FEATURES_M16 (FEATURES_R2 | FEAT(ISA16))
 #define FEATURES_FP  (FEAT(FPU) | FEAT(FPU64) | FEAT(COP1X))
+
+/* Watch registers: one pair for all, or two for code and two for data. */
+#define WATCH_ONE \
+    {             \
+        7         \
+    }
+#define WATCH_FOUR \
+    {              \
+        4, 4, 3, 3 \
+    }
 
 /* DeviceType.start of every model (cpu.c). */
 bool mips_cpu_start(Device *dev, GError **err);

@@ -8,6 +8,7 @@
 #include "target/mips/model.h"
 #include "target/mips/tlb.h"
 #include "target/mips/translate.h"
+#include "target/mips/watch.h"
 
 #include <inttypes.h>
 
@@ -284,8 +285,9 @@ static const uint32_t target_pinned[] = {
         .mode_word = target_mode_word, .fetch_mode = target_fetch_mode,                          \
         .translate = mips_translate, .tlb_fill = mips_tlb_fill, .unaligned = mips_unaligned,     \
         .bus_error = mips_bus_error, .restore = mips_restore, .jump_pc = mips_jump_pc,           \
-        .exception_enter = mips_exception_enter, .interrupt_enter = mips_interrupt_enter,        \
-        .has_work = mips_has_work, .debug_translate = mips_debug_translate, .regs = (registers), \
+        .watch = mips_watch, .exception_enter = mips_exception_enter,                            \
+        .interrupt_enter = mips_interrupt_enter, .has_work = mips_has_work,                      \
+        .debug_translate = mips_debug_translate, .regs = (registers),                            \
         .n_regs = G_N_ELEMENTS(target_regs), .disas_isa = target_disas_isa, .dump = target_dump, \
         .data_va = target_data_va, .big_endian = big                                             \
     }

@@ -11,6 +11,7 @@
 #include "target/mips/helper.h"
 #include "target/mips/model.h"
 #include "target/mips/translate.h"
+#include "target/mips/watch.h"
 
 enum {
     LO_G = 1 << 0,
@@ -76,6 +77,7 @@ static void tlb_raise(MipsCpu *c, unsigned code, uint64_t va, bool is_tlb, bool 
 void mips_unaligned(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint32_t memop)
 {
     tlb_raise(mips_cpu(cpu), access == ACCESS_WRITE ? EXC_ADES : EXC_ADEL, va, false, false);
+    mips_watch(cpu, va, MIPS_NO_PA, ir_memop_bytes(memop), access); /* which goes before it */
 }
 
 uint64_t mips_helper_pc_unaligned(Cpu *cpu, uint64_t pc)
@@ -465,10 +467,16 @@ bool mips_tlb_fill(Cpu *cpu, GuestVirt va, MemAccess access, unsigned mode, uint
     MipsCpu *c = mips_cpu(cpu);
 
     if (tlb_translate(c, va, access, mode, probe, out)) {
+        if (c->watching) {
+            mips_watch_page(c, va, access, out);
+        }
         return true;
     }
     if (memop & MIPS_MO_PART && !probe) {
         c->exc.va = mips_cpu_has(c, MIPS_FEAT_M64) ? c->part_va : (uint32_t)c->part_va;
+    }
+    if (c->watching && !probe) { /* a Watch exception goes before those of the address */
+        mips_watch(cpu, va, MIPS_NO_PA, access == ACCESS_FETCH ? 1 : ir_memop_bytes(memop), access);
     }
     return false;
 }

@@ -200,8 +200,20 @@ static void translate_reserved(Trans *t)
     }
 }
 
+static void translate_watch(Trans *t, int32_t length)
+{
+    static const IrHelper h = { "watch_fetch", (void (*)(void))mips_helper_watch_fetch, IR_VOID, 2,
+                                IR_HELPER_RAISES | IR_HELPER_WRITES };
+
+    if (t->watched) {
+        ir_call(t->ir, &h, ir_pc(t->ir, t->delta), ir_i64(t->ir, (uint64_t)length), IR_NONE,
+                IR_NONE);
+    }
+}
+
 static void translate_insn(Trans *t, const uint8_t *page, int32_t length)
 {
+    translate_watch(t, length);
     t->next = t->delta + length;
     t->slot_bytes = 4;
     if (t->isa16) {
@@ -221,6 +233,7 @@ static void translate_insn(Trans *t, const uint8_t *page, int32_t length)
  */
 static void translate_first_half(Trans *t)
 {
+    translate_watch(t, 2);
     ir_set(t->ir, offsetof(MipsCpu, half), 2, ir_i32(t->ir, MIPS_HALF | t->insn));
     ir_exit_loop(t->ir, PAGE_BYTES);
     t->ended = true;
@@ -478,6 +491,7 @@ void mips_translate(Cpu *cpu, IrBlock *ir, GuestVirt pc, const uint8_t *page, ui
         .half = mode & MIPS_MW_HALF,
         .next = (int32_t)(pc % PAGE_BYTES),
         .near = (int64_t)(pc & 0x0ffff000),
+        .watched = code_attr & MIPS_CODE_WATCHED,
         .unmapped = code_attr & MIPS_CODE_UNMAPPED,
     };
 

@@ -32,7 +32,10 @@ enum {
 
 /* TlbResult.code_attr: the page is in a segment that the TLB does not map (its place in 256 MiB is
  * that in memory). */
-enum { MIPS_CODE_UNMAPPED = 1 };
+enum {
+    MIPS_CODE_UNMAPPED = 1,
+    MIPS_CODE_WATCHED = 2, /* a WatchLo may be of an instruction on the page */
+};
 
 /* IrMemOp of a part of a word: a fault shows MipsCpu.part_va. */
 enum { MIPS_MO_PART = 1 << IR_MO_TARGET_SHIFT };
@@ -63,6 +66,7 @@ typedef struct Trans {
     bool ended; /* the last operation was an END one */
     bool in_slot;
     bool leave;    /* what translations depend on may have changed: leave by the run loop */
+    bool watched;  /* MIPS_CODE_WATCHED */
     bool unmapped; /* the page is in a segment without a TLB: MIPS_CODE_UNMAPPED */
     int64_t near;  /* the page's place in its 256 MiB */
     /* What the branch just translated wants done behind its delay slot. */

@@ -86,6 +86,7 @@ __asm__(".set noreorder\n"
         "  sw    $k0, 8($k1)\n"
         "  mfc0  $k0, $13\n"
         "  sw    $k0, 4($k1)\n"
+        "  mtc0  $0, $13\n" /* WP */
         "  andi  $k0, $k0, 0x7c\n"
         "  beqz  $k0, 5f\n" /* an interrupt: Compare is moved away */
         "  nop\n"
@@ -169,7 +170,8 @@ enum {
     RI = 10,
     OV = 12,
     TR = 13,
-    FPE = 15
+    FPE = 15,
+    WATCH = 23
 };
 
 static void test_exceptions(void)
@@ -335,6 +337,62 @@ static void test_float(void)
     __asm__ volatile("ctc1 $0, $31");
 }
 
+/* Of several pairs the third is one for data, the first one for code; a single one is for all. */
+static void watch_data(uint32_t lo, uint32_t hi)
+{
+    if (C0_GET("$19") >> 31) {
+        C0_SET("$19, 2", hi);
+        C0_SET("$18, 2", lo);
+    } else {
+        C0_SET("$19", hi);
+        C0_SET("$18", lo);
+    }
+}
+
+static void test_watch(void)
+{
+    enum { W = 1, R = 2, I = 4, G = 1 << 30 };
+    uint32_t n = SEEN->count, at = (uint32_t)(uintptr_t)BACK + 32, v = 5, code;
+    volatile uint8_t *b = (volatile uint8_t *)BACK;
+
+    if (!(C0_GET("$16, 1") & 8)) {
+        return;
+    }
+    BACK[8] = BACK[9] = 5;
+    watch_data(at | W, G);
+    BACK[7] = BACK[10] = 1;
+    CHECK(BACK[9] == 5 && SEEN->count == n);
+    BACK[9] = 6;
+    CHECK(SEEN->count == n + 1 && (SEEN->cause >> 2 & 31) == WATCH && BACK[9] == 5);
+    b[32] = 1;
+    CHECK(SEEN->count == n + 2);
+    __asm__ volatile(
+        ".set noreorder\n li $8, 0\n b 1f\n sw $8, 36(%0)\n 1: nop\n .set reorder" ::"r"(BACK)
+        : "$8", "memory");
+    CHECK(SEEN->count == n + 3 && SEEN->cause >> 31);
+    watch_data(at | R, G);
+    BACK[8] = 7;
+    __asm__ volatile("lbu %0, 32(%1)" : "+r"(v) : "r"(BACK));
+    CHECK(v == 5 && SEEN->count == n + 4);
+    /* Put off while EXL is set. */
+    C0_SET("$12", STATUS | 2);
+    __asm__ volatile("lw %0, 32(%1)" : "=r"(v) : "r"(BACK));
+    CHECK(v == 7 && SEEN->count == n + 4 && C0_GET("$13") >> 22 & 1);
+    __asm__ volatile(".set noreorder\n mtc0 %0, $12\n nop\n nop\n .set reorder" ::"r"(STATUS));
+    CHECK(SEEN->count == n + 5 && (SEEN->cause >> 2 & 31) == WATCH && SEEN->cause >> 22 & 1);
+    watch_data(0, 0);
+    /* Two instructions. */
+    C0_SET("$19", G);
+    __asm__ volatile(".set noreorder\n la %0, 1f\n addiu $8, %0, 4\n mtc0 $8, $18\n ehb\n b 1f\n"
+                     " li %1, 9\n .balign 8\n 1: li %1, 1\n addiu %1, 2\n addiu %1, 4\n"
+                     " .set reorder"
+                     : "=&r"(code), "=&r"(v)
+                     :
+                     : "$8");
+    CHECK(SEEN->count == n + 7 && v == 13 && SEEN->epc == code + 4);
+    C0_SET("$18", 0);
+}
+
 static void test_timer(void)
 {
     uint32_t n = SEEN->count, start = C0_GET("$9");
@@ -393,6 +451,7 @@ void test(void)
 #ifdef COMPACT
     CHECK(compact_test() == 0);
 #endif
+    test_watch();
     test_timer();
     test_pci();
 #ifdef __mips64
