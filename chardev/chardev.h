@@ -80,6 +80,7 @@ bool chardev_ring_write(Chardev *c, const void *buf, size_t len);
 void chardev_feed(Chardev *c, const void *buf, size_t len);
 
 /* What Ctrl-A X and Ctrl-A S of a mux do; set by the command line. LOOP_THREAD. */
+void chardev_mux_set_key(Chardev *c, uint8_t key); /* instead of Ctrl-A */
 void chardev_mux_on_quit(Chardev *c, void (*fn)(void *opaque), void *opaque);
 
 /*

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MUX_MAX = 4, MUX_QUEUE = 16384, MUX_KEY = 1 };
+enum { MUX_MAX = 4, MUX_QUEUE = 16384, MUX_KEY = 1 /* Ctrl-A */ };
 
 typedef struct MuxFront {
     const CharHandlers *handlers;
@@ -17,6 +17,7 @@ typedef struct Mux {
     Chardev *base, *self;
     MuxFront front[MUX_MAX];
     unsigned n, focus;
+    uint8_t key;
     bool got_key;
     bool timestamps, line_start;
     void (*quit)(void *opaque);
@@ -75,17 +76,44 @@ static void mux_switch(Mux *x)
     }
 }
 
+/* "C-a", or the character. */
+static char *mux_key_name(const Mux *x)
+{
+    return x->key >= 1 && x->key <= 26 ? g_strdup_printf("C-%c", 'a' + x->key - 1)
+           : g_ascii_isgraph(x->key)   ? g_strdup_printf("%c", x->key)
+                                       : g_strdup_printf("<0x%02x>", x->key);
+}
+
+static void mux_help(Mux *x)
+{
+    g_autofree char *k = mux_key_name(x);
+    g_autofree char *text =
+        g_strdup_printf("\r\n%s h    print this help\r\n%s x    exit the emulator\r\n"
+                        "%s b    send a break to the guest\r\n%s c    switch between console and "
+                        "monitor\r\n%s t    timestamps on and off\r\n%s %s  send %s\r\n",
+                        k, k, k, k, k, k, k, k);
+
+    mux_say(x, text);
+}
+
+static void mux_terminated(Mux *x)
+{
+    g_autofree char *k = mux_key_name(x);
+    g_autofree char *text = x->key == MUX_KEY ? g_strdup("\r\nterminated by Ctrl-A X\r\n")
+                                              : g_strdup_printf("\r\nterminated by %s x\r\n", k);
+
+    mux_say(x, text);
+}
+
 static void mux_command(Mux *x, uint8_t key)
 {
     switch (key) {
     case 'h':
     case '?':
-        mux_say(x, "\r\nC-a h    print this help\r\nC-a x    exit the emulator\r\n"
-                   "C-a b    send a break to the guest\r\nC-a c    switch between console and "
-                   "monitor\r\nC-a t    timestamps on and off\r\nC-a C-a  send C-a\r\n");
+        mux_help(x);
         break;
     case 'x':
-        mux_say(x, "\r\nterminated by Ctrl-A X\r\n");
+        mux_terminated(x);
         if (x->quit) {
             x->quit(x->quit_opaque);
         }
@@ -111,12 +139,12 @@ static void mux_byte(Mux *x, uint8_t b)
 
     if (x->got_key) {
         x->got_key = false;
-        if (b != MUX_KEY) {
+        if (b != x->key) {
             mux_flush(x, x->focus); /* what was typed before the key */
             mux_command(x, b);
             return;
         }
-    } else if (b == MUX_KEY) {
+    } else if (b == x->key) {
         x->got_key = true;
         return;
     }
@@ -163,6 +191,7 @@ static bool mux_open(Chardev *c, const char *options, GError **err)
 
     x->base = c->state;
     x->self = c;
+    x->key = MUX_KEY;
     x->line_start = true;
     c->state = x;
     c->open = x->base->open;
@@ -256,6 +285,13 @@ const CharKind char_mux = {
     .write = mux_write,
     .accept_input = mux_accept,
 };
+
+void chardev_mux_set_key(Chardev *c, uint8_t key)
+{
+    if (c->kind == &char_mux) {
+        ((Mux *)c->state)->key = key;
+    }
+}
 
 void chardev_mux_on_quit(Chardev *c, void (*fn)(void *opaque), void *opaque)
 {

@@ -120,6 +120,11 @@ static bool build_log(Build *b, GError **err)
     const SystemConfig *c = b->config;
     LogSink *log = machine_log(b->m);
 
+    log_set_heading(log, c->msg_time, c->msg_guest ? c->name : NULL);
+    if (c->dfilter && !log_set_ranges(log, c->dfilter, err)) {
+        g_prefix_error(err, "-dfilter %s: ", c->dfilter);
+        return false;
+    }
     if (c->log_file && !log_open(log, c->log_file, err)) {
         g_prefix_error(err, "-D %s: ", c->log_file);
         return false;
@@ -172,8 +177,17 @@ static bool build_try_accel(Build *b, const char *text, GError **err)
     if (!strcmp(name, "tcg")) {
         g_string_append(options, c->perfmap ? ",perfmap=on" : "");
         g_string_append(options, c->jitdump ? ",jitdump=on" : "");
+        g_string_append(options, c->singlestep ? ",one-insn-per-tb=on" : "");
+    } else if (c->singlestep) {
+        return error_set(err, "-singlestep is for -accel tcg");
     } else if (!strcmp(name, "kvm") && c->kernel_irqchip) {
         g_string_append_printf(options, ",kernel-irqchip=%s", c->kernel_irqchip);
+    }
+    if (c->cpu_pm) {
+        if (strcmp(name, "kvm")) {
+            return error_set(err, "-overcommit cpu-pm=on is for -accel kvm");
+        }
+        g_string_append(options, ",cpu-pm=on");
     }
     if (!accel_attach(b->m, a, options->str + (options->str[0] == ','), err)) {
         g_prefix_error(err, "-accel %s: ", text);
@@ -261,6 +275,7 @@ static IrqchipPlace build_irqchip(const SystemConfig *c)
 static bool build_board(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
+    g_autofree char *bios = c->bios ? machine_find_data(b->m, c->bios, NULL, 0) : NULL;
     g_autoptr(GPtrArray) memdevs = g_ptr_array_new();
     g_autofree const char **props = g_new0(const char *, b->board->n_props + 1);
     BoardConfig cfg = {
@@ -278,7 +293,7 @@ static bool build_board(Build *b, GError **err)
         .initrd = c->initrd,
         .append = c->append,
         .dtb = c->dtb,
-        .bios = c->bios,
+        .bios = bios ? g_intern_string(bios) : c->bios,
         .serials = (Chardev *const *)(void *)b->serials->data,
         .n_serials = b->serials->len,
         .parallels = (Chardev *const *)(void *)b->parallels->data,
@@ -485,6 +500,9 @@ bool build_machine(Build *b, GError **err)
     if (c->name) {
         machine_set_name(b->m, c->name);
     }
+    for (unsigned i = 0; i < c->data_folders->len; i++) {
+        machine_add_data_folder(b->m, g_ptr_array_index(c->data_folders, i));
+    }
     machine_set_actions(b->m, c->actions);
     machine_add_types(b->m, device_types);
     machine_add_types(b->m, arm_cpu_types);
@@ -524,6 +542,7 @@ bool build_run(Build *b, GError **err)
         .arch = c->arch,
         .board = b->board->name,
         .uuid = c->uuid,
+        .unstable_input = c->unstable_input,
         .incoming_defer = c->incoming && !strcmp(c->incoming, "defer"),
         .boards = (const MonBoard *)(void *)b->mon_boards->data,
         .cpu_suffix = board_cpu_suffix(c->arch),
@@ -561,5 +580,10 @@ bool build_run(Build *b, GError **err)
         g_prefix_error(err, "-loadvm %s: ", c->loadvm);
         return false;
     }
-    return c->stopped || machine_resume(b->m, err);
+    return true;
+}
+
+bool build_go(Build *b, GError **err)
+{
+    return b->config->incoming || b->config->stopped || machine_resume(b->m, err);
 }

@@ -37,8 +37,10 @@ typedef struct Build {
 void build_init(Build *b, const SystemConfig *c);
 /* Everything up to machine_start. Errors: with the option's name. */
 NODISCARD bool build_machine(Build *b, GError **err);
-/* Monitors and debugger; then run, unless -S says otherwise. */
+/* Monitors and debugger, and the state to begin with. */
 NODISCARD bool build_run(Build *b, GError **err);
+/* Then run, unless -S says otherwise. */
+NODISCARD bool build_go(Build *b, GError **err);
 /* -state-hash: print it now. */
 void build_state_hash(Build *b);
 void build_deinit(Build *b);

@@ -30,6 +30,7 @@ static const size_t config_lists[] = {
     offsetof(SystemConfig, smbios),        offsetof(SystemConfig, fsdevs),
     offsetof(SystemConfig, option_roms),   offsetof(SystemConfig, acpi_tables),
     offsetof(SystemConfig, parallels),     offsetof(SystemConfig, add_fds),
+    offsetof(SystemConfig, audiodevs),     offsetof(SystemConfig, data_folders),
 };
 
 static const size_t config_strings[] = {
@@ -44,6 +45,9 @@ static const size_t config_strings[] = {
     offsetof(SystemConfig, loadvm),   offsetof(SystemConfig, kernel_irqchip),
     offsetof(SystemConfig, boot),     offsetof(SystemConfig, vga),
     offsetof(SystemConfig, mem_path), offsetof(SystemConfig, debugcon),
+    offsetof(SystemConfig, process),  offsetof(SystemConfig, dump_vmstate),
+    offsetof(SystemConfig, chroot),   offsetof(SystemConfig, runas),
+    offsetof(SystemConfig, dfilter),  offsetof(SystemConfig, sandbox),
 };
 
 void config_init(SystemConfig *c, const char *arch)
@@ -179,6 +183,13 @@ bool actions_parse(MachineActions *a, const char *text, GError **err)
         { "panic", "pause", PANIC_PAUSE },
         { "panic", "none", PANIC_NONE },
         { "panic", "exit-failure", PANIC_EXIT_FAILURE },
+        { "watchdog", "reset", 0 },
+        { "watchdog", "shutdown", 0 },
+        { "watchdog", "poweroff", 0 },
+        { "watchdog", "inject-nmi", 0 },
+        { "watchdog", "pause", 0 },
+        { "watchdog", "debug", 0 },
+        { "watchdog", "none", 0 },
     };
     Options o;
     bool ok = true;
@@ -203,9 +214,9 @@ bool actions_parse(MachineActions *a, const char *text, GError **err)
             a->reboot = rows[r].number;
         } else if (!strcmp(rows[r].key, "shutdown")) {
             a->shutdown = rows[r].number;
-        } else {
+        } else if (!strcmp(rows[r].key, "panic")) {
             a->panic = rows[r].number;
-        }
+        } /* no machine has a watchdog yet */
         g_string_free(valid, TRUE);
     }
     options_deinit(&o);

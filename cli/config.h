@@ -51,6 +51,13 @@ typedef struct SystemConfig {
     bool has_net;       /* -nic or -net was given */
     unsigned n_nics;    /* the first of `devices`: cards of -nic and -net */
 
+    GPtrArray *audiodevs;    /* ids of -audiodev */
+    GPtrArray *data_folders; /* -L */
+    char *process, *dump_vmstate, *chroot, *runas, *dfilter, *sandbox;
+    uint8_t escape;          /* -echr; 0: Ctrl-A */
+    unsigned unstable_input; /* -compat: 0 accept, 1 reject, 2 crash */
+    bool msg_time, msg_guest, mem_lock, cpu_pm, singlestep, async_teardown;
+
     char *boot;         /* all of -boot, as BoardConfig's; NULL: nothing */
     unsigned boot_menu; /* as BoardConfig's */
     bool has_icount, has_seed, state_hash;
@@ -76,6 +83,8 @@ typedef struct SystemConfig {
         SHOW_MACHINE_PROPS,
         SHOW_CHARDEVS,
         SHOW_LOG_ITEMS,
+        SHOW_AUDIODEVS,
+        SHOW_DATA_FOLDERS,
     } show;
     char *show_name;
     /* things done that the user did not ask for in so many words */

@@ -42,6 +42,9 @@ static Chardev *console_add(Build *b, const char *id, Chardev *take_c, GError **
         return NULL;
     }
     chardev_mux_on_quit(take_c, console_quit, b);
+    if (b->config->escape) {
+        chardev_mux_set_key(take_c, b->config->escape);
+    }
     g_ptr_array_add(b->chardevs, take_c);
     if (g_str_has_prefix(chardev_where(take_c), "pty:")) { /* the words that scripts look for */
         printf("char device redirected to %s (label %s)\n", chardev_where(take_c) + 4, id);

@@ -169,6 +169,16 @@ char *build_list(const SystemConfig *c, const char *prog, GError **err)
     case SHOW_LOG_ITEMS:
         text = log_items_help();
         break;
+    case SHOW_AUDIODEVS:
+        g_string_append(s, "Available audio drivers:\nnone\n");
+        break;
+    case SHOW_DATA_FOLDERS:
+        for (unsigned i = 0; i < c->data_folders->len; i++) {
+            g_string_append_printf(s, "%s\n", (char *)g_ptr_array_index(c->data_folders, i));
+        }
+        g_string_append(s, "/usr/share/seabios\n/usr/share/qemu\n/usr/local/share/seabios\n"
+                           "/usr/share/OVMF\n/usr/lib/ipxe/qemu\n/usr/local/share/qemu\n");
+        break;
     default:
         break;
     }

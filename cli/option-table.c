@@ -3,7 +3,8 @@
  * The table of options of `tinamou system`: names and meanings as users of QEMU know them.
  * Parsing, --help, the manual page and the messages about wrong options come from its rows.
  */
-#include "cli/config.h"
+#include "cli/confine.h"
+#include "cli/more-options.h"
 
 #include "hw/acpi/smbios.h"
 #include "util/log.h"
@@ -95,6 +96,16 @@ static bool option_fda(SystemConfig *c, const char *arg, GError **err)
 static bool option_fdb(SystemConfig *c, const char *arg, GError **err)
 {
     return option_disk(c, arg, ",if=floppy,index=1");
+}
+
+static bool option_sd(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",if=sd");
+}
+
+static bool option_mtdblock(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_disk(c, arg, ",if=mtd");
 }
 
 static bool option_pflash(SystemConfig *c, const char *arg, GError **err)
@@ -254,8 +265,33 @@ static bool option_usbdevice(SystemConfig *c, const char *arg, GError **err)
     return error_set(err, "it must be keyboard, mouse or tablet; -device usb-... has the others");
 }
 
+static bool option_global_long(SystemConfig *c, const char *arg, GError **err)
+{
+    static const char *const keys[] = { "driver", "property", "value" };
+    const char *t, *p, *v;
+    Options o;
+    bool ok;
+
+    if (!options_parse(&o, arg, NULL, err)) {
+        return false;
+    }
+    t = options_get(&o, keys[0]);
+    p = options_get(&o, keys[1]);
+    v = options_get(&o, keys[2]);
+    ok = options_all_used(&o, keys, G_N_ELEMENTS(keys), err) &&
+         ((t && p && v) || error_set(err, "driver=, property= and value= belong together"));
+    if (ok) {
+        g_ptr_array_add(c->globals, g_strdup_printf("%s.%s=%s", t, p, v));
+    }
+    options_deinit(&o);
+    return ok;
+}
+
 static bool option_global(SystemConfig *c, const char *arg, GError **err)
 {
+    if (g_str_has_prefix(arg, "driver=")) {
+        return option_global_long(c, arg, err);
+    }
     if (!strchr(arg, '.') || !strchr(arg, '=')) {
         return error_set(err, "it must be TYPE.PROPERTY=VALUE, such as "
                               "virtio-mmio.force-legacy=off");
@@ -395,7 +431,7 @@ static bool option_action(SystemConfig *c, const char *arg, GError **err)
 static bool option_name(SystemConfig *c, const char *arg, GError **err)
 {
     static const char *const valid[] = { "guest", "debug-threads", "process" };
-    const char *guest;
+    const char *guest, *process;
     Options o;
     bool ok;
 
@@ -403,8 +439,13 @@ static bool option_name(SystemConfig *c, const char *arg, GError **err)
         return false;
     }
     guest = options_get(&o, "guest");
-    options_get(&o, "debug-threads");
-    ok = options_all_used(&o, valid, 2, err);
+    process = options_get(&o, "process");
+    options_get(&o, "debug-threads"); /* threads have names in any case */
+    ok = options_all_used(&o, valid, G_N_ELEMENTS(valid), err);
+    if (process) {
+        g_free(c->process);
+        c->process = g_strdup(process);
+    }
     if (guest) {
         g_free(c->name);
         c->name = g_strdup(guest);
@@ -495,6 +536,15 @@ static bool option_trace(SystemConfig *c, const char *arg, GError **err)
     return ok;
 }
 
+static bool option_data_folder(SystemConfig *c, const char *arg, GError **err)
+{
+    if (option_is_help(arg)) {
+        return option_show(c, SHOW_DATA_FOLDERS, NULL);
+    }
+    g_ptr_array_add(c->data_folders, g_strdup(arg));
+    return true;
+}
+
 static bool option_nothing(SystemConfig *c, const char *arg, GError **err)
 {
     return true;
@@ -502,7 +552,12 @@ static bool option_nothing(SystemConfig *c, const char *arg, GError **err)
 
 static bool option_sandbox(SystemConfig *c, const char *arg, GError **err)
 {
-    return !strcmp(arg, "off") || error_set(err, "the sandbox is not supported yet; valid: off");
+    if (!sandbox_check(arg, err)) {
+        return false;
+    }
+    g_free(c->sandbox);
+    c->sandbox = g_strdup(arg);
+    return true;
 }
 
 static const CliOption options[] = {
@@ -553,6 +608,8 @@ static const CliOption options[] = {
       LIST(acpi_tables) },
     { "no-acpi", NULL, NULL, SECTION_STANDARD, "the same as -machine acpi=off", option_no_acpi },
     { "no-hpet", NULL, NULL, SECTION_STANDARD, "the same as -machine hpet=off", option_no_hpet },
+    { "win2k-hack", NULL, NULL, SECTION_STANDARD,
+      "accepted: IDE disks here need nothing for Windows 2000", option_win2k },
     { "no-fd-bootchk", NULL, NULL, SECTION_STANDARD,
       "a PC's firmware starts floppies without the signature, too", FLAG(no_fd_bootchk) },
     { "fw_cfg", NULL, "[name=]NAME,file=FILE|string=TEXT", SECTION_STANDARD,
@@ -566,7 +623,25 @@ static const CliOption options[] = {
       SECTION_STANDARD,
       "nodes of NUMA: their CPUs and memory (an -object memory-backend-*), how far apart they are",
       LIST(numa) },
-    { "name", NULL, "NAME", SECTION_STANDARD, "name of the guest, for monitors", option_name },
+    { "name", NULL, "[guest=]NAME[,process=NAME]", SECTION_STANDARD,
+      "name of the guest, for monitors; process: what ps calls the process", option_name },
+    { "set", NULL, "GROUP.ID.OPTION=VALUE", SECTION_STANDARD,
+      "add an option to a -drive, -device, -netdev, -chardev, -object, -fsdev or -mon before it, "
+      "by its id",
+      option_set },
+    { "readconfig", NULL, "FILE", SECTION_STANDARD,
+      "read options from a file: [GROUP \"ID\"] lines (device, drive, machine, memory, smp-opts, "
+      "...), below each KEY = \"VALUE\" lines",
+      option_readconfig },
+    { "L", NULL, "FOLDER", SECTION_STANDARD,
+      "look for firmware and option ROMs there, before the usual places; -L help lists those",
+      option_data_folder },
+    { "audiodev", NULL, "none,id=ID", SECTION_STANDARD,
+      "where sound goes: nowhere, for no device makes any yet", option_audiodev },
+    { "overcommit", NULL, "[mem-lock=on|off][,cpu-pm=on|off]", SECTION_STANDARD,
+      "mem-lock: nothing of the process is paged out (needs ulimit -l); cpu-pm: a guest's HLT, "
+      "PAUSE and MWAIT stay in it (-accel kvm; other processes get less of the CPU)",
+      option_overcommit },
     { "uuid", NULL, "UUID", SECTION_STANDARD, "the machine's UUID", option_uuid },
     { "nodefaults", NULL, NULL, SECTION_STANDARD,
       "no default serial port, monitor and network, only what is asked for", FLAG(nodefaults) },
@@ -599,6 +674,12 @@ static const CliOption options[] = {
     { "fdb", NULL, "FILE", SECTION_BLOCK, "the same with index=1", option_fdb },
     { "pflash", NULL, "FILE", SECTION_BLOCK, "flash memory: -drive file=FILE,if=pflash",
       option_pflash },
+    { "sd", NULL, "FILE", SECTION_BLOCK,
+      "an SD card: -drive file=FILE,if=sd, where a board has "
+      "a slot for it",
+      option_sd },
+    { "mtdblock", NULL, "FILE", SECTION_BLOCK,
+      "serial or NAND flash: -drive file=FILE,if=mtd, where a board has it", option_mtdblock },
     { "fsdev", NULL,
       "local,id=ID,path=FOLDER,security_model=mapped-xattr|mapped-file|passthrough|none"
       "[,readonly=on][,fmode=MODE][,dmode=MODE][,multidevs=remap|forbid]",
@@ -639,6 +720,14 @@ static const CliOption options[] = {
     { "display", NULL, "none", SECTION_CONSOLE, "graphical display", option_display },
     { "vga", NULL, "std|none", SECTION_CONSOLE, "display card; std: a VGA with Bochs' extensions",
       option_vga },
+    { "vnc", NULL, "none", SECTION_CONSOLE, "no VNC server", option_vnc },
+    { "k", NULL, "LAYOUT", SECTION_CONSOLE,
+      "the keyboard's layout (de, en-us, fr, ...), for displays that send characters: none does "
+      "yet",
+      option_keymap },
+    { "echr", NULL, "NUMBER", SECTION_CONSOLE,
+      "the key instead of Ctrl-A on a terminal shared with -nographic or mon:stdio: 0x14 is Ctrl-T",
+      option_echr },
     { "serial", NULL, "stdio|mon:stdio|pty|null|none|file:F|unix:P,server=on|tcp:H:P|chardev:ID",
       SECTION_CONSOLE, "where a serial port goes; once for each port", LIST(serials) },
     { "parallel", NULL, "DEVICE", SECTION_CONSOLE,
@@ -685,6 +774,24 @@ static const CliOption options[] = {
     { "D", NULL, "FILE", SECTION_DEBUG, "where the log goes", STRING(log_file) },
     { "trace", NULL, "[enable=]PATTERN[,file=FILE]", SECTION_DEBUG,
       "trace events whose names match; -PATTERN takes away", option_trace },
+    { "dfilter", NULL, "FIRST..LAST|START+SIZE|END-SIZE[,...]", SECTION_DEBUG,
+      "log items of -d that list blocks (in_asm, op, out_asm, exec, cpu) only for these addresses",
+      STRING(dfilter) },
+    { "singlestep", NULL, NULL, SECTION_DEBUG, "the same as -accel tcg,one-insn-per-tb=on",
+      FLAG(singlestep) },
+    { "msg", NULL, "[timestamp=on|off][,guest-name=on|off]", SECTION_DEBUG,
+      "messages begin with the time, or with the guest's -name", option_msg },
+    { "dump-vmstate", NULL, "FILE", SECTION_DEBUG,
+      "write what each device's state consists of as JSON, and leave", STRING(dump_vmstate) },
+    { "only-migratable", NULL, NULL, SECTION_DEBUG,
+      "refuse devices whose state cannot be saved: there are none", option_nothing },
+    { "compat", NULL,
+      "[deprecated-input=accept|reject|crash][,deprecated-output=accept|hide]"
+      "[,unstable-input=accept|reject|crash][,unstable-output=accept|hide]",
+      SECTION_DEBUG,
+      "QMP commands whose names begin with x- are unstable: refuse them, or end (for managers' "
+      "tests); nothing is deprecated",
+      option_compat },
     { "state-hash", NULL, "end|MS", SECTION_DEBUG,
       "print a hash of the machine's whole state when it ends, or also every MS ms of its time "
       "(with -icount): equal runs give equal hashes",
@@ -692,8 +799,10 @@ static const CliOption options[] = {
     { "no-reboot", NULL, NULL, SECTION_DEBUG, "leave instead of rebooting", option_no_reboot },
     { "no-shutdown", NULL, NULL, SECTION_DEBUG, "pause instead of leaving at power off",
       option_no_shutdown },
-    { "action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause,panic=...", SECTION_DEBUG,
-      "what is done at these events", option_action },
+    { "action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause,panic=...,watchdog=...",
+      SECTION_DEBUG, "what is done at these events", option_action },
+    { "watchdog-action", NULL, "reset|shutdown|poweroff|inject-nmi|pause|debug|none", SECTION_DEBUG,
+      "the same as -action watchdog=: no machine has a watchdog yet", option_watchdog_action },
     { "perfmap", NULL, NULL, SECTION_DEBUG,
       "name translated code for `perf report`, in /tmp/perf-PID.map", FLAG(perfmap) },
     { "jitdump", NULL, NULL, SECTION_DEBUG,
@@ -708,53 +817,24 @@ static const CliOption options[] = {
     { "pidfile", NULL, "FILE", SECTION_DEBUG, "write the process id there", STRING(pidfile) },
     { "daemonize", NULL, NULL, SECTION_DEBUG, "go to the background once the machine is made",
       FLAG(daemonize) },
-    { "sandbox", NULL, "off", SECTION_DEBUG, "accepted for `off`", option_sandbox },
-};
-
-/* Names of QEMU's that mean something there and nothing here yet: refused, never ignored. */
-static const char *const options_later[] = {
-    "audio",
-    "audiodev",
-    "chroot",
-    "compat",
-    "curses",
-    "device-del",
-    "dfilter",
-    "dump-vmstate",
-    "echr",
-    "enable-fips",
-    "full-screen",
-    "g",
-    "iscsi",
-    "k",
-    "L",
-    "msg",
-    "mtdblock",
-    "no-quit",
-    "old-param",
-    "only-migratable",
-    "overcommit",
-    "plugin",
-    "portrait",
-    "preconfig",
-    "prom-env",
-    "readconfig",
-    "rotate",
-    "run-with",
-    "runas",
-    "sd",
-    "semihosting",
-    "semihosting-config",
-    "set",
-    "singlestep",
-    "spice",
-    "tb-size",
-    "tpmdev",
-    "vnc",
-    "watchdog-action",
-    "win2k-hack",
-    "writeconfig",
-    "xen-attach",
+    { "chroot", NULL, "FOLDER", SECTION_DEBUG,
+      "make it the root once all files are open, before the guest runs", STRING(chroot) },
+    { "runas", NULL, "USER|UID:GID", SECTION_DEBUG, "become that user, at the same moment",
+      STRING(runas) },
+    { "async-teardown", NULL, NULL, SECTION_DEBUG,
+      "a second process gives the guest's memory back at the end, so that this one ends at once",
+      FLAG(async_teardown) },
+    { "run-with", NULL, "[async-teardown=on|off][,chroot=FOLDER][,user=USER]", SECTION_DEBUG,
+      "the later form of these three", option_run_with },
+    { "sandbox", NULL,
+      "on|off[,obsolete=allow|deny][,elevateprivileges=allow|deny|children][,spawn=allow|deny]"
+      "[,resourcecontrol=allow|deny]",
+      SECTION_DEBUG,
+      "before the guest runs, give up system calls that a machine has no use for: such a call ends "
+      "the process. obsolete: old ones too (deny unless said); elevateprivileges: other users "
+      "(children: for them alone); spawn: other processes; resourcecontrol: priorities, which "
+      "only fail",
+      option_sandbox },
 };
 
 static const CliOption *option_find(const char *name)
@@ -771,15 +851,11 @@ static const CliOption *option_find(const char *name)
 static bool option_unknown(const char *word, const char *name, GError **err)
 {
     g_autofree char *near = NULL, *dashed = NULL;
+    const char *why = option_why_not(name);
     g_autoptr(GPtrArray) list = NULL;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(options_later); i++) {
-        if (!strcmp(options_later[i], name)) {
-            return error_set(err,
-                             "%s: this option of QEMU's is not supported yet (--help lists "
-                             "those that are)",
-                             word);
-        }
+    if (why) {
+        return error_set(err, "%s is not there: %s", word, why);
     }
     list = g_ptr_array_new_with_free_func(g_free);
     for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
@@ -806,6 +882,17 @@ static bool option_apply(SystemConfig *c, const CliOption *o, const char *arg, G
         *s = g_strdup(arg);
     }
     return true;
+}
+
+bool config_apply(SystemConfig *c, const char *name, const char *arg, GError **err)
+{
+    const CliOption *o = option_find(name);
+    bool ok = o ? option_apply(c, o, arg, err) : option_unknown(name, name, err);
+
+    if (!ok && o) {
+        g_prefix_error(err, "-%s %s: ", name, arg ? arg : "");
+    }
+    return ok;
 }
 
 bool config_parse(SystemConfig *c, int argc, char **argv, GError **err)

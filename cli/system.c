@@ -3,9 +3,12 @@
 #include "cli/system.h"
 
 #include "cli/build.h"
+#include "cli/confine.h"
 #include "cli/daemon.h"
 #include "core/event/loop.h"
+#include "core/state/state.h"
 #include "net/net.h"
+#include "util/log.h"
 
 #include <glib-unix.h>
 #include <signal.h>
@@ -21,6 +24,14 @@ typedef struct SystemRun {
 
 static const int system_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
+/* To people, with the heading of -msg. */
+static void system_say(const SystemConfig *c, const char *prog, const char *kind, const char *text)
+{
+    g_autofree char *heading = log_heading(c->msg_time, c->msg_guest ? c->name : NULL);
+
+    fprintf(stderr, "%s%s: %s%s\n", heading, prog, kind, text);
+}
+
 static gboolean system_signal(gpointer opaque)
 {
     SystemRun *r = opaque;
@@ -28,7 +39,7 @@ static gboolean system_signal(gpointer opaque)
 
     a.shutdown = SHUTDOWN_POWEROFF; /* -no-shutdown is about the guest */
     machine_set_actions(r->build.m, a);
-    fprintf(stderr, "%s: terminating on a signal\n", r->prog);
+    system_say(r->build.config, r->prog, "", "terminating on a signal");
     machine_shutdown_request(r->build.m, CAUSE_HOST_SIGNAL);
     return G_SOURCE_CONTINUE;
 }
@@ -55,7 +66,7 @@ static void system_unwatch_signals(SystemRun *r)
 static void system_notes(const SystemConfig *c, const char *prog)
 {
     for (unsigned i = 0; i < c->notes->len; i++) {
-        fprintf(stderr, "%s: note: %s\n", prog, (char *)g_ptr_array_index(c->notes, i));
+        system_say(c, prog, "note: ", g_ptr_array_index(c->notes, i));
     }
 }
 
@@ -78,6 +89,7 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
     if (*err) {
         return false;
     }
+    confine_begin(c);
     ok = build_machine(&r->build, err);
     system_notes(c, r->prog);
     if (ok && (dtb = options_get(&r->build.machine_options, "dumpdtb"))) {
@@ -85,7 +97,19 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
         *status = 0;
         return true;
     }
+    if (ok && c->dump_vmstate) {
+        g_autofree char *text = machine_state_tables(r->build.m, r->build.board->name);
+
+        *status = 0;
+        return g_file_set_contents(c->dump_vmstate, text, -1, err);
+    }
     if (!ok || !build_run(&r->build, err) || !daemon_write_pid(c->pidfile, err)) {
+        return false;
+    }
+    if (!confine(c, err) || !build_go(&r->build, err)) {
+        if (c->pidfile) {
+            unlink(c->pidfile);
+        }
         return false;
     }
     system_watch_signals(r);
@@ -129,7 +153,7 @@ int system_main(const char *prog, const char *arch, int argc, char **argv)
     }
     build_deinit(&r.build);
     if (err) {
-        fprintf(stderr, "%s: %s\n", prog, err->message);
+        system_say(&c, prog, "", err->message);
         g_clear_error(&err);
         status = 1;
     }

@@ -410,6 +410,7 @@ struct Machine {
     Device *root;
     uint32_t no_edges; /* atomic; not 0: settling, TYPE_PIN_EDGE hears nothing */
     Endian endian;
+    GPtrArray *data_folders; /* -L */
     GPtrArray *type_lists;
     Mutex index_lock;
     GHashTable *indices; /* DeviceType -> DeviceIndex; guarded by index_lock */

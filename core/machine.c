@@ -6,6 +6,7 @@
 #include "util/fdsets.h"
 
 #include <sys/random.h>
+#include <unistd.h>
 
 static void machine_init_memory(Machine *m)
 {
@@ -36,6 +37,7 @@ Machine *machine_new(GError **err)
     m->log = log_sink_new();
     m->fdsets = fdsets_new();
     m->type_lists = g_ptr_array_new();
+    m->data_folders = g_ptr_array_new_with_free_func(g_free);
     mutex_init(&m->index_lock);
     m->indices = g_hash_table_new_full(NULL, NULL, NULL, type_index_free);
     m->backends = g_array_new(FALSE, FALSE, sizeof(Backend));
@@ -99,8 +101,42 @@ void machine_free(Machine *m)
     cond_deinit(&m->stop_cond);
     log_sink_free(m->log);
     fdsets_unref(m->fdsets);
+    g_ptr_array_free(m->data_folders, TRUE);
     g_free(m->name);
     g_free(m);
+}
+
+void machine_add_data_folder(Machine *m, const char *path)
+{
+    g_ptr_array_add(m->data_folders, g_strdup(path));
+}
+
+static char *machine_find_in(const char *folder, const char *name)
+{
+    char *path = g_build_filename(folder, name, NULL);
+
+    if (access(path, R_OK)) {
+        g_free(path);
+        return NULL;
+    }
+    return path;
+}
+
+char *machine_find_data(const Machine *m, const char *name, const char *const *folders, size_t n)
+{
+    char *path = access(name, R_OK) ? NULL : g_strdup(name);
+
+    if (strchr(name, '/')) {
+        return path;
+    }
+
+    for (unsigned i = 0; !path && i < m->data_folders->len; i++) {
+        path = machine_find_in(g_ptr_array_index(m->data_folders, i), name);
+    }
+    for (size_t i = 0; !path && i < n; i++) {
+        path = machine_find_in(folders[i], name);
+    }
+    return path;
 }
 
 void machine_set_name(Machine *m, const char *name)

@@ -211,6 +211,14 @@ enum {
 };
 
 void machine_set_actions(Machine *m, MachineActions a);
+
+/* -L: a folder that files of firmware are looked for in first. */
+void machine_add_data_folder(Machine *m, const char *path);
+/*
+ * Where the file @name is: as it stands; without a '/' also in those folders, in @folders. NULL: it
+ * is nowhere. The caller frees.
+ */
+char *machine_find_data(const Machine *m, const char *name, const char *const *folders, size_t n);
 MachineActions machine_actions(const Machine *m);
 
 /*

@@ -102,16 +102,16 @@ bool cmd_set_action(MonCall *c, GError **err)
     static const char *const reboots[] = { "reset", "shutdown", NULL };
     static const char *const shutdowns[] = { "poweroff", "pause", NULL };
     static const char *const panics[] = { "shutdown", "pause", "none", "exit-failure", NULL };
+    static const char *const watchdogs[] = { "reset", "shutdown", "poweroff",   "pause",
+                                             "debug", "none",     "inject-nmi", NULL };
     MachineActions a = machine_actions(c->m);
-    unsigned reboot = a.reboot, shutdown = a.shutdown, panic = a.panic;
+    unsigned reboot = a.reboot, shutdown = a.shutdown, panic = a.panic, watchdog = 0;
 
     if (!probe_action(c, 0, "reboot", reboots, &reboot, err) ||
         !probe_action(c, 1, "shutdown", shutdowns, &shutdown, err) ||
-        !probe_action(c, 2, "panic", panics, &panic, err)) {
+        !probe_action(c, 2, "panic", panics, &panic, err) ||
+        !probe_action(c, 3, "watchdog", watchdogs, &watchdog, err)) { /* no machine has one yet */
         return false;
-    }
-    if (c->args[3].present) {
-        return error_set(err, "Parameter 'watchdog': no machine has a watchdog yet");
     }
     a.reboot = reboot;
     a.shutdown = shutdown;

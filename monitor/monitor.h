@@ -23,7 +23,8 @@ typedef struct MonHostConfig {
     /* There is no guest (`tinamou storage`): the machine is never started, and lends its loop, its
      * backends and its log; only commands that work without one are offered. */
     bool no_guest;
-    bool incoming_defer; /* -incoming defer: migrate-incoming is awaited */
+    unsigned unstable_input; /* of commands x-...: 0 take them, 1 refuse, 2 end the process */
+    bool incoming_defer;     /* -incoming defer: migrate-incoming is awaited */
     /* NULL-terminated arrays */
     const struct MonBoard *boards;
     const char *const *cpu_models;

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct Qmp {
@@ -286,6 +287,15 @@ static void qmp_request(Qmp *q, MonHost *h, json_t *req)
             cmd ? g_strdup("Expecting capabilities negotiation with 'qmp_capabilities'")
                 : g_strdup_printf("The command %s has not been found", name);
 
+        qmp_send_error(q, id, "CommandNotFound", desc);
+        return;
+    }
+    if (h->config.unstable_input && g_str_has_prefix(name, "x-")) {
+        g_autofree char *desc = g_strdup_printf("Unstable command %s disabled by policy", name);
+
+        if (h->config.unstable_input > 1) {
+            abort(); /* -compat unstable-input=crash: somebody's test wants it */
+        }
         qmp_send_error(q, id, "CommandNotFound", desc);
         return;
     }

@@ -16,7 +16,14 @@ struct LogSink {
     Mutex lock;
     FILE *file;       /* guarded by lock */
     GArray *patterns; /* of TracePattern; guarded by lock */
+    bool time;        /* before messages; set before threads are made, as are all below */
+    char *guest;
+    GArray *ranges; /* of LogRange; empty: all addresses */
 };
+
+typedef struct LogRange {
+    uint64_t first, last;
+} LogRange;
 
 static const struct {
     uint32_t item;
@@ -46,6 +53,7 @@ LogSink *log_sink_new(void)
     mutex_init(&log->lock);
     log->file = stderr;
     log->patterns = g_array_new(FALSE, FALSE, sizeof(TracePattern));
+    log->ranges = g_array_new(FALSE, FALSE, sizeof(LogRange));
     return log;
 }
 
@@ -58,6 +66,8 @@ void log_sink_free(LogSink *log)
         g_free(g_array_index(log->patterns, TracePattern, i).glob);
     }
     g_array_free(log->patterns, TRUE);
+    g_array_free(log->ranges, TRUE);
+    g_free(log->guest);
     mutex_deinit(&log->lock);
     g_free(log);
 }
@@ -132,6 +142,73 @@ bool log_set_items(LogSink *log, const char *text, GError **err)
     return true;
 }
 
+static bool log_range(const char *word, LogRange *r, GError **err)
+{
+    char *end;
+    uint64_t a = g_ascii_strtoull(word, &end, 0), b = 0;
+    char kind = g_ascii_isdigit(*word) ? *end : 0;
+    const char *second = kind == '.' ? end + 2 : end + 1;
+
+    if ((kind == '.' && end[1] == '.') || kind == '+' || kind == '-') {
+        b = g_ascii_isdigit(*second) ? g_ascii_strtoull(second, &end, 0) : 0;
+        if (!g_ascii_isdigit(*second) || *end || (kind != '.' && !b)) {
+            kind = 0;
+        }
+    } else {
+        kind = 0;
+    }
+    if (!kind) {
+        return error_set(err, "'%s' is no range; valid: FIRST..LAST, START+SIZE, END-SIZE", word);
+    }
+    *r = kind == '.'   ? (LogRange){ a, b }
+         : kind == '+' ? (LogRange){ a, a + b - 1 }
+                       : (LogRange){ a - (b - 1), a };
+    return r->first <= r->last || error_set(err, "'%s' ends before it begins", word);
+}
+
+bool log_set_ranges(LogSink *log, const char *text, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+
+    g_array_set_size(log->ranges, 0);
+    for (char **w = words; *w; w++) {
+        LogRange r;
+
+        if (!log_range(*w, &r, err)) {
+            return false;
+        }
+        g_array_append_val(log->ranges, r);
+    }
+    return true;
+}
+
+bool log_in_ranges(const LogSink *log, uint64_t addr)
+{
+    for (unsigned i = 0; i < log->ranges->len; i++) {
+        const LogRange *r = &g_array_index(log->ranges, LogRange, i);
+
+        if (addr >= r->first && addr <= r->last) {
+            return true;
+        }
+    }
+    return !log->ranges->len;
+}
+
+void log_set_heading(LogSink *log, bool time, const char *guest)
+{
+    log->time = time;
+    g_free(log->guest);
+    log->guest = g_strdup(guest);
+}
+
+char *log_heading(bool time, const char *guest)
+{
+    g_autoptr(GDateTime) now = time ? g_date_time_new_now_utc() : NULL;
+    g_autofree char *date = now ? g_date_time_format(now, "%Y-%m-%dT%H:%M:%S.%fZ ") : NULL;
+
+    return g_strconcat(date ? date : "", guest ? guest : "", guest ? " " : "", NULL);
+}
+
 void log_trace_pattern(LogSink *log, const char *pattern)
 {
     TracePattern p = { .on = *pattern != '-' };
@@ -200,8 +277,9 @@ void log_vmessage(LogSink *log, LogLevel level, const char *who, const char *fmt
 {
     static const char *const levels[] = { "error: ", "warning: ", "" };
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
-    g_autofree char *line = g_strdup_printf("tinamou: %s%s%s%s\n", levels[level], who ? who : "",
-                                            who ? ": " : "", text);
+    g_autofree char *heading = log_heading(log->time, log->guest);
+    g_autofree char *line = g_strdup_printf("%stinamou: %s%s%s%s\n", heading, levels[level],
+                                            who ? who : "", who ? ": " : "", text);
 
     log_write(log, true, line);
 }

@@ -46,6 +46,13 @@ NODISCARD bool log_open(LogSink *log, const char *path, GError **err);
 char *log_items_help(void);
 /* `-d in_asm,int,trace:PATTERN`: replaces the items; "none" clears. */
 NODISCARD bool log_set_items(LogSink *log, const char *text, GError **err);
+/* `-dfilter A..B,A+SIZE,B-SIZE`: of blocks, only those that begin there. */
+NODISCARD bool log_set_ranges(LogSink *log, const char *text, GError **err);
+bool log_in_ranges(const LogSink *log, uint64_t addr);
+/* -msg: messages for people begin with the time, with @guest (NULL: without). */
+void log_set_heading(LogSink *log, bool time, const char *guest);
+/* That heading, empty or ending in a blank; the caller frees. */
+char *log_heading(bool time, const char *guest);
 /* `-trace PATTERN` ('*' matches anything; a leading '-' switches off). Later ones win. */
 void log_trace_pattern(LogSink *log, const char *pattern);
 

@@ -26,7 +26,8 @@ typedef struct KvmVm {
     int dev_fd, vm_fd;
     size_t run_bytes; /* of a vCPU's shared area */
     KvmIrqchip irqchip;
-    void *data; /* the target's */
+    bool cpu_pm; /* idle CPUs stay in the guest */
+    void *data;  /* the target's */
     MemListener listener;
     Mutex slots_lock;
     GArray *slots; /* of KvmSlot; guarded by slots_lock */

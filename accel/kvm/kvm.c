@@ -107,7 +107,7 @@ enum { RING_LEAST = 1024, RING_MOST = 65536 };
 
 static bool kvm_options(KvmVm *vm, const char *text, GError **err)
 {
-    static const char *const known[] = { "kernel-irqchip", "dirty-ring-size" };
+    static const char *const known[] = { "kernel-irqchip", "dirty-ring-size", "cpu-pm" };
     Options o = { 0 };
     const char *chip, *ring;
     bool ok = options_parse(&o, text ? text : "", NULL, err);
@@ -128,9 +128,22 @@ static bool kvm_options(KvmVm *vm, const char *text, GError **err)
         ok = error_set(err, "dirty-ring-size=%s: a power of two from %u to %u", ring, RING_LEAST,
                        RING_MOST);
     }
-    ok = ok && options_all_used(&o, known, 2, err);
+    ok = ok && options_get_bool(&o, "cpu-pm", false, &vm->cpu_pm, err) &&
+         options_all_used(&o, known, G_N_ELEMENTS(known), err);
     options_deinit(&o);
     return ok;
+}
+
+/* HLT, PAUSE, MWAIT and C states do not leave the guest: the CPU is its own. */
+static bool kvm_stay_in_guest(KvmVm *vm, GError **err)
+{
+    int can = kvm_ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_X86_DISABLE_EXITS);
+    struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_DISABLE_EXITS,
+                                  .args = { can > 0 ? (unsigned)can : 0 } };
+    int rc = can > 0 ? kvm_ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) : -ENOTTY;
+
+    return rc >= 0 ||
+           error_set(err, "cpu-pm=on: this host's KVM does not let idle CPUs stay in the guest");
 }
 
 static bool kvm_make_vm(KvmVm *vm, GError **err)
@@ -156,7 +169,7 @@ static bool kvm_make_vm(KvmVm *vm, GError **err)
     vm->max_slots = rc > 0 ? (unsigned)rc : 32;
     rc = kvm_ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_IOEVENTFD);
     vm->has_ioeventfd = rc > 0;
-    return true;
+    return !vm->cpu_pm || kvm_stay_in_guest(vm, err);
 }
 
 static void kvm_machine_free(void *state)

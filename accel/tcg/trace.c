@@ -157,7 +157,7 @@ void tcg_trace_block(Cpu *cpu, const TcgBlock *b, GuestVirt pc, const uint8_t *p
     g_autoptr(GString) s = NULL;
     TraceBlock t;
 
-    if (!in && !ops && !host) {
+    if ((!in && !ops && !host) || !log_in_ranges(log, pc)) {
         return;
     }
     s = g_string_new("");
@@ -200,6 +200,9 @@ void tcg_trace_enter(Cpu *cpu, const TcgBlock *b, GuestVirt pc)
 {
     LogSink *log = machine_log(cpu->dev.machine);
 
+    if (!log_in_ranges(log, pc)) {
+        return;
+    }
     if (log_on(log, LOG_EXEC)) {
         log_item(log, "Trace %d: 0x%016" PRIx64 " [%016" PRIx64 "]\n", cpu->index, pc,
                  b->mode_word & ~(TCG_MODE_DEBUG | TCG_MODE_TRACE));

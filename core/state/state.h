@@ -43,6 +43,9 @@ NODISCARD bool machine_load_bytes(Machine *m, const void *data, size_t len, GErr
 /* SHA-256 of all that machine_save would store, as text that the caller frees. */
 char *machine_state_hash(Machine *m, GError **err);
 
+/* What the state of each type of device consists of, as JSON (-dump-vmstate); the caller frees. */
+char *machine_state_tables(Machine *m, const char *board);
+
 /* The devices' state as text, a line a field, to compare two machines; the caller frees. */
 char *machine_state_text(Machine *m);
 

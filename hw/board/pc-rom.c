@@ -7,26 +7,16 @@
 #include "hw/pci/host.h"
 
 #include <string.h>
-#include <unistd.h>
 
 enum { PC_FLASH_BANKS = 2, PC_FLASH_SECTOR = 4096 };
 
-static char *pc_find_bios(const char *name)
+static char *pc_find_bios(const Machine *m, const char *name)
 {
     static const char *const folders[] = { "/usr/share/seabios", "/usr/share/qemu",
                                            "/usr/local/share/seabios", "/usr/share/OVMF" };
 
-    if (strchr(name, '/') || access(name, R_OK) == 0) {
-        return g_strdup(name);
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
-        g_autofree char *path = g_build_filename(folders[i], name, NULL);
-
-        if (access(path, R_OK) == 0) {
-            return g_steal_pointer(&path);
-        }
-    }
-    return NULL;
+    return strchr(name, '/') ? g_strdup(name)
+                             : machine_find_data(m, name, folders, G_N_ELEMENTS(folders));
 }
 
 /* Its last 128 KiB, until firmware puts RAM there. */
@@ -42,7 +32,7 @@ static void pc_show_below_1m(PcBoard *b, MemRegion *rom, uint64_t size)
 static bool pc_make_bios(PcBoard *b, GError **err)
 {
     const char *name = b->cfg->bios ? b->cfg->bios : "bios-256k.bin";
-    g_autofree char *path = pc_find_bios(name);
+    g_autofree char *path = pc_find_bios(b->machine, name);
     g_autoptr(GBytes) file = NULL;
     MemRegion *rom, *bus = device_as(b->host, PciHost)->bus.mem;
     uint64_t size;

@@ -18,7 +18,7 @@ enum {
     ISA_VGA_VBE,
 };
 
-#define ISA_VGA_ROM "/usr/share/seabios/vgabios-isavga.bin"
+#define ISA_VGA_ROM "vgabios-isavga.bin"
 
 typedef struct VgaIsa {
     Device dev;
@@ -108,15 +108,17 @@ static const ConsoleOps vga_isa_ops = { vga_isa_refresh, vga_isa_watched };
 /* Firmware finds the card's BIOS where it has been installed; without, it shows nothing. */
 static bool vga_isa_rom(Device *dev, GError **err)
 {
+    static const char *const folders[] = { "/usr/share/seabios" };
     Device *fw = fw_cfg_find(dev->machine);
+    g_autofree char *path = machine_find_data(dev->machine, ISA_VGA_ROM, folders, 1);
     g_autofree char *bytes = NULL;
     gsize len;
 
-    if (!fw || machine_has_started(dev->machine) ||
-        !g_file_get_contents(ISA_VGA_ROM, &bytes, &len, NULL)) {
+    if (!fw || !path || machine_has_started(dev->machine) ||
+        !g_file_get_contents(path, &bytes, &len, NULL)) {
         return true;
     }
-    return fw_cfg_add_file(fw, "vgaroms/vgabios-isavga.bin", bytes, len, err);
+    return fw_cfg_add_file(fw, "vgaroms/" ISA_VGA_ROM, bytes, len, err);
 }
 
 static bool vga_isa_start(Device *dev, GError **err)

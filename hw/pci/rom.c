@@ -13,7 +13,6 @@
 
 #include <glib/gstdio.h>
 #include <inttypes.h>
-#include <unistd.h>
 
 enum {
     ROM_MIN = 2 << 10, /* the register has address bits from 11 on */
@@ -35,22 +34,12 @@ enum {
 #define PCIR_MAGIC 0x52494350u
 
 /* As it stands, or where packages have such files. */
-static char *rom_find(const char *name)
+static char *rom_find(const Machine *m, const char *name)
 {
     static const char *const folders[] = { "/usr/lib/ipxe/qemu", "/usr/share/qemu",
                                            "/usr/local/share/qemu", "/usr/share/seabios" };
 
-    if (access(name, R_OK) == 0) {
-        return g_strdup(name);
-    }
-    for (size_t i = 0; !strchr(name, '/') && i < G_N_ELEMENTS(folders); i++) {
-        g_autofree char *path = g_build_filename(folders[i], name, NULL);
-
-        if (access(path, R_OK) == 0) {
-            return g_steal_pointer(&path);
-        }
-    }
-    return NULL;
+    return machine_find_data(m, name, folders, G_N_ELEMENTS(folders));
 }
 
 static bool rom_check(PciDevice *p, const char *path, const uint8_t *data, size_t len,
@@ -100,7 +89,7 @@ bool pci_rom_open(PciDevice *p, GError **err)
                          "its BAR: rombar=1",
                          p->romfile);
     }
-    path = rom_find(name);
+    path = rom_find(p->dev.machine, name);
     if (!path) {
         /* What comes by itself is there where its package is. */
         return !p->romfile || error_set(err, "romfile=%s: there is no such file", name);

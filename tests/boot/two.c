@@ -30,7 +30,7 @@ static void *one_run(void *arg)
     build_init(&b, &c);
     o->status = 1;
     if (config_parse(&c, (int)o->args->len, (char **)o->args->pdata, &err) &&
-        build_machine(&b, &err) && build_run(&b, &err)) {
+        build_machine(&b, &err) && build_run(&b, &err) && build_go(&b, &err)) {
         o->status = machine_run_main_loop(b.m);
     }
     build_deinit(&b);
