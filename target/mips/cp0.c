@@ -302,6 +302,7 @@ static uint64_t cp0_status_writable(const MipsCpu *c)
     /* Release 6 has no other registers than those of FR. */
     can |= mips_cpu_has(c, MIPS_FEAT_FPU64) && !mips_cpu_has(c, MIPS_FEAT_R6) ? STATUS_FR : 0;
     can |= mips_cpu_has(c, MIPS_FEAT_DSP) ? STATUS_MX : 0;
+    can |= mips_cpu_has(c, MIPS_FEAT_MMI) ? STATUS_CU2 : 0;
     can &= mips_cpu_has(c, MIPS_FEAT_FPU) ? ~0ull : ~(uint64_t)STATUS_CU1;
     return can;
 }

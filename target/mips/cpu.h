@@ -97,6 +97,7 @@ enum {
     STATUS_FR = 1 << 26,
     STATUS_CU0 = 1 << 28,
     STATUS_CU1 = 1 << 29,
+    STATUS_CU2 = 1 << 30,
 
     CAUSE_IP_SHIFT = 8,
     CAUSE_WP = 1 << 22,

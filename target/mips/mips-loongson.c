@@ -387,7 +387,9 @@ PART(gssdrc1, gs_store_part, MIPS_PART_64 | MIPS_PART_RIGHT)
 
 /* ---- what the CPU has ---- */
 
-/* CFG1: FP; CFG2: LEXT1, LEXT2. */
+enum { CFG1_FP = 1 << 0, CFG1_MMI = 1 << 4 };
+
+/* CFG1: FP, MMI; CFG2: LEXT1, LEXT2. */
 static uint64_t gs_config(Cpu *cpu, uint64_t n)
 {
     const MipsCpu *c = mips_cpu(cpu);
@@ -396,7 +398,8 @@ static uint64_t gs_config(Cpu *cpu, uint64_t n)
     case 0:
         return (uint64_t)(int32_t)c->model->prid;
     case 1:
-        return mips_cpu_has(c, MIPS_FEAT_FPU);
+        return (mips_cpu_has(c, MIPS_FEAT_FPU) ? CFG1_FP : 0) |
+               (mips_cpu_has(c, MIPS_FEAT_MMI) ? CFG1_MMI : 0);
     case 2:
         return mips_cpu_has(c, MIPS_FEAT_LEXT) | mips_cpu_has(c, MIPS_FEAT_LEXT2) << 1;
     default:

@@ -16,7 +16,7 @@ enum {
 #define CONFIG1_LOONGSON \
     (CONFIG_M | 63u << 25 | 3 << 22 | 4 << 19 | 3 << 16 | 3 << 13 | 4 << 10 | 3 << 7 | CONFIG1_FP)
 
-#define FEATURES_3A1000 (FEATURES_R2 | FEAT(M64) | FEATURES_FP | FEAT(LEXT))
+#define FEATURES_3A1000 (FEATURES_R2 | FEAT(M64) | FEATURES_FP | FEAT(LEXT) | FEAT(MMI))
 
 const MipsModel mips_models_loongson[MIPS_MODELS_LOONGSON] = {
     {

@@ -20,6 +20,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
 
     mw |= kernel || s & STATUS_CU0 ? MIPS_MW_CP0 : 0;
     mw |= s & STATUS_CU1 ? MIPS_MW_CP1 : 0;
+    mw |= s & STATUS_CU2 ? MIPS_MW_CP2 : 0;
     mw |= s & STATUS_FR ? MIPS_MW_FR : 0;
     mw |= s & STATUS_MX ? MIPS_MW_MX : 0;
     mw |= c->cp0[CP0_CONFIG5] & CONFIG5_MSAEN ? MIPS_MW_MSA : 0;

@@ -25,8 +25,9 @@ enum {
     /* The first half of an instruction, at the end of the page before: bits 32 to 47. */
     MIPS_MW_HALF = 1 << 29,
     MIPS_MW_HALF_SHIFT = 32,
-    MIPS_MW_MX = 1 << 20,       /* Status.MX: DSP */
-    MIPS_MW_MSA = 1 << 21,      /* Config5.MSAEn */
+    MIPS_MW_MX = 1 << 20,  /* Status.MX: DSP */
+    MIPS_MW_MSA = 1 << 21, /* Config5.MSAEn */
+    MIPS_MW_CP2 = 1 << 22,
     MIPS_MW_FP_EXACT = 1 << 24, /* FCSR enables exceptions or flushes subnormals: FP by helpers */
 };
 

@@ -161,6 +161,7 @@ static void run_load(const MipsCase *c)
     m->cp0[CP0_STATUS] = 2 << STATUS_KSU_SHIFT | (fpu ? STATUS_CU1 : 0) |
                          (fpu && run.fr ? STATUS_FR : 0) |
                          (mips_cpu_has(m, MIPS_FEAT_DSP) ? STATUS_MX : 0) |
+                         (mips_cpu_has(m, MIPS_FEAT_MMI) ? STATUS_CU2 : 0) |
                          (mips_cpu_has(m, MIPS_FEAT_M64) ? STATUS_UX : 0);
     m->cp0[CP0_CAUSE] = 0;
     if (accel_tcg.state_changed) {

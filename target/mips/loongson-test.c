@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loongson's instructions where QEMU's user emulator is no oracle. Values of MMI: those that GCC's
+ * gcc.target/mips/loongson-simd.c asserts, and their neighbours by the same definitions.
+ */
+#include "accel/accel.h"
+#include "core/machine.h"
+#include "core/memory/memory.h"
+#include "target/mips/cpu.h"
+#include "target/mips/helper.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+enum {
+    RAM_BYTES = 0x10000,
+    CODE = 0x1000,
+    VECTOR = 0x180,
+    WAIT = 0x42000020,
+    BRANCH_BACK = 0x1000fffe, /* b .-4 */
+    BREAK = 0x0000000d,
+    FT = 3,
+    FS = 4,
+    FD = 5,
+    OPERANDS = FT << 16 | FS << 11 | FD << 6,
+    PSUBUSB = 0x4ba00001 | OPERANDS,
+    PSUBUSH = 0x4b200001 | OPERANDS,
+    PCMPGTB = 0x4ba00009 | OPERANDS,
+    PCMPGTH = 0x4b600009 | OPERANDS,
+    PCMPGTW = 0x4b200009 | OPERANDS,
+    PMAXUB = 0x4b800008 | OPERANDS,
+    PMINUB = 0x4ba00008 | OPERANDS,
+    PACKUSHB = 0x4b600002 | OPERANDS,
+    PADDB = 0x4bc00000 | OPERANDS,
+    ADD = 0x4b40000c | OPERANDS,
+    SUB = 0x4b40000d | OPERANDS,
+    DSUB = 0x4b60000d | OPERANDS,
+};
+
+typedef struct Bench {
+    Machine *machine;
+    MipsCpu *cpu;
+    uint8_t *ram;
+    uint32_t insn;
+    uint64_t status;
+} Bench;
+
+static void bench_make(Bench *b, const char *model)
+{
+    g_autoptr(GError) err = NULL;
+    const DeviceType *type = NULL;
+    RamBlock *ram;
+
+    memset(b, 0, sizeof(*b));
+    for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
+        type = strcmp((*t)->name, model) ? type : *t;
+    }
+    b->machine = machine_new(&err);
+    ram = ram_new(b->machine, "ram", RAM_BYTES, RAM_SHARED, &err);
+    b->ram = ram->host;
+    region_add(machine_memory_root(b->machine),
+               region_new_ram(b->machine, "ram", ram, 0, RAM_BYTES), 0, 0);
+    machine_add_types(b->machine, mips_cpu_types);
+    b->cpu = mips_cpu(cpu_new(b->machine, type, NULL, "cpu0"));
+    EXPECT(device_realize(&b->cpu->cpu.dev, &err));
+    EXPECT(accel_attach(b->machine, &accel_tcg, NULL, &err));
+    EXPECT(machine_start(b->machine, &err));
+}
+
+/* From CODE in kseg0 until the vector's WAIT. */
+static void run_on_cpu(Cpu *cpu, void *opaque)
+{
+    static const uint32_t vector[] = { WAIT, BRANCH_BACK, 0 };
+    Bench *b = opaque;
+    MipsCpu *c = b->cpu;
+    uint32_t code[] = { b->insn, BREAK, 0 };
+
+    memcpy(b->ram + VECTOR, vector, sizeof(vector));
+    memcpy(b->ram + CODE, code, sizeof(code));
+    ram_wrote(ram_first(b->machine), 0, RAM_BYTES);
+    c->pc = 0xffffffff80000000 + CODE;
+    c->in_slot = 0;
+    c->cp0[CP0_STATUS] = b->status;
+    c->cp0[CP0_CAUSE] = 0;
+    accel_tcg.state_changed(cpu);
+    for (unsigned tries = 0; tries < 100; tries++) {
+        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
+            break;
+        }
+        cpu_take_requests(cpu, UINT32_MAX);
+    }
+}
+
+/* ExcCode of @insn, which a BREAK follows; coprocessor << 8. */
+static unsigned bench_code(Bench *b, uint32_t insn)
+{
+    uint64_t cause;
+
+    b->insn = insn;
+    cpu_run_on_wait(&b->cpu->cpu, run_on_cpu, b);
+    cause = b->cpu->cp0[CP0_CAUSE];
+    return (cause >> 2 & 31) | (cause >> CAUSE_CE_SHIFT & 3) << 8;
+}
+
+static uint64_t bench_mmi(Bench *b, uint32_t insn, uint64_t fs, uint64_t ft)
+{
+    b->cpu->f[FS].u64[0] = fs;
+    b->cpu->f[FT].u64[0] = ft;
+    b->cpu->f[FD].u64[0] = 0x5555;
+    EXPECT_EQ(bench_code(b, insn), EXC_BP);
+    return b->cpu->f[FD].u64[0];
+}
+
+TEST(mips_loongson, mmi_needs_both_coprocessors)
+{
+    Bench b;
+
+    bench_make(&b, "Loongson-3A1000-mips-cpu");
+    EXPECT_EQ(bench_code(&b, PADDB), EXC_CPU | 2 << 8);
+    b.status = STATUS_CU2;
+    EXPECT_EQ(bench_code(&b, PADDB), EXC_CPU | 1 << 8);
+    b.status = STATUS_CU1 | STATUS_CU2; /* a pair is named by its even register */
+    EXPECT_EQ(bench_code(&b, PADDB), EXC_RI);
+    EXPECT_EQ(bench_code(&b, 0x4bc00000 | 2 << 16 | 4 << 11 | 6 << 6), EXC_BP);
+    b.status |= STATUS_FR;
+    EXPECT_EQ(bench_code(&b, PADDB), EXC_BP);
+    machine_free(b.machine);
+    bench_make(&b, "MIPS64R2-generic-mips-cpu");
+    EXPECT_EQ(bench_code(&b, PADDB) & 31, EXC_RI);
+    machine_free(b.machine);
+}
+
+TEST(mips_loongson, mmi_where_there_is_no_oracle)
+{
+    static const struct {
+        uint32_t insn;
+        uint64_t fs, ft, fd;
+    } rows[] = {
+        /* signed: -42 > { -45, -44, -43, -42 }, 42 > { 42, 43, 41, 40 } */
+        { PCMPGTB, 0x2a2a2a2ad6d6d6d6, 0x28292b2ad6d5d4d3, 0xffff000000ffffff },
+        { PCMPGTB, 0x807f00ff01807fff, 0x7f80ff0080018000, 0x00ffff00ff00ff00 },
+        { PCMPGTH, 0xffd6ffd6ffd6ffd6, 0xffd5002c002b002a, 0xffff000000000000 },
+        { PCMPGTH, 0x80007fff0001ffff, 0x7fff80000001ffff, 0x0000ffff00000000 },
+        { PCMPGTW, 0xffffffd60000002a, 0xffffffd6ffffffd6, 0x00000000ffffffff },
+        { PCMPGTW, 0x8000000112345678, 0x7fffffff00010203, 0x00000000ffffffff },
+        /* 10 to 80 and 80 to 10 */
+        { PMAXUB, 0x50463c32281e140a, 0x0a141e28323c4650, 0x50463c32323c4650 },
+        { PMINUB, 0x50463c32281e140a, 0x0a141e28323c4650, 0x0a141e28281e140a },
+        { PMAXUB, 0x807f0100ff807f01, 0x7f8000ff01807f02, 0x808001ffff807f02 },
+        { PMINUB, 0x807f0100ff807f01, 0x7f8000ff01807f02, 0x7f7f000001807f01 },
+        { PSUBUSB, 0x50463c32281e140a, 0x0a141e28323c4650, 0x46321e0a00000000 },
+        { PSUBUSB, 0x807f0100ff807f01, 0x7f8000ff01807f02, 0x01000100fe000000 },
+        { PSUBUSH, 0x0028001e0014000a, 0x000a0014001e0028, 0x001e000a00000000 },
+        { PSUBUSH, 0x80007fff0001ffff, 0x7fff80000001ffff, 0x0001000000000000 },
+        /* halfwords with sign to bytes without */
+        { PACKUSHB, 0x800000ff00800001, 0xffff7fff0100007f, 0x00ffff7f00ff8001 },
+        { ADD, 0x7ffffffe, 1, 0x7fffffff },
+        { ADD, 0xffffffff80000001, 0xffffffffffffffff, 0xffffffff80000000 },
+        { SUB, 5, 3, 2 },
+        { SUB, 3, 5, 0xfffffffffffffffe },
+        { SUB, 0xffffffff80000001, 1, 0xffffffff80000000 },
+        { DSUB, 5, 3, 2 },
+        { DSUB, 0x8000000000000001, 1, 0x8000000000000000 },
+        { DSUB, 0xffffffffffffffff, 0x8000000000000000, 0x7fffffffffffffff },
+    };
+    Bench b;
+
+    bench_make(&b, "Loongson-3A1000-mips-cpu");
+    b.status = STATUS_CU1 | STATUS_CU2 | STATUS_FR;
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        EXPECT_EQ(bench_mmi(&b, rows[i].insn, rows[i].fs, rows[i].ft), rows[i].fd);
+    }
+    machine_free(b.machine);
+}
+
+TEST(mips_loongson, mmi_sums_trap_and_leave_their_register)
+{
+    static const struct {
+        uint32_t insn;
+        uint64_t fs, ft;
+    } rows[] = {
+        { ADD, 0x7fffffff, 1 },
+        { ADD, 0xffffffff80000000, 0xffffffffffffffff },
+        { SUB, 0xffffffff80000000, 1 },
+        { SUB, 0, 0xffffffff80000000 },
+        { DSUB, 0x8000000000000000, 1 },
+        { DSUB, 0, 0x8000000000000000 },
+        { DSUB, 0x4000000000000000, 0xc000000000000000 },
+    };
+    Bench b;
+
+    bench_make(&b, "Loongson-3A1000-mips-cpu");
+    b.status = STATUS_CU1 | STATUS_CU2 | STATUS_FR;
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        b.cpu->f[FS].u64[0] = rows[i].fs;
+        b.cpu->f[FT].u64[0] = rows[i].ft;
+        b.cpu->f[FD].u64[0] = 0x5555;
+        EXPECT_EQ(bench_code(&b, rows[i].insn), EXC_OV);
+        EXPECT_EQ(b.cpu->f[FD].u64[0], 0x5555);
+    }
+    machine_free(b.machine);
+}
