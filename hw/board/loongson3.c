@@ -91,6 +91,7 @@ static bool loongson3_make_cpu(Loongson3Board *b, const DeviceType *type, const 
     Device *dev = &cpu_new(b->machine, type, &b->dev, id)->dev;
 
     device_set_u64(dev, "count-frequency", LOONGSON3_COUNT_HZ);
+    device_set_bool(dev, "csr", true);
     if (props && !device_set_props(dev, props, err)) {
         g_prefix_error(err, "-cpu: ");
         return false;
@@ -156,6 +157,20 @@ static bool loongson3_make_intcs(Loongson3Board *b, GError **err)
             for (unsigned pin = 0; pin < LIO_PINS; pin++) {
                 irq_connect(lio, "irq", (cpu - i) * LIO_PINS + pin, dev, "irq", CPU_IRQ_LIO + pin);
             }
+        }
+    }
+    return true;
+}
+
+/* Packages of a 3A4000 have registers that say what they are. */
+static bool loongson3_make_csrs(Loongson3Board *b, GError **err)
+{
+    bool has = g_str_has_prefix(machine_cpu(b->machine, 0)->dev.type->name, "Loongson-3A4000");
+
+    for (unsigned i = 0; has && i < b->n_cpus; i += LOONGSON3_CORES) {
+        if (!loongson3_make_intc(b, i / LOONGSON3_CORES, "loongson_csr", "csr", LOONGSON3_CSR,
+                                 err)) {
+            return false;
         }
     }
     return true;
@@ -325,9 +340,10 @@ static bool loongson3_init(Machine *m, const BoardConfig *cfg, GError **err)
     b->cfg = cfg;
     board_plug_init(&b->plug, &b->dev, cfg);
     return loongson3_make_ram(b, err) && loongson3_make_cpus(b, err) &&
-           loongson3_make_intcs(b, err) && loongson3_make_uart(b, err) &&
-           loongson3_make_small(b, err) && loongson3_make_fw_cfg(b, err) &&
-           loongson3_make_pci(b, err) && loongson3_make_plugged(b, err) && loongson3_boot(b, err);
+           loongson3_make_intcs(b, err) && loongson3_make_csrs(b, err) &&
+           loongson3_make_uart(b, err) && loongson3_make_small(b, err) &&
+           loongson3_make_fw_cfg(b, err) && loongson3_make_pci(b, err) &&
+           loongson3_make_plugged(b, err) && loongson3_boot(b, err);
 }
 
 const Board board_loongson3 = {

@@ -94,6 +94,7 @@ bool mips_cpu_start(Device *dev, GError **err)
         return error_set(err, "'%s' is no CPU by itself; choose a model", dev->type->name);
     }
     c->features = c->model->features;
+    c->features |= c->csr && mips_cpu_has(c, MIPS_FEAT_LEXT2) ? 1ull << MIPS_FEAT_LCSR : 0;
     c->vpn2_mask = mips_tlb_vpn2_mask(c->model);
     if (mips_cpu_has(c, MIPS_FEAT_M64)) {
         c->cpu.target = c->big_endian ? &target_mips64 : &target_mips64el;
@@ -146,6 +147,7 @@ static void cpu_mips_irq(Device *dev, unsigned n, bool level)
 static const Field cpu_mips_fields[] = {
     PROP_AS("big-endian", big_endian, TYPE_BOOL, false, "byte order at reset"),
     PROP_AS("count-frequency", count_hz, TYPE_U64, CPU_COUNT_HZ, "how fast Count goes, Hz"),
+    PROP_AS("csr", csr, TYPE_BOOL, false, "Loongson's registers of the package are in memory"),
     STATE_ARRAY(MipsCpu, r, .no_reset = true),
     STATE_ARRAY(MipsCpu, hi, .no_reset = true),
     STATE_ARRAY(MipsCpu, lo, .no_reset = true),

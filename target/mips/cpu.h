@@ -227,6 +227,7 @@ typedef struct MipsCpu {
     /* Properties. */
     const MipsModel *model;
     bool big_endian;
+    bool csr;
     uint64_t count_hz;
 
     /* Entries that TLBWR replaced, as if the TLB were larger (tlb.c): mask 0 where there is none.

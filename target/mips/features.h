@@ -14,6 +14,7 @@ typedef enum MipsFeature {
     MIPS_FEAT_LEXT,      /* Loongson EXT */
     MIPS_FEAT_LEXT2,     /* Loongson EXT2, CPUCFG */
     MIPS_FEAT_MMI,       /* Loongson MMI */
+    MIPS_FEAT_LCSR,      /* Loongson CSR: where the board has the registers */
     MIPS_FEAT_ISA16,     /* a compressed instruction set: MIPS16e unless MICROMIPS */
     MIPS_FEAT_MICROMIPS, /* with ISA16 */
     MIPS_FEAT_DSP,

@@ -35,6 +35,19 @@ enum {
     ADD = 0x4b40000c | OPERANDS,
     SUB = 0x4b40000d | OPERANDS,
     DSUB = 0x4b60000d | OPERANDS,
+    /* of the register whose number is in r1, to or from r2 */
+    RDCSR = 0xc8001118 | 1 << 21,
+    WRCSR = 0xc8011118 | 1 << 21,
+    DRDCSR = 0xc8021118 | 1 << 21,
+    DWRCSR = 0xc8031118 | 1 << 21,
+    CPUCFG = 0xc8081118 | 1 << 21,
+    CSR_FEATURES = 0x8,
+    CSR_IPI_EN = 0x1004,
+    CSR_IPI_SEND = 0x1040,
+    CSR_MAIL_BUF0 = 0x1020,
+    CSR_MAIL_SEND = 0x1048,
+    IPI_AT = 0x3ff01000,
+    PUBLIC_AT = 0x1fe00000,
 };
 
 typedef struct Bench {
@@ -45,7 +58,7 @@ typedef struct Bench {
     uint64_t status;
 } Bench;
 
-static void bench_make(Bench *b, const char *model)
+static void bench_make_with(Bench *b, const char *model, bool csr)
 {
     g_autoptr(GError) err = NULL;
     const DeviceType *type = NULL;
@@ -62,9 +75,15 @@ static void bench_make(Bench *b, const char *model)
                region_new_ram(b->machine, "ram", ram, 0, RAM_BYTES), 0, 0);
     machine_add_types(b->machine, mips_cpu_types);
     b->cpu = mips_cpu(cpu_new(b->machine, type, NULL, "cpu0"));
+    device_set_bool(&b->cpu->cpu.dev, "csr", csr);
     EXPECT(device_realize(&b->cpu->cpu.dev, &err));
     EXPECT(accel_attach(b->machine, &accel_tcg, NULL, &err));
     EXPECT(machine_start(b->machine, &err));
+}
+
+static void bench_make(Bench *b, const char *model)
+{
+    bench_make_with(b, model, false);
 }
 
 /* From CODE in kseg0 until the vector's WAIT. */
@@ -198,5 +217,65 @@ TEST(mips_loongson, mmi_sums_trap_and_leave_their_register)
         EXPECT_EQ(bench_code(&b, rows[i].insn), EXC_OV);
         EXPECT_EQ(b.cpu->f[FD].u64[0], 0x5555);
     }
+    machine_free(b.machine);
+}
+
+/* A page of RAM where the board has registers. */
+static uint8_t *bench_page(Bench *b, const char *name, uint64_t at)
+{
+    g_autoptr(GError) err = NULL;
+    RamBlock *ram = ram_new(b->machine, name, 0x1000, RAM_SHARED, &err);
+
+    region_add(machine_memory_root(b->machine), region_new_ram(b->machine, name, ram, 0, 0x1000),
+               at, 0);
+    return ram->host;
+}
+
+static uint64_t bench_csr(Bench *b, uint32_t insn, uint64_t n, uint64_t value)
+{
+    b->cpu->r[1] = n;
+    b->cpu->r[2] = value;
+    EXPECT_EQ(bench_code(b, insn), EXC_BP);
+    return b->cpu->r[2];
+}
+
+static uint64_t page_word(const uint8_t *page, unsigned at, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    memcpy(&v, page + at, bytes);
+    return v;
+}
+
+TEST(mips_loongson, csr_of_the_core_and_of_those_that_it_calls)
+{
+    uint8_t *own, *other, *all;
+    Bench b;
+
+    bench_make_with(&b, "Loongson-3A4000-mips-cpu", true);
+    own = bench_page(&b, "node0", IPI_AT);
+    other = bench_page(&b, "node1", 1ull << 44 | IPI_AT);
+    all = bench_page(&b, "public", PUBLIC_AT);
+    b.status = STATUS_KX;
+    b.cpu->cp0[CP0_EBASE] |= 2;
+    EXPECT_EQ(bench_csr(&b, CPUCFG, 2, 0) >> 27 & 1, 1);
+    all[CSR_FEATURES + 3] = 0x80;
+    EXPECT_EQ(bench_csr(&b, RDCSR, CSR_FEATURES, 0), 0xffffffff80000000);
+    bench_csr(&b, WRCSR, CSR_IPI_EN, 0x123456789abcdef0);
+    EXPECT_EQ(page_word(own, 0x204, 8), 0x9abcdef0);
+    bench_csr(&b, DWRCSR, CSR_MAIL_BUF0, 0x123456789abcdef0);
+    EXPECT_EQ(page_word(own, 0x220, 8), 0x123456789abcdef0);
+    EXPECT_EQ(bench_csr(&b, DRDCSR, CSR_MAIL_BUF0, 0), 0x123456789abcdef0);
+    EXPECT_EQ(bench_csr(&b, DRDCSR, 0x12340, 0), 0); /* there is none */
+    bench_csr(&b, WRCSR, CSR_IPI_SEND, 1u << 31 | 5 << 16 | 31);
+    EXPECT_EQ(page_word(other, 0x108, 4), 1u << 31);
+    bench_csr(&b, DWRCSR, CSR_MAIL_SEND, 0xfedcba9800000000 | 1u << 31 | 3 << 16 | 7 << 2);
+    EXPECT_EQ(page_word(own, 0x338, 8), 0xfedcba9800000000);
+    bench_csr(&b, WRCSR, CSR_IPI_SEND, 9 << 16); /* a core that is not there */
+    machine_free(b.machine);
+    bench_make(&b, "Loongson-3A4000-mips-cpu");
+    b.status = STATUS_KX;
+    EXPECT_EQ(bench_csr(&b, CPUCFG, 2, 0) >> 27 & 1, 0);
+    EXPECT_EQ(bench_code(&b, RDCSR), EXC_RI);
     machine_free(b.machine);
 }

@@ -387,9 +387,21 @@ PART(gssdrc1, gs_store_part, MIPS_PART_64 | MIPS_PART_RIGHT)
 
 /* ---- what the CPU has ---- */
 
-enum { CFG1_FP = 1 << 0, CFG1_MMI = 1 << 4 };
+/* CPUCFG's words 1 and 2, as Linux' mach-loongson64/loongson_regs.h has them. */
+enum {
+    CFG1_FP = 1 << 0,
+    CFG1_MMI = 1 << 4,
+    CFG1_MSA = 1 << 5,
+    CFG2_EXT = 1 << 0,
+    CFG2_EXT2 = 1 << 1,
+    CFG2_CSR = 1 << 27,
+};
 
-/* CFG1: FP, MMI; CFG2: LEXT1, LEXT2. */
+static uint64_t gs_flag(const MipsCpu *c, MipsFeature f, uint64_t bits)
+{
+    return mips_cpu_has(c, f) ? bits : 0;
+}
+
 static uint64_t gs_config(Cpu *cpu, uint64_t n)
 {
     const MipsCpu *c = mips_cpu(cpu);
@@ -398,10 +410,11 @@ static uint64_t gs_config(Cpu *cpu, uint64_t n)
     case 0:
         return (uint64_t)(int32_t)c->model->prid;
     case 1:
-        return (mips_cpu_has(c, MIPS_FEAT_FPU) ? CFG1_FP : 0) |
-               (mips_cpu_has(c, MIPS_FEAT_MMI) ? CFG1_MMI : 0);
+        return gs_flag(c, MIPS_FEAT_FPU, CFG1_FP) | gs_flag(c, MIPS_FEAT_MMI, CFG1_MMI) |
+               gs_flag(c, MIPS_FEAT_MSA, CFG1_MSA);
     case 2:
-        return mips_cpu_has(c, MIPS_FEAT_LEXT) | mips_cpu_has(c, MIPS_FEAT_LEXT2) << 1;
+        return gs_flag(c, MIPS_FEAT_LEXT, CFG2_EXT) | gs_flag(c, MIPS_FEAT_LEXT2, CFG2_EXT2) |
+               gs_flag(c, MIPS_FEAT_LCSR, CFG2_CSR);
     default:
         return 0;
     }

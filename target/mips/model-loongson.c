@@ -7,7 +7,7 @@
 
 enum {
     CONFIG2_SHARED = 7 << 8 | 4 << 4 | 3, /* 4 ways of 8192 sets of 32 bytes */
-    CONFIG3_3A4000 = CONFIG3_LPA | CONFIG3_ULRI,
+    CONFIG3_3A4000 = CONFIG3_LPA | CONFIG3_ULRI | CONFIG3_MSAP,
     CONFIG4_3A4000 = 0x1c << 16, /* KScratch1 to 3; Linux takes the width of ASIDs from there */
     FIR_LOONGSON = 0x7 << 20 | 0x7 << 16 | 0x05 << 8 | 0x01,
 };
@@ -33,15 +33,16 @@ const MipsModel mips_models_loongson[MIPS_MODELS_LOONGSON] = {
     },
     {
         .name = "Loongson-3A4000",
-        .doc = "Loongson 3A4000 (GS464V), without its vectors",
+        .doc = "Loongson 3A4000 (GS464V), MSA",
         .prid = 0x0014c000,
         .config = { CONFIG_M | CONFIG_R2_64, CONFIG1_LOONGSON, CONFIG_M | CONFIG2_SHARED,
-                    CONFIG_M | CONFIG3_3A4000, CONFIG4_3A4000 },
-        .features = FEATURES_3A1000 | FEAT(LEXT2),
+                    CONFIG_M | CONFIG3_3A4000, CONFIG_M | CONFIG4_3A4000 },
+        .features = FEATURES_3A1000 | FEAT(LEXT2) | FEAT(MSA),
         .tlb_entries = 64,
         .seg_bits = 48,
         .pa_bits = 48,
         .fir = FIR_LOONGSON | 1 << 22,
+        .msair = 0x14 << 8,
     },
 };
 
