@@ -54,7 +54,7 @@ static bool view_fits(const TcgCpu *tc, const TcgView *v, unsigned mode)
 
 static void view_choose(TcgCpu *tc, uint64_t mode_word, unsigned mode)
 {
-    uint8_t *guess = &tc->view_guess[mode_word * 0x9e3779b97f4a7c15 >> 60];
+    uint8_t *guess = &tc->view_guess[mode_word * 0x9e3779b97f4a7c15 >> 58];
     unsigned k = *guess, oldest = 0;
     TcgView *v;
 

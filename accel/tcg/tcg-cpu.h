@@ -18,7 +18,7 @@ typedef struct TcgChunk TcgChunk;
 typedef struct TcgExit TcgExit;
 
 enum {
-    TCG_TLB_MAX = 4096, /* entries reserved for each MMU mode and kind */
+    TCG_TLB_MAX = 8192, /* entries reserved for each MMU mode and kind */
     TCG_MODES = 16,
     TCG_USED_MAX = 512,
     TCG_ENTRY_SHIFT = 2, /* log2 of the distance between places where instructions can begin */
@@ -31,7 +31,7 @@ enum {
     TCG_CODE_TLB_SIZE = 4096,
     TCG_CODE_ENTRIES = 2,
     TCG_IO_SIZE = 64,
-    TCG_KEPT_SETS = 512,
+    TCG_KEPT_SETS = 1024,
     TCG_KEPT_WAYS = 8,
     TCG_LARGE_SETS = 32,
     TCG_LARGE_WAYS = 4,
@@ -260,7 +260,7 @@ typedef struct TcgCpu {
     TcgView view[TCG_VIEWS];
     TcgCodeFast view_fast[TCG_VIEWS][TCG_FAST_SIZE];
     unsigned view_now;      /* whose `fast` is */
-    uint8_t view_guess[16]; /* by hash of the mode word: the view that was chosen last */
+    uint8_t view_guess[64]; /* by hash of the mode word: the view that was chosen last */
     uint64_t view_clock;
     uint64_t view_epoch; /* of the cache, when the views were last emptied for it */
 

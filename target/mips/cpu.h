@@ -155,6 +155,12 @@ typedef struct MipsException {
     uint64_t va;
 } MipsException;
 
+/* What these say of the mode word; see target.c. */
+typedef struct MipsModeMemo {
+    bool known;
+    uint64_t status, hwrena, config5, mode;
+} MipsModeMemo;
+
 typedef struct MipsTlbEntry {
     uint64_t vpn2;  /* EntryHi without ASID, masked */
     uint64_t mask;  /* PageMask | 0x1fff: bits of an address within the pair */
@@ -230,6 +236,7 @@ typedef struct MipsCpu {
     bool csr;
     uint64_t count_hz;
 
+    MipsModeMemo mode_memo[2]; /* by Status.EXL */
     /* Entries that TLBWR replaced, as if the TLB were larger (tlb.c): mask 0 where there is none.
      * At the end, since translated code names what is before by small numbers. */
     MipsTlbEntry kept_large[MIPS_TLB_KEPT_LARGE]; /* of other sizes */

@@ -186,7 +186,7 @@ static bool ldst_is_beside(const Trans *t, const ArgsMem *a, uint32_t w, uint64_
  */
 static bool ldst_is_aside(const Trans *t, const ArgsMem *a, uint32_t w, bool store)
 {
-    enum { ADDIU = 9, LUI = 15, LDL = 26, LDR = 27, LB = 32, LWU = 39 };
+    enum { ADDIU = 9, LUI = 15, LDL = 26, LDR = 27, LB = 32, LWU = 39, PREF = 51 };
     /* shifts but SLLV's neighbour MOVCI, ADDU, SUBU, AND to NOR, SLT, SLTU */
     static const uint64_t plain = 0xddull | 0xfaull << 32 | 0xcull << 40;
     unsigned op = w >> 26, rs = word_rs(w), rt = word_rt(w), rd = w >> 11 & 31, to = rt;
@@ -203,6 +203,8 @@ static bool ldst_is_aside(const Trans *t, const ArgsMem *a, uint32_t w, bool sto
             return false;
         }
         reads |= rt == a->rt;
+    } else if (op == PREF) {
+        return true;
     } else if (op < ADDIU || op > LUI) {
         return false;
     }
@@ -210,25 +212,57 @@ static bool ldst_is_aside(const Trans *t, const ArgsMem *a, uint32_t w, bool sto
 }
 
 /*
+ * A branch by other registers than @a's, forward: *@to is the least number of words from t->next
+ * that it may lead to. Where the other part is not before that, both ways come to it.
+ */
+static bool ldst_is_branch(const ArgsMem *a, uint32_t w, unsigned n, unsigned *to)
+{
+    enum { REGIMM = 1, BEQ = 4, BGTZ = 7, BGEZ = 1 };
+    unsigned op = w >> 26;
+    int16_t offset = (int16_t)w;
+
+    if ((op < BEQ || op > BGTZ) && (op != REGIMM || word_rt(w) > BGEZ)) {
+        return false;
+    }
+    *to = MAX(*to, n + 1 + (unsigned)offset);
+    return offset >= 0 && word_rs(w) != a->rt && (op == REGIMM || word_rt(w) != a->rt);
+}
+
+/* The same of the branch in whose delay slot @t is. */
+static bool ldst_is_slot_forward(const Trans *t, unsigned *to)
+{
+    int64_t ahead = t->target - t->next;
+
+    *to = ahead >= 0 ? (unsigned)(ahead / 4) : 0;
+    return t->slot == SLOT_IF && !t->indirect && !t->switches && ahead >= 0;
+}
+
+/*
  * LWL and LWR (SWL and SWR) of one word, close to each other, are an access that need not be
  * aligned, at *@offset, where the first stands. A fault of the two is one of the first. Should the
  * block end between them (for want of room, or by a fault there), the second is done again: it
- * finds, or writes, the same.
+ * finds, or writes, the same. So where a branch goes past some of what is between.
  */
 static bool ldst_is_pair(Trans *t, const ArgsMem *a, uint64_t how, bool store, int64_t *offset)
 {
     enum { NEAR = 16 };
+    unsigned to = 0;
     uint32_t w;
 
-    if (!store && a->rt == a->base) {
+    if (t->ir->no_peek || (!store && a->rt == a->base) ||
+        (t->in_slot && !ldst_is_slot_forward(t, &to))) {
         return false;
     }
     for (unsigned n = 0; n < NEAR && t->n_taken < MIPS_TAKEN && mips_trans_peek(t, n, &w); n++) {
-        if (ldst_is_other(t, a, w, how, store, offset)) {
-            t->taken[t->n_taken++] = (uint16_t)(t->next + (int32_t)n * 4);
+        if (n >= to && ldst_is_other(t, a, w, how, store, offset)) {
+            int32_t at = t->next + (int32_t)n * 4;
+
+            t->taken[t->n_taken++] = (uint16_t)at;
+            t->ir->peeked |= 1ull << (at / 64);
             return true;
         }
-        if (!ldst_is_aside(t, a, w, store) && !(store && ldst_is_beside(t, a, w, how))) {
+        if (!ldst_is_aside(t, a, w, store) && !(store && ldst_is_beside(t, a, w, how)) &&
+            !ldst_is_branch(a, w, n, &to)) {
             return false;
         }
     }

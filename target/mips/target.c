@@ -12,10 +12,10 @@
 
 #include <inttypes.h>
 
-static uint64_t target_mode_word(const Cpu *cpu)
+/* What registers that rarely change say of the mode. */
+static uint64_t target_mode_of(const MipsCpu *c, uint64_t s, uint64_t hwrena, uint64_t config5)
 {
-    const MipsCpu *c = (const MipsCpu *)cpu;
-    uint64_t s = c->cp0[CP0_STATUS], mw = mips_mmu_mode(c), hwrena = c->cp0[CP0_HWRENA];
+    uint64_t mw = mips_mmu_mode(c);
     bool kernel = mips_in_kernel(c);
 
     mw |= kernel || s & STATUS_CU0 ? MIPS_MW_CP0 : 0;
@@ -23,14 +23,7 @@ static uint64_t target_mode_word(const Cpu *cpu)
     mw |= s & STATUS_CU2 ? MIPS_MW_CP2 : 0;
     mw |= s & STATUS_FR ? MIPS_MW_FR : 0;
     mw |= s & STATUS_MX ? MIPS_MW_MX : 0;
-    mw |= c->cp0[CP0_CONFIG5] & CONFIG5_MSAEN ? MIPS_MW_MSA : 0;
-    mw |= c->fcr31 & (FCSR_FS | 31u << FCSR_ENABLES_SHIFT) ? MIPS_MW_FP_EXACT : 0;
-    mw |= c->in_slot ? MIPS_MW_SLOT : 0;
-    mw |= c->forbidden ? MIPS_MW_FORBIDDEN : 0;
-    mw |= c->isa16 ? MIPS_MW_ISA16 : 0;
-    mw |= c->half ? MIPS_MW_HALF | (uint64_t)(c->half & 0xffff) << MIPS_MW_HALF_SHIFT : 0;
-    mw |= cpu->single_step ? MIPS_MW_STEP : 0;
-    mw |= c->big_endian ? MIPS_MW_BE : 0;
+    mw |= config5 & CONFIG5_MSAEN ? MIPS_MW_MSA : 0;
     mw |= ((hwrena & 15) | (hwrena >> 29 & 1) << 4) << MIPS_MW_HWRENA_SHIFT;
     if (mips_cpu_has(c, MIPS_FEAT_M64)) {
         bool super = (mw & MIPS_MW_MODE) == MIPS_MODE_SUPER;
@@ -42,6 +35,28 @@ static uint64_t target_mode_word(const Cpu *cpu)
         } else {
             mw |= kernel || super || s & STATUS_UX ? MIPS_MW_ADDR64 : 0;
         }
+    }
+    return mw;
+}
+
+/* Asked for at each exception and ERET: between a program and its kernel two values of Status. */
+static uint64_t target_mode_word(const Cpu *cpu)
+{
+    MipsCpu *c = mips_cpu((Cpu *)cpu);
+    uint64_t s = c->cp0[CP0_STATUS], hwrena = c->cp0[CP0_HWRENA], config5 = c->cp0[CP0_CONFIG5], mw;
+    MipsModeMemo *memo = &c->mode_memo[(s & STATUS_EXL) != 0];
+
+    if (!memo->known || memo->status != s || memo->hwrena != hwrena || memo->config5 != config5) {
+        *memo = (MipsModeMemo){ true, s, hwrena, config5, target_mode_of(c, s, hwrena, config5) };
+    }
+    mw = memo->mode | (c->big_endian ? MIPS_MW_BE : 0);
+    mw |= c->fcr31 & (FCSR_FS | 31u << FCSR_ENABLES_SHIFT) ? MIPS_MW_FP_EXACT : 0;
+    mw |= c->isa16 ? MIPS_MW_ISA16 : 0;
+    mw |= cpu->single_step ? MIPS_MW_STEP : 0;
+    if (c->in_slot | c->forbidden | c->half) {
+        mw |= c->in_slot ? MIPS_MW_SLOT : 0;
+        mw |= c->forbidden ? MIPS_MW_FORBIDDEN : 0;
+        mw |= c->half ? MIPS_MW_HALF | (uint64_t)(c->half & 0xffff) << MIPS_MW_HALF_SHIFT : 0;
     }
     return mw;
 }

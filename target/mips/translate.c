@@ -136,7 +136,7 @@ bool mips_trans_peek(const Trans *t, unsigned n, uint32_t *insn)
 {
     int32_t delta = t->next + (int32_t)n * 4;
 
-    if (t->in_slot || t->isa16 || delta + 4 > PAGE_BYTES || t->ir->n_guest + n >= t->max_insns) {
+    if (t->isa16 || delta + 4 > PAGE_BYTES || t->ir->n_guest + n >= t->max_insns) {
         return false;
     }
     *insn = translate_word(t, t->page, delta);

@@ -281,6 +281,50 @@ static void test_parts(void)
     CHECK(b[3] != 0 && b[4] == 0);
 }
 
+/* A branch between, to the other part and past it; the first part in its delay slot. */
+static void test_parts_branch(void)
+{
+    volatile uint8_t *b = (volatile uint8_t *)BACK;
+
+    for (uint32_t i = 0; i < 24; i++) {
+        b[i] = (uint8_t)(i * 37 + 5);
+    }
+    for (uint32_t taken = 0; taken < 2; taken++) {
+        uint32_t x = 0, y = 0, z = 0, whole = 0;
+
+        __asm__ volatile(
+            ".set noreorder\n" FIRST_PART(lw) "%0, 1(%4)\n bgtz %5, 1f\n" FIRST_PART(
+                lw) "%1, 5(%4)\n addiu %2, %2, 1\n pref 0, 0(%4)\n 1:" LAST_PART(lw) "%0, "
+                                                                                     "4(%4)"
+                                                                                     "\n" LAST_PART(
+                                                                                         lw) "%1, "
+                                                                                             "8(%4)"
+                                                                                             "\n "
+                                                                                             "addu "
+                                                                                             "%3, "
+                                                                                             "%0, "
+                                                                                             "%1\n "
+                                                                                             ".set "
+                                                                                             "reord"
+                                                                                             "er"
+            : "+&r"(x), "+&r"(y), "+&r"(z), "=&r"(whole)
+            : "r"(b), "r"(taken));
+        CHECK(z == !taken && whole == x + y);
+        BACK[4] = x;
+        BACK[5] = y;
+        for (uint32_t i = 0; i < 8; i++) {
+            CHECK(b[16 + i] == (uint8_t)((1 + i) * 37 + 5));
+        }
+        z = 0;
+        __asm__ volatile(
+            ".set noreorder\n" FIRST_PART(lw) "%0, 1(%1)\n bnez %2, 1f\n nop\n" LAST_PART(
+                lw) "%0, 4(%1)\n 1: nop\n .set reorder"
+            : "+&r"(z)
+            : "r"(b), "r"(taken));
+        CHECK((z == x) == !taken);
+    }
+}
+
 static void test_tlb(void)
 {
     volatile uint32_t *page = (volatile uint32_t *)PAGE;
@@ -444,6 +488,7 @@ void test(void)
     test_addresses();
     test_order();
     test_parts();
+    test_parts_branch();
     test_tlb();
 #ifndef NO_FPU
     test_float();

@@ -211,6 +211,7 @@ X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned 
         return x64_mem_index(RCX, (X64Reg)at.reg, 0, 0);
     }
     s->write = write;
+    s->length = align && total <= align + 1 ? 0 : (uint8_t)__builtin_ctz(total);
     if (g->slot >= 0) {
         s->span = X64_SPAN_NEXT;
         s->slot = g->slot;
@@ -255,7 +256,7 @@ void x64_span_stub(X64Emit *e, X64Stub *s)
         p = span_slot(x64_open(&e->a, 1), 0xc7, 0, s->slot);
         e->a.p = x64_put(p, 0, 4);
     }
-    thunk = (s->write ? t->tlb_write : t->tlb_read)[ir_memop_mode(s->memop)];
+    thunk = (s->write ? t->tlb_write : t->tlb_read)[ir_memop_mode(s->memop)][s->length];
     p = span_lea(x64_open(&e->a, 3 + moved + 2 * !!align), s->addr, s->disp);
     if (align) {
         p = x64_put(p, 0x057500c2f6 | align << 16, 5); /* test dl, align; jne behind the call */
@@ -269,7 +270,7 @@ void x64_span_stub(X64Emit *e, X64Stub *s)
     e->a.p = x64_put(p, 0x860f | (uint64_t)(uint32_t)(s->direct.pos - at - 6) << 16, 6);
 }
 
-uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool write)
+uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool write, unsigned length)
 {
     int32_t tlb = write ? lay->tlb_write[mode] : lay->tlb_read[mode];
     uint32_t at = x64_pos(a);
@@ -279,7 +280,7 @@ uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool wri
     x64_alu_rm(a, ALU_AND, false, RAX, x64_env(lay->tlb_mask[mode]));
     x64_rm(a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb));
     x64_alu_rr(a, ALU_XOR, true, RCX, RDX);
-    x64_alu_ri(a, ALU_CMP, true, RCX, 4096 - 32); /* no access is longer */
+    x64_alu_ri(a, ALU_CMP, true, RCX, 4096 - (1 << length));
     x64_rm(a, XO_MOV_R_RM | X_W, RCX, x64_mem_index(RBP, RAX, 0, tlb + 8));
     x64_op0(a, 0xc3);
     return at;

@@ -219,6 +219,18 @@ static void x64_thunks_none(X64Asm *a, X64Thunks *t)
     }
 }
 
+static void x64_thunks_span(X64Asm *a, X64Thunks *t, const X64Layout *lay)
+{
+    for (unsigned m = 0; m < X64_MODES; m++) {
+        for (unsigned n = 0; n < X64_LENGTHS; n++) {
+            x64_thunk_begin(a);
+            t->tlb_read[m][n] = x64_span_thunk(a, lay, m, false, n);
+            x64_thunk_begin(a);
+            t->tlb_write[m][n] = x64_span_thunk(a, lay, m, true, n);
+        }
+    }
+}
+
 size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t room)
 {
     X64Asm a = x64_asm(buf, room, false);
@@ -265,12 +277,7 @@ size_t x64_thunks_emit(X64Thunks *t, const X64Layout *lay, uint8_t *buf, size_t 
     x64_bind(&a, &leave);
     x64_thunk_leave(&a, lay);
     x64_thunks_none(&a, t);
-    for (unsigned m = 0; m < X64_MODES; m++) {
-        x64_thunk_begin(&a);
-        t->tlb_read[m] = x64_span_thunk(&a, lay, m, false);
-        x64_thunk_begin(&a);
-        t->tlb_write[m] = x64_span_thunk(&a, lay, m, true);
-    }
+    x64_thunks_span(&a, t, lay);
     t->end = x64_thunk_begin(&a);
     return a.overflow ? 0 : t->end;
 }

@@ -25,6 +25,7 @@ enum {
     X64_VSLOTS = 192, /* of 16 bytes */
     X64_MODES = 16,
     X64_NONE_BYTES = 10, /* of each piece of X64Thunks.none */
+    X64_LENGTHS = 6,     /* of accesses: 1, 2, 4, ... 32 bytes */
     /* the frame, from rsp */
     X64_FRAME_ARG = 0,    /* 5 vectors: operands and result of reference functions */
     X64_FRAME_MXCSR = 80, /* the host's; then 4 bytes of scratch */
@@ -89,8 +90,8 @@ typedef struct X64Thunks {
     uint32_t exit_loop_at;    /* rax pc */
     uint32_t raise_here;      /* called: spill, then exit_raised for the NOPs behind the call */
     uint32_t exit_raised;     /* rax: address of the NOPs of x64_fault_here */
-    uint32_t tlb_read[X64_MODES], tlb_write[X64_MODES]; /* rdx address: rcx as x64_tlb's, BE: found;
-                                                            uses rax */
+    /* rdx address of 1 << [n] bytes: rcx as x64_tlb's, BE: found; uses rax */
+    uint32_t tlb_read[X64_MODES][X64_LENGTHS], tlb_write[X64_MODES][X64_LENGTHS];
     uint32_t end;
 } X64Thunks;
 
@@ -170,6 +171,7 @@ typedef struct X64Stub {
     uint8_t addr;   /* register of the address */
     uint8_t dst[2]; /* registers of results; X64_NO_REG: none */
     uint8_t span;   /* X64_SPAN_*, of a group of accesses (span.c) */
+    uint8_t length; /* log2 of the bytes that must be in one page; what is aligned always is */
     bool write;
     int16_t slot;           /* of the group */
     X64Label direct;        /* the access itself */
@@ -579,8 +581,9 @@ X64Mem x64_span_check(X64Emit *e, X64Stub *s, unsigned id, X64Addr at, unsigned 
                       unsigned align);
 /* The beginning of the stub: look again, for this access alone. */
 void x64_span_stub(X64Emit *e, X64Stub *s);
-/* Emit the thunk that does. */
-uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool write);
+/* Emit the thunk that does, for 1 << @length bytes. */
+uint32_t x64_span_thunk(X64Asm *a, const X64Layout *lay, unsigned mode, bool write,
+                        unsigned length);
 
 /* The block's head, its stub, and an exit behind instruction @guest, where executed instructions
  * are taken off a counter. They destroy EFLAGS. */
