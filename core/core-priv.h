@@ -88,10 +88,19 @@ struct InputPin {
     Device *dev;
     const Field *field;
     uint32_t n;
-    int32_t drivers; /* atomic; how many outputs drive it high; < 0 while two setters race */
-    bool seen;       /* the level the device has been told; guarded by its lock */
-    bool outside;    /* device_set_input drives it high */
+    bool seen;      /* the level the device has been told; guarded by its lock */
+    bool outside;   /* device_set_input drives it high */
+    uint32_t rises; /* PinState.rises when it was told; guarded by its lock */
+    uint64_t state; /* atomic; a PinState */
 };
+
+typedef union PinState {
+    uint64_t bits;
+    struct {
+        int32_t drivers; /* how many outputs drive it high; < 0 while two setters race */
+        uint32_t rises;  /* how often it has gone from low to high */
+    };
+} PinState;
 
 struct IrqLink {
     InputPin *pin;
@@ -104,9 +113,17 @@ void pin_free_all(Device *dev);
 void pin_disconnect_all(Device *dev);
 void pin_deliver(InputPin *pin, bool pulse);
 InputPin *pin_find_input(Device *dev, const char *name, unsigned n);
+/* One more output drives it high, or one less. */
+void pin_drive(InputPin *pin, bool high);
+/* Before outputs are counted anew: what is outside drives it alone. */
+void pin_restart(InputPin *pin);
+static inline PinState pin_state(const InputPin *pin)
+{
+    return (PinState){ __atomic_load_n(&pin->state, __ATOMIC_SEQ_CST) };
+}
 static inline bool pin_level(const InputPin *pin)
 {
-    return __atomic_load_n(&pin->drivers, __ATOMIC_SEQ_CST) > 0;
+    return pin_state(pin).drivers > 0;
 }
 
 /* ---- Types (core/type.c) ---- */

@@ -129,26 +129,73 @@ InputPin *pin_find_input(Device *dev, const char *name, unsigned n)
     return NULL;
 }
 
+void pin_drive(InputPin *pin, bool high)
+{
+    PinState was = pin_state(pin), now;
+
+    do {
+        now = was;
+        now.drivers += high ? 1 : -1;
+        now.rises += high && was.drivers == 0;
+    } while (!__atomic_compare_exchange_n(&pin->state, &was.bits, now.bits, true, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
+}
+
+void pin_restart(InputPin *pin)
+{
+    PinState s = { .drivers = pin->outside, .rises = pin->outside };
+
+    __atomic_store_n(&pin->state, s.bits, __ATOMIC_SEQ_CST);
+}
+
+/* Under the device's lock: it hears @level. */
+static void pin_tell(InputPin *pin, bool level)
+{
+    Device *dev = pin->dev;
+    bool edge = pin->field->type == TYPE_PIN_EDGE;
+
+    trace(dev, "pin", "%s[%u] %d", pin->field->name, pin->n, level);
+    pin->seen = level;
+    if (!edge || (level && !__atomic_load_n(&dev->machine->no_edges, __ATOMIC_SEQ_CST))) {
+        pin->field->pin(dev, pin->n, level);
+    }
+}
+
+/*
+ * Whoever drives the pin may be faster than the work lists of two threads. A level that is high as
+ * before, but has fallen since, is told as low and, when that has had its effect, as high: or an
+ * edge would be lost.
+ */
+static bool pin_has_fallen(const InputPin *pin)
+{
+    PinState now = pin_state(pin);
+
+    return pin->seen && now.drivers > 0 && now.rises != pin->rises &&
+           !__atomic_load_n(&pin->dev->machine->no_edges, __ATOMIC_SEQ_CST);
+}
+
 /* Tell the device of the pin's level if it does not know it. Takes the device's lock. */
 void pin_deliver(InputPin *pin, bool pulse)
 {
     Device *dev = pin->dev;
-    bool level, edge = pin->field->type == TYPE_PIN_EDGE;
+    PinState now;
 
     device_enter(dev);
-    level = pin_level(pin);
-    if (pulse && !level) {
+    if (pin_has_fallen(pin)) {
+        pin_tell(pin, false);
+        device_leave(dev);
+        device_enter(dev);
+    }
+    now = pin_state(pin);
+    pin->rises = now.rises;
+    if (pulse && now.drivers <= 0) {
         trace(dev, "pin", "%s[%u] pulse", pin->field->name, pin->n);
         pin->field->pin(dev, pin->n, true);
-        if (!edge) {
+        if (pin->field->type != TYPE_PIN_EDGE) {
             pin->field->pin(dev, pin->n, false);
         }
-    } else if (level != pin->seen) {
-        trace(dev, "pin", "%s[%u] %d", pin->field->name, pin->n, level);
-        pin->seen = level;
-        if (!edge || (level && !__atomic_load_n(&dev->machine->no_edges, __ATOMIC_SEQ_CST))) {
-            pin->field->pin(dev, pin->n, level);
-        }
+    } else if ((now.drivers > 0) != pin->seen) {
+        pin_tell(pin, now.drivers > 0);
     }
     device_leave(dev);
 }
@@ -187,7 +234,7 @@ void irq_set(Irq *irq, bool level)
         device_trace(irq->dev, "irq_set", "%d", level);
     }
     for (const IrqLink *l = irq->links; l; l = l->next) {
-        __atomic_add_fetch(&l->pin->drivers, level ? 1 : -1, __ATOMIC_SEQ_CST);
+        pin_drive(l->pin, level);
         pin_notify(l->pin, false);
     }
 }
@@ -255,7 +302,7 @@ bool irq_try_connect(Device *dev, const char *out, unsigned n, Device *to, const
     l->next = irq->links;
     irq->links = l;
     if (irq_is_high(irq)) {
-        __atomic_add_fetch(&pin->drivers, 1, __ATOMIC_SEQ_CST);
+        pin_drive(pin, true);
         pin_notify(pin, false);
     }
     return true;
@@ -277,7 +324,7 @@ void device_set_input(Device *dev, const char *in, unsigned n, bool level)
     CHECK(pin);
     if (pin->outside != level) {
         pin->outside = level;
-        __atomic_add_fetch(&pin->drivers, level ? 1 : -1, __ATOMIC_SEQ_CST);
+        pin_drive(pin, level);
         pin_notify(pin, false);
     }
 }

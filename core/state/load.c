@@ -403,7 +403,7 @@ static void load_drive_pins(Machine *m)
 {
     for (Device *d = m->root; d; d = device_next(m->root, d)) {
         for (unsigned i = 0; i < d->n_inputs; i++) {
-            __atomic_store_n(&d->inputs[i].drivers, d->inputs[i].outside, __ATOMIC_SEQ_CST);
+            pin_restart(&d->inputs[i]);
         }
     }
     for (Device *d = m->root; d; d = device_next(m->root, d)) {
@@ -415,7 +415,7 @@ static void load_drive_pins(Machine *m)
 
                 for (const IrqLink *link = irq->links; link && irq_is_high(irq);
                      link = link->next) {
-                    __atomic_add_fetch(&link->pin->drivers, 1, __ATOMIC_SEQ_CST);
+                    pin_drive(link->pin, true);
                 }
             }
         }
@@ -425,6 +425,7 @@ static void load_drive_pins(Machine *m)
             InputPin *pin = &d->inputs[i];
 
             pin->seen = pin_level(pin);
+            pin->rises = pin_state(pin).rises;
             if (pin->field->type == TYPE_PIN_DIRECT) {
                 pin->field->pin(d, pin->n, pin->seen);
             }

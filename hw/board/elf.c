@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hw/board/elf.h"
 
+#include "core/memory/memory.h"
 #include "hw/board/loader.h"
 #include "util/bytes.h"
 
@@ -81,6 +82,34 @@ bool elf_segment(const ElfFile *e, unsigned i, ElfSegment *s, GError **err)
                          "%s %s: broken ELF, segment %u has %" PRIu64 " bytes in the file and "
                          "%" PRIu64 " in memory",
                          e->what, e->path, i, s->filesz, s->memsz);
+    }
+    return true;
+}
+
+bool elf_load(const ElfFile *e, Machine *m, const char *name, ElfPlace *place, void *opaque,
+              GError **err)
+{
+    for (unsigned i = 0; i < e->n_segments; i++) {
+        ElfSegment s;
+        uint64_t paddr;
+
+        if (!elf_segment(e, i, &s, err)) {
+            return false;
+        }
+        paddr = s.paddr;
+        if (s.type != PT_LOAD) {
+            continue;
+        }
+        if (!place(opaque, &s)) {
+            return error_set(err,
+                             "%s %s: a segment of %" PRIu64 " bytes at 0x%" PRIx64
+                             " does not fit into RAM; give more with -m",
+                             e->what, e->path, s.memsz, paddr);
+        }
+        if (s.filesz && !rom_add_bytes(m, machine_memory(m), s.paddr, e->bytes, e->data + s.off,
+                                       s.filesz, name, err)) {
+            return false;
+        }
     }
     return true;
 }

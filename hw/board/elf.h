@@ -5,6 +5,7 @@
 #ifndef HW_BOARD_ELF_H
 #define HW_BOARD_ELF_H
 
+#include "core/machine.h"
 #include "util/error.h"
 
 #include <elf.h>
@@ -37,5 +38,12 @@ NODISCARD bool elf_open(ElfFile *e, GBytes *bytes, const char *what, const char 
 /* The @i-th of e->n_segments. Errors: its bytes lie outside of the file, or are more than it has in
  * memory. */
 NODISCARD bool elf_segment(const ElfFile *e, unsigned i, ElfSegment *s, GError **err);
+
+/* Makes of s->paddr, as the file has it, where that is in memory; false: not all of s->memsz is. */
+typedef bool ElfPlace(void *opaque, ElfSegment *s);
+/* Every segment to load becomes a blob @name of the machine's memory, where @place puts it. What is
+ * beyond its bytes in the file is as it was. */
+NODISCARD bool elf_load(const ElfFile *e, Machine *m, const char *name, ElfPlace *place,
+                        void *opaque, GError **err);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading and recognising kernels.
- * Spec: Linux Documentation/arm64/booting.rst (Image); System V ABI, ch. 4 and 5 (ELF).
+ * Spec: Linux Documentation/arm64/booting.rst (Image).
  */
 #include "hw/board/loader.h"
 
+#include "hw/board/elf.h"
 #include "util/bits.h"
 #include "util/bytes.h"
 
-#include <elf.h>
 #include <glib/gstdio.h>
 #include <zlib.h>
 
@@ -258,63 +258,49 @@ static bool loader_raw(const LoadJob *j, const uint8_t *data, size_t len, Loaded
            rom_add_bytes(j->m, machine_memory(j->m), out->low, j->bytes, data, len, "kernel", err);
 }
 
-static bool loader_elf_segment(const LoadJob *j, const uint8_t *data, size_t len,
-                               const Elf64_Phdr *p, unsigned index, uint64_t entry,
+/* With zeros where the file has no bytes, after each reset. */
+static bool loader_elf_segment(const LoadJob *j, const ElfFile *e, const ElfSegment *s, unsigned i,
                                LoadedKernel *out, GError **err)
 {
-    g_autofree char *name = g_strdup_printf("kernel segment %u", index);
+    g_autofree char *name = g_strdup_printf("kernel segment %u", i);
     g_autofree uint8_t *bytes = NULL;
-    uint64_t off = le64toh(p->p_offset), filesz = le64toh(p->p_filesz), memsz = le64toh(p->p_memsz);
-    GuestPhys addr = le64toh(p->p_paddr);
 
-    if (le32toh(p->p_type) != PT_LOAD || memsz == 0) {
-        return true;
+    if (s->memsz > LOADER_MAX_BYTES) {
+        return error_set(err, "-kernel %s: segment %u is larger than 1 GiB", j->path, i);
     }
-    if (off > len || filesz > len - off || filesz > memsz) {
-        return error_set(err, "-kernel %s: broken ELF, segment %u lies outside of the file",
-                         j->path, index);
+    if (!loader_check_fit(j, s->paddr, s->memsz, err)) {
+        return false;
     }
-    if (memsz > LOADER_MAX_BYTES || !loader_check_fit(j, addr, memsz, err)) {
-        return *err ? false
-                    : error_set(err, "-kernel %s: segment %u is larger than 1 GiB", j->path, index);
+    if (e->entry - s->vaddr < s->memsz) {
+        out->entry = e->entry - s->vaddr + s->paddr;
     }
-    if (entry - le64toh(p->p_vaddr) < memsz) {
-        out->entry = entry - le64toh(p->p_vaddr) + addr;
-    }
-    out->low = min_u64(out->low, addr);
-    out->end = max_u64(out->end, addr + memsz);
-    bytes = g_malloc0(memsz);
-    memcpy(bytes, data + off, filesz);
-    return rom_add(j->m, machine_memory(j->m), addr, bytes, memsz, name, err);
+    out->low = min_u64(out->low, s->paddr);
+    out->end = max_u64(out->end, s->paddr + s->memsz);
+    bytes = g_malloc0(s->memsz);
+    memcpy(bytes, e->data + s->off, s->filesz);
+    return rom_add(j->m, machine_memory(j->m), s->paddr, bytes, s->memsz, name, err);
 }
 
-static bool loader_elf(const LoadJob *j, const uint8_t *data, size_t len, LoadedKernel *out,
-                       GError **err)
+static bool loader_elf(const LoadJob *j, LoadedKernel *out, GError **err)
 {
-    Elf64_Ehdr eh;
-    unsigned n;
+    ElfFile e;
 
-    if (data[EI_CLASS] != ELFCLASS64 || data[EI_DATA] != ELFDATA2LSB ||
-        get_le16(data + 18) != EM_AARCH64 || len < sizeof(eh)) {
-        g_autofree char *what = file_describe(data, len);
+    if (!elf_open(&e, j->bytes, "-kernel", j->path, err)) {
+        return false;
+    }
+    if (!e.wide || e.big || e.machine != EM_AARCH64) {
+        g_autofree char *what = file_describe(e.data, e.len);
 
         return error_set(err,
                          "-kernel %s: is %s, %s; this board has a 64-bit little-endian Arm CPU",
-                         j->path, what, data[EI_CLASS] == ELFCLASS64 ? "64-bit" : "32-bit");
+                         j->path, what, e.wide ? "64-bit" : "32-bit");
     }
-    memcpy(&eh, data, sizeof(eh));
-    n = le16toh(eh.e_phnum);
-    if (le16toh(eh.e_phentsize) != sizeof(Elf64_Phdr) || le64toh(eh.e_phoff) > len ||
-        n * sizeof(Elf64_Phdr) > len - le64toh(eh.e_phoff)) {
-        return error_set(err, "-kernel %s: broken ELF, its table of segments lies outside of it",
-                         j->path);
-    }
-    *out = (LoadedKernel){ FILE_ELF, le64toh(eh.e_entry), UINT64_MAX, 0 };
-    for (unsigned i = 0; i < n; i++) {
-        Elf64_Phdr p;
+    *out = (LoadedKernel){ FILE_ELF, e.entry, UINT64_MAX, 0 };
+    for (unsigned i = 0; i < e.n_segments; i++) {
+        ElfSegment s;
 
-        memcpy(&p, data + le64toh(eh.e_phoff) + i * sizeof(p), sizeof(p));
-        if (!loader_elf_segment(j, data, len, &p, i, le64toh(eh.e_entry), out, err)) {
+        if (!elf_segment(&e, i, &s, err) ||
+            (s.type == PT_LOAD && s.memsz && !loader_elf_segment(j, &e, &s, i, out, err))) {
             return false;
         }
     }
@@ -331,7 +317,7 @@ static bool loader_kernel_bytes(const LoadJob *j, const uint8_t *data, size_t le
     case FILE_ARM64_IMAGE:
         return loader_image(j, data, len, out, err);
     case FILE_ELF:
-        return loader_elf(j, data, len, out, err);
+        return loader_elf(j, out, err);
     case FILE_RAW:
         return loader_raw(j, data, len, out, err);
     default:

@@ -8,10 +8,10 @@
  */
 #include "hw/board/loongson3-priv.h"
 
+#include "hw/board/elf.h"
 #include "hw/board/loader.h"
 #include "util/bytes.h"
 
-#include <elf.h>
 #include <string.h>
 
 /* Places in the ROM. */
@@ -318,6 +318,7 @@ static void boot_params(Loongson3Board *b)
 /* ---- The kernel ---- */
 
 typedef struct Loongson3Kernel {
+    const Loongson3Board *board;
     uint64_t entry;
     uint64_t end; /* physical, of what lies in the low RAM */
 } Loongson3Kernel;
@@ -339,69 +340,39 @@ static bool kernel_fits(const Loongson3Board *b, uint64_t pa, uint64_t len)
     return pa - base <= room && len <= room - (pa - base);
 }
 
-static bool kernel_segment(Loongson3Board *b, GBytes *file, const Elf64_Phdr *ph,
-                           Loongson3Kernel *k, GError **err)
+static bool kernel_place(void *opaque, ElfSegment *s)
 {
-    gsize len;
-    const uint8_t *data = g_bytes_get_data(file, &len);
-    uint64_t off = GUINT64_FROM_LE(ph->p_offset), filesz = GUINT64_FROM_LE(ph->p_filesz);
-    uint64_t memsz = GUINT64_FROM_LE(ph->p_memsz);
-    uint64_t pa = kernel_physical(GUINT64_FROM_LE(ph->p_paddr));
+    Loongson3Kernel *k = opaque;
 
-    if (off > len || filesz > len - off || filesz > memsz) {
-        return error_set(err, "-kernel %s: broken ELF, a segment lies outside of the file",
-                         b->cfg->kernel);
+    s->paddr = kernel_physical(s->paddr);
+    if (!kernel_fits(k->board, s->paddr, s->memsz)) {
+        return false;
     }
-    if (!kernel_fits(b, pa, memsz)) {
-        return error_set(err,
-                         "-kernel %s: a segment of %" G_GUINT64_FORMAT " bytes at "
-                         "0x%" G_GINT64_MODIFIER "x does not fit into RAM; give more with -m",
-                         b->cfg->kernel, memsz, pa);
+    if (s->paddr < LOONGSON3_LOW_RAM) {
+        k->end = max_u64(k->end, s->paddr + s->memsz);
     }
-    if (pa < LOONGSON3_LOW_RAM) {
-        k->end = max_u64(k->end, pa + memsz);
-    }
-    return !filesz || rom_add_bytes(b->machine, machine_memory(b->machine), pa, file, data + off,
-                                    filesz, "kernel", err);
+    return true;
 }
 
 static bool kernel_load(Loongson3Board *b, Loongson3Kernel *k, GError **err)
 {
     const char *path = b->cfg->kernel;
     g_autoptr(GBytes) file = loader_read("-kernel", path, LOADER_MAX_BYTES, err);
-    gsize len;
-    const uint8_t *data;
-    Elf64_Ehdr h;
+    ElfFile e;
 
-    if (!file) {
+    if (!file || !elf_open(&e, file, "-kernel", path, err)) {
         return false;
     }
-    data = g_bytes_get_data(file, &len);
-    if (len < sizeof(h) || memcmp(data, ELFMAG, SELFMAG) || data[EI_CLASS] != ELFCLASS64 ||
-        data[EI_DATA] != ELFDATA2LSB || get_le16(data + 18) != EM_MIPS) {
-        g_autofree char *what = file_describe(data, len);
+    if (!e.wide || e.big || e.machine != EM_MIPS) {
+        g_autofree char *what = file_describe(e.data, e.len);
 
         return error_set(err,
-                         "-kernel %s: is %s; loongson3-virt takes a 64-bit little-endian ELF for "
-                         "MIPS (vmlinux, vmlinuz)",
-                         path, what);
+                         "-kernel %s: is %s, %s-bit, %s-endian; loongson3-virt takes a 64-bit "
+                         "little-endian one for MIPS (vmlinux, vmlinuz)",
+                         path, what, e.wide ? "64" : "32", e.big ? "big" : "little");
     }
-    memcpy(&h, data, sizeof(h));
-    for (unsigned i = 0; i < GUINT16_FROM_LE(h.e_phnum); i++) {
-        uint64_t at = GUINT64_FROM_LE(h.e_phoff), step = GUINT16_FROM_LE(h.e_phentsize);
-        Elf64_Phdr ph;
-
-        if (step < sizeof(ph) || at > len || (uint64_t)i * step + sizeof(ph) > len - at) {
-            return error_set(err, "-kernel %s: program header %u lies outside of the file", path,
-                             i);
-        }
-        memcpy(&ph, data + at + i * step, sizeof(ph));
-        if (GUINT32_FROM_LE(ph.p_type) == PT_LOAD && !kernel_segment(b, file, &ph, k, err)) {
-            return false;
-        }
-    }
-    k->entry = GUINT64_FROM_LE(h.e_entry);
-    return true;
+    *k = (Loongson3Kernel){ .board = b, .entry = e.entry };
+    return elf_load(&e, b->machine, "kernel", kernel_place, k, err);
 }
 
 /* Behind the kernel, or at the end of the RAM where it is too large for that. */
@@ -438,7 +409,7 @@ static bool boot_kernel(Loongson3Board *b, GError **err)
 {
     g_autoptr(GString) args = g_string_new("");
     uint8_t *argv = (uint8_t *)b->rom->host + ROM_ARGV;
-    Loongson3Kernel k = { 0 };
+    Loongson3Kernel k;
 
     if (!kernel_load(b, &k, err) || (b->cfg->initrd && !kernel_initrd(b, &k, args, err))) {
         return false;

@@ -7,12 +7,12 @@
 #include "hw/board/malta-priv.h"
 
 #include "hw/block/cfi-flash.h"
+#include "hw/board/elf.h"
 #include "hw/board/flash.h"
 #include "hw/board/loader.h"
 #include "util/bits.h"
 #include "util/bytes.h"
 
-#include <elf.h>
 #include <string.h>
 
 enum {
@@ -117,146 +117,47 @@ static void boot_stub(MaltaBoard *b, uint64_t entry, unsigned argc, unsigned env
 /* ---- The kernel ---- */
 
 typedef struct MaltaKernel {
+    MaltaBoard *board;
     uint64_t entry;
     uint64_t end; /* physical */
 } MaltaKernel;
 
-/* An ELF of 32 or 64 bits. */
-typedef struct MaltaElf {
-    GBytes *file;
-    const uint8_t *data;
-    gsize len;
-    bool is64;
-    uint64_t entry, phoff;
-    unsigned phnum, phentsize;
-} MaltaElf;
-
-typedef struct MaltaSegment {
-    uint32_t type;
-    uint64_t offset, paddr, filesz, memsz;
-} MaltaSegment;
-
-static uint64_t elf_get(const MaltaBoard *b, const uint8_t *p, unsigned bytes)
+/* A segment's address is one of kseg0, kseg1, xkphys or none of these. */
+static bool kernel_place(void *opaque, ElfSegment *s)
 {
-    uint64_t v = 0;
+    MaltaKernel *k = opaque;
+    uint64_t room = min_u64(k->board->ram_bytes, MALTA_RAM_LOW);
 
-    for (unsigned i = 0; i < bytes; i++) {
-        v |= (uint64_t)p[b->cfg->other_order ? bytes - 1 - i : i] << i * 8;
+    s->paddr &= s->paddr >> 62 == 2 ? 0x07ffffffffffffffull : 0x1fffffff;
+    if (s->paddr > room || s->memsz > room - s->paddr) {
+        return false;
     }
-    return v;
-}
-
-#define ELF_GET(b, p, type, member) \
-    elf_get(b, (p) + offsetof(type, member), sizeof(((type *)NULL)->member))
-
-/* What a segment's address (kseg0, kseg1, xkphys or none of these) is in memory. */
-static uint64_t elf_physical(uint64_t va)
-{
-    return va >> 62 == 2 ? va & 0x07ffffffffffffffull : va & 0x1fffffff;
-}
-
-static MaltaSegment elf_segment(const MaltaBoard *b, const MaltaElf *e, const uint8_t *p)
-{
-    if (e->is64) {
-        return (MaltaSegment){ .type = (uint32_t)ELF_GET(b, p, Elf64_Phdr, p_type),
-                               .offset = ELF_GET(b, p, Elf64_Phdr, p_offset),
-                               .paddr = ELF_GET(b, p, Elf64_Phdr, p_paddr),
-                               .filesz = ELF_GET(b, p, Elf64_Phdr, p_filesz),
-                               .memsz = ELF_GET(b, p, Elf64_Phdr, p_memsz) };
-    }
-    return (MaltaSegment){ .type = (uint32_t)ELF_GET(b, p, Elf32_Phdr, p_type),
-                           .offset = ELF_GET(b, p, Elf32_Phdr, p_offset),
-                           .paddr = ELF_GET(b, p, Elf32_Phdr, p_paddr),
-                           .filesz = ELF_GET(b, p, Elf32_Phdr, p_filesz),
-                           .memsz = ELF_GET(b, p, Elf32_Phdr, p_memsz) };
-}
-
-static bool boot_segment(MaltaBoard *b, const MaltaElf *e, const MaltaSegment *s, MaltaKernel *k,
-                         GError **err)
-{
-    const char *path = b->cfg->kernel;
-    uint64_t pa = elf_physical(s->paddr), room = min_u64(b->ram_bytes, MALTA_RAM_LOW);
-
-    if (s->offset > e->len || s->filesz > e->len - s->offset) {
-        return error_set(err,
-                         "-kernel %s: a segment of %" G_GUINT64_FORMAT
-                         " bytes at %" G_GUINT64_FORMAT " lies beyond the file's %zu",
-                         path, s->filesz, s->offset, e->len);
-    }
-    if (s->memsz < s->filesz || pa > room || s->memsz > room - pa) {
-        return error_set(err,
-                         "-kernel %s: a segment of %" G_GUINT64_FORMAT
-                         " bytes at 0x%" G_GINT64_MODIFIER
-                         "x does not fit into RAM; give more with -m",
-                         path, s->memsz, s->paddr);
-    }
-    k->end = max_u64(k->end, pa + s->memsz);
-    return !s->filesz || rom_add_bytes(b->machine, machine_memory(b->machine), pa, e->file,
-                                       e->data + s->offset, s->filesz, "kernel", err);
-}
-
-/* The file's header: what this CPU can run. */
-static bool elf_open(const MaltaBoard *b, MaltaElf *e, GError **err)
-{
-    const char *path = b->cfg->kernel;
-    bool is64;
-
-    if (e->len < sizeof(Elf64_Ehdr) || memcmp(e->data, ELFMAG, SELFMAG)) {
-        g_autofree char *what = file_describe(e->data, e->len);
-
-        return error_set(err, "-kernel %s: is %s; malta takes an ELF (vmlinux)", path, what);
-    }
-    is64 = e->data[EI_CLASS] == ELFCLASS64;
-    if ((is64 ? !b->cfg->wide : e->data[EI_CLASS] != ELFCLASS32) ||
-        e->data[EI_DATA] != (b->cfg->other_order ? ELFDATA2MSB : ELFDATA2LSB) ||
-        ELF_GET(b, e->data, Elf32_Ehdr, e_machine) != EM_MIPS) {
-        g_autofree char *what = file_describe(e->data, e->len);
-
-        return error_set(err, "-kernel %s: is %s; this CPU takes a %s %s-endian one for MIPS", path,
-                         what, b->cfg->wide ? "32- or 64-bit" : "32-bit",
-                         b->cfg->other_order ? "big" : "little");
-    }
-    e->is64 = is64;
-    e->entry = is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_entry)
-                    : (uint64_t)(int32_t)ELF_GET(b, e->data, Elf32_Ehdr, e_entry);
-    e->phoff =
-        is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_phoff) : ELF_GET(b, e->data, Elf32_Ehdr, e_phoff);
-    e->phnum = (unsigned)(is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_phnum)
-                               : ELF_GET(b, e->data, Elf32_Ehdr, e_phnum));
-    e->phentsize = (unsigned)(is64 ? ELF_GET(b, e->data, Elf64_Ehdr, e_phentsize)
-                                   : ELF_GET(b, e->data, Elf32_Ehdr, e_phentsize));
+    k->end = max_u64(k->end, s->paddr + s->memsz);
     return true;
 }
 
-static bool boot_elf(MaltaBoard *b, MaltaKernel *k, GError **err)
+/* An ELF of 32 bits or, where the CPU has them, 64. */
+static bool kernel_load(MaltaBoard *b, MaltaKernel *k, GError **err)
 {
     const char *path = b->cfg->kernel;
     g_autoptr(GBytes) file = loader_read("-kernel", path, LOADER_MAX_BYTES, err);
-    MaltaElf e = { .file = file };
-    size_t header;
+    ElfFile e;
 
-    if (!file) {
+    if (!file || !elf_open(&e, file, "-kernel", path, err)) {
         return false;
     }
-    e.data = g_bytes_get_data(file, &e.len);
-    if (!elf_open(b, &e, err)) {
-        return false;
-    }
-    header = e.is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-    for (unsigned i = 0; i < e.phnum; i++) {
-        uint64_t at = e.phoff + (uint64_t)i * e.phentsize;
-        MaltaSegment s;
+    if (e.machine != EM_MIPS || e.big != b->cfg->other_order || (e.wide && !b->cfg->wide)) {
+        g_autofree char *what = file_describe(e.data, e.len);
 
-        if (e.phentsize < header || e.phoff > e.len || at > e.len || header > e.len - at) {
-            return error_set(err, "-kernel %s: program header %u lies beyond the file", path, i);
-        }
-        s = elf_segment(b, &e, e.data + at);
-        if (s.type == PT_LOAD && !boot_segment(b, &e, &s, k, err)) {
-            return false;
-        }
+        return error_set(err,
+                         "-kernel %s: is %s, %s-bit, %s-endian; this CPU takes a %s %s-endian "
+                         "one for MIPS",
+                         path, what, e.wide ? "64" : "32", e.big ? "big" : "little",
+                         b->cfg->wide ? "32- or 64-bit" : "32-bit",
+                         b->cfg->other_order ? "big" : "little");
     }
-    k->entry = e.entry;
-    return true;
+    *k = (MaltaKernel){ .board = b, .entry = e.wide ? e.entry : (uint64_t)(int32_t)e.entry };
+    return elf_load(&e, b->machine, "kernel", kernel_place, k, err);
 }
 
 /* Behind the kernel and its allocations: at the end of the RAM at 0. */
@@ -288,11 +189,11 @@ static bool boot_kernel(MaltaBoard *b, GError **err)
     g_autofree Env *e = g_new0(Env, 1);
     g_autoptr(GString) line = g_string_new("");
     uint64_t at = 0, len = 0;
-    MaltaKernel k = { 0 };
+    MaltaKernel k;
     unsigned env_slot;
 
     e->board = b;
-    if (!boot_elf(b, &k, err) || (b->cfg->initrd && !boot_initrd(b, &k, &at, &len, err))) {
+    if (!kernel_load(b, &k, err) || (b->cfg->initrd && !boot_initrd(b, &k, &at, &len, err))) {
         return false;
     }
     if (len) {
@@ -367,6 +268,9 @@ static void boot_firmware(MaltaBoard *b)
 
 bool malta_boot(MaltaBoard *b, GError **err)
 {
+    if (b->cfg->dtb) {
+        return error_set(err, "-dtb: malta has none; its kernels know the board");
+    }
     if (b->has_firmware && !b->cfg->kernel) {
         boot_firmware(b);
         return true;

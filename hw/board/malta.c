@@ -5,7 +5,7 @@
  */
 #include "hw/board/malta-priv.h"
 
-#include "chardev/chardev.h"
+#include "hw/board/super-io.h"
 #include "hw/intc/i8259.h"
 #include "hw/isa/isa.h"
 #include "hw/pci/gt64120.h"
@@ -14,7 +14,13 @@
 
 #include <string.h>
 
-enum { CPU_IRQ_8259 = 0, CPU_IRQ_CBUS = 2, MALTA_ISA_SERIALS = 2 };
+enum {
+    CPU_IRQ_8259 = 0,
+    CPU_IRQ_CBUS = 2,
+    MALTA_ISA_SERIALS = 2,
+    MALTA_PARALLELS = 1,
+    MALTA_NIC_SLOT = 11
+};
 
 static void malta_stop(Device *dev)
 {
@@ -168,33 +174,33 @@ static bool malta_make_pci(MaltaBoard *b, GError **err)
     return true;
 }
 
-static bool malta_make_serials(MaltaBoard *b, GError **err)
+/* The board's own UART, the third. */
+static bool malta_make_cbus_serial(MaltaBoard *b, GError **err)
 {
-    for (unsigned i = 0; i < b->cfg->n_serials && i <= MALTA_ISA_SERIALS; i++) {
-        g_autofree char *id = g_strdup_printf("serial%u", i);
-        bool cbus = i == MALTA_ISA_SERIALS;
-        Device *dev;
+    unsigned i = MALTA_ISA_SERIALS;
+    Device *dev = device_new(b->machine, "serial-mm", &b->dev, "serial2", err);
 
-        if (!b->cfg->serials[i] && !cbus) {
-            continue;
-        }
-        dev = device_new(b->machine, cbus ? "serial-mm" : "isa-serial", &b->dev, id, err);
-        if (!dev) {
-            return false;
-        }
-        if (!cbus) {
-            device_set_u64(dev, "index", i);
-        }
-        device_set_backend(dev, "chardev", b->cfg->serials[i]);
-        if (!device_realize(dev, err)) {
-            return false;
-        }
-        if (cbus) {
-            device_map(dev, 0, machine_memory_root(b->machine), MALTA_CBUS_UART);
-            irq_connect(dev, "irq", 0, &machine_cpu(b->machine, 0)->dev, "irq", CPU_IRQ_CBUS);
-        }
+    if (!dev) {
+        return false;
     }
+    device_set_bool(dev, "big-endian", b->cfg->other_order);
+    if (i < b->cfg->n_serials && b->cfg->serials[i]) {
+        device_set_backend(dev, "chardev", b->cfg->serials[i]);
+    }
+    if (!device_realize(dev, err)) {
+        return false;
+    }
+    device_map(dev, 0, machine_memory_root(b->machine), MALTA_CBUS_UART);
+    irq_connect(dev, "irq", 0, &machine_cpu(b->machine, 0)->dev, "irq", CPU_IRQ_CBUS);
     return true;
+}
+
+/* What the super I/O chip has is there with nothing behind it, too: guests look for it. */
+static bool malta_make_ports(MaltaBoard *b, GError **err)
+{
+    return super_io_serials(&b->plug, MALTA_ISA_SERIALS, true, err) &&
+           super_io_parallels(&b->plug, MALTA_PARALLELS, true, err) &&
+           malta_make_cbus_serial(b, err) && malta_make(b, "i8257", "dma", NULL, err);
 }
 
 /* Before the serial ports: the FPGA's space is around that of one. */
@@ -215,20 +221,23 @@ static bool malta_make_drive(MaltaBoard *b, const BoardDrive *d, const char *id,
     switch (d->interface) {
     case DRIVE_NONE:
     case DRIVE_PFLASH: /* made already */
+    case DRIVE_FLOPPY:
         return true;
     case DRIVE_IDE:
         return ide_drives_make(&b->ide, d, id, err);
     case DRIVE_VIRTIO:
         return ide_drives_make_virtio(&b->ide, d, id, err);
     default:
-        return error_set(err, "malta has drives of if=ide, virtio, pflash and none");
+        return error_set(err, "malta has drives of if=ide, virtio, floppy, pflash and none");
     }
 }
 
 static bool malta_make_drives(MaltaBoard *b, GError **err)
 {
+    Device *floppies;
+
     if (!ide_drives_place(&b->ide, err) || !board_open_drives(&b->plug, err) ||
-        !malta_make_flash(b, err)) {
+        !malta_make_flash(b, err) || !super_io_floppies(&b->plug, true, &floppies, err)) {
         return false;
     }
     for (unsigned i = 0; i < b->cfg->n_drives; i++) {
@@ -241,6 +250,33 @@ static bool malta_make_drives(MaltaBoard *b, GError **err)
         }
     }
     return ide_drives_make_cd(&b->ide, err);
+}
+
+/* The first card of -nic is the one that is soldered on, if it is of that kind. */
+static bool malta_make_nics(MaltaBoard *b, GError **err)
+{
+    PciBus *bus = &device_as(b->host, PciHost)->bus;
+    const BoardConfig *cfg = b->cfg;
+    uint8_t first = bus->first_slot;
+    bool ok;
+
+    if (!cfg->n_nics) {
+        return true;
+    }
+    if (cfg->devices[0][0] == ',' || g_str_has_prefix(cfg->devices[0], "pcnet,")) {
+        bus->first_slot = MALTA_NIC_SLOT;
+    }
+    ok = board_plug_devices(&b->plug, 0, 1, err);
+    bus->first_slot = first;
+    return ok && board_plug_devices(&b->plug, 1, cfg->n_nics, err);
+}
+
+static bool malta_make_plugged(MaltaBoard *b, GError **err)
+{
+    const BoardConfig *cfg = b->cfg;
+
+    return malta_make_nics(b, err) && board_make_vga(&b->plug, "std", err) &&
+           board_plug_devices(&b->plug, cfg->n_nics, cfg->n_devices, err);
 }
 
 static bool malta_add_device(Machine *m, Options *o, GError **err)
@@ -259,9 +295,8 @@ static bool malta_init(Machine *m, const BoardConfig *cfg, GError **err)
     b->cfg = cfg;
     board_plug_init(&b->plug, &b->dev, cfg);
     return malta_make_ram(b, err) && malta_make_cpus(b, err) && malta_make_isa(b, err) &&
-           malta_make_pci(b, err) && malta_make_small(b, err) && malta_make_serials(b, err) &&
-           malta_make_drives(b, err) && board_plug_devices(&b->plug, 0, cfg->n_devices, err) &&
-           malta_boot(b, err);
+           malta_make_pci(b, err) && malta_make_small(b, err) && malta_make_ports(b, err) &&
+           malta_make_drives(b, err) && malta_make_plugged(b, err) && malta_boot(b, err);
 }
 
 const Board board_malta = {
@@ -276,6 +311,7 @@ const Board board_malta = {
     .cpu_suffix = "-mips-cpu",
     .default_nic = "pcnet",
     .max_cpus = 1,
+    .max_parallels = MALTA_PARALLELS,
     .default_ram_bytes = 128 << 20,
     .init = malta_init,
     .add_device = malta_add_device,

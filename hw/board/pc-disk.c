@@ -3,6 +3,7 @@
 #include "hw/board/pc-priv.h"
 
 #include "hw/block/fdc.h"
+#include "hw/board/super-io.h"
 #include "hw/dma/i8257.h"
 #include "hw/ide/ide.h"
 #include "hw/timer/mc146818.h"
@@ -62,50 +63,21 @@ static bool disk_make(PcBoard *b, const BoardDrive *d, const char *id, GError **
 
 /* ---- Floppy disks ---- */
 
-static bool disk_place_floppy(PcBoard *b, Device *dev, const BoardDrive *d, const char *id,
-                              unsigned *next, GError **err)
-{
-    static const char *const props[PC_FLOPPIES] = { "driveA", "driveB" };
-    unsigned n = d->index < 0 ? *next : (unsigned)d->index;
-
-    if (n >= PC_FLOPPIES || b->floppies >> n & 1) {
-        return error_set(err, "-drive %s: there are two places for floppy disks, index=0 and 1",
-                         d->file ? d->file : "if=floppy");
-    }
-    b->floppies |= (uint8_t)(1u << n);
-    *next = n + 1;
-    return device_set_prop(dev, props[n], id, err);
-}
-
 /* The controller is there where there are drives. */
 static bool disk_make_floppies(PcBoard *b, GError **err)
 {
-    uint8_t type[PC_FLOPPIES];
-    Device *dev = NULL;
-    unsigned next = 0;
+    uint8_t type[SUPER_IO_FLOPPIES];
+    Device *dev;
 
-    for (unsigned i = 0; i < b->cfg->n_drives; i++) {
-        const BoardDrive *d = &b->cfg->drives[i];
-        g_autofree char *id = board_drive_id(d, i);
-
-        if (d->interface != DRIVE_FLOPPY || !d->file) {
-            continue;
-        }
-        if (!dev && !(dev = device_new(b->machine, "isa-fdc", &b->dev, "fdc", err))) {
-            return false;
-        }
-        if (!disk_place_floppy(b, dev, d, id, &next, err)) {
-            return false;
-        }
+    if (!super_io_floppies(&b->plug, false, &dev, err)) {
+        return false;
     }
     if (!dev) {
         return true;
     }
-    if (!device_realize(dev, err)) {
-        return false;
-    }
-    for (unsigned n = 0; n < PC_FLOPPIES; n++) {
+    for (unsigned n = 0; n < SUPER_IO_FLOPPIES; n++) {
         type[n] = fdc_drive_type(dev, n);
+        b->floppies |= (uint8_t)((type[n] != 0) << n);
     }
     mc146818_set(b->rtc, CMOS_FLOPPIES, (uint8_t)(type[0] << 4 | type[1]));
     /* Bits 7 to 6: drives less one; bit 2: mouse, bit 1: coprocessor, bit 0: there are drives. */

@@ -17,7 +17,6 @@ enum {
     PC_ROM_MAX = 16 << 20,
     PC_ISA_BIOS = 128 << 10, /* of the ROM's end, below 1 MiB */
     PC_N_SERIAL = 4,
-    PC_FLOPPIES = 2,
     PC_N_PARALLEL = 3,
 };
 

@@ -4,7 +4,7 @@
  */
 #include "hw/board/pc-priv.h"
 
-#include "chardev/chardev.h"
+#include "hw/board/super-io.h"
 #include "hw/isa/isa.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/pci/i440fx.h"
@@ -207,53 +207,6 @@ static bool pc_finish_fw(PcBoard *b, GError **err)
     return pc_fw_finish(&b->fw, err);
 }
 
-static bool pc_make_serials(PcBoard *b, GError **err)
-{
-    for (unsigned i = 0; i < b->cfg->n_serials && i < PC_N_SERIAL; i++) {
-        g_autofree char *id = g_strdup_printf("serial%u", i);
-        Device *dev;
-
-        if (!b->cfg->serials[i]) {
-            continue;
-        }
-        dev = device_new(b->machine, "isa-serial", &b->dev, id, err);
-        if (!dev) {
-            return false;
-        }
-        device_set_u64(dev, "index", i);
-        device_set_backend(dev, "chardev", b->cfg->serials[i]);
-        if (!device_realize(dev, err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool pc_make_parallels(PcBoard *b, GError **err)
-{
-    static const uint8_t lines[PC_N_PARALLEL] = { 7, 5, 7 };
-
-    for (unsigned i = 0; i < b->cfg->n_parallels && i < PC_N_PARALLEL; i++) {
-        g_autofree char *id = g_strdup_printf("parallel%u", i);
-        Device *dev;
-
-        if (!b->cfg->parallels[i]) {
-            continue;
-        }
-        dev = device_new(b->machine, "isa-parallel", &b->dev, id, err);
-        if (!dev) {
-            return false;
-        }
-        device_set_u64(dev, "index", i);
-        device_set_u64(dev, "irq", lines[i]);
-        device_set_backend(dev, "chardev", b->cfg->parallels[i]);
-        if (!device_realize(dev, err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- Keyboard and clock ---- */
 
 static bool pc_make_keyboard(PcBoard *b, GError **err)
@@ -327,7 +280,8 @@ bool pc_init_with(Machine *m, const BoardConfig *cfg, const PcChip *chip, GError
     board_plug_init(&b->plug, &b->dev, cfg);
     return pc_options(b, err) && pc_make_ram(b, err) && pc_make_isa(b, err) &&
            pc_make_cpus(b, err) && chip->make_pci(b, err) && pc_make_rtc(b, err) &&
-           pc_make_serials(b, err) && pc_make_parallels(b, err) && pc_make_dma(b, err) &&
+           super_io_serials(&b->plug, PC_N_SERIAL, false, err) &&
+           super_io_parallels(&b->plug, PC_N_PARALLEL, false, err) && pc_make_dma(b, err) &&
            pc_make_keyboard(b, err) && pc_make_fw_cfg(b, err) &&
            board_make_vga(&b->plug, "std", err) && pc_make_plugged(b, err) && pc_make_rom(b, err) &&
            pc_finish_fw(b, err);

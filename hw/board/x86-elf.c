@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernels of x86 that are entered in 32-bit protected mode: Multiboot 1 and PVH.
- * Spec: Multiboot Specification 0.6.96, 3.1 to 3.3; System V ABI, ch. 4 and 5; Xen, include/public/
+ * Spec: Multiboot Specification 0.6.96, 3.1 to 3.3; Xen, include/public/
  * arch-x86/hvm/start_info.h as documented in docs/misc/pvh.pandoc, elfnote.h
  * (XEN_ELFNOTE_PHYS32_ENTRY).
  */
 #include "hw/board/x86-kernel-priv.h"
 
+#include "hw/board/elf.h"
 #include "hw/board/loader.h"
 #include "util/bits.h"
 #include "util/bytes.h"
 
-#include <elf.h>
 #include <string.h>
 
 enum {
@@ -37,70 +37,45 @@ enum {
 
 /* ---- ELF ---- */
 
-typedef struct ElfSegment {
-    uint32_t type;
-    uint64_t off, paddr, vaddr, filesz, memsz;
-} ElfSegment;
-
-/* The common part of both classes; false: not there. */
-static bool elf_segment(const uint8_t *data, size_t len, unsigned i, ElfSegment *s)
+static bool elf_is_x86(const ElfFile *e)
 {
-    bool wide = data[EI_CLASS] == ELFCLASS64;
-    uint64_t off = wide ? get_le64(data + 32) : get_le32(data + 28);
-    unsigned size = get_le16(data + (wide ? 54 : 42)), n = get_le16(data + (wide ? 56 : 44));
-    const uint8_t *p;
-
-    if (i >= n || size < (wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) || off > len ||
-        (uint64_t)n * size > len - off) {
-        return false;
-    }
-    p = data + off + i * size;
-    *s = wide ? (ElfSegment){ get_le32(p),      get_le64(p + 8),  get_le64(p + 24),
-                              get_le64(p + 16), get_le64(p + 32), get_le64(p + 40) }
-              : (ElfSegment){ get_le32(p),     get_le32(p + 4),  get_le32(p + 12),
-                              get_le32(p + 8), get_le32(p + 16), get_le32(p + 20) };
-    return true;
+    return !e->big && (e->machine == EM_386 || e->machine == EM_X86_64);
 }
 
-static bool elf_is_x86(const uint8_t *data, size_t len)
-{
-    unsigned machine = len >= sizeof(Elf64_Ehdr) ? get_le16(data + 18) : 0;
-
-    return data[EI_DATA] == ELFDATA2LSB && (machine == EM_386 || machine == EM_X86_64);
-}
-
-/* All segments in one piece; its entry is a physical address or, with @by_vaddr, a virtual one. */
-static bool elf_flatten(X86Kernel *k, const uint8_t *data, size_t len, uint64_t top,
-                        const char *path, GError **err)
+/* All segments in one piece. */
+static bool elf_flatten(X86Kernel *k, const ElfFile *e, uint64_t top, GError **err)
 {
     uint64_t low = UINT64_MAX, end = 0;
     g_autofree uint8_t *flat = NULL;
     ElfSegment s;
 
-    for (unsigned i = 0; elf_segment(data, len, i, &s); i++) {
+    for (unsigned i = 0; i < e->n_segments; i++) {
+        if (!elf_segment(e, i, &s, err)) {
+            return false;
+        }
         if (s.type != PT_LOAD || !s.memsz) {
             continue;
         }
-        if (s.off > len || s.filesz > len - s.off || s.filesz > s.memsz || s.paddr >= top ||
-            s.memsz > top - s.paddr) {
-            return error_set(err,
-                             "-kernel %s: segment %u lies outside of the file or of RAM; give more "
-                             "with -m",
-                             path, i);
+        if (s.paddr >= top || s.memsz > top - s.paddr) {
+            return error_set(err, "-kernel %s: segment %u lies outside of RAM; give more with -m",
+                             e->path, i);
         }
         low = min_u64(low, s.paddr);
         end = max_u64(end, s.paddr + s.memsz);
     }
     if (end <= low || low < X86_HIGH) {
-        return error_set(err, "-kernel %s: has nothing to load above 1 MiB", path);
+        return error_set(err, "-kernel %s: has nothing to load above 1 MiB", e->path);
     }
     flat = g_try_malloc0(end - low);
     if (!flat) {
-        return error_set(err, "-kernel %s: too large", path);
+        return error_set(err, "-kernel %s: too large", e->path);
     }
-    for (unsigned i = 0; elf_segment(data, len, i, &s); i++) {
-        if (s.type == PT_LOAD) {
-            memcpy(flat + (s.paddr - low), data + s.off, s.filesz);
+    for (unsigned i = 0; i < e->n_segments; i++) {
+        if (!elf_segment(e, i, &s, err)) {
+            return false;
+        }
+        if (s.type == PT_LOAD && s.memsz) {
+            memcpy(flat + (s.paddr - low), e->data + s.off, s.filesz);
         }
     }
     k->load = (uint32_t)low;
@@ -109,33 +84,44 @@ static bool elf_flatten(X86Kernel *k, const uint8_t *data, size_t len, uint64_t 
     return true;
 }
 
-/* The note's entry; false: there is none. */
-static bool elf_pvh_note(const uint8_t *data, size_t len, uint32_t *entry)
+/* The entry that one of the notes at @p names; false: none does. */
+static bool elf_pvh_entry(const uint8_t *p, uint64_t len, uint32_t *entry)
 {
-    ElfSegment s;
+    uint64_t at = 0;
 
-    for (unsigned i = 0; elf_segment(data, len, i, &s); i++) {
-        uint64_t at = 0;
+    while (at + 12 <= len) {
+        const uint8_t *n = p + at;
+        uint64_t name = bits_align_up(get_le32(n), 4), desc = get_le32(n + 4);
 
-        if (s.type != PT_NOTE || s.off > len || s.filesz > len - s.off) {
-            continue;
+        if (name + desc > len - at - 12) {
+            break;
         }
-        while (at + 12 <= s.filesz) {
-            const uint8_t *n = data + s.off + at;
-            uint64_t name = bits_align_up(get_le32(n), 4), desc = get_le32(n + 4);
-
-            if (name + desc > s.filesz - at - 12) {
-                break;
-            }
-            if (get_le32(n + 8) == NOTE_PHYS32_ENTRY && get_le32(n) == 4 &&
-                !memcmp(n + 12, "Xen", 4) && desc >= 4) {
-                *entry = get_le32(n + 12 + name);
-                return true;
-            }
-            at += 12 + name + bits_align_up(desc, 4);
+        if (get_le32(n + 8) == NOTE_PHYS32_ENTRY && get_le32(n) == 4 && !memcmp(n + 12, "Xen", 4) &&
+            desc >= 4) {
+            *entry = get_le32(n + 12 + name);
+            return true;
         }
+        at += 12 + name + bits_align_up(desc, 4);
     }
     return false;
+}
+
+static bool elf_pvh_note(const ElfFile *e, uint32_t *entry, GError **err)
+{
+    for (unsigned i = 0; i < e->n_segments; i++) {
+        ElfSegment s;
+
+        if (!elf_segment(e, i, &s, err)) {
+            return false;
+        }
+        if (s.type == PT_NOTE && elf_pvh_entry(e->data + s.off, s.filesz, entry)) {
+            return true;
+        }
+    }
+    return error_set(err,
+                     "-kernel %s: an ELF file without PVH's note (XEN_ELFNOTE_PHYS32_ENTRY), so "
+                     "that its entry is not known; a Linux kernel has it with CONFIG_PVH=y",
+                     e->path);
 }
 
 /* ---- The information block ---- */
@@ -248,6 +234,23 @@ static bool multiboot_addresses(X86Kernel *k, GBytes *file, size_t header, uint6
     return true;
 }
 
+static bool multiboot_elf(X86Kernel *k, GBytes *file, uint64_t top, const char *path, GError **err)
+{
+    gsize len;
+    const uint8_t *data = g_bytes_get_data(file, &len);
+    ElfFile e = { .wide = true };
+
+    if (file_kind(data, len) == FILE_ELF && !elf_open(&e, file, "-kernel", path, err)) {
+        return false;
+    }
+    if (e.wide || !elf_is_x86(&e)) {
+        return error_set(
+            err, "-kernel %s: a Multiboot kernel without addresses must be a 32-bit ELF", path);
+    }
+    k->entry = (uint32_t)e.entry;
+    return elf_flatten(k, &e, top, err);
+}
+
 /* "a args,b args": a list of start, end, text. Spec: 3.3, mods_addr */
 static bool multiboot_modules(X86Kernel *k, const char *initrd, uint64_t top, GError **err)
 {
@@ -291,15 +294,8 @@ bool x86_multiboot_load(X86Kernel *k, GBytes *file, size_t header, const BoardCo
         if (!multiboot_addresses(k, file, header, top, cfg->kernel, err)) {
             return false;
         }
-    } else if (file_kind(data, len) != FILE_ELF || !elf_is_x86(data, len) ||
-               data[EI_CLASS] != ELFCLASS32) {
-        return error_set(err,
-                         "-kernel %s: a Multiboot kernel without addresses must be a 32-bit ELF",
-                         cfg->kernel);
-    } else if (!elf_flatten(k, data, len, top, cfg->kernel, err)) {
+    } else if (!multiboot_elf(k, file, top, cfg->kernel, err)) {
         return false;
-    } else {
-        k->entry = get_le32(data + 24);
     }
     k->info_at = X86_INFO_AT;
     k->modules_at = (uint32_t)bits_align_up(k->end, 4096);
@@ -325,24 +321,19 @@ bool x86_multiboot_load(X86Kernel *k, GBytes *file, size_t header, const BoardCo
 
 bool x86_pvh_load(X86Kernel *k, GBytes *file, const BoardConfig *cfg, uint64_t top, GError **err)
 {
-    gsize len;
-    const uint8_t *data = g_bytes_get_data(file, &len);
     uint32_t start = 0, end = 0, list, text;
+    ElfFile e;
 
-    if (!elf_is_x86(data, len)) {
-        g_autofree char *what = file_describe(data, len);
+    if (!elf_open(&e, file, "-kernel", cfg->kernel, err)) {
+        return false;
+    }
+    if (!elf_is_x86(&e)) {
+        g_autofree char *what = file_describe(e.data, e.len);
 
         return error_set(err, "-kernel %s: is %s, not for x86", cfg->kernel, what);
     }
-    if (!elf_pvh_note(data, len, &k->entry)) {
-        return error_set(
-            err,
-            "-kernel %s: an ELF file without PVH's note (XEN_ELFNOTE_PHYS32_ENTRY), so "
-            "that its entry is not known; a Linux kernel has it with CONFIG_PVH=y",
-            cfg->kernel);
-    }
     k->kind = X86_PVH;
-    if (!elf_flatten(k, data, len, top, cfg->kernel, err)) {
+    if (!elf_pvh_note(&e, &k->entry, err) || !elf_flatten(k, &e, top, err)) {
         return false;
     }
     k->info_at = X86_INFO_AT;

@@ -202,13 +202,16 @@ TEST(x86_kernel, pvh)
     kernel_refused(file, sizeof(file), "without PVH's note");
     pvh_file(file, true);
     put_le64(file + sizeof(Elf64_Ehdr) + offsetof(Elf64_Phdr, p_memsz), 1ull << 40);
-    kernel_refused(file, sizeof(file), "outside of the file or of RAM");
+    kernel_refused(file, sizeof(file), "outside of RAM");
+    pvh_file(file, true);
+    put_le64(file + sizeof(Elf64_Ehdr) + offsetof(Elf64_Phdr, p_offset), 1 << 20);
+    kernel_refused(file, sizeof(file), "outside of the file");
     pvh_file(file, true);
     put_le64(file + sizeof(Elf64_Ehdr) + offsetof(Elf64_Phdr, p_paddr), 0x1000);
     kernel_refused(file, sizeof(file), "nothing to load above 1 MiB");
     pvh_file(file, true);
     put_le64(file + offsetof(Elf64_Ehdr, e_phoff), 1 << 20);
-    kernel_refused(file, sizeof(file), "without PVH's note");
+    kernel_refused(file, sizeof(file), "table of segments lies outside");
     pvh_file(file, true);
     put_le16(file + offsetof(Elf64_Ehdr, e_machine), EM_AARCH64);
     kernel_refused(file, sizeof(file), "not for x86");

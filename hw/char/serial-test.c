@@ -66,3 +66,31 @@ TEST(serial, interrupt_of_the_transmitter)
     EXPECT(!bench_pin(b, "irq"));
     bench_end(b);
 }
+
+/* Linux on malta reads and writes words: each is one register, once. */
+TEST(serial, words_in_memory)
+{
+    Bench *b = bench_device("serial-mm", "");
+
+    (void)bench_write_at(b, 0, 7 * 8, 4, 0x12345678);
+    EXPECT_EQ(bench_read_at(b, 0, 7 * 8, 1), 0x78);
+    EXPECT_EQ(bench_read_at(b, 0, 7 * 8, 4), 0x78);
+    EXPECT_EQ(bench_read_at(b, 0, 7 * 8, 8), 0x78);
+    (void)bench_write_at(b, 0, 4 * 8, 4, 0x10); /* loop */
+    (void)bench_write_at(b, 0, 2 * 8, 4, 0xc1);
+    (void)bench_write_at(b, 0, 0, 4, 'a');
+    (void)bench_write_at(b, 0, 0, 4, 'b');
+    EXPECT_EQ(bench_read_at(b, 0, 0, 4), 'a');
+    EXPECT_EQ(bench_read_at(b, 0, 0, 4), 'b');
+    EXPECT_EQ(bench_read_at(b, 0, 5 * 8, 4), 0x60);
+    bench_end(b);
+    b = bench_device("serial-mm", "big-endian=on");
+    (void)bench_write_at(b, 0, 7 * 8, 4, 0x78563412);
+    EXPECT_EQ(bench_read_at(b, 0, 7 * 8, 1), 0x78);
+    EXPECT_EQ(bench_read_at(b, 0, 7 * 8, 4), 0x78000000);
+    bench_end(b);
+    b = bench_device("serial-mm", "regshift=0");
+    (void)bench_write_at(b, 0, 7, 1, 0x5a);
+    EXPECT_EQ(bench_read_at(b, 0, 4, 4), 0x5ab06008); /* MCR: OUT2 */
+    bench_end(b);
+}

@@ -48,6 +48,7 @@ typedef struct Serial {
     Chardev *chardev;
     uint32_t index, iobase, irq_line;
     uint32_t regshift; /* in memory: registers are 1 << regshift bytes apart */
+    bool big_endian;   /* the CPU that has it in memory */
     uint8_t ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm;
     uint8_t fifo[FIFO_DEPTH], fifo_head, fifo_n;
     bool thre; /* the transmitter's interrupt is due */
@@ -349,16 +350,33 @@ const DeviceType device_isa_serial = {
 
 enum { MM_REGS = 8, MM_SHIFT = 3 };
 
+/* An access as wide as a register's place is one of that register, its byte the lowest of the word
+ * (a big-endian CPU's: the last); a wider one is of several. */
 static MemResult serial_mm_read(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
                                 uint64_t *val)
 {
-    return serial_read(dev, off >> device_as(dev, Serial)->regshift, 1, attrs, val);
+    const Serial *s = device_as(dev, Serial);
+    unsigned step = 1u << s->regshift, top = s->big_endian ? 8 * (MIN(size, step) - 1) : 0;
+    uint64_t byte;
+
+    *val = 0;
+    for (unsigned i = 0; i < size; i += step) {
+        serial_read(dev, (off + i) >> s->regshift, 1, attrs, &byte);
+        *val |= byte << (8 * i + top);
+    }
+    return MEM_OK;
 }
 
 static MemResult serial_mm_write(Device *dev, uint64_t off, unsigned size, MemAttrs attrs,
                                  uint64_t val)
 {
-    return serial_write(dev, off >> device_as(dev, Serial)->regshift, 1, attrs, val & 0xff);
+    const Serial *s = device_as(dev, Serial);
+    unsigned step = 1u << s->regshift, top = s->big_endian ? 8 * (MIN(size, step) - 1) : 0;
+
+    for (unsigned i = 0; i < size; i += step) {
+        serial_write(dev, (off + i) >> s->regshift, 1, attrs, val >> (8 * i + top) & 0xff);
+    }
+    return MEM_OK;
 }
 
 static bool serial_mm_start(Device *dev, GError **err)
@@ -370,14 +388,14 @@ static bool serial_mm_start(Device *dev, GError **err)
     return !s->chardev || chardev_attach(s->chardev, &handlers, s, err);
 }
 
-/* An access is one register's, so that bytes that lie close are not read together. */
 static const RegionType serial_mm_regions[] = {
-    { .name = "serial", .access_max = 1, .read = serial_mm_read, .write = serial_mm_write },
+    { .name = "serial", .access_max = 8, .read = serial_mm_read, .write = serial_mm_write },
 };
 
 static const Field serial_mm_fields[] = {
     PROP_U32(Serial, regshift, MM_SHIFT, .max = 3,
              .doc = "registers are 1 << regshift bytes apart"),
+    PROP_BOOL(Serial, big_endian, false, .doc = "the CPU is big-endian"),
 };
 
 const DeviceType device_serial_mm = {

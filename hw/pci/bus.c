@@ -157,15 +157,29 @@ bool pci_slot_is_free(const PciBus *b, unsigned slot)
     return true;
 }
 
+/* For a function that does not say its own; false: there is none. */
+static bool pci_bus_free_slot(const PciBus *b, unsigned last, unsigned *slot)
+{
+    for (*slot = b->first_slot; *slot <= last; (*slot)++) {
+        if (pci_slot_is_free(b, *slot)) {
+            return true;
+        }
+    }
+    for (*slot = b->spare_slot; b->spare_slot && *slot < b->first_slot; (*slot)++) {
+        if (pci_slot_is_free(b, *slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool pci_bus_place(PciDevice *p, PciBus *b, GError **err)
 {
     unsigned slot = 0, function = 0, last = b->single_slot ? 0 : 31;
     const PciDevice *there;
 
     if (!p->addr_text) {
-        for (slot = b->first_slot; slot <= last && !pci_slot_is_free(b, slot); slot++) {
-        }
-        if (slot > last) {
+        if (!pci_bus_free_slot(b, b->last_slot ? b->last_slot : last, &slot)) {
             return error_set(err, "PCI bus '%s' has no free slot%s", b->name,
                              b->single_slot ? ": a port takes one device" : "");
         }

@@ -272,7 +272,10 @@ static bool gt_start(Device *dev, GError **err)
 
     pci_bus_init(b, dev, NULL, "pci", false);
     b->intx_pin = "intx";
-    b->first_slot = 11;
+    /* The board's connectors; Linux knows interrupts of these, of 11 and of 12 alone. */
+    b->first_slot = 18;
+    b->last_slot = 21;
+    b->spare_slot = 11;
     return true;
 }
 

@@ -56,14 +56,16 @@ typedef struct PciType {
 } PciType;
 
 struct PciBus {
-    Device *owner;        /* host bridge or bridge */
-    PciDevice *bridge;    /* the bridge above; NULL: a root bus */
-    char *name;           /* "pcie.0"; owned */
-    bool express;         /* functions here are express */
-    bool single_slot;     /* behind a port: slot 0 alone */
-    bool hotplug;         /* functions may come and go while the machine runs */
-    bool off;             /* atomic; no power: nobody answers */
-    uint8_t first_slot;   /* given to the first function without addr= */
+    Device *owner;      /* host bridge or bridge */
+    PciDevice *bridge;  /* the bridge above; NULL: a root bus */
+    char *name;         /* "pcie.0"; owned */
+    bool express;       /* functions here are express */
+    bool single_slot;   /* behind a port: slot 0 alone */
+    bool hotplug;       /* functions may come and go while the machine runs */
+    bool off;           /* atomic; no power: nobody answers */
+    uint8_t first_slot; /* given to the first function without addr= */
+    uint8_t last_slot;  /* to the last one; then come those from spare_slot on, if it is not 0 */
+    uint8_t spare_slot;
     MemRegion *mem;       /* its memory addresses, of the whole 64 bits */
     MemRegion *io;        /* its I/O ports */
     const char *intx_pin; /* root: name of the owner's inputs */

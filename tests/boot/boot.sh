@@ -146,6 +146,19 @@ malta-ide)
         -cdrom "$disk.raw" "${linux[@]}"
     "$tinamou" img convert -O raw "$disk" "$disk.raw"
     yes ide | head -c 1048576 | cmp -n 1048576 - "$disk.raw" ;;
+malta-ports)
+    fetch_malta
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    head -c 1474560 /dev/zero | tr '\0' f >"$work/fd"
+    # A keyboard whose interrupt is lost is told of; the third port is the board's own.
+    expect --timeout 100 "${panic[@]}" --fail-on 'keyboard reset failed' --expect 'ttyS2 at MMIO 0x1f000900' \
+        --expect 'AT Raw Set 2 keyboard' --expect 'tinamou# ' \
+        --send 'for i in 1 2; do echo port$i >/dev/ttyS$i; done; cat /sys/bus/pci/devices/*:12.0/device; echo a$((6*7))b' \
+        --expect 0x1111 --expect a42b --send 'poweroff -f' --expect 'Power down' --wait -- \
+        "$tinamou" system mipsel -M malta -m 256 -nographic "${linux[@]}" -fda "$work/fd" \
+        -serial mon:stdio -serial "file:$work/1" -serial "file:$work/2" -parallel "file:$work/lp"
+    grep -q port1 "$work/1" && grep -q port2 "$work/2" ;;
 linux)
     fetch
     for cpu in cortex-a53 cortex-a57 cortex-a72 neoverse-n1 max; do
