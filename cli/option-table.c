@@ -731,7 +731,8 @@ static const CliOption options[] = {
     { "serial", NULL, "stdio|mon:stdio|pty|null|none|file:F|unix:P,server=on|tcp:H:P|chardev:ID",
       SECTION_CONSOLE, "where a serial port goes; once for each port", LIST(serials) },
     { "parallel", NULL, "DEVICE", SECTION_CONSOLE,
-      "where a printer port goes, on PCs and malta; once for each port (none without it)", LIST(parallels) },
+      "where a printer port goes, on PCs and malta; once for each port (none without it)",
+      LIST(parallels) },
     { "debugcon", NULL, "DEVICE", SECTION_CONSOLE,
       "where the debug port E9h of PCs goes: firmware logs there (-device isa-debugcon has its "
       "other ports: OVMF's is iobase=0x402)",
