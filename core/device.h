@@ -335,6 +335,7 @@ struct DeviceType {
     size_t n_regions;
     FieldTable fields;
     bool user_creatable; /* -device may make one */
+    bool on_isa;         /* on the ISA bus, without which there is no use for it */
     /* A child of this type ("inner") is made with it; properties that it does not have itself are
      * the child's. Its start realizes the child. */
     const DeviceType *inner;

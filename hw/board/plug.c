@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hw/isa/isa.h"
 #include "hw/board/plug.h"
 
 #include "util/suggest.h"
@@ -167,6 +168,12 @@ static bool plug_check_new(BoardPlug *b, const DeviceType *type, const char *id,
 
     if (id && device_child(b->parent, id)) {
         return error_set(err, "Duplicate device ID '%s'", id);
+    }
+    if (type->on_isa && !isa_bus(m)) {
+        return error_set(err,
+                         "this machine has no ISA bus, which '%s' sits on (pc, q35, microvm and "
+                         "malta have one)",
+                         type->name);
     }
     return !machine_has_started(m) || device_can_unplug(type) ||
            error_set(err, "Device '%s' does not support hotplugging", type->name);

@@ -122,6 +122,7 @@ const DeviceType device_isa_parallel = {
     .write = parallel_write,
     .fields = TABLE(parallel_fields),
     .user_creatable = true,
+    .on_isa = true,
     .start = parallel_start,
     .ready = parallel_ready,
 };

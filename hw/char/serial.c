@@ -344,6 +344,7 @@ const DeviceType device_isa_serial = {
     .start = serial_start,
     .ready = serial_ready,
     .user_creatable = true,
+    .on_isa = true,
 };
 
 /* ---- In memory: registers of 8 bits, 1 << regshift bytes apart ---- */

@@ -207,6 +207,7 @@ const DeviceType device_isa_vga = {
     .n_regions = ARRAY_SIZE(vga_isa_regions),
     .fields = TABLE(vga_isa_fields),
     .user_creatable = true,
+    .on_isa = true,
     .start = vga_isa_start,
     .ready = vga_isa_ready,
     .stop = vga_isa_stop,

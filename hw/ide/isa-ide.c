@@ -101,6 +101,7 @@ const DeviceType device_isa_ide = {
     .n_regions = ARRAY_SIZE(isa_ide_regions),
     .fields = TABLE(isa_ide_fields),
     .user_creatable = true,
+    .on_isa = true,
     .start = isa_ide_start,
     .ready = isa_ide_ready,
     .stop = isa_ide_stop,

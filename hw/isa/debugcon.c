@@ -54,6 +54,7 @@ const DeviceType device_isa_debugcon = {
     .fields = TABLE(debugcon_fields),
     .ready = debugcon_ready,
     .user_creatable = true,
+    .on_isa = true,
 };
 
 /* ---- isa-debug-exit ---- */
@@ -107,4 +108,5 @@ const DeviceType device_isa_debug_exit = {
     .start = debug_exit_start,
     .ready = debug_exit_ready,
     .user_creatable = true,
+    .on_isa = true,
 };

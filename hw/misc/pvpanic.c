@@ -139,4 +139,5 @@ const DeviceType device_pvpanic_isa = {
     .start = pvpanic_isa_start,
     .ready = pvpanic_isa_ready,
     .user_creatable = true,
+    .on_isa = true,
 };

@@ -21,6 +21,7 @@ ROWS = [
      ['device tree is in'], 0),
     ('machine in capitals', ['-M', 'VIRT', '-cpu', 'cortex-a57', '-display', 'none', '-S',
                              '-monitor', 'stdio'], ['monitor'], None),
+    ('a device of ISA without its bus', VIRT + ['-nodefaults', '-device', 'isa-debugcon'], ['no ISA bus', 'q35'], 1),
     ('machine misspelt', ['-M', 'vrit'], ['vrit', 'virt'], 1),
     ('machine of another kind', ['-M', 'raspi4b'], ['raspi4b', 'virt'], 1),
     ('no machine', ['-m', '64'], ['-M virt'], 1),
