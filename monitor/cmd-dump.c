@@ -5,7 +5,7 @@
  * Spec: System V ABI, ELF; the kernel's elf_prstatus (linux/elfcore.h), as x86-64 and AArch64 have
  * it.
  */
-#include "monitor/commands.h"
+#include "monitor/dump.h"
 
 #include "core/cpu.h"
 #include "core/memory/memory.h"
@@ -44,29 +44,10 @@ static const char *const dump_arm[] = {
     "x24", "x25", "x26", "x27", "x28", "x29", "x30", "sp",  "pc",  "cpsr",
 };
 
-typedef struct DumpArch {
-    const char *name;
-    uint16_t machine;
-    const char *const *regs;
-    unsigned n_regs;
-} DumpArch;
-
 static const DumpArch dump_archs[] = {
     { "x86_64", EM_X86_64, dump_x86, G_N_ELEMENTS(dump_x86) },
     { "aarch64", EM_AARCH64, dump_arm, G_N_ELEMENTS(dump_arm) },
 };
-
-typedef struct DumpSegment {
-    uint64_t start, len;
-} DumpSegment;
-
-typedef struct Dump {
-    Machine *m;
-    const DumpArch *arch;
-    GArray *segments; /* of DumpSegment */
-    uint64_t begin, end;
-    int fd;
-} Dump;
 
 /* ---- What is written ---- */
 
@@ -123,6 +104,13 @@ static void dump_note(const Dump *d, Cpu *cpu, GByteArray *out)
     g_byte_array_append(out, b, (guint)n);
 }
 
+void dump_notes(const Dump *d, GByteArray *out)
+{
+    for (unsigned i = 0; i < machine_n_cpus(d->m); i++) {
+        dump_note(d, machine_cpu(d->m, i), out);
+    }
+}
+
 static void dump_phdr(GByteArray *out, uint32_t type, uint64_t off, uint64_t at, uint64_t len)
 {
     uint8_t p[sizeof(Elf64_Phdr)] = { 0 };
@@ -159,15 +147,13 @@ static GByteArray *dump_headers(const Dump *d)
         dump_phdr(out, PT_LOAD, off, s->start, s->len);
         off += s->len;
     }
-    for (unsigned i = 0; i < machine_n_cpus(d->m); i++) {
-        dump_note(d, machine_cpu(d->m, i), out);
-    }
+    dump_notes(d, out);
     return out;
 }
 
 /* ---- Writing ---- */
 
-static bool dump_write(Dump *d, const uint8_t *p, size_t len, GError **err)
+bool dump_write(Dump *d, const uint8_t *p, size_t len, GError **err)
 {
     while (len) {
         ssize_t n = write(d->fd, p, len);
@@ -282,7 +268,7 @@ static bool dump_run(MonCall *c, const char *protocol, bool detach, Dump *d, GEr
     }
     ok = (d->segments->len && d->segments->len < DUMP_MAX_SEGMENTS) ||
          error_set(err, "dump: there is no memory in the range, or too many pieces of it");
-    ok = ok && dump_all(d, c->host, err);
+    ok = ok && (d->kdump ? dump_kdump : dump_all)(d, c->host, err);
     ok = !close(d->fd) && ok;
     if (!ok && !*err) {
         error_set(err, "dump: failed to save memory: %s", g_strerror(errno));
@@ -303,8 +289,13 @@ bool cmd_dump(MonCall *c, GError **err)
     if (c->args[0].flag) {
         return error_set(err, "'paging': addresses are physical alone here; say false");
     }
-    if (c->args[5].present && strcmp(c->args[5].str, "elf")) {
-        return error_set(err, "unsupported dump format '%s': there is elf", c->args[5].str);
+    d.kdump = c->args[5].present && !strcmp(c->args[5].str, "kdump-zlib");
+    if (c->args[5].present && !d.kdump && strcmp(c->args[5].str, "elf")) {
+        return error_set(err, "unsupported dump format '%s': there are elf and kdump-zlib",
+                         c->args[5].str);
+    }
+    if (d.kdump && ranged) {
+        return error_set(err, "the format of kdump holds all memory: without begin and length");
     }
     if (ranged && !(c->args[3].present && c->args[4].present)) {
         return error_set(err, "Parameter '%s' is missing", c->args[3].present ? "length" : "begin");
@@ -319,16 +310,24 @@ bool cmd_dump(MonCall *c, GError **err)
     return dump_run(c, c->args[1].str, c->args[2].present && c->args[2].flag, &d, err);
 }
 
-/* dump-guest-memory [-p] [-d] FILE [BEGIN LENGTH] */
+/* dump-guest-memory [-p] [-d] [-z|-l|-s] FILE [BEGIN LENGTH] */
 bool hmp_dump(MonCall *c, GError **err)
 {
     Dump d = { .m = c->m, .end = UINT64_MAX };
     bool paging = mon_call_flag(c, 'p'), detach = mon_call_flag(c, 'd');
+    bool other = mon_call_flag(c, 'l') || mon_call_flag(c, 's');
     g_autofree char *file = mon_call_word(c), *begin = mon_call_word(c);
     g_autofree char *length = mon_call_word(c), *protocol = NULL;
 
     if (paging) {
         return error_set(err, "-p: addresses are physical alone here");
+    }
+    d.kdump = mon_call_flag(c, 'z');
+    if (other) {
+        return error_set(err, "lzo (-l) and snappy (-s) are not there: -z is zlib");
+    }
+    if (d.kdump && begin) {
+        return error_set(err, "-z holds all memory: without a range");
     }
     if (!file) {
         return error_set(err, "a file is missing: dump-guest-memory FILE");
@@ -377,6 +376,7 @@ bool cmd_query_dump_capability(MonCall *c, GError **err)
     json_out_begin(c->out, NULL, '{');
     json_out_begin(c->out, "formats", '[');
     json_out_str(c->out, NULL, "elf");
+    json_out_str(c->out, NULL, "kdump-zlib");
     json_out_end(c->out, ']');
     json_out_end(c->out, '}');
     return true;

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 
 class Guest:
@@ -88,6 +89,39 @@ def stats(g):
     check(len(g.ask("query-stats", target="vm")) == 1, "of the machine")
 
 
+# Every page of the ELF file is in the flattened file of kdump, by way of its tables.
+def kdump(g, core, heads):
+    check("elf and kdump-zlib" in g.ask("dump-guest-memory", paging=False, protocol="file:x",
+                                        format="kdump-lzo"), "kdump-lzo")
+    check(g.ask("dump-guest-memory", paging=False, protocol="file:" + g.out, format="kdump-zlib") == {},
+          "kdump-zlib")
+    flat = open(g.out, "rb").read()
+    check(flat[:12] == b"makedumpfile" and struct.unpack_from(">QQ", flat, 16) == (1, 1), "flattened")
+    pieces, at = [], 4096
+    while struct.unpack_from(">q", flat, at)[0] >= 0:
+        place, size = struct.unpack_from(">QQ", flat, at)
+        pieces.append((place, flat[at + 16:at + 16 + size]))
+        at += 16 + size
+    check(at + 16 == len(flat), "the end mark")
+    plain = bytearray(max(p + len(b) for p, b in pieces))
+    for place, piece in pieces:
+        plain[place:place + len(piece)] = piece
+    check(plain[:8] == b"KDUMP   " and plain[272:278] == b"x86_64", "its header")
+    block, sub, bitmap, frames = struct.unpack_from("<IIII", plain, 428)
+    first, second = (plain[block * (1 + sub) + i * bitmap // 2 * block:][:bitmap // 2 * block] for i in (0, 1))
+    pfns = [i for i in range(frames) if first[i // 8] >> i % 8 & 1]
+    check(first == second and len(pfns) * 4096 == sum(h[5] for h in heads[1:]), "bitmaps")
+    note, size = struct.unpack_from("<QQ", plain, block + 48)
+    check(plain[note:note + size] == core[heads[0][2]:][:heads[0][5]], "notes")
+    descs = block * (1 + sub + bitmap)
+    for i, pfn in enumerate(pfns):
+        where, size, flags = struct.unpack_from("<QII", plain, descs + 24 * i)
+        page = plain[where:where + size]
+        page = zlib.decompress(page) if flags == 1 else page
+        h = next(h for h in heads[1:] if h[4] <= pfn * 4096 < h[4] + h[5])
+        check(page == core[h[2] + pfn * 4096 - h[4]:][:4096], f"page {pfn}")
+
+
 def dump(g):
     check(g.ask("query-dump")["status"] == "none", "no dump yet")
     check(g.ask("dump-guest-memory", paging=False, protocol="file:" + g.out, detach=True) == {},
@@ -105,6 +139,7 @@ def dump(g):
     check(len(top) == 1 and len(core) == max(h[2] + h[5] for h in heads), "segments")
     check("say false" in g.ask("dump-guest-memory", paging=True, protocol="file:x"), "paging")
     check("missing" in g.ask("dump-guest-memory", paging=False, protocol="file:x", begin=0), "begin")
+    kdump(g, core, heads)
     g.ask("dump-guest-memory", paging=False, protocol="file:" + g.out, begin=4096, length=8192)
     check(g.ask("query-dump")["total"] == 8192, "a range")
 
