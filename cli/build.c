@@ -9,6 +9,7 @@
 #include "core/cpu.h"
 #include "core/event/loop.h"
 #include "core/icount.h"
+#include "core/memory/memory.h"
 #include "core/machine.h"
 #include "core/state/state.h"
 #include "debug/disas.h"
@@ -25,6 +26,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void build_free_options(gpointer p)
@@ -363,6 +365,19 @@ static bool build_board(Build *b, GError **err)
     return true;
 }
 
+/* -machine mem-merge=on, dump-guest-core=off: of all memory, whoever has made it. */
+static void build_advise_ram(Build *b)
+{
+    for (RamBlock *ram = ram_first(b->m); ram; ram = ram->next) {
+        if (b->config->ram_merge) {
+            (void)madvise(ram->host, ram->size, MADV_MERGEABLE);
+        }
+        if (!b->config->ram_dump) {
+            (void)madvise(ram->host, ram->size, MADV_DONTDUMP);
+        }
+    }
+}
+
 static void build_monitor_lists(Build *b)
 {
     const char *suffix = board_cpu_suffix(b->config->arch);
@@ -532,6 +547,7 @@ bool build_machine(Build *b, GError **err)
         !build_state_hash_every(b, err)) {
         return false;
     }
+    build_advise_ram(b);
     return machine_start(b->m, err);
 }
 

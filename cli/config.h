@@ -54,8 +54,9 @@ typedef struct SystemConfig {
     GPtrArray *audiodevs;    /* ids of -audiodev */
     GPtrArray *data_folders; /* -L */
     char *process, *dump_vmstate, *chroot, *runas, *dfilter, *sandbox;
-    uint8_t escape;          /* -echr; 0: Ctrl-A */
-    unsigned unstable_input; /* -compat: 0 accept, 1 reject, 2 crash */
+    uint8_t escape;           /* -echr; 0: Ctrl-A */
+    unsigned unstable_input;  /* -compat: 0 accept, 1 reject, 2 crash */
+    bool ram_dump, ram_merge; /* of -machine: main memory in core dumps, shared by KSM */
     bool msg_time, msg_guest, mem_lock, cpu_pm, singlestep, async_teardown;
 
     char *boot;         /* all of -boot, as BoardConfig's; NULL: nothing */

@@ -260,7 +260,7 @@ static bool console_monitor(Build *b, const char *option, const char *text, unsi
 
 static bool console_mon(Build *b, const char *text, GError **err)
 {
-    static const char *const valid[] = { "chardev", "mode", "pretty" };
+    static const char *const valid[] = { "chardev", "mode", "pretty", "id" };
     const char *id, *mode;
     bool pretty, ok = false;
     Chardev *c;
@@ -271,6 +271,7 @@ static bool console_mon(Build *b, const char *text, GError **err)
     }
     id = options_get(&o, "chardev");
     mode = options_get(&o, "mode");
+    (void)options_get(&o, "id"); /* a name for -set alone */
     c = id ? machine_find_backend(b->m, "chardev", id) : NULL;
     if (!options_get_bool(&o, "pretty", false, &pretty, err) ||
         !options_all_used(&o, valid, G_N_ELEMENTS(valid), err)) {

@@ -312,6 +312,30 @@ static void more_append(GString *s, const char *key, const char *value)
     g_string_append_printf(s, "%s%s=%s", s->len ? "," : "", key, doubled);
 }
 
+bool option_add(GPtrArray *list, const char *arg, const char *first_key, GError **err)
+{
+    g_autoptr(GString) s = NULL;
+    Options o;
+
+    if (*arg != '{') {
+        g_ptr_array_add(list, g_strdup(arg));
+        return true;
+    }
+    if (!options_parse_json(&o, arg, err)) {
+        return false;
+    }
+    s = g_string_new("");
+    more_append(s, first_key, options_get(&o, first_key) ? options_get(&o, first_key) : "");
+    for (unsigned i = 0; i < o.n; i++) {
+        if (strcmp(o.list[i].key, first_key)) {
+            more_append(s, o.list[i].key, o.list[i].value);
+        }
+    }
+    options_deinit(&o);
+    g_ptr_array_add(list, g_strdup(s->str));
+    return true;
+}
+
 bool option_set(SystemConfig *c, const char *arg, GError **err)
 {
     const char *eq = strchr(arg, '=');

@@ -18,6 +18,9 @@ bool option_watchdog_action(SystemConfig *c, const char *arg, GError **err);
 bool option_vnc(SystemConfig *c, const char *arg, GError **err);
 bool option_win2k(SystemConfig *c, const char *arg, GError **err);
 
+/* Add @arg to @list; an object of JSON as FIRST,KEY=VALUE... of it, @first_key's value first. */
+NODISCARD bool option_add(GPtrArray *list, const char *arg, const char *first_key, GError **err);
+
 /* Why an option of QEMU's is refused, and what does the same; NULL: it is none of those. */
 const char *option_why_not(const char *name);
 

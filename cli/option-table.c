@@ -159,6 +159,11 @@ static bool option_machine(SystemConfig *c, const char *arg, GError **err)
         } else if (!strcmp(key, "kernel_irqchip") || !strcmp(key, "kernel-irqchip")) {
             g_free(c->kernel_irqchip);
             c->kernel_irqchip = g_strdup(o.list[i].value);
+        } else if (!strcmp(key, "dump-guest-core") || !strcmp(key, "mem-merge")) {
+            if (!options_get_bool(&o, key, true, *key == 'd' ? &c->ram_dump : &c->ram_merge, err)) {
+                options_deinit(&o);
+                return false;
+            }
         } else if (!strcmp(key, "usb")) {
             bool on;
 
@@ -234,6 +239,11 @@ static bool option_device(SystemConfig *c, const char *arg, GError **err)
     }
     g_ptr_array_add(c->devices, g_strdup(arg));
     return true;
+}
+
+static bool option_object(SystemConfig *c, const char *arg, GError **err)
+{
+    return option_add(c->objects, arg, "qom-type", err);
 }
 
 /* A controller, in front of what sits on it; once. */
@@ -698,7 +708,7 @@ static const CliOption options[] = {
       "share=, prealloc=, merge=, dump=, host-nodes=, policy=), secret, tls-creds-x509, "
       "tls-creds-psk, tls-creds-anon, "
       "filter-dump (netdev=ID,file=PCAP[,maxlen=BYTES])",
-      LIST(objects) },
+      option_object },
     { "drive", NULL,
       "file=FILE[,format=FORMAT][,if=virtio|pflash|none][,id=ID][,readonly=on][,snapshot=on]"
       "[,cache=MODE][,discard=unmap|ignore][,detect-zeroes=on|off|unmap][,rerror=ACTION]"

@@ -27,6 +27,22 @@ GPtrArray *blk_drives(MonCall *c)
     return all;
 }
 
+#define QDEV_PERIPHERAL "/machine/peripheral/"
+#define QDEV_BACKEND    "/virtio-backend"
+
+/* By its name, or by the id of its device with or without what stands around that in names. */
+static bool blk_is_qdev(const char *qdev, const char *id)
+{
+    g_autofree char *a = NULL, *b = NULL;
+
+    qdev += g_str_has_prefix(qdev, QDEV_PERIPHERAL) ? strlen(QDEV_PERIPHERAL) : 0;
+    id += g_str_has_prefix(id, QDEV_PERIPHERAL) ? strlen(QDEV_PERIPHERAL) : 0;
+    a = g_strndup(qdev,
+                  strlen(qdev) - (g_str_has_suffix(qdev, QDEV_BACKEND) ? strlen(QDEV_BACKEND) : 0));
+    b = g_strndup(id, strlen(id) - (g_str_has_suffix(id, QDEV_BACKEND) ? strlen(QDEV_BACKEND) : 0));
+    return !strcmp(a, b);
+}
+
 char *blk_qdev(BlockBackend *drive)
 {
     const Device *dev = block_owner(drive);
@@ -34,6 +50,10 @@ char *blk_qdev(BlockBackend *drive)
 
     if (!dev) {
         return NULL;
+    }
+    /* What is within a function on PCI has no id of its own: managers know it by this name. */
+    if (!strcmp(dev->id, "inner") && dev->parent && dev->parent->named) {
+        return g_strdup_printf(QDEV_PERIPHERAL "%s" QDEV_BACKEND, dev->parent->id);
     }
     /* An id that it was not given by anybody is its type's name and a number. */
     if (strncmp(dev->id, dev->type->name, len) ||
@@ -57,7 +77,7 @@ BlockBackend *blk_drive_or_device(BlkCall *b, const char *device, const char *id
         g_autofree char *qdev = blk_qdev(drive);
 
         if ((device && !block_is_nameless(drive) && !strcmp(block_id(drive), device)) ||
-            (id && !g_strcmp0(qdev, id))) {
+            (id && qdev && blk_is_qdev(qdev, id))) {
             return drive;
         }
     }

@@ -2,6 +2,7 @@
 /* Devices as objects with properties: paths begin at "/machine", which is the machine's root. */
 #include "monitor/commands.h"
 
+#include "core/cpu.h"
 #include "core/device.h"
 
 #include <string.h>
@@ -12,6 +13,10 @@ static Device *qom_find(MonCall *c, const char *path, GError **err)
 
     if (g_str_has_prefix(path, "/machine")) {
         path += strlen("/machine");
+    }
+    /* A name of the first CPU that clients know. */
+    if (!strcmp(path, "/unattached/device[0]") && machine_n_cpus(c->m)) {
+        return &machine_cpu(c->m, 0)->dev;
     }
     /* Devices with an id: clients know them as children of this. */
     if (g_str_has_prefix(path, "/peripheral/") && !strchr(path + strlen("/peripheral/"), '/')) {
@@ -56,10 +61,32 @@ static void qom_property(JsonOut *j, const char *name, const char *type, const c
     json_out_end(j, '}');
 }
 
+static void qom_list_named(MonCall *c)
+{
+    Device *root = machine_root(c->m);
+
+    json_out_begin(c->out, NULL, '[');
+    qom_property(c->out, "type", "string", NULL);
+    for (Device *d = root; d; d = device_next(root, d)) {
+        if (d->named && d->realized && d->type->user_creatable) {
+            g_autofree char *type = g_strdup_printf("child<%s>", d->type->name);
+
+            qom_property(c->out, d->id, type, NULL);
+        }
+    }
+    json_out_end(c->out, ']');
+}
+
 bool cmd_qom_list(MonCall *c, GError **err)
 {
     bool top = !strcmp(c->args[0].str, "/");
-    Device *dev = top ? machine_root(c->m) : qom_find(c, c->args[0].str, err);
+    Device *dev;
+
+    if (!strcmp(c->args[0].str, "/machine/peripheral")) {
+        qom_list_named(c);
+        return true;
+    }
+    dev = top ? machine_root(c->m) : qom_find(c, c->args[0].str, err);
 
     if (!dev) {
         return false;
@@ -166,14 +193,83 @@ bool cmd_qom_set(MonCall *c, GError **err)
              : error_set(err, "Property '%s.%s' not found", dev->type->name, c->args[1].str);
 }
 
+/* Objects that are no devices: NAME:TYPE of what -object and -machine take. */
+#define QOM_MEMORY                                                            \
+    "size:size share:bool prealloc:bool merge:bool dump:bool host-nodes:int " \
+    "policy:HostMemPolicy"
+
+static const struct {
+    const char *name, *parent, *props;
+} qom_objects[] = {
+    { "tcg-accel", "accel", "" },
+    { "memory-backend-ram", "memory-backend", QOM_MEMORY },
+    { "memory-backend-file", "memory-backend", QOM_MEMORY " mem-path:string" },
+    { "memory-backend-memfd", "memory-backend", QOM_MEMORY },
+    { "iothread", "event-loop-base",
+      "poll-max-ns:int poll-grow:int poll-shrink:int aio-max-batch:int thread-pool-min:int "
+      "thread-pool-max:int" },
+    { "main-loop", "event-loop-base", "aio-max-batch:int thread-pool-min:int thread-pool-max:int" },
+    { "secret", "secret-common",
+      "data:string file:string format:QCryptoSecretFormat keyid:string "
+      "iv:string" },
+    { "tls-creds-x509", "tls-creds", "dir:string endpoint:string verify-peer:bool" },
+    { "tls-creds-psk", "tls-creds", "dir:string endpoint:string verify-peer:bool" },
+    { "tls-creds-anon", "tls-creds", "dir:string endpoint:string verify-peer:bool" },
+    { "authz-simple", "authz", "identity:string" },
+    { "authz-list", "authz", "policy:QAuthZListPolicy rules:array" },
+    { "throttle-group", "object", "limits:ThrottleLimits" },
+    { "filter-dump", "netfilter",
+      "netdev:string queue:string status:string file:string maxlen:int" },
+    { "none-machine", "machine", "" },
+};
+
+static void qom_type(MonCall *c, const char *name, const char *parent)
+{
+    json_out_begin(c->out, NULL, '{');
+    json_out_str(c->out, "name", name);
+    json_out_str(c->out, "parent", parent);
+    json_out_end(c->out, '}');
+}
+
+/* False: it is no such object. */
+static bool qom_object_properties(MonCall *c, const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(qom_objects); i++) {
+        g_auto(GStrv) props = NULL;
+
+        if (strcmp(qom_objects[i].name, name)) {
+            continue;
+        }
+        props = g_strsplit(qom_objects[i].props, " ", -1);
+        json_out_begin(c->out, NULL, '[');
+        qom_property(c->out, "type", "string", NULL);
+        for (char **p = props; *p && **p; p++) {
+            char *colon = strchr(*p, ':');
+
+            *colon = 0;
+            qom_property(c->out, *p, colon + 1, NULL);
+        }
+        json_out_end(c->out, ']');
+        return true;
+    }
+    return false;
+}
+
 bool cmd_qom_list_types(MonCall *c, GError **err)
 {
+    const char *const *cpus = c->host->config.cpu_models;
+
     json_out_begin(c->out, NULL, '[');
+    for (size_t i = 0; i < G_N_ELEMENTS(qom_objects); i++) {
+        qom_type(c, qom_objects[i].name, qom_objects[i].parent);
+    }
+    for (; cpus && *cpus; cpus++) {
+        g_autofree char *name = g_strconcat(*cpus, c->host->config.cpu_suffix, NULL);
+
+        qom_type(c, name, "cpu");
+    }
     for (const DeviceType *const *t = c->host->config.device_types; t && *t; t++) {
-        json_out_begin(c->out, NULL, '{');
-        json_out_str(c->out, "name", (*t)->name);
-        json_out_str(c->out, "parent", (*t)->base ? (*t)->base->name : "device");
-        json_out_end(c->out, '}');
+        qom_type(c, (*t)->name, (*t)->base ? (*t)->base->name : "device");
     }
     json_out_end(c->out, ']');
     return true;
@@ -183,6 +279,9 @@ bool cmd_device_list_properties(MonCall *c, GError **err)
 {
     const DeviceType *type = machine_find_type(c->m, c->args[0].str);
 
+    if (!type && qom_object_properties(c, c->args[0].str)) {
+        return true;
+    }
     if (!type) {
         c->error_class = "DeviceNotFound";
         return error_set(err, "Device '%s' not found", c->args[0].str);

@@ -14,6 +14,26 @@ OF = {'aarch64': ('virt', 'cortex-a57-arm-cpu', {'pc', 'malta'}),
       'mipsel': ('malta', None, {'pc', 'virt'})}
 
 
+# A disk on PCI is told by its device's id, in the name that managers look for.
+def disk(tinamou):
+    commands = [('qmp_capabilities', {}), ('query-blockstats', {}), ('qom-list', {'path': '/machine/peripheral'}),
+                ('block_set_io_throttle', {'id': '/machine/peripheral/d0/virtio-backend', 'bps': 0, 'bps_rd': 0,
+                                           'bps_wr': 0, 'iops': 100, 'iops_rd': 0, 'iops_wr': 0}),
+                ('block_set_io_throttle', {'id': 'd0', 'bps': 0, 'bps_rd': 0, 'bps_wr': 0, 'iops': 0,
+                                           'iops_rd': 0, 'iops_wr': 0}), ('quit', {})]
+    text = ''.join(json.dumps({'execute': c, 'arguments': a}) for c, a in commands)
+    r = subprocess.run([tinamou, 'system', 'aarch64', '-M', 'virt', '-accel', 'tcg', '-S', '-nodefaults', '-display',
+                        'none', '-blockdev', 'driver=null-co,node-name=n,read-zeroes=on', '-device',
+                        'virtio-blk-pci,drive=n,id=d0', '-chardev', 'stdio,id=c', '-mon',
+                        'chardev=c,id=monitor,mode=control', '-M', 'dump-guest-core=off,mem-merge=on'],
+                       input=text, capture_output=True, text=True, timeout=30, check=True)
+    answers = [json.loads(line) for line in r.stdout.split('\n') if line and 'event' not in line][1:]
+    assert all('return' in a for a in answers), answers
+    assert answers[1]['return'][0]['qdev'] == '/machine/peripheral/d0/virtio-backend', answers[1]
+    assert [p['name'] for p in answers[2]['return']] == ['type', 'd0'], answers[2]
+    print('ok: a disk')
+
+
 def session(tinamou, arch):
     qemu = subprocess.Popen([tinamou, 'system', arch, '-M', 'none', '-accel', 'tcg', '-S', '-nodefaults',
                              '-display', 'none', '-qmp', 'stdio'], stdin=subprocess.PIPE,
@@ -43,6 +63,9 @@ def session(tinamou, arch):
     assert ask('device-list-properties', typename='virtio-blk-pci')
     assert {'null', 'socket', 'pty'} <= {b['name'] for b in ask('query-chardev-backends')}
     assert ask('qom-list-properties', typename='virtio-blk-pci')
+    types = {t['name'] for t in ask('qom-list-types')}
+    assert {'tcg-accel', 'memory-backend-file', 'iothread', 'secret', machines[machine]['default-cpu-type']} <= types
+    assert {'size', 'mem-path'} <= {p['name'] for p in ask('qom-list-properties', typename='memory-backend-file')}
     if arch == 'aarch64':
         assert [g['version'] for g in ask('query-gic-capabilities')] == [2, 3]
     ask('set-action', reboot='shutdown', panic='none')
@@ -51,5 +74,6 @@ def session(tinamou, arch):
     print('ok:', arch)
 
 
+disk(sys.argv[1])
 for guest in OF:
     session(sys.argv[1], guest)
