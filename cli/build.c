@@ -378,6 +378,24 @@ static void build_advise_ram(Build *b)
     }
 }
 
+static const char *build_prop_names(const Board *b)
+{
+    g_autoptr(GString) s = g_string_new("");
+
+    for (size_t i = 0; i < b->n_props; i++) {
+        g_string_append_printf(s, "%s%s:%s", i ? " " : "", b->props[i].name, b->props[i].type);
+    }
+    return g_intern_string(s->str);
+}
+
+/* The names that managers pass for the object. */
+static const char *build_ram_id(const Board *b)
+{
+    return !g_strcmp0(b->target, "aarch64")  ? "mach-virt.ram"
+           : !g_strcmp0(b->target, "x86_64") ? "pc.ram"
+                                             : NULL;
+}
+
 static void build_monitor_lists(Build *b)
 {
     const char *suffix = board_cpu_suffix(b->config->arch);
@@ -389,6 +407,8 @@ static void build_monitor_lists(Build *b)
             .default_cpu = board_is_wide(*p, b->config->arch) ? (*p)->wide_cpu : (*p)->default_cpu,
             .doc = (*p)->doc,
             .max_cpus = (*p)->max_cpus,
+            .props = build_prop_names(*p),
+            .ram_id = (*p)->has_numa ? build_ram_id(*p) : NULL,
         };
 
         if (!board_is_of(*p, b->config->arch)) {

@@ -346,6 +346,9 @@ bool cmd_query_machines(MonCall *c, GError **err)
             json_out_str(c->out, "default-cpu-type", cpu);
         }
         json_out_int(c->out, "cpu-max", b->max_cpus);
+        if (b->ram_id) {
+            json_out_str(c->out, "default-ram-id", b->ram_id);
+        }
         json_out_bool(c->out, "deprecated", false);
         if (b->is_default) {
             json_out_bool(c->out, "is-default", true);

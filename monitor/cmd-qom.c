@@ -231,28 +231,44 @@ static void qom_type(MonCall *c, const char *name, const char *parent)
     json_out_end(c->out, '}');
 }
 
-/* False: it is no such object. */
+/* Of an object or, as NAME-machine, a machine; NULL: it is none. */
+static const char *qom_object_props(const MonCall *c, const char *name)
+{
+    const MonBoard *b = c->host->config.boards;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(qom_objects); i++) {
+        if (!strcmp(qom_objects[i].name, name)) {
+            return qom_objects[i].props;
+        }
+    }
+    for (; b && b->name; b++) {
+        size_t len = strlen(b->name);
+
+        if (!strncmp(b->name, name, len) && !strcmp(name + len, "-machine")) {
+            return b->props;
+        }
+    }
+    return NULL;
+}
+
 static bool qom_object_properties(MonCall *c, const char *name)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(qom_objects); i++) {
-        g_auto(GStrv) props = NULL;
+    const char *text = qom_object_props(c, name);
+    g_auto(GStrv) props = text ? g_strsplit(text, " ", -1) : NULL;
 
-        if (strcmp(qom_objects[i].name, name)) {
-            continue;
-        }
-        props = g_strsplit(qom_objects[i].props, " ", -1);
-        json_out_begin(c->out, NULL, '[');
-        qom_property(c->out, "type", "string", NULL);
-        for (char **p = props; *p && **p; p++) {
-            char *colon = strchr(*p, ':');
-
-            *colon = 0;
-            qom_property(c->out, *p, colon + 1, NULL);
-        }
-        json_out_end(c->out, ']');
-        return true;
+    if (!text) {
+        return false;
     }
-    return false;
+    json_out_begin(c->out, NULL, '[');
+    qom_property(c->out, "type", "string", NULL);
+    for (char **p = props; *p && **p; p++) {
+        char *colon = strchr(*p, ':');
+
+        *colon = 0;
+        qom_property(c->out, *p, colon + 1, NULL);
+    }
+    json_out_end(c->out, ']');
+    return true;
 }
 
 bool cmd_qom_list_types(MonCall *c, GError **err)
@@ -267,6 +283,13 @@ bool cmd_qom_list_types(MonCall *c, GError **err)
         g_autofree char *name = g_strconcat(*cpus, c->host->config.cpu_suffix, NULL);
 
         qom_type(c, name, "cpu");
+    }
+    for (const MonBoard *b = c->host->config.boards; b && b->name; b++) {
+        g_autofree char *name = g_strconcat(b->name, "-machine", NULL);
+
+        if (strcmp(b->name, "none")) {
+            qom_type(c, name, "machine");
+        }
     }
     for (const DeviceType *const *t = c->host->config.device_types; t && *t; t++) {
         qom_type(c, (*t)->name, (*t)->base ? (*t)->base->name : "device");

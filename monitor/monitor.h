@@ -43,6 +43,8 @@ typedef struct MonHostConfig {
 
 typedef struct MonBoard {
     const char *name, *alias, *default_cpu, *doc;
+    const char *props;  /* of -machine: NAME:TYPE, blanks between */
+    const char *ram_id; /* its memory's name with -object memory-backend-*; NULL: it takes none */
     unsigned max_cpus;
     bool is_default;
 } MonBoard;
