@@ -887,6 +887,11 @@ uint64_t tcg_scv_slow(Cpu *cpu, uint64_t va, uint32_t memop, const IrV128 *value
     return cpu->raised || memcmp(&old, &expected, sizeof(old)) != 0;
 }
 
+bool tcg_is_exclusive(const Cpu *cpu)
+{
+    return tcg_cpu((Cpu *)cpu)->excl_size != 0;
+}
+
 void tcg_clrex(Cpu *cpu)
 {
     tcg_cpu(cpu)->excl_size = 0;

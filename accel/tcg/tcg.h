@@ -76,6 +76,8 @@ bool tcg_phys_cas64(Cpu *cpu, GuestPhys pa, bool secure, uint64_t expected, uint
 void tcg_exit_soon(Cpu *cpu);
 /* Disarm the exclusive monitor. */
 void tcg_clrex(Cpu *cpu);
+/* Is it armed? */
+bool tcg_is_exclusive(const Cpu *cpu);
 /* Halt (WFI/WFE): the run loop sleeps until target->has_work or a request. */
 void tcg_halt(Cpu *cpu);
 

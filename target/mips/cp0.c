@@ -14,7 +14,7 @@
 #define ALL 0xffffffffffffffffull
 #define W32 0xffffffffull
 
-enum { CP0_NS_PER_US = 1000, CP0_HZ_PER_MHZ = 1000000, PAGEMASK_16M = 0x1ffe000 };
+enum { CP0_NS_PER_US = 1000, CP0_HZ_PER_MHZ = 1000000, PAGEMASK_16M = 0x1ffe000, LLADDR_LLB = 1 };
 
 /* ---- Count and Compare ---- */
 
@@ -317,6 +317,25 @@ static void cp0_write_status(MipsCpu *c, uint64_t val)
     }
 }
 
+/* Vol. III, IntCtl.VS: there where interrupts have vectors. */
+static void cp0_write_intctl(MipsCpu *c, uint64_t val)
+{
+    c->cp0[CP0_INTCTL] = c->cp0[CP0_CONFIG3] & CONFIG3_VINT ? val : c->cp0[CP0_INTCTL];
+}
+
+/* Vol. III, LLAddr: LLB says whether SC may still store, and software clears it. No address. */
+static uint64_t cp0_read_lladdr(MipsCpu *c)
+{
+    return mips_cpu_has(c, MIPS_FEAT_LLB) && tcg_is_exclusive(&c->cpu) ? LLADDR_LLB : 0;
+}
+
+static void cp0_write_lladdr(MipsCpu *c, uint64_t val)
+{
+    if (mips_cpu_has(c, MIPS_FEAT_LLB) && !(val & LLADDR_LLB)) {
+        tcg_clrex(&c->cpu);
+    }
+}
+
 static void cp0_write_config3(MipsCpu *c, uint64_t val)
 {
     if (mips_cpu_has(c, MIPS_FEAT_MICROMIPS)) {
@@ -329,6 +348,7 @@ static void cp0_write_config5(MipsCpu *c, uint64_t val)
     uint64_t can = mips_cpu_has(c, MIPS_FEAT_MSA) ? CONFIG5_MSAEN : 0;
 
     can |= mips_cpu_has(c, MIPS_FEAT_EVA) ? CONFIG5_CV | CONFIG5_K : 0;
+    can |= c->model->fir & FIR_UFRP ? CONFIG5_UFR : 0;
     c->cp0[CP0_CONFIG5] = (c->cp0[CP0_CONFIG5] & ~can) | (val & can);
 }
 
@@ -422,11 +442,13 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "Wired", CP0_WIRED, MIPS_TLB_MAX - 1, NULL, cp0_write_wired },
     { "HWREna", CP0_HWRENA, 0xe000000f, NULL, cp0_write_hwrena, .leaves = true },
     { "BadVAddr", CP0_BADVADDR, 0 },
+    { "BadInstr", CP0_BADINSTR, 0 },
+    { "BadInstrP", CP0_BADINSTRP, 0 },
     { "Count", CP0_COUNT, W32, cp0_read_count, cp0_write_count, .leaves = true },
     { "EntryHi", CP0_ENTRYHI, ~0x1b00ull, NULL, cp0_write_entryhi, .leaves = true },
     { "Compare", CP0_COMPARE, W32, NULL, cp0_write_compare, .leaves = true },
     { "Status", CP0_STATUS, W32, NULL, cp0_write_status, .leaves = true },
-    { "IntCtl", CP0_INTCTL, 0x3e0 },
+    { "IntCtl", CP0_INTCTL, 0x3e0, NULL, cp0_write_intctl },
     { "SRSCtl", CP0_SRSCTL, 0 },
     { "Cause", CP0_CAUSE, CAUSE_WRITABLE, cp0_read_cause, cp0_write_cause, .leaves = true },
     { "EPC", CP0_EPC, ALL },
@@ -439,7 +461,7 @@ const MipsCp0Reg mips_cp0_regs[] = {
     { "Config4", CP0_CONFIG4, 0 },
     { "Config5", CP0_CONFIG5, ALL, NULL, cp0_write_config5, .leaves = true },
     { "Config7", CP0_CONFIG7, 0x10 },
-    { "LLAddr", CP0_LLADDR, 0 },
+    { "LLAddr", CP0_LLADDR, LLADDR_LLB, cp0_read_lladdr, cp0_write_lladdr },
     { "MAAR", CP0_MAAR, ALL, cp0_read_maar, cp0_write_maar },
     { "MAARI", CP0_MAARI, 0x3f, NULL, cp0_write_maari },
     WATCHLO(0, "WatchLo"),
@@ -479,6 +501,9 @@ static bool cp0_exists(const MipsCpu *c, unsigned reg)
     case CP0_RANDOM:
     case CP0_WIRED:
         return mips_cpu_has(c, MIPS_FEAT_TLB);
+    case CP0_BADINSTR:
+    case CP0_BADINSTRP:
+        return mips_cpu_has(c, MIPS_FEAT_BADI);
     case CP0_MAAR:
     case CP0_MAARI:
         return mips_cpu_has(c, MIPS_FEAT_MAAR);

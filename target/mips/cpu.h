@@ -41,6 +41,8 @@ enum {
     CP0_WIRED = 6 * 8,
     CP0_HWRENA = 7 * 8,
     CP0_BADVADDR = 8 * 8,
+    CP0_BADINSTR = 8 * 8 + 1,
+    CP0_BADINSTRP = 8 * 8 + 2,
     CP0_COUNT = 9 * 8,
     CP0_ENTRYHI = 10 * 8,
     CP0_COMPARE = 11 * 8,
@@ -78,6 +80,7 @@ enum {
 };
 
 /* Config3: the instruction set at reset, and that of exceptions. */
+enum { CONFIG3_VINT = 1 << 5 };
 enum { CONFIG3_ISA_SHIFT = 14, CONFIG3_ISA_ON_EXC = 1 << 16 };
 
 enum {
@@ -116,6 +119,7 @@ enum { PAGEGRAIN_IEC = 1 << 27, PAGEGRAIN_ELPA = 1 << 29, PAGEGRAIN_XIE = 1 << 3
 #define PAGEGRAIN_RIE (1u << 31)
 enum { ENTRYHI_EHINV = 1 << 10 };
 
+enum { CONFIG5_UFR = 1 << 2, CONFIG5_LLB = 1 << 4 };
 enum { CONFIG5_MSAEN = 1 << 27, CONFIG5_EVA = 1 << 28, CONFIG5_CV = 1 << 29, CONFIG5_K = 1 << 30 };
 
 /* ExcCode, Vol. III, table 9.43. */
@@ -147,11 +151,11 @@ enum {
 /* The exception recorded by whoever raises; entered by the run loop. */
 typedef struct MipsException {
     uint8_t code;
-    uint8_t ce;   /* coprocessor of EXC_CPU */
-    bool refill;  /* a TLB refill: vector 0 when EXL is clear */
-    bool has_va;  /* BadVAddr */
-    bool is_tlb;  /* Context and EntryHi too */
-    bool in_slot; /* of the instruction in a delay slot; pc is the branch's */
+    uint8_t ce;      /* coprocessor of EXC_CPU */
+    bool refill;     /* a TLB refill: vector 0 when EXL is clear */
+    bool has_va;     /* BadVAddr */
+    bool is_tlb;     /* Context and EntryHi too */
+    uint8_t in_slot; /* bytes of the branch whose delay slot it is in; pc is the branch's */
     uint64_t va;
 } MipsException;
 

@@ -6,6 +6,7 @@
 #include "target/mips/cp0.h"
 #include "target/mips/helper.h"
 #include "target/mips/model.h"
+#include "target/mips/tlb.h"
 
 enum {
     VECTOR_REFILL = 0x000,
@@ -27,7 +28,7 @@ void mips_restore(Cpu *cpu, uint32_t restart)
 {
     MipsCpu *c = mips_cpu(cpu);
 
-    c->exc.in_slot = restart;
+    c->exc.in_slot = (uint8_t)restart;
     if (restart) {
         c->pc -= restart; /* bytes of the branch */
     }
@@ -108,6 +109,37 @@ static uint32_t exception_isa(const MipsCpu *c)
                                            : (config3 & CONFIG3_ISA_ON_EXC) != 0;
 }
 
+static uint64_t exception_word(MipsCpu *c, uint64_t pc)
+{
+    TlbResult r = { 0 };
+    uint64_t v = 0;
+
+    if (!mips_tlb_fill(&c->cpu, pc, ACCESS_FETCH, mips_mmu_mode(c), 0, true, &r) ||
+        !tcg_phys_read(&c->cpu, r.phys & ~3ull, false, 4, &v)) {
+        return 0;
+    }
+    return exception_address(c, c->big_endian ? GUINT32_FROM_BE((uint32_t)v)
+                                              : GUINT32_FROM_LE((uint32_t)v));
+}
+
+/*
+ * Vol. III, BadInstr and BadInstrP: the instruction, where the exception is of it and not of its
+ * fetch, and the branch before its delay slot.
+ */
+static void exception_note_insn(MipsCpu *c, const MipsException *e)
+{
+    uint64_t pc = c->pc + e->in_slot, branch = pc - (e->in_slot ? e->in_slot : c->in_slot);
+
+    if (e->code == EXC_INT || e->code == EXC_WATCH || e->code == EXC_MCHECK || e->code == EXC_IBE ||
+        e->code == EXC_DBE || e->code == EXC_TLBXI || (e->has_va && e->va == pc)) {
+        return;
+    }
+    c->cp0[CP0_BADINSTR] = exception_word(c, pc);
+    if (branch != pc) {
+        c->cp0[CP0_BADINSTRP] = exception_word(c, branch);
+    }
+}
+
 static void exception_take(MipsCpu *c, const MipsException *e)
 {
     uint64_t status = c->cp0[CP0_STATUS], vector = VECTOR_GENERAL;
@@ -116,6 +148,9 @@ static void exception_take(MipsCpu *c, const MipsException *e)
 
     if (e->has_va) {
         exception_set_va(c, e);
+    }
+    if (mips_cpu_has(c, MIPS_FEAT_BADI)) {
+        exception_note_insn(c, e);
     }
     if (!(status & STATUS_EXL)) {
         c->cp0[CP0_EPC] = mips_resume_pc(c) - c->in_slot;
@@ -146,7 +181,7 @@ void mips_exception_enter(Cpu *cpu)
     MipsCpu *c = mips_cpu(cpu);
 
     exception_take(c, &c->exc);
-    c->exc.in_slot = false;
+    c->exc.in_slot = 0;
 }
 
 static uint32_t exception_pending(const MipsCpu *c)

@@ -28,6 +28,8 @@ typedef enum MipsFeature {
     MIPS_FEAT_COP1X,  /* MADD, LWXC1 and so on: MIPS IV, MIPS64, MIPS32 from release 2 on */
     MIPS_FEAT_XPA,    /* MTHC0, MFHC0: more physical addresses than 36 bits, on a CPU of 32 */
     MIPS_FEAT_TLBINV, /* TLBINV, TLBINVF, EntryHi.EHINV */
+    MIPS_FEAT_LLB,    /* LLAddr.LLB, ERETNC: Config5.LLB */
+    MIPS_FEAT_BADI,   /* BadInstr, BadInstrP: Config3.BI and BP */
     MIPS_FEAT_MAAR,   /* MAAR, MAARI: stored alone */
 } MipsFeature;
 

@@ -272,6 +272,23 @@ uint64_t mips_helper_fp3(Cpu *cpu, uint64_t op, uint64_t a, uint64_t b, uint64_t
 }
 
 /* FIR, FCCR, FEXR, FENR, FCSR (Volume I-A, 5.6). */
+/* UFR and UNFR (Volume II-A, CTC1): programs change Status.FR where Config5.UFR lets them. */
+enum { FCR_UFR = 1, FCR_UNFR = 4 };
+
+static bool fp_may_switch(const MipsCpu *c)
+{
+    return c->cp0[CP0_CONFIG5] & CONFIG5_UFR;
+}
+
+static void fp_switch(MipsCpu *c, bool fr)
+{
+    if (!fp_may_switch(c)) {
+        mips_helper_raise(&c->cpu, EXC_RI, 0);
+        return;
+    }
+    c->cp0[CP0_STATUS] = (c->cp0[CP0_STATUS] & ~(uint64_t)STATUS_FR) | (fr ? STATUS_FR : 0);
+}
+
 uint64_t mips_helper_cfc1(Cpu *cpu, uint64_t reg)
 {
     MipsCpu *c = mips_cpu(cpu);
@@ -280,6 +297,12 @@ uint64_t mips_helper_cfc1(Cpu *cpu, uint64_t reg)
     switch (reg) {
     case 0:
         return c->model->fir;
+    case FCR_UFR:
+        if (c->model->fir & FIR_UFRP) {
+            return fp_may_switch(c) ? (c->cp0[CP0_STATUS] & STATUS_FR) != 0
+                                    : mips_helper_raise(cpu, EXC_RI, 0);
+        }
+        return 0;
     case 25:
         return (v >> 24 & 0xfe) | (v >> 23 & 1);
     case 26:
@@ -299,6 +322,12 @@ uint64_t mips_helper_ctc1(Cpu *cpu, uint64_t reg, uint64_t val64)
     uint32_t v = mips_fp_control(c), val = (uint32_t)val64, can;
 
     switch (reg) {
+    case FCR_UFR:
+    case FCR_UNFR:
+        if (c->model->fir & FIR_UFRP) {
+            fp_switch(c, reg == FCR_UNFR);
+        }
+        return 0;
     case 25:
         v = (v & 0x017fffff) | (val & 0xfe) << 24 | (val & 1) << 23;
         break;

@@ -22,7 +22,7 @@ static const IrHelper fp_op = { "fp", (void (*)(void))mips_helper_fp, IR_I64, 3,
 static const IrHelper fp_op3 = { "fp3", (void (*)(void))mips_helper_fp3, IR_I64, 4,
                                  IR_HELPER_RAISES | IR_HELPER_WRITES };
 static const IrHelper fp_cfc1 = { "cfc1", (void (*)(void))mips_helper_cfc1, IR_I64, 1,
-                                  IR_HELPER_READS };
+                                  IR_HELPER_RAISES | IR_HELPER_READS };
 static const IrHelper fp_ctc1 = { "ctc1", (void (*)(void))mips_helper_ctc1, IR_VOID, 2,
                                   IR_HELPER_RAISES | IR_HELPER_WRITES };
 

@@ -8,8 +8,9 @@
 
 #define FEATURES_64 (FEATURES_R1 | FEAT(M64))
 
-#define FEATURES_R6 \
-    (FEAT(TLB) | FEAT(MIPS4) | FEAT(R1) | FEAT(R2) | FEAT(R6) | FEAT(RIXI) | FEAT(TLBINV))
+#define FEATURES_R6                                                                         \
+    (FEAT(TLB) | FEAT(MIPS4) | FEAT(R1) | FEAT(R2) | FEAT(R6) | FEAT(RIXI) | FEAT(TLBINV) | \
+     FEAT(LLB) | FEAT(BADI))
 
 enum {
     CONFIG_R6_32 = 2 << 10 | 1 << 7 | 2, /* AR: release 6 */
@@ -96,8 +97,8 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .doc = "MIPS32 release 6, floating point",
         .prid = 0x00010000,
         .config = { CONFIG_M | CONFIG_R6_32, CONFIG1(16) | CONFIG1_FP, CONFIG_M,
-                    CONFIG_M | CONFIG3_ULRI | CONFIG3_RXI | CONFIG3_VINT,
-                    CONFIG_M | CONFIG4_IE_BOTH | CONFIG4_KSCREXIST, CONFIG5_XNP },
+                    CONFIG_M | CONFIG3_ULRI | CONFIG3_RXI | CONFIG3_VINT | CONFIG3_BADI,
+                    CONFIG_M | CONFIG4_IE_BOTH | CONFIG4_KSCREXIST, CONFIG5_XNP | CONFIG5_LLB },
         .features = FEATURES_R6 | FEATURES_FP,
         .tlb_entries = 16,
         .pa_bits = 32,
@@ -110,8 +111,9 @@ const MipsModel mips_models_64[MIPS_MODELS_64] = {
         .prid = 0x0001a900,
         .config = { CONFIG_M | CONFIG_R6_64, CONFIG1(64) | CONFIG1_FP, CONFIG_M,
                     CONFIG_M | CONFIG3_ULRI | CONFIG3_RXI | CONFIG3_VINT | CONFIG3_LPA |
-                        CONFIG3_MSAP,
-                    CONFIG_M | CONFIG4_IE_BOTH | CONFIG4_KSCREXIST, CONFIG5_XNP | CONFIG5_MRP },
+                        CONFIG3_MSAP | CONFIG3_BADI,
+                    CONFIG_M | CONFIG4_IE_BOTH | CONFIG4_KSCREXIST,
+                    CONFIG5_XNP | CONFIG5_MRP | CONFIG5_LLB },
         .features = FEATURES_R6 | FEAT(M64) | FEATURES_FP | FEAT(MSA) | FEAT(MAAR),
         .tlb_entries = 64,
         .seg_bits = 48,

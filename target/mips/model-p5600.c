@@ -11,15 +11,15 @@ const MipsModel mips_model_p5600 = {
     .prid = 0x0001a800,
     .config = { CONFIG_M | CONFIG_R2_32, CONFIG1(64) | CONFIG1_FP, CONFIG_M,
                 CONFIG_M | CONFIG3_ULRI | CONFIG3_SC | CONFIG3_MSAP | CONFIG3_RXI | CONFIG3_LPA |
-                    CONFIG3_VINT,
+                    CONFIG3_VINT | CONFIG3_BADI,
                 CONFIG_M | CONFIG4_IE_BOTH | CONFIG4_KSCREXIST,
-                CONFIG5_NFEXISTS | CONFIG5_MRP | CONFIG5_MVH | CONFIG5_EVA },
+                CONFIG5_NFEXISTS | CONFIG5_MRP | CONFIG5_LLB | CONFIG5_MVH | CONFIG5_EVA },
     .features = FEATURES_R2 | FEATURES_FP | FEAT(MSA) | FEAT(EVA) | FEAT(RIXI) | FEAT(XPA) |
-                FEAT(TLBINV) | FEAT(MAAR),
+                FEAT(TLBINV) | FEAT(MAAR) | FEAT(LLB) | FEAT(BADI),
     .tlb_entries = 64,
     .pa_bits = 40,
     .watch = WATCH_FOUR,
-    .fir = FIR_FULL | FIR_HAS2008 | 0xa8 << 8,
+    .fir = FIR_FULL | FIR_UFRP | FIR_HAS2008 | 0xa8 << 8,
     .fcr31 = FCSR_NAN2008 | FCSR_ABS2008,
 };
 

@@ -35,7 +35,6 @@ enum {
     CONFIG1_WR = 1 << 3, /* watch registers */
     CONFIG_MT = 7 << 7,
     CONFIG_FIXED = 3 << 7,
-    CONFIG3_VINT = 1 << 5,
     CONFIG3_LPA = 1 << 7,
     CONFIG3_DSPP = 1 << 10,
     CONFIG3_DSP2P = 1 << 11,
@@ -43,6 +42,7 @@ enum {
     CONFIG3_ULRI = 1 << 13,
     CONFIG3_ISA_BOTH = 2 << 14,
     CONFIG3_SC = 1 << 25,
+    CONFIG3_BADI = 1 << 27 | 1 << 26, /* BP, BI: BadInstrP, BadInstr */
     CONFIG3_MSAP = 1 << 28,
     CONFIG4_KSCREXIST = 0xfc << 16,
     CONFIG4_IE_BOTH = 2 << 29, /* TLBINV, TLBINVF; all ones (3) without sets */
@@ -51,6 +51,7 @@ enum {
     CONFIG5_MVH = 1 << 5,
     /* K23 and KU of a fixed mapping: uncached. */
     CONFIG_FIXED_UNCACHED = 2 << 28 | 2 << 25,
+    FIR_UFRP = 1 << 28, /* programs may change Status.FR: CTC1 to UFR and UNFR */
     /* FIR: F64, L, W, D, S */
     FIR_FULL = 1 << 22 | 1 << 21 | 1 << 20 | 1 << 17 | 1 << 16,
 };

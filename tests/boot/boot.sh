@@ -54,6 +54,7 @@ malta)
         echo "== -accel $accel -cpu $cpu"
         expect --timeout 100 "${panic[@]}" --expect 'tinamou# ' \
             --send 'uname -m; cat /proc/cpuinfo; echo a$((6*7))b' --expect mips --expect "MIPS ${cpu/Kf/Kc}" \
+            --expect 'count: 4, address/irw mask: [0x0ffc, 0x0ffc, 0x0ffb, 0x0ffb]' \
             --expect a42b --send 'md5sum /bin/busybox /bin/busybox | cut -c1-8 | uniq -c' --expect '2 ' \
             --send 'poweroff -f' --expect 'Power down' --wait -- \
             "$tinamou" system mipsel -M malta -m 256 -nographic -nic none -accel $accel -cpu $cpu \
