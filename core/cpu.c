@@ -659,9 +659,14 @@ void cpu_set_single_step(Cpu *cpu, bool on)
     }
 }
 
+static GuestVirt cpu_code_va(const Cpu *cpu, GuestVirt addr)
+{
+    return cpu->target && cpu->target->code_va ? cpu->target->code_va(cpu, addr) : addr;
+}
+
 void cpu_breakpoint_add(Cpu *cpu, GuestVirt addr)
 {
-    Breakpoint b = { .addr = addr };
+    Breakpoint b = { .addr = addr = cpu_code_va(cpu, addr) };
 
     if (!cpu_has_breakpoint(cpu, addr)) {
         g_array_append_val(cpu->breakpoints, b);
@@ -671,6 +676,7 @@ void cpu_breakpoint_add(Cpu *cpu, GuestVirt addr)
 
 bool cpu_breakpoint_remove(Cpu *cpu, GuestVirt addr)
 {
+    addr = cpu_code_va(cpu, addr);
     for (unsigned i = 0; i < cpu->breakpoints->len; i++) {
         const Breakpoint *b = &g_array_index(cpu->breakpoints, Breakpoint, i);
 

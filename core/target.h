@@ -102,6 +102,10 @@ typedef struct Target {
      * done. True: it is not, and an exception is recorded. Context: the vCPU's thread.
      */
     bool (*watch)(Cpu *cpu, GuestVirt va, GuestPhys pa, unsigned bytes, MemAccess access);
+    /* Where the code is that a debugger means by @addr (a bit for the instruction set). NULL:
+     * @addr.
+     */
+    GuestVirt (*code_va)(const Cpu *cpu, GuestVirt addr);
     /*
      * The pc that a branch to @addr, of which no block is known, gives (address tags); what else
      * the branch changes (the instruction set) it does. NULL: @addr. Context: vCPU's thread.

@@ -62,13 +62,35 @@ static void slow_note(const SlowAccess *a, unsigned n_pages, uint64_t fills_befo
     s->slow_why[why]++;
 }
 
-/* Does the target stop the access for its part in page @i? */
+/* A debugger's watchpoint among the @bytes: the instruction ends before the access. */
+static bool slow_meets_watchpoint(Cpu *cpu, GuestVirt va, unsigned bytes, MemAccess kind)
+{
+    unsigned flag = kind == ACCESS_WRITE ? WATCH_WRITE : WATCH_READ;
+
+    if (!tcg_cpu(cpu)->may_stop) {
+        return false;
+    }
+    for (unsigned i = 0; i < cpu->watchpoints->len; i++) {
+        const Watchpoint *w = &g_array_index(cpu->watchpoints, Watchpoint, i);
+
+        if (w->flags & flag && w->addr < va + bytes && va < w->addr + w->len) {
+            cpu->debug_addr = MAX(va, w->addr);
+            cpu->raised = TCG_RAISED_WATCHPOINT;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does the target, or a debugger, stop the access for its part in page @i? */
 static bool slow_is_watched(const SlowAccess *a, const TcgTlbFull *f, unsigned i)
 {
+    const Target *t = a->cpu->target;
     GuestVirt va = i ? a->va + a->first : a->va;
+    unsigned bytes = i ? a->bytes - a->first : a->first;
 
-    return a->cpu->target->watch(a->cpu, va, f->phys + (va & PAGE_MASK_LOW),
-                                 i ? a->bytes - a->first : a->first, a->kind);
+    return slow_meets_watchpoint(a->cpu, va, bytes, a->kind) ||
+           (t->watch && t->watch(a->cpu, va, f->phys + (va & PAGE_MASK_LOW), bytes, a->kind));
 }
 
 /* Check alignment and both pages; false: cpu->raised. */

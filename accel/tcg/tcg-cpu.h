@@ -58,6 +58,8 @@ enum { TCG_RAISED_RETRY = 2 };
 /* The same for: of a fused pair of exclusives the load is done (TcgCpu.excl_*, llsc_memop); the
  * store cannot be done along with it. */
 enum { TCG_RAISED_LOADED = 3 };
+/* The same for: it meets a debugger's watchpoint, and was not done. */
+enum { TCG_RAISED_WATCHPOINT = 4 };
 
 /*
  * tag: virtual address of the page (tag bytes and all), or tcg_empty_tag(). addend: what makes host
@@ -306,7 +308,11 @@ typedef struct TcgCpu {
     uint64_t pc_page;                     /* virtual address of the page of the block that runs */
     uint64_t excl_addr;                   /* virtual */
     uint64_t excl_val[2];
-    uint64_t excl_size;       /* bytes; 0: monitor open */
+    uint64_t excl_size; /* bytes; 0: monitor open */
+    /* Debuggers' watchpoints (tcg_meets_watchpoint). */
+    bool may_stop;            /* generated code runs, so that an access may end its instruction */
+    bool has_watch;           /* pages may be left out of the fast tables for them */
+    bool watch_hit;           /* of TCG_RAISED_WATCHPOINT */
     uint64_t skip_breakpoint; /* go on from here once, though a breakpoint lies there */
     uint64_t host_stack;      /* the host back end's own */
     uint64_t host_data[4];

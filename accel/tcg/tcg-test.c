@@ -234,6 +234,56 @@ static void tcg_test_debug(const char *options)
     tcg_bench_free(&b);
 }
 
+/* LDR, STR and a step over each: the debugger is told at the instruction, before its access. */
+static void tcg_test_watch(const char *options)
+{
+    static const uint32_t code[] = {
+        0x58000102, /* 0: ldr x2, 20h */
+        0xf9400043, /* 4: ldr x3, [x2] */
+        0x91000463, /* 8: add x3, x3, #1 */
+        0xf9000043, /* c: str x3, [x2] */
+        0xb9000443, /* 10: str w3, [x2, #4] */
+        0xd503207f, /* 14: wfi */
+        0,          0, BASE + 0x8000, 0,
+    };
+    uint64_t word = 0;
+    Bench b;
+
+    if (tcg_bench_new(&b, options)) {
+        Cpu *cpu = &b.c->cpu;
+
+        tcg_bench_load(&b, code, sizeof(code));
+        tcg_bench_run(&b); /* the page is in the tables */
+        cpu_watchpoint_add(cpu, BASE + 0x8000, 4, WATCH_WRITE);
+        b.c->pc = BASE;
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.exit, CPU_EXIT_DEBUG);
+        EXPECT_EQ(cpu->debug_reason, DEBUG_WATCHPOINT);
+        EXPECT_EQ(cpu->debug_addr, BASE + 0x8000);
+        EXPECT_EQ(b.c->pc, BASE + 12);
+        EXPECT(cpu_debug_rw(cpu, BASE + 0x8000, &word, sizeof(word), false));
+        EXPECT_EQ((uint32_t)word, 1); /* of the first run alone */
+        EXPECT(cpu_watchpoint_remove(cpu, BASE + 0x8000, 4, WATCH_WRITE));
+        cpu_watchpoint_add(cpu, BASE + 0x8000, 4, WATCH_READ);
+        tcg_bench_run(&b); /* it only writes from here on */
+        EXPECT_EQ(b.exit, CPU_EXIT_HALTED);
+        b.c->pc = BASE;
+        tcg_bench_run(&b);
+        EXPECT_EQ(cpu->debug_reason, DEBUG_WATCHPOINT);
+        EXPECT_EQ(b.c->pc, BASE + 4);
+        EXPECT(cpu_watchpoint_remove(cpu, BASE + 0x8000, 4, WATCH_READ));
+        tcg_bench_run(&b);
+        EXPECT_EQ(b.exit, CPU_EXIT_HALTED);
+    }
+    tcg_bench_free(&b);
+}
+
+TEST(tcg, watchpoints)
+{
+    tcg_test_watch(NULL);
+    tcg_test_watch("backend=interp");
+}
+
 TEST(tcg, breakpoints_and_steps)
 {
     tcg_test_debug(NULL);

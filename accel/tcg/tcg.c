@@ -482,6 +482,10 @@ static bool tcg_requests(Cpu *cpu)
     }
     if (r & REQ_DEBUG) {
         tcg_views_flush(cpu);
+        if (tc->has_watch || cpu->watchpoints->len) {
+            tc->has_watch = cpu->watchpoints->len != 0;
+            tcg_tlb_flush_all(cpu);
+        }
     }
     cpu_quiescent(cpu);
     if (tc->view_epoch != __atomic_load_n(&tc->tcg->epoch, __ATOMIC_SEQ_CST)) {
@@ -520,6 +524,9 @@ static void tcg_after(Cpu *cpu, TcgLeave leave)
         } else if (cpu->raised == TCG_RAISED_LOADED) {
             cpu->raised = 0;
             cpu->target->llsc_loaded(cpu, tc->llsc_memop, tc->excl_val);
+        } else if (cpu->raised == TCG_RAISED_WATCHPOINT) {
+            cpu->raised = 0;
+            tc->watch_hit = true;
         } else {
             tcg_deliver(cpu);
         }
@@ -681,11 +688,18 @@ static AccelExit tcg_run_loop(Cpu *cpu)
             tcg_deliver(cpu);
         } else {
             tc->pc_page = pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
-            tc->go_on = !cpu->single_step && !cpu->breakpoints->len && !tc->icount && !tc->traced;
+            tc->go_on = !cpu->single_step && !cpu->breakpoints->len && !cpu->watchpoints->len &&
+                        !tc->icount && !tc->traced;
+            tc->may_stop = true;
             tcg_phase(tc, TCG_PHASE_CODE);
             leave = tc->tcg->host->enter(cpu, host);
             tcg_phase(tc, TCG_PHASE_LOOP);
+            tc->may_stop = false;
             tcg_after(cpu, leave);
+        }
+        if (__builtin_expect(tc->watch_hit, 0)) { /* before the access: GDB steps over it */
+            tc->watch_hit = false;
+            return tcg_run_debug_exit(cpu, DEBUG_WATCHPOINT);
         }
         if (cpu->single_step) {
             return tcg_run_debug_exit(cpu, DEBUG_STEP);
@@ -759,6 +773,7 @@ const Accel accel_tcg = {
     .tlb_flush = tcg_tlb_flush_all,
     .state_changed = tcg_state_changed,
     .breakpoints_changed = tcg_breakpoints_changed,
+    .watchpoints = true,
     .info = tcg_info,
     .counters = tcg_stats,
 };

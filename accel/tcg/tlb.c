@@ -265,6 +265,19 @@ static bool tlb_is_end(Cpu *cpu, GuestVirt page)
            cpu->target->data_va(cpu, limit) == 0;
 }
 
+/* Does a watchpoint of a debugger lie on the page? */
+static bool tlb_is_watched(const Cpu *cpu, GuestVirt page)
+{
+    for (unsigned i = 0; i < cpu->watchpoints->len; i++) {
+        const Watchpoint *w = &g_array_index(cpu->watchpoints, Watchpoint, i);
+
+        if (w->addr < page + GUEST_PAGE_SIZE && page < w->addr + w->len) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
 {
     GuestPhys phys = r->phys & ~(uint64_t)TLB_LOW;
@@ -280,7 +293,7 @@ static TcgTlbFull tlb_describe(Cpu *cpu, GuestVirt va, const TlbResult *r)
         .device = r->device,
         .aligned = r->aligned,
         .global = r->global,
-        .watched = r->watched,
+        .watched = r->watched || tlb_is_watched(cpu, va & ~(uint64_t)TLB_LOW),
         .end = tlb_is_end(cpu, va & ~(uint64_t)TLB_LOW),
     };
 

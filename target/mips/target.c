@@ -283,6 +283,11 @@ static GuestVirt target_data_va(Cpu *cpu, GuestVirt va)
     return mips_cpu_has(mips_cpu(cpu), MIPS_FEAT_M64) ? va : (uint32_t)va;
 }
 
+static GuestVirt target_code_va(const Cpu *cpu, GuestVirt addr)
+{
+    return mips_cpu_has((const MipsCpu *)cpu, MIPS_FEAT_ISA16) ? addr & ~1ull : addr;
+}
+
 /* v0, a0 to a3, sp, s0, t9, ra, v1, s1, gp, t0 */
 static const uint32_t target_pinned[] = {
     offsetof(MipsCpu, r[2]),  offsetof(MipsCpu, r[4]),  offsetof(MipsCpu, r[5]),
@@ -305,7 +310,7 @@ static const uint32_t target_pinned[] = {
         .interrupt_enter = mips_interrupt_enter, .has_work = mips_has_work,                      \
         .debug_translate = mips_debug_translate, .regs = (registers),                            \
         .n_regs = G_N_ELEMENTS(target_regs), .disas_isa = target_disas_isa, .dump = target_dump, \
-        .data_va = target_data_va, .big_endian = big                                             \
+        .code_va = target_code_va, .data_va = target_data_va, .big_endian = big                  \
     }
 
 const Target target_mipsel = TARGET("mipsel", "mips", false, target_regs);
