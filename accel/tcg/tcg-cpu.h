@@ -309,7 +309,7 @@ typedef struct TcgCpu {
     uint64_t excl_addr;                   /* virtual */
     uint64_t excl_val[2];
     uint64_t excl_size; /* bytes; 0: monitor open */
-    /* Debuggers' watchpoints (tcg_meets_watchpoint). */
+    /* Debuggers' watchpoints (slow_meets_watchpoint). */
     bool may_stop;            /* generated code runs, so that an access may end its instruction */
     bool has_watch;           /* pages may be left out of the fast tables for them */
     bool watch_hit;           /* of TCG_RAISED_WATCHPOINT */
