@@ -266,9 +266,9 @@ static bool tlb_is_end(Cpu *cpu, GuestVirt page)
 }
 
 /* Does a watchpoint of a debugger lie on the page? */
-static bool tlb_is_watched(const Cpu *cpu, GuestVirt page)
+static bool tlb_is_watched(Cpu *cpu, GuestVirt page)
 {
-    for (unsigned i = 0; i < cpu->watchpoints->len; i++) {
+    for (unsigned i = 0; tcg_cpu(cpu)->has_watch && i < cpu->watchpoints->len; i++) {
         const Watchpoint *w = &g_array_index(cpu->watchpoints, Watchpoint, i);
 
         if (w->addr < page + GUEST_PAGE_SIZE && page < w->addr + w->len) {
