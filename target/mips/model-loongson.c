@@ -42,7 +42,7 @@ const MipsModel mips_models_loongson[MIPS_MODELS_LOONGSON] = {
         .seg_bits = 48,
         .pa_bits = 48,
         .fir = FIR_LOONGSON | 1 << 22,
-        .msair = 0x14 << 8,
+        .msair = 0x0140,
     },
 };
 
