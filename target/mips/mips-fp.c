@@ -707,7 +707,10 @@ bool mips_ldxc1(Trans *t, const ArgsFidx *a)
 /* The low three bits of the address are ignored; with FR 0 not defined, so reserved. */
 bool mips_luxc1(Trans *t, const ArgsFidx *a)
 {
-    return fp_is_fr(t) && fp_load(t, a->fd, 3, fp_indexed(t, a->base, a->index, ~7ull));
+    if (!fp_is_fr(t)) { /* reserved, where there is the coprocessor */
+        return !mips_check_cp1(t);
+    }
+    return fp_load(t, a->fd, 3, fp_indexed(t, a->base, a->index, ~7ull));
 }
 
 bool mips_swxc1(Trans *t, const ArgsSfidx *a)
@@ -722,7 +725,10 @@ bool mips_sdxc1(Trans *t, const ArgsSfidx *a)
 
 bool mips_suxc1(Trans *t, const ArgsSfidx *a)
 {
-    return fp_is_fr(t) && fp_store(t, a->fs, 3, fp_indexed(t, a->base, a->index, ~7ull));
+    if (!fp_is_fr(t)) {
+        return !mips_check_cp1(t);
+    }
+    return fp_store(t, a->fs, 3, fp_indexed(t, a->base, a->index, ~7ull));
 }
 
 bool mips_prefx(Trans *t, const ArgsPrefx *a)
