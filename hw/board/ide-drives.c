@@ -110,15 +110,6 @@ bool ide_drives_make(IdeDrives *s, const BoardDrive *d, const char *id, GError *
     return drive_make(s, d->index, d->cdrom, id, d->serial, err);
 }
 
-bool ide_drives_make_virtio(IdeDrives *s, const BoardDrive *d, const char *id, GError **err)
-{
-    Device *dev = device_new(s->plug->machine, "virtio-blk-pci", s->plug->parent, NULL, err);
-
-    return dev && device_set_prop(dev, "drive", id, err) &&
-           (!d->serial || device_set_prop(dev, "serial", d->serial, err)) &&
-           device_realize(dev, err);
-}
-
 bool ide_drives_make_cd(IdeDrives *s, GError **err)
 {
     const char *id;

@@ -28,9 +28,6 @@ void ide_drives_init(IdeDrives *s, BoardPlug *plug, Device *controller, unsigned
 NODISCARD bool ide_drives_place(IdeDrives *s, GError **err);
 /* The device of drive @d, which is open as @id. */
 NODISCARD bool ide_drives_make(IdeDrives *s, const BoardDrive *d, const char *id, GError **err);
-/* -drive if=virtio: a function of virtio on PCI. */
-NODISCARD bool ide_drives_make_virtio(IdeDrives *s, const BoardDrive *d, const char *id,
-                                      GError **err);
 /* After all others: a drive without a disc, master of the second channel (third port), unless
  * something is there or -nodefaults was given. */
 NODISCARD bool ide_drives_make_cd(IdeDrives *s, GError **err);

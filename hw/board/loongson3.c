@@ -281,8 +281,6 @@ static bool loongson3_make_pci(Loongson3Board *b, GError **err)
 static bool loongson3_make_disk(Loongson3Board *b, const BoardDrive *d, const char *id,
                                 GError **err)
 {
-    Device *dev;
-
     if (d->interface == DRIVE_NONE || !d->file) {
         return true;
     }
@@ -292,10 +290,7 @@ static bool loongson3_make_disk(Loongson3Board *b, const BoardDrive *d, const ch
                          "with a -device",
                          d->file);
     }
-    dev = device_new(b->machine, "virtio-blk-pci", &b->dev, NULL, err);
-    if (!dev || !device_set_prop(dev, "drive", id, err) ||
-        (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
-        !device_realize(dev, err)) {
+    if (!board_make_virtio(&b->plug, "virtio-blk-pci", d, id, err)) {
         g_prefix_error(err, "-drive file=%s: ", d->file);
         return false;
     }

@@ -226,7 +226,7 @@ static bool malta_make_drive(MaltaBoard *b, const BoardDrive *d, const char *id,
     case DRIVE_IDE:
         return ide_drives_make(&b->ide, d, id, err);
     case DRIVE_VIRTIO:
-        return ide_drives_make_virtio(&b->ide, d, id, err);
+        return board_make_virtio(&b->plug, "virtio-blk-pci", d, id, err);
     default:
         return error_set(err, "malta has drives of if=ide, virtio, floppy, pflash and none");
     }

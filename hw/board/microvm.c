@@ -207,18 +207,13 @@ static bool microvm_make_ged(Microvm *b, GError **err)
 
 static bool microvm_make_disk(Microvm *b, const BoardDrive *d, const char *id, GError **err)
 {
-    Device *dev;
-
     if (d->interface == DRIVE_NONE || !d->file) {
         return true;
     }
     if (d->interface != DRIVE_VIRTIO && d->interface != DRIVE_DEFAULT) {
         return error_set(err, "-drive %s: microvm has virtio disks alone; say if=virtio", d->file);
     }
-    dev = device_new(b->machine, "virtio-blk-device", &b->dev, NULL, err);
-    if (!dev || !device_set_prop(dev, "drive", id, err) ||
-        (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
-        !device_realize(dev, err)) {
+    if (!board_make_virtio(&b->plug, "virtio-blk-device", d, id, err)) {
         g_prefix_error(err, "-drive file=%s: ", d->file);
         return false;
     }

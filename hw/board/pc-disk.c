@@ -55,7 +55,7 @@ static bool disk_make(PcBoard *b, const BoardDrive *d, const char *id, GError **
         disk_translation(b, d->index, id);
         return ide_drives_make(&b->ide, d, id, err);
     case DRIVE_VIRTIO:
-        return ide_drives_make_virtio(&b->ide, d, id, err);
+        return board_make_virtio(&b->plug, "virtio-blk-pci", d, id, err);
     default:
         return error_set(err, "PCs have drives of if=ide, virtio, floppy, pflash and none");
     }

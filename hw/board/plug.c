@@ -278,6 +278,16 @@ bool board_add_empty_drive(BoardPlug *b, const char *id, GError **err)
     return plug_open_drive(b, &empty, id, err);
 }
 
+bool board_make_virtio(BoardPlug *b, const char *type, const BoardDrive *d, const char *id,
+                       GError **err)
+{
+    Device *dev = device_new(b->machine, type, b->parent, NULL, err);
+
+    return dev && device_set_prop(dev, "drive", id, err) &&
+           (!d->serial || device_set_prop(dev, "serial", d->serial, err)) &&
+           device_realize(dev, err);
+}
+
 char *board_drive_id(const BoardDrive *d, unsigned i)
 {
     return d->id ? g_strdup(d->id) : g_strdup_printf("drive%u", i);

@@ -34,6 +34,9 @@ NODISCARD bool board_open_drives(BoardPlug *b, GError **err);
 NODISCARD bool board_take_node(BoardPlug *b, const char *name, GError **err);
 /* An empty drive @id, whose errors the guest sees. */
 NODISCARD bool board_add_empty_drive(BoardPlug *b, const char *id, GError **err);
+/* The disk of @d's backend @id as a device of @type, of virtio. */
+NODISCARD bool board_make_virtio(BoardPlug *b, const char *type, const BoardDrive *d,
+                                 const char *id, GError **err);
 /* The id of drive number @i; the caller frees. */
 char *board_drive_id(const BoardDrive *d, unsigned i);
 /* Apply -global to a device of the board's own. */

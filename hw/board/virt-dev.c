@@ -40,15 +40,10 @@ static bool virt_make_slots(VirtBoard *b, GError **err)
 /* -drive without if=, and if=virtio: a virtio disk on PCI. */
 static bool virt_make_disk(VirtBoard *b, const BoardDrive *d, const char *id, GError **err)
 {
-    Device *dev;
-
     if (!d->file) {
         return true; /* no medium */
     }
-    dev = device_new(b->machine, "virtio-blk-pci", b->device, NULL, err);
-    if (!dev || !device_set_prop(dev, "drive", id, err) ||
-        (d->serial && !device_set_prop(dev, "serial", d->serial, err)) ||
-        !device_realize(dev, err)) {
+    if (!board_make_virtio(&b->plug, "virtio-blk-pci", d, id, err)) {
         g_prefix_error(err, "-drive file=%s: ", d->file);
         return false;
     }

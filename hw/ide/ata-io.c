@@ -73,6 +73,12 @@ bool ide_request_resume(IdeRequest *r)
     return true;
 }
 
+/* Its disk, whose lock is held then; NULL: it has no more to do. */
+static IdeDisk *ata_resume(IdeRequest *r)
+{
+    return ide_request_resume(r) ? ata_of(r->u) : NULL;
+}
+
 static uint8_t ata_error(int result, bool write)
 {
     switch (result) {
@@ -147,12 +153,11 @@ static void ata_read_done(void *opaque, int result)
 {
     IdeRequest *r = opaque;
     IdeBus *b = r->bus;
-    IdeDisk *s;
+    IdeDisk *s = ata_resume(r);
 
-    if (!ide_request_resume(r)) {
+    if (!s) {
         return;
     }
-    s = ata_of(r->u);
     if (result) {
         ata_end(r, result, false);
     } else {
@@ -190,12 +195,11 @@ static void ata_write_done(void *opaque, int result)
 {
     IdeRequest *r = opaque;
     IdeBus *b = r->bus;
-    IdeDisk *s;
+    IdeDisk *s = ata_resume(r);
 
-    if (!ide_request_resume(r)) {
+    if (!s) {
         return;
     }
-    s = ata_of(r->u);
     if (result) {
         ata_end(r, result, true);
     } else {
@@ -237,12 +241,11 @@ static void ata_verify_done(void *opaque, int result)
 {
     IdeRequest *r = opaque;
     IdeBus *b = r->bus;
-    IdeDisk *s;
+    IdeDisk *s = ata_resume(r);
 
-    if (!ide_request_resume(r)) {
+    if (!s) {
         return;
     }
-    s = ata_of(r->u);
     if (!result) {
         s->u.lba += r->piece;
         s->u.left -= r->piece;
@@ -313,12 +316,11 @@ static void ata_piece_done(void *opaque, int result)
 {
     IdeRequest *r = opaque;
     IdeBus *b = r->bus;
-    IdeDisk *s;
+    IdeDisk *s = ata_resume(r);
 
-    if (!ide_request_resume(r)) {
+    if (!s) {
         return;
     }
-    s = ata_of(r->u);
     if (result) {
         ata_dma_end(r, result);
     } else if (r->flushing) {

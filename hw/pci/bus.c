@@ -221,13 +221,13 @@ static void pci_bus_names(Machine *m, GString *s)
     }
 }
 
-/* The first port with room for what comes while the machine runs; NULL: there is none. */
+/* The first bus, or port with room, for what comes while the machine runs; NULL: there is none. */
 static PciBus *pci_bus_hotplug(Machine *m)
 {
     for (Device *d = machine_root(m); d; d = device_next(machine_root(m), d)) {
         PciBus *b = d->started ? pci_bus_of(d) : NULL;
 
-        if (b && b->hotplug && b->single_slot && pci_slot_is_free(b, 0)) {
+        if (b && b->hotplug && (!b->single_slot || pci_slot_is_free(b, 0))) {
             return b;
         }
     }

@@ -276,6 +276,7 @@ static bool gt_start(Device *dev, GError **err)
     b->first_slot = 18;
     b->last_slot = 21;
     b->spare_slot = 11;
+    b->hotplug = true; /* the guest finds it by another look at the bus */
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* usb-serial as FTDI's driver uses it: status before the data of each packet, a full buffer. */
-#include "hw/usb/usb.h"
+#include "hw/usb/bench.h"
 
 #include "chardev/chardev.h"
 #include "hw/pci/bench.h"
@@ -68,12 +68,7 @@ static UsbStatus ft_packet(Ft *t, unsigned pid, unsigned ep, const uint8_t *setu
     UsbPacket p = { .dev = u, .pid = (uint8_t)pid, .ep = (uint8_t)ep, .buf = t->data, .len = len };
     UsbStatus status;
 
-    if (setup) {
-        memcpy(p.setup, setup, sizeof(p.setup));
-    }
-    CHECK(usb_enter(u));
-    status = usb_submit(&p);
-    usb_leave(u);
+    status = usb_bench_submit(&p, setup);
     t->actual = p.actual;
     return status;
 }

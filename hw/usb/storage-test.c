@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bulk-only transport as hosts use it, and as they should not. */
-#include "hw/usb/usb.h"
+#include "hw/usb/bench.h"
 
 #include "block/block.h"
 #include "hw/pci/bench.h"
@@ -68,13 +68,8 @@ static UsbStatus st_packet(St *t, unsigned pid, unsigned ep, const uint8_t *setu
                     .opaque = t };
     UsbStatus status;
 
-    if (setup) {
-        memcpy(p.setup, setup, sizeof(p.setup));
-    }
     t->done = false;
-    CHECK(usb_enter(u));
-    status = usb_submit(&p);
-    usb_leave(u);
+    status = usb_bench_submit(&p, setup);
     if (status != USB_ASYNC) {
         t->actual = p.actual;
         return status;

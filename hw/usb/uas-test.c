@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* USB Attached SCSI as a host without streams uses it: several commands at once, tasks, nonsense.
  */
-#include "hw/usb/usb.h"
+#include "hw/usb/bench.h"
 
 #include "block/block.h"
 #include "hw/pci/bench.h"
@@ -57,12 +57,7 @@ static UsbStatus ut_packet(Ut *t, unsigned pid, unsigned ep, const uint8_t *setu
     UsbPacket p = { .dev = u, .pid = (uint8_t)pid, .ep = (uint8_t)ep, .buf = t->data, .len = len };
     UsbStatus status;
 
-    if (setup) {
-        memcpy(p.setup, setup, sizeof(p.setup));
-    }
-    CHECK(usb_enter(u));
-    status = usb_submit(&p);
-    usb_leave(u);
+    status = usb_bench_submit(&p, setup);
     t->actual = p.actual;
     EXPECT(status != USB_ASYNC); /* it says NAK until there is something */
     return status;

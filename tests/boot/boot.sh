@@ -156,7 +156,9 @@ malta-ports)
     expect --timeout 100 "${panic[@]}" --fail-on 'keyboard reset failed' --expect 'ttyS2 at MMIO 0x1f000900' \
         --expect 'AT Raw Set 2 keyboard' --expect 'tinamou# ' \
         --send 'for i in 1 2; do echo port$i >/dev/ttyS$i; done; cat /sys/bus/pci/devices/*:12.0/device; echo a$((6*7))b' \
-        --expect 0x1111 --expect a42b --send 'poweroff -f' --expect 'Power down' --wait -- \
+        --expect 0x1111 --expect a42b --raw '\x01c' --expect '(qemu) ' --send 'device_add edu,id=h' \
+        --expect '(qemu) ' --raw '\x01c' --send 'echo 1 >/sys/bus/pci/rescan; cat /sys/bus/pci/devices/*:13.0/device' \
+        --expect 0x11e8 --send 'poweroff -f' --expect 'Power down' --wait -- \
         "$tinamou" system mipsel -M malta -m 256 -nographic "${linux[@]}" -fda "$work/fd" \
         -serial mon:stdio -serial "file:$work/1" -serial "file:$work/2" -parallel "file:$work/lp"
     grep -q port1 "$work/1" && grep -q port2 "$work/2" ;;
