@@ -126,6 +126,8 @@ TEST(cli, messages)
     expect_message("-rtc base=1969-12-31", "the year must be from 1970 to 2261");
     expect_message("-rtc base=utc,clock=vm", "");
     expect_message("-rtc clock=rt", "clock=host, clock=vm");
+    expect_message("-rtc base=utc,driftfix=slew", "");
+    expect_message("-rtc driftfix=fast", "valid: none, slew");
     expect_message("-icount 11", "0 to 10");
     expect_message("-icount shift=1,sleep=maybe", "sleep");
     expect_message("-icount auto,sleep=off", "shift=auto and sleep=off");

@@ -249,8 +249,8 @@ static bool rtc_parse_date(const char *text, int64_t *base_ns, GError **err)
 
 bool rtc_parse(RtcConfig *r, const char *text, GError **err)
 {
-    static const char *const valid[] = { "base", "clock" };
-    const char *base, *clock;
+    static const char *const valid[] = { "base", "clock", "driftfix" };
+    const char *base, *clock, *drift;
     Options o;
     bool ok = false;
 
@@ -259,9 +259,13 @@ bool rtc_parse(RtcConfig *r, const char *text, GError **err)
     }
     base = options_get(&o, "base");
     clock = options_get(&o, "clock");
-    *r = (RtcConfig){ .machine = clock && !strcmp(clock, "vm") };
+    drift = options_get(&o, "driftfix");
+    *r = (RtcConfig){ .machine = clock && !strcmp(clock, "vm"),
+                      .slew = drift && !strcmp(drift, "slew") };
     if (!options_all_used(&o, valid, G_N_ELEMENTS(valid), err)) {
         ok = false;
+    } else if (drift && !r->slew && strcmp(drift, "none")) {
+        error_set(err, "driftfix=%s: valid: none, slew", drift);
     } else if (clock && strcmp(clock, "host") && strcmp(clock, "vm")) {
         error_set(err, "clock=%s is not supported yet; valid: clock=host, clock=vm", clock);
     } else if (base && !strcmp(base, "localtime")) {

@@ -17,6 +17,7 @@ typedef struct SmpConfig {
 } SmpConfig;
 
 typedef struct RtcConfig {
+    bool slew;       /* driftfix=slew */
     bool has_base;   /* else it begins with the host's */
     bool machine;    /* clock=vm: goes on with machine time */
     int64_t base_ns; /* since 1970 */

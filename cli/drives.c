@@ -417,6 +417,34 @@ static bool object_main_loop(Build *b, const char *text, GError **err)
     return ok;
 }
 
+/* What the host's kernel gives, of which the machine's randomness is (or follows from -seed). */
+static bool object_rng(Build *b, const char *text, GError **err)
+{
+    static const char *const valid[] = { "qom-type", "id", "filename" };
+    static const char kind[] = "rng";
+    const char *type, *id, *file;
+    Options o = { 0 };
+    bool ok = options_parse(&o, text, "qom-type", err);
+
+    if (!ok) {
+        return false;
+    }
+    type = options_get(&o, "qom-type");
+    id = options_get(&o, "id");
+    file = strcmp(type, "rng-random") ? NULL : options_get(&o, "filename");
+    if (strcmp(type, "rng-random") && strcmp(type, "rng-builtin")) {
+        ok = error_set(err, "there is no such source; valid: rng-random, rng-builtin");
+    } else if (!id) {
+        ok = error_set(err, "id= is missing");
+    } else if (file && strcmp(file, "/dev/urandom") && strcmp(file, "/dev/random")) {
+        ok = error_set(err, "filename=%s: valid: /dev/urandom, /dev/random", file);
+    }
+    ok = ok && options_all_used(&o, valid, G_N_ELEMENTS(valid), err) &&
+         machine_add_backend(b->m, kind, id, (void *)kind, err);
+    options_deinit(&o);
+    return ok;
+}
+
 /* Does the type of -object @text begin with @type? */
 static bool object_is(const char *text, const char *type)
 {
@@ -461,6 +489,13 @@ bool build_objects(Build *b, GError **err)
 
         bool thread = object_is(c.text, "iothread");
 
+        if (object_is(c.text, "rng-")) {
+            if (!object_rng(b, c.text, err)) {
+                g_prefix_error(err, "-object %s: ", c.text);
+                return false;
+            }
+            continue;
+        }
         if (thread || object_is(c.text, "main-loop")) {
             if (!(thread ? object_iothread : object_main_loop)(b, c.text, err)) {
                 g_prefix_error(err, "-object %s: ", c.text);

@@ -492,6 +492,11 @@ static bool option_rtc(SystemConfig *c, const char *arg, GError **err)
     if (!rtc_parse(&rtc, arg, err)) {
         return false;
     }
+    if (rtc.slew) {
+        g_ptr_array_add(c->notes,
+                        g_strdup("-rtc driftfix=slew: ticks of the RTC that a guest was too "
+                                 "late for are not made up for"));
+    }
     g_free(c->rtc);
     c->rtc = g_strdup(arg);
     return true;
@@ -657,7 +662,7 @@ static const CliOption options[] = {
       "no default serial port, monitor and network, only what is asked for", FLAG(nodefaults) },
     { "no-user-config", NULL, NULL, SECTION_STANDARD,
       "accepted: no configuration file is ever read unasked", option_nothing },
-    { "rtc", NULL, "base=utc|localtime|DATE[,clock=host|vm]", SECTION_STANDARD,
+    { "rtc", NULL, "base=utc|localtime|DATE[,clock=host|vm][,driftfix=none|slew]", SECTION_STANDARD,
       "the date the guest begins with, such as 2006-06-17T16:01:21; clock=vm: it goes on with "
       "machine time, which stands still while the machine does (so it is always with -icount)",
       option_rtc },
@@ -707,7 +712,8 @@ static const CliOption options[] = {
       "mem-path=, "
       "share=, prealloc=, merge=, dump=, host-nodes=, policy=), secret, tls-creds-x509, "
       "tls-creds-psk, tls-creds-anon, "
-      "filter-dump (netdev=ID,file=PCAP[,maxlen=BYTES])",
+      "rng-random, rng-builtin (for -device virtio-rng-pci,rng=ID), filter-dump "
+      "(netdev=ID,file=PCAP[,maxlen=BYTES])",
       option_object },
     { "drive", NULL,
       "file=FILE[,format=FORMAT][,if=virtio|pflash|none][,id=ID][,readonly=on][,snapshot=on]"

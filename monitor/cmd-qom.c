@@ -202,6 +202,8 @@ static const struct {
     const char *name, *parent, *props;
 } qom_objects[] = {
     { "tcg-accel", "accel", "" },
+    { "rng-random", "rng-backend", "filename:string" },
+    { "rng-builtin", "rng-backend", "" },
     { "memory-backend-ram", "memory-backend", QOM_MEMORY },
     { "memory-backend-file", "memory-backend", QOM_MEMORY " mem-path:string" },
     { "memory-backend-memfd", "memory-backend", QOM_MEMORY },

@@ -9,6 +9,7 @@ enum { RNG_QUEUE_SIZE = 8, RNG_CHUNK = 256, RNG_REQUEST_MAX = 64 << 10 };
 
 typedef struct VirtioRng {
     VirtioDevice v;
+    void *rng; /* named for managers' sake: all are the machine's randomness */
 } VirtioRng;
 
 static uint32_t vrng_fill(VirtioDevice *v, VirtElem *e)
@@ -44,12 +45,19 @@ static bool vrng_start(Device *dev, GError **err)
     return virtio_plug(virtio_of(dev), err);
 }
 
+static const Field vrng_fields[] = {
+    PROP_BACKEND(VirtioRng, rng, "rng",
+                 .doc =
+                     "an -object rng-random or rng-builtin; the machine's randomness without it"),
+};
+
 const DeviceType device_virtio_rng = {
     .name = "virtio-rng-device",
     .doc = "virtio source of randomness",
     .base = &device_virtio,
     .size = sizeof(VirtioRng),
     .user_creatable = true,
+    .fields = TABLE(vrng_fields),
     .start = vrng_start,
     .extra = &vrng_type,
 };

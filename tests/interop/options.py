@@ -74,6 +74,8 @@ def known(t):
 
 def values(t):
     t.refuses('valid: none', '-audiodev', 'pa,id=a')
+    t.refuses('valid: /dev/urandom', '-object', 'rng-random,id=r,filename=/dev/zero')
+    t.takes('-object', 'rng-random,id=r,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=r')
     t.refuses('already', '-audiodev', 'none,id=a', '-audiodev', 'none,id=a')
     t.takes('-audiodev', '{"id":"a","driver":"none","timer-period":1000}', '-msg', 'guest-name=on')
     t.expect('none' in t.run('-audiodev', 'help').stdout, '-audiodev help')
