@@ -74,6 +74,24 @@ TEST(cfi_flash, buffered_program_clears_bits_only)
     bench_end(b);
 }
 
+/* A big-endian CPU's words arrive here with their bytes the other way round. */
+TEST(cfi_flash, words_of_a_big_endian_cpu)
+{
+    Bench *b = bench_device("cfi.pflash01", "size=1M,big_endian=on");
+
+    bench_write_at(b, 0, 0x200, 4, 0x40004000); /* 00400040h */
+    EXPECT_EQ(bench_read_at(b, 0, 0x200, 4), 0x80008000);
+    bench_write_at(b, 0, 0x200, 4, 0x78563412); /* 12345678h */
+    bench_write_at(b, 0, 0x204, 2, 0x4000);     /* 0040h to the chip of the upper half */
+    bench_write_at(b, 0, 0x204, 2, 0xcdab);     /* abcdh */
+    EXPECT_EQ(bench_read_at(b, 0, 0x204, 2), 0x8000);
+    bench_write_at(b, 0, 0x204, 2, 0xff00);
+    EXPECT_EQ(bench_read_at(b, 0, 0x200, 4), 0x78563412);
+    EXPECT_EQ(bench_read_at(b, 0, 0x203, 1), 0x78);
+    EXPECT_EQ(bench_read_at(b, 0, 0x204, 4), 0xffffcdab);
+    bench_end(b);
+}
+
 static void flash_setup(Device *dev, void *arg)
 {
     g_autoptr(GError) err = NULL;

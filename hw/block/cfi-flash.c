@@ -36,6 +36,7 @@ typedef struct CfiFlash {
     char *name;
     uint64_t size;
     uint32_t width;       /* property: bytes of the bank, 4 or 1 */
+    bool big_endian;      /* property: the CPU's, whose words the bank takes as they are */
     uint64_t block_bytes; /* property: what an erase takes */
     BlockBackend *drive;  /* NULL: the content is kept nowhere */
     RamBlock *ram;
@@ -200,6 +201,7 @@ static MemResult cfi_read(Device *dev, uint64_t off, unsigned size, MemAttrs att
         *val = get_le(s->ram->host + off, size);
         return MEM_OK;
     }
+    word = s->big_endian ? GUINT32_SWAP_LE_BE(word) : word;
     *val = word >> (off % 4 * 8);
     return MEM_OK;
 }
@@ -210,6 +212,7 @@ static void cfi_program(CfiFlash *s, uint32_t at, uint32_t val)
     uint64_t off = (uint64_t)at * s->width;
     uint8_t *p = s->ram->host + off;
 
+    val = s->big_endian ? GUINT32_SWAP_LE_BE(val) : val;
     put_le(p, s->width, get_le(p, s->width) & val);
     cfi_changed(s, off, s->width);
 }
@@ -297,18 +300,19 @@ static MemResult cfi_write(Device *dev, uint64_t off, unsigned size, MemAttrs at
 {
     CfiFlash *s = device_as(dev, CfiFlash);
     uint8_t mode = s->mode;
+    /* the bank's word; of one chip alone the other one's bits are ones, so that they stay */
+    uint32_t word = ~(uint32_t)((bits_mask(size * 8) & ~val) << (off % 4 * 8));
 
+    word = s->big_endian ? GUINT32_SWAP_LE_BE(word) : word;
     if (s->op == OP_NONE) {
-        cfi_command(s, (uint8_t)val);
+        cfi_command(s, (uint8_t)(s->big_endian && size > 1 ? val >> (size - 1) * 8 : val));
     } else if (s->width == 1) {
         for (unsigned op = s->op, i = 0; i < size && (i == 0 || op == OP_PROGRAM || s->op); i++) {
             s->op = op == OP_PROGRAM ? OP_PROGRAM : s->op; /* all that the access brings */
             cfi_step(s, off + i, (uint8_t)(val >> 8 * i));
         }
-    } else if (size == 4) {
-        cfi_step(s, off, (uint32_t)val);
-    } else { /* one chip: the other one's bits stay */
-        cfi_step(s, off, ~(uint32_t)((bits_mask(size * 8) & ~val) << (off % 4 * 8)));
+    } else {
+        cfi_step(s, off, word);
     }
     if (s->mode != mode) {
         cfi_remap(s);
@@ -320,6 +324,9 @@ static bool cfi_start(Device *dev, GError **err)
 {
     CfiFlash *s = device_as(dev, CfiFlash);
 
+    if (s->width == 1 && s->big_endian) {
+        return error_set(err, "cfi.pflash01: big_endian is of a bank of 4 bytes (width=4)");
+    }
     if (s->width != 1 && s->width != 4) {
         return error_set(err, "cfi.pflash01: width=%u: 1 (a chip of 8 bits) or 4 (two of 16)",
                          s->width);
@@ -388,6 +395,7 @@ static const Field cfi_fields[] = {
     PROP_STR(CfiFlash, name, "flash", .doc = "of its memory, unique in the machine"),
     PROP_SIZE(CfiFlash, size, 64 << 20, .doc = "bytes of the bank", .max = FLASH_MAX),
     PROP_U32(CfiFlash, width, 4, .doc = "bytes of the bank: 4, or 1"),
+    PROP_BOOL(CfiFlash, big_endian, false, .doc = "the CPU's words are the bank's"),
     { "sector-length", FIELD_PROP, TYPE_SIZE, FIELD_AT(CfiFlash, block_bytes, 8),
       .def = BLOCK_BYTES, .doc = "bytes that an erase takes" },
     PROP_BACKEND(CfiFlash, drive, "drive", .doc = "where the content is kept"),

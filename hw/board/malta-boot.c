@@ -248,6 +248,7 @@ bool malta_make_flash(MaltaBoard *b, GError **err)
     }
     device_set_str(b->flash, "name", "mips_malta.flash");
     device_set_u64(b->flash, "size", MALTA_FLASH_BYTES);
+    device_set_bool(b->flash, "big_endian", b->cfg->other_order);
     device_set_u64(b->flash, "sector-length", MALTA_FLASH_SECTOR);
     if ((id && !device_set_prop(b->flash, "drive", id, err)) || !device_realize(b->flash, err)) {
         return false;

@@ -74,6 +74,42 @@ TEST(mips_ext, msa_floating_point_traps_change_nothing_but_cause)
     machine_free(b.machine);
 }
 
+/* The offset of BZ and BNZ is signed, in release 5 and 6. */
+TEST(mips_ext, msa_branches_go_backwards)
+{
+    enum { BZ_V = 0x45600000, BZ_B = 0x47000000, BNZ_B = 0x47800000, DF = 0x200000, W1 = 0x10000 };
+    static const char *const models[] = { "P5600-mips-cpu", "I6400-mips-cpu" };
+    const uint32_t back = 0xfffd, stop = 0x0000000d; /* to 8 bytes before it */
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(models); i++) {
+        Bench b;
+        MipsCpu *c;
+        uint64_t base;
+
+        bench_make(&b, models[i]);
+        c = b.cpu;
+        base = (mips_cpu_has(c, MIPS_FEAT_M64) ? 0xffffffff80000000 : 0x80000000) + CODE;
+        b.status = STATUS_CU1 | STATUS_FR;
+        b.config5 = CONFIG5_MSAEN;
+        memcpy(b.ram + CODE - 8, &stop, sizeof(stop));
+        c->f[0] = (IrV128){ 0 };
+        c->f[1] = (IrV128){ .u64 = { ~0ull, ~0ull } };
+        EXPECT_EQ(bench_code(&b, BZ_V | back, 0), EXC_BP);
+        EXPECT_EQ(c->cp0[CP0_EPC], base - 8);
+        EXPECT_EQ(bench_code(&b, (BNZ_V & ~0xffff) | W1 | back, 0), EXC_BP);
+        EXPECT_EQ(c->cp0[CP0_EPC], base - 8);
+        for (uint32_t df = 0; df < 4 * DF; df += DF) {
+            EXPECT_EQ(bench_code(&b, (BZ_B + df) | back, 0), EXC_BP);
+            EXPECT_EQ(c->cp0[CP0_EPC], base - 8);
+            EXPECT_EQ(bench_code(&b, (BNZ_B + df) | W1 | back, 0), EXC_BP);
+            EXPECT_EQ(c->cp0[CP0_EPC], base - 8);
+            EXPECT_EQ(bench_code(&b, (BZ_B + df) | W1 | back, 0), EXC_BP); /* not taken */
+            EXPECT_EQ(c->cp0[CP0_EPC], base + 8);
+        }
+        machine_free(b.machine);
+    }
+}
+
 TEST(mips_ext, dsp_needs_status_mx)
 {
     Bench b;
@@ -101,6 +137,33 @@ TEST(mips_ext, what_is_no_instruction_ends_at_its_vector)
     EXPECT_EQ(bench_code(&b, 0x7c00003f, 0), EXC_RI);
     EXPECT_EQ(bench_code(&b, 0x10000002, 0xffffffff), EXC_RI); /* in a delay slot */
     machine_free(b.machine);
+}
+
+/* Words that some model has no instruction for: each model comes to its vector. */
+TEST(mips_ext, no_word_hangs_any_model)
+{
+    static const uint32_t words[] = {
+        SDBBP,      SDC1,       0xffffffff, 0x7c00003f, 0x0000003f,
+        0x4c000000, 0x70000000, 0x7800001f, 0xbc000000, 0x41600bc1,
+        0x000001cd, 0x0000000e, 0xd8000000, 0x42000000, 0x46a00000,
+    };
+
+    for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
+        Bench b;
+
+        if (!strcmp((*t)->name, "R4000-mips-cpu")) { /* it has no WAIT to end the test with */
+            continue;
+        }
+        bench_make(&b, (*t)->name);
+        for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+            unsigned alone = bench_code(&b, words[i], 0), slot;
+
+            EXPECT(alone >= EXC_TLBL && alone <= EXC_DSPDIS);
+            slot = bench_code(&b, BRANCH_BACK + 3, words[i]); /* in a delay slot */
+            EXPECT(slot >= EXC_TLBL && slot <= EXC_DSPDIS);
+        }
+        machine_free(b.machine);
+    }
 }
 
 TEST(mips_ext, eva_accesses_what_user_programs_may)

@@ -446,8 +446,10 @@ bool mips_pref(Trans *t, const ArgsCache *a)
     return true;
 }
 
+/* What was stored counts from the next instruction on, though it needs a hazard barrier. */
 bool mips_synci(Trans *t, const ArgsBr1 *a)
 {
+    mips_trans_leave(t);
     return true;
 }
 

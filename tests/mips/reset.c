@@ -104,6 +104,16 @@ __asm__(".set noreorder\n"
         "  mtc0  $k0, $11\n"
         "  ehb\n"
         "  eret\n"
+        "flash_command:\n" /* $a1, $a2 to ($a0) */
+        "  sw    $a1, 0($a0)\n"
+        "  sw    $a2, 0($a0)\n"
+        "6: lw   $t0, 0($a0)\n"
+        "  andi  $t0, 0x80\n"
+        "  beqz  $t0, 6b\n"
+        "  li    $t0, 0x00ff00ff\n"
+        "  sw    $t0, 0($a0)\n"
+        "  jr    $ra\n"
+        "  nop\n"
         "handlers_end:\n"
         ".set reorder\n"
         ".text\n");
@@ -477,6 +487,53 @@ static void test_pci(void)
     CHECK(rtc[1] == 0x5a);
 }
 
+/* ---- code that changes ---- */
+
+typedef uint32_t Code(volatile uint32_t *, uint32_t);
+
+/* Behind the store, in what may have been translated at once with it. */
+static void test_code_that_writes_itself(void)
+{
+    volatile uint32_t *code = (volatile uint32_t *)AT(0x80110000);
+    static const uint32_t words[] = {
+        0xac850014, /* sw    $a1, 20($a0) */
+        0x0000000f, /* sync */
+        0x049f0014, /* synci 20($a0) */
+        0x0000000f, /* sync */
+        0x000000c0, /* ehb */
+        0x24020001, /* li    $v0, 1, to be written over */
+        0x03e00008, 0,
+    };
+
+    for (unsigned n = 0; n < 8; n++) {
+        code[n] = words[n];
+    }
+    for (uint32_t n = 1; n < 50; n++) {
+        CHECK(((Code *)(uintptr_t)code)(code, 0x24020000 | n) == n);
+    }
+    code[5] = 0x24020063; /* and before the call */
+    CHECK(((Code *)(uintptr_t)code)(code + 8, 0) == 99);
+}
+
+/* Code in the flash, of which a word is erased and programmed. */
+static void test_code_in_flash(void)
+{
+    extern char refill[], flash_command[];
+    volatile uint32_t *flash = (volatile uint32_t *)AT(0xbe200000);
+    void (*command)(volatile uint32_t *, uint32_t, uint32_t) = (void (*)(
+        volatile uint32_t *, uint32_t, uint32_t))AT(0xa0000000 + (flash_command - refill));
+
+    for (unsigned n = 0; n < 2; n++) {
+        command(flash, 0x00200020, 0x00d000d0);
+        CHECK(flash[0] == 0xffffffff && flash[1] == 0xffffffff);
+        command(flash + 1, 0x00400040, 0x24020077); /* li $v0, 77h, in a delay slot */
+        command(flash, 0x00400040, 0x03e00008);
+        CHECK(((Code *)(uintptr_t)flash)(flash, 0) == 0x77);
+        command(flash + 1, 0x00400040, 0x24020055);
+        CHECK(((Code *)(uintptr_t)flash)(flash, 0) == 0x55);
+    }
+}
+
 #ifdef __mips64
 #include "reset-64.h"
 #endif
@@ -499,6 +556,8 @@ void test(void)
     test_watch();
     test_timer();
     test_pci();
+    test_code_that_writes_itself();
+    test_code_in_flash();
 #ifdef __mips64
     test_registers();
     test_xkphys();
