@@ -201,9 +201,21 @@ static void target_set_fcr(Cpu *cpu, unsigned i, const void *in)
     }
 }
 
-#define CORE "org.gnu.gdb.mips.cpu"
-#define CP0  "org.gnu.gdb.mips.cp0"
-#define FPU  "org.gnu.gdb.mips.fpu"
+/* Registers of coprocessor 0 that GDB has no names of its own for; as MFC0 and MTC0 have them. */
+static void target_get_cp0(Cpu *cpu, unsigned reg, void *out)
+{
+    target_out(mips_cpu(cpu), mips_cp0_read(mips_cpu(cpu), reg), out);
+}
+
+static void target_set_cp0(Cpu *cpu, unsigned reg, const void *in)
+{
+    mips_cp0_write(mips_cpu(cpu), reg, target_in(mips_cpu(cpu), in));
+}
+
+#define CORE   "org.gnu.gdb.mips.cpu"
+#define CP0    "org.gnu.gdb.mips.cp0"
+#define FPU    "org.gnu.gdb.mips.fpu"
+#define SYSTEM "org.tinamou.mips.cp0"
 #define R(n, bits, type)                                        \
     {                                                           \
         "r" #n, bits, CORE, type, target_get_r, target_set_r, n \
@@ -216,6 +228,39 @@ static void target_set_fcr(Cpu *cpu, unsigned i, const void *in)
     {                                                                      \
         name, bits, group, type, target_get_special, target_set_special, i \
     }
+#define C(name, bits, type, reg)                                        \
+    {                                                                   \
+        name, bits, SYSTEM, type, target_get_cp0, target_set_cp0, (reg) \
+    }
+#define SYSTEM_REGS(bits, type)                                                                 \
+    C("index", bits, type, CP0_INDEX), C("entrylo0", bits, type, CP0_ENTRYLO0),                 \
+        C("entrylo1", bits, type, CP0_ENTRYLO1), C("context", bits, type, CP0_CONTEXT),         \
+        C("userlocal", bits, type, CP0_USERLOCAL), C("pagemask", bits, type, CP0_PAGEMASK),     \
+        C("pagegrain", bits, type, CP0_PAGEGRAIN), C("segctl0", bits, type, CP0_SEGCTL0),       \
+        C("segctl1", bits, type, CP0_SEGCTL1), C("segctl2", bits, type, CP0_SEGCTL2),           \
+        C("wired", bits, type, CP0_WIRED), C("hwrena", bits, type, CP0_HWRENA),                 \
+        C("badinstr", bits, type, CP0_BADINSTR), C("badinstrp", bits, type, CP0_BADINSTRP),     \
+        C("count", bits, type, CP0_COUNT), C("entryhi", bits, type, CP0_ENTRYHI),               \
+        C("compare", bits, type, CP0_COMPARE), C("intctl", bits, type, CP0_INTCTL),             \
+        C("srsctl", bits, type, CP0_SRSCTL), C("epc", bits, type, CP0_EPC),                     \
+        C("prid", bits, type, CP0_PRID), C("ebase", bits, type, CP0_EBASE),                     \
+        C("config", bits, type, CP0_CONFIG), C("config1", bits, type, CP0_CONFIG1),             \
+        C("config2", bits, type, CP0_CONFIG2), C("config3", bits, type, CP0_CONFIG3),           \
+        C("config4", bits, type, CP0_CONFIG4), C("config5", bits, type, CP0_CONFIG5),           \
+        C("config7", bits, type, CP0_CONFIG7), C("lladdr", bits, type, CP0_LLADDR),             \
+        C("maar", bits, type, CP0_MAAR), C("maari", bits, type, CP0_MAARI),                     \
+        C("watchlo0", bits, type, CP0_WATCHLO), C("watchlo1", bits, type, CP0_WATCHLO + 1),     \
+        C("watchlo2", bits, type, CP0_WATCHLO + 2), C("watchlo3", bits, type, CP0_WATCHLO + 3), \
+        C("watchhi0", bits, type, CP0_WATCHHI), C("watchhi1", bits, type, CP0_WATCHHI + 1),     \
+        C("watchhi2", bits, type, CP0_WATCHHI + 2), C("watchhi3", bits, type, CP0_WATCHHI + 3), \
+        C("xcontext", bits, type, CP0_XCONTEXT), C("errctl", bits, type, CP0_ERRCTL),           \
+        C("taglo", bits, type, CP0_TAGLO), C("taghi", bits, type, CP0_TAGHI),                   \
+        C("errorepc", bits, type, CP0_ERROREPC), C("desave", bits, type, CP0_DESAVE),           \
+        C("kscratch1", bits, type, CP0_KSCRATCH), C("kscratch2", bits, type, CP0_KSCRATCH + 1), \
+        C("kscratch3", bits, type, CP0_KSCRATCH + 2),                                           \
+        C("kscratch4", bits, type, CP0_KSCRATCH + 3),                                           \
+        C("kscratch5", bits, type, CP0_KSCRATCH + 4),                                           \
+        C("kscratch6", bits, type, CP0_KSCRATCH + 5),
 #define REGS(bits, type, float_type)                                                              \
     R(0, bits, type), R(1, bits, type), R(2, bits, type), R(3, bits, type), R(4, bits, type),     \
         R(5, bits, type), R(6, bits, type), R(7, bits, type), R(8, bits, type), R(9, bits, type), \
@@ -241,8 +286,9 @@ static void target_set_fcr(Cpu *cpu, unsigned i, const void *in)
         { "fcsr", bits, FPU, type, target_get_fcr, target_set_fcr, 0 },                           \
         { "fir", bits, FPU, type, target_get_fcr, target_set_fcr, 1 },
 
-static const CpuReg target_regs[] = { REGS(32, "int", "ieee_single") };
-static const CpuReg target_regs_64[] = { REGS(64, "int64", "ieee_double") };
+static const CpuReg target_regs[] = { REGS(32, "int", "ieee_single") SYSTEM_REGS(32, "int") };
+static const CpuReg target_regs_64[] = { REGS(64, "int64", "ieee_double")
+                                             SYSTEM_REGS(64, "int64") };
 
 static void target_dump(Cpu *cpu, GString *out)
 {

@@ -37,6 +37,9 @@ printf "text %s\n", (char *)$a0
 set $t0 = 0x12345678
 printf "t0 %lx\n", (unsigned long)$t0
 printf "fir %d\n", $fir != 0
+printf "prid %lx\n", (unsigned long)$prid & 0xffff00
+set $compare = 0x1234
+printf "compare %lx\n", (unsigned long)$compare
 finish
 printf "reset at last %d\n", *(int *)$pc != 0
 detach
@@ -95,7 +98,8 @@ def session(build, name, machine, cpu):
         wanted = [f'reset at {top}bfc00000', f'stepped to {top}bfc00080', 'Hardware watchpoint',
                   'Old value = 0\nNew value = 1', 'Old value = 1\nNew value = 2', 'exceptions 2',
                   'in handler 1', 'cause 24', '#0 .* in say', '#1 .* in test', '#2 .* in _start',
-                  'text mips ok', 't0 12345678', 'fir 1', 'reset at last 1']
+                  'text mips ok', 't0 12345678', 'fir 1',
+                  'prid ' + ('18900' if '64' in name else '19300'), 'compare 1234', 'reset at last 1']
     missing = [w for w in wanted if not re.search(w, text)]
     if missing:
         print(text)
