@@ -966,6 +966,39 @@ bool tcg_read(Cpu *cpu, GuestVirt va, unsigned mode, uint32_t memop, uint64_t *v
     return !cpu->raised;
 }
 
+bool tcg_write_direct(Cpu *cpu, GuestVirt va, unsigned mode, unsigned n, uint64_t value)
+{
+    uint8_t *host = slow_direct(cpu, va, mode, n, ACCESS_WRITE);
+
+    if (!host) {
+        return false;
+    }
+    if (va & 1) {
+        __atomic_store_n(host, (uint8_t)value, __ATOMIC_RELAXED);
+        host++, va++, n--, value >>= 8;
+    }
+    if (n >= 2 && (va & 2)) {
+        __atomic_store_n((uint16_t *)(void *)host, (uint16_t)value, __ATOMIC_RELAXED);
+        host += 2, va += 2, n -= 2, value >>= 16;
+    }
+    if (n == 8) {
+        __atomic_store_n((uint64_t *)(void *)host, value, __ATOMIC_RELAXED);
+        return true;
+    }
+    if (n & 4) {
+        __atomic_store_n((uint32_t *)(void *)host, (uint32_t)value, __ATOMIC_RELAXED);
+        host += 4, value >>= 32;
+    }
+    if (n & 2) {
+        __atomic_store_n((uint16_t *)(void *)host, (uint16_t)value, __ATOMIC_RELAXED);
+        host += 2, value >>= 16;
+    }
+    if (n & 1) {
+        __atomic_store_n(host, (uint8_t)value, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
 bool tcg_write(Cpu *cpu, GuestVirt va, unsigned mode, uint32_t memop, uint64_t value)
 {
     memop = (memop & ~(15u << IR_MO_MODE_SHIFT)) | mode << IR_MO_MODE_SHIFT;

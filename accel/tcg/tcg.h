@@ -64,6 +64,11 @@ uint64_t tcg_walk_epoch(Cpu *cpu);
 /* Data access from a helper, as a load or store of the guest in @mode (fault recorded: false). */
 bool tcg_read(Cpu *cpu, GuestVirt va, unsigned mode, uint32_t memop, uint64_t *value);
 bool tcg_write(Cpu *cpu, GuestVirt va, unsigned mode, uint32_t memop, uint64_t value);
+/*
+ * @n (1 to 8) bytes that lie in one aligned word of 8, the first in memory the least significant of
+ * @value. Done where the fast tables hold the page; false: nothing was done, take tcg_write.
+ */
+bool tcg_write_direct(Cpu *cpu, GuestVirt va, unsigned mode, unsigned n, uint64_t value);
 
 /* Physical access of a page walk: 4 or 8 bytes, aligned; false: bus error. */
 bool tcg_phys_read(Cpu *cpu, GuestPhys pa, bool secure, unsigned bytes, uint64_t *value);

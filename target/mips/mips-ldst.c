@@ -109,6 +109,10 @@ uint64_t mips_helper_store_part(Cpu *cpu, uint64_t addr, uint64_t val, uint64_t 
     if (!(how & MIPS_PART_RIGHT)) {
         val >>= shift;
     }
+    if (tcg_write_direct(cpu, first, mode, n,
+                         how & MIPS_PART_BE ? __builtin_bswap64(val) >> (64 - 8 * n) : val)) {
+        return 0;
+    }
     for (unsigned i = 0; i < n;) {
         unsigned log = MIN((unsigned)__builtin_ctzll(first + i) & 63, 3), m;
         uint32_t memop = mode << IR_MO_MODE_SHIFT | (how & MIPS_PART_BE ? IR_MO_BE : 0);
