@@ -52,7 +52,7 @@ while read -r name; do
     meson test -C "$build" --no-rebuild --print-errorlogs "$name" >"$log" 2>&1 </dev/null
     status=$?
     # A guest that misses a time limit on a busy machine gets one more try, and says so.
-    if [ "$status" -ne 0 ] && [[ $name == boot-* ]]; then
+    if [ "$status" -ne 0 ] && [[ $name == boot-* || $name == x86-* ]]; then
         echo "RETRY   $name:"
         tail -n 15 "$log" | sed 's/^/    /'
         meson test -C "$build" --no-rebuild --print-errorlogs "$name" >"$log" 2>&1 </dev/null

@@ -7,7 +7,7 @@ build="gcc meson ninja-build pkg-config python3 libglib2.0-dev libfdt-dev libcap
  nettle-dev libcurl4-gnutls-dev libslirp-dev cpio binutils-aarch64-linux-gnu"
 test="qemu-user-static qemu-system-arm qemu-utils qemu-block-extra gcc-aarch64-linux-gnu libc6-dev-arm64-cross
  gdb-multiarch u-boot-qemu qemu-efi-aarch64 acpica-tools device-tree-compiler libmpfr-dev clang
- clang-format libclang-rt-14-dev socat tmux nbdkit libnbd-bin gcc-mipsel-linux-gnu
+ clang-format libclang-rt-14-dev seabios ipxe-qemu grub-pc-bin xorriso socat tmux nbdkit libnbd-bin gcc-mipsel-linux-gnu
  libc6-dev-mipsel-cross gcc-mips-linux-gnu libc6-dev-mips-cross
  gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross gcc-mips64-linux-gnuabi64
  libc6-dev-mips64-cross gcc-mipsisa32r6el-linux-gnu
