@@ -5,6 +5,7 @@
  * height, stride, big-endian); <drm/drm_fourcc.h>.
  */
 #include "core/device.h"
+#include "hw/isa/isa.h"
 #include "hw/misc/fw_cfg.h"
 #include "ui/console.h"
 #include "util/bytes.h"
@@ -161,7 +162,9 @@ static bool ramfb_start(Device *dev, GError **err)
         return error_set(err, s->fw_cfg ? "ramfb cannot come while the machine runs"
                                         : "ramfb needs fw_cfg, which this machine has not");
     }
-    if (!fw_cfg_add_writable(s->fw_cfg, RAMFB_FILE, RAMFB_CONFIG, ramfb_wrote, s, err)) {
+    if (!fw_cfg_add_writable(s->fw_cfg, RAMFB_FILE, RAMFB_CONFIG, ramfb_wrote, s, err) ||
+        (isa_bus(dev->machine) &&
+         !fw_cfg_add_display_bios(dev->machine, "vgabios-ramfb.bin", err))) {
         return false;
     }
     s->line = device_alloc(dev, RAMFB_LINE_MAX);

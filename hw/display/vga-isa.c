@@ -18,8 +18,6 @@ enum {
     ISA_VGA_VBE,
 };
 
-#define ISA_VGA_ROM "vgabios-isavga.bin"
-
 typedef struct VgaIsa {
     Device dev;
     Vga vga;
@@ -105,22 +103,6 @@ static void vga_isa_watched(void *opaque, bool on)
 
 static const ConsoleOps vga_isa_ops = { vga_isa_refresh, vga_isa_watched };
 
-/* Firmware finds the card's BIOS where it has been installed; without, it shows nothing. */
-static bool vga_isa_rom(Device *dev, GError **err)
-{
-    static const char *const folders[] = { "/usr/share/seabios" };
-    Device *fw = fw_cfg_find(dev->machine);
-    g_autofree char *path = machine_find_data(dev->machine, ISA_VGA_ROM, folders, 1);
-    g_autofree char *bytes = NULL;
-    gsize len;
-
-    if (!fw || !path || machine_has_started(dev->machine) ||
-        !g_file_get_contents(path, &bytes, &len, NULL)) {
-        return true;
-    }
-    return fw_cfg_add_file(fw, "vgaroms/" ISA_VGA_ROM, bytes, len, err);
-}
-
 static bool vga_isa_start(Device *dev, GError **err)
 {
     VgaIsa *s = device_as(dev, VgaIsa);
@@ -128,7 +110,8 @@ static bool vga_isa_start(Device *dev, GError **err)
     if (!bits_is_pow2(s->vgamem_mb)) {
         return error_set(err, "vgamem_mb: must be a power of two");
     }
-    return vga_isa_rom(dev, err) && vbe_init(&s->vga.vbe, dev, s->vgamem_mb, &vga_isa_ops, err);
+    return fw_cfg_add_display_bios(dev->machine, "vgabios-isavga.bin", err) &&
+           vbe_init(&s->vga.vbe, dev, s->vgamem_mb, &vga_isa_ops, err);
 }
 
 static void vga_isa_ready(Device *dev)

@@ -5,6 +5,8 @@
 #include "tests/unit.h"
 #include "util/bytes.h"
 
+#include <unistd.h>
+
 extern const DeviceType device_fw_cfg;
 
 static Bench *fw_cfg_bench(void)
@@ -48,5 +50,29 @@ TEST(fw_cfg, dma_reads_and_pads)
     EXPECT(!memcmp(out, "hello\0\0", 7));
     aspace_read(as, BENCH_RAM_BASE, desc, 4, (MemAttrs){ 0 });
     EXPECT_EQ(get_be32(desc), 0);
+    bench_end(b);
+}
+
+/* From -L's folder before that of the package. */
+TEST(fw_cfg, bios_of_a_display)
+{
+    Bench *b = bench_device_type(&device_fw_cfg, "");
+    g_autofree char *dir = g_dir_make_tmp("tinamou-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "vgabios-test.bin", NULL);
+    g_autoptr(GError) err = NULL;
+    const uint8_t *bytes;
+    size_t len;
+
+    bench_no_reload(b);
+    EXPECT(g_file_set_contents(path, "bios!", 5, NULL));
+    machine_add_data_folder(bench_machine(b), dir);
+    EXPECT(fw_cfg_add_display_bios(bench_machine(b), "vgabios-none.bin", &err));
+    EXPECT(!fw_cfg_find_file(bench_dev(b), "vgaroms/vgabios-none.bin", &len));
+    EXPECT(fw_cfg_add_display_bios(bench_machine(b), "vgabios-test.bin", &err));
+    bytes = fw_cfg_find_file(bench_dev(b), "vgaroms/vgabios-test.bin", &len);
+    EXPECT(bytes && len == 5 && !memcmp(bytes, "bios!", 5));
+    EXPECT(!fw_cfg_add_display_bios(bench_machine(b), "vgabios-test.bin", &err));
+    unlink(path);
+    rmdir(dir);
     bench_end(b);
 }

@@ -121,6 +121,20 @@ const uint8_t *fw_cfg_find_file(Device *dev, const char *name, size_t *len)
     return NULL;
 }
 
+bool fw_cfg_add_display_bios(Machine *m, const char *name, GError **err)
+{
+    static const char *const folders[] = { "/usr/share/seabios" };
+    Device *fw = fw_cfg_find(m);
+    g_autofree char *path = machine_find_data(m, name, folders, G_N_ELEMENTS(folders));
+    g_autofree char *file = g_strconcat("vgaroms/", name, NULL), *bytes = NULL;
+    gsize len;
+
+    if (!fw || !path || !g_file_get_contents(path, &bytes, &len, NULL)) {
+        return true;
+    }
+    return fw_cfg_add_file(fw, file, bytes, len, err);
+}
+
 bool fw_cfg_add_writable(Device *dev, const char *name, size_t len, FwCfgWrote *wrote, void *opaque,
                          GError **err)
 {

@@ -47,6 +47,12 @@ typedef void FwCfgWrote(void *opaque, const uint8_t *data, size_t len);
 /* A file of @len zeros that the guest may write, by DMA. The bytes are the owner's to save. */
 NODISCARD bool fw_cfg_add_writable(Device *dev, const char *name, size_t len, FwCfgWrote *wrote,
                                    void *opaque, GError **err);
+/*
+ * The BIOS of a display that has no ROM of its own, for SeaBIOS: from where package seabios (or -L)
+ * has it. Where there is none, or no fw_cfg, the display shows nothing until somebody drives it: no
+ * error. Before the firmware's start.
+ */
+NODISCARD bool fw_cfg_add_display_bios(Machine *m, const char *name, GError **err);
 /* What the file has after a reset or a load, as its owner knows. */
 void fw_cfg_fill(Device *dev, const char *name, const void *data, size_t len);
 /* The machine's; NULL: it has none. */
