@@ -61,6 +61,43 @@ TEST(mips_cp0, interrupts_have_vectors_of_their_own)
     machine_free(b.machine);
 }
 
+/* Vol. III, 6.1.1.3: a request above Status.IPL has the vector of its number. */
+TEST(mips_cp0, external_controller_has_63_vectors)
+{
+    Bench b;
+    MipsCpu *c;
+
+    bench_make(&b, "74Kf-mips-cpu");
+    c = b.cpu;
+    EXPECT(!(mips_cp0_read(c, CP0_CONFIG3) & CONFIG3_VEIC));
+    c->eic = true;
+    mips_cp0_reset(c);
+    EXPECT(mips_cp0_read(c, CP0_CONFIG3) & CONFIG3_VEIC);
+    mips_cp0_write(c, CP0_EBASE, KSEG0 + VECTORS);
+    for (unsigned level = 0; level < 64; level++) {
+        for (unsigned ipl = 0; ipl < 64; ipl += 7) {
+            c->cp0[CP0_CAUSE] = CAUSE_IV;
+            c->cp0[CP0_STATUS] = STATUS_IE | ipl << STATUS_IPL_SHIFT;
+            c->pc = KSEG0 + CODE;
+            mips_cp0_write(c, CP0_INTCTL, 1 << 5);
+            for (unsigned n = 0; n < 6; n++) {
+                cpu_set_line(&c->cpu, 2 + n, level >> n & 1);
+            }
+            EXPECT_EQ(c->cpu.target->has_work(&c->cpu), level > ipl);
+            EXPECT_EQ(c->cpu.target->interrupt_enter(&c->cpu), level > ipl);
+            EXPECT_EQ(c->pc, KSEG0 + (level > ipl ? VECTORS + 0x200 + level * 32 : (unsigned)CODE));
+            EXPECT_EQ(mips_cp0_read(c, CP0_CAUSE) >> STATUS_IPL_SHIFT & 0x3f, level); /* RIPL */
+        }
+    }
+    EXPECT_EQ(interrupted(c, 1 << 7 | 1 << 2, 0), 0x200); /* VS 0: as ever */
+    machine_free(b.machine);
+    bench_make(&b, "5KEf-mips-cpu"); /* no vectors, no controller */
+    b.cpu->eic = true;
+    mips_cp0_reset(b.cpu);
+    EXPECT(!(mips_cp0_read(b.cpu, CP0_CONFIG3) & CONFIG3_VEIC));
+    machine_free(b.machine);
+}
+
 /* ---- LLB ---- */
 
 TEST(mips_cp0, llb_is_seen_cleared_and_kept_by_eretnc)

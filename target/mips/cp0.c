@@ -618,6 +618,9 @@ void mips_cp0_reset(MipsCpu *c)
     for (unsigned i = 1; i < G_N_ELEMENTS(m->config); i++) {
         c->cp0[CP0_CONFIG + i] = m->config[i];
     }
+    if (c->eic && c->cp0[CP0_CONFIG3] & CONFIG3_VINT) {
+        c->cp0[CP0_CONFIG3] |= CONFIG3_VEIC;
+    }
     c->cp0[CP0_CONFIG1] |= mips_cpu_has(c, MIPS_FEAT_R1) && m->watch[0] ? CONFIG1_WR : 0;
     for (unsigned n = 0; mips_cpu_has(c, MIPS_FEAT_R1) && n + 1 < mips_watch_pairs(c); n++) {
         c->cp0[CP0_WATCHHI + n] = 1u << 31; /* M: there is another pair */

@@ -148,6 +148,8 @@ static const Field cpu_mips_fields[] = {
     PROP_AS("big-endian", big_endian, TYPE_BOOL, false, "byte order at reset"),
     PROP_AS("count-frequency", count_hz, TYPE_U64, CPU_COUNT_HZ, "how fast Count goes, Hz"),
     PROP_AS("csr", csr, TYPE_BOOL, false, "Loongson's registers of the package are in memory"),
+    PROP_AS("eic", eic, TYPE_BOOL, false,
+            "lines 2 to 7 are the level of an external interrupt controller's request (VEIC)"),
     STATE_ARRAY(MipsCpu, r, .no_reset = true),
     STATE_ARRAY(MipsCpu, hi, .no_reset = true),
     STATE_ARRAY(MipsCpu, lo, .no_reset = true),

@@ -80,7 +80,7 @@ enum {
 };
 
 /* Config3: the instruction set at reset, and that of exceptions. */
-enum { CONFIG3_VINT = 1 << 5 };
+enum { CONFIG3_VINT = 1 << 5, CONFIG3_VEIC = 1 << 6 };
 enum { CONFIG3_ISA_SHIFT = 14, CONFIG3_ISA_ON_EXC = 1 << 16 };
 
 enum {
@@ -92,6 +92,7 @@ enum {
     STATUS_SX = 1 << 6,
     STATUS_KX = 1 << 7,
     STATUS_IM_SHIFT = 8,
+    STATUS_IPL_SHIFT = 10,
     STATUS_NMI = 1 << 19,
     STATUS_SR = 1 << 20,
     STATUS_BEV = 1 << 22,
@@ -237,7 +238,7 @@ typedef struct MipsCpu {
     /* Properties. */
     const MipsModel *model;
     bool big_endian;
-    bool csr;
+    bool csr, eic;
     uint64_t count_hz;
 
     MipsModeMemo mode_memo[2]; /* by Status.EXL */

@@ -60,11 +60,33 @@ static uint64_t exception_refill_vector(const MipsCpu *c, uint64_t va)
     return VECTOR_REFILL;
 }
 
+static uint32_t exception_spacing(const MipsCpu *c)
+{
+    return c->cp0[CP0_INTCTL] >> INTCTL_VS_SHIFT & 0x1f;
+}
+
+/* Vol. III, 6.1.1.3: the six lines are the number of an external controller's request. */
+static bool exception_is_external(const MipsCpu *c)
+{
+    return c->cp0[CP0_CONFIG3] & CONFIG3_VEIC && c->cp0[CP0_CAUSE] & CAUSE_IV &&
+           exception_spacing(c) && !(c->cp0[CP0_STATUS] & STATUS_BEV);
+}
+
+/* Interrupts that are taken where Status lets them be, as bits; external: the request's level. */
+static uint32_t exception_pending(const MipsCpu *c)
+{
+    uint32_t ip = mips_cause_ip(c), status = (uint32_t)c->cp0[CP0_STATUS];
+
+    if (exception_is_external(c)) {
+        return ip >> 2 > (status >> STATUS_IPL_SHIFT & 0x3f) ? ip >> 2 : 0;
+    }
+    return ip & status >> STATUS_IM_SHIFT & 0xff;
+}
+
 /* Vectored interrupts (Vol. III, 6.1.1.2): the highest pending one has its own vector. */
 static uint64_t exception_interrupt_vector(const MipsCpu *c)
 {
-    uint32_t vs = c->cp0[CP0_INTCTL] >> INTCTL_VS_SHIFT & 0x1f;
-    uint32_t pending = mips_cause_ip(c) & (c->cp0[CP0_STATUS] >> STATUS_IM_SHIFT) & 0xff;
+    uint32_t vs = exception_spacing(c), pending = exception_pending(c);
 
     if (!(c->cp0[CP0_CAUSE] & CAUSE_IV)) {
         return VECTOR_GENERAL;
@@ -72,7 +94,10 @@ static uint64_t exception_interrupt_vector(const MipsCpu *c)
     if (!vs || c->cp0[CP0_STATUS] & STATUS_BEV || !pending) {
         return VECTOR_INTERRUPT;
     }
-    return VECTOR_INTERRUPT + (uint64_t)(31 - __builtin_clz(pending)) * (vs << 5);
+    if (!exception_is_external(c)) {
+        pending = (uint32_t)(31 - __builtin_clz(pending));
+    }
+    return VECTOR_INTERRUPT + (uint64_t)pending * (vs << 5);
 }
 
 static void exception_set_va(MipsCpu *c, const MipsException *e)
@@ -182,11 +207,6 @@ void mips_exception_enter(Cpu *cpu)
 
     exception_take(c, &c->exc);
     c->exc.in_slot = 0;
-}
-
-static uint32_t exception_pending(const MipsCpu *c)
-{
-    return mips_cause_ip(c) & (c->cp0[CP0_STATUS] >> STATUS_IM_SHIFT) & 0xff;
 }
 
 bool mips_interrupt_enter(Cpu *cpu)
