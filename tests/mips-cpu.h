@@ -31,7 +31,8 @@ typedef struct Bench {
     uint32_t at; /* the code, in kseg0 */
 } Bench;
 
-static inline void bench_make(Bench *b, const char *model)
+/* @boolean: a property of the CPU that is set; NULL: none. */
+static inline void bench_make_with(Bench *b, const char *model, const char *boolean)
 {
     g_autoptr(GError) err = NULL;
     const DeviceType *type = NULL;
@@ -49,9 +50,29 @@ static inline void bench_make(Bench *b, const char *model)
                region_new_ram(b->machine, "ram", ram, 0, RAM_BYTES), 0, 0);
     machine_add_types(b->machine, mips_cpu_types);
     b->cpu = mips_cpu(cpu_new(b->machine, type, NULL, "cpu0"));
+    if (boolean) {
+        device_set_bool(&b->cpu->cpu.dev, boolean, true);
+    }
     EXPECT(device_realize(&b->cpu->cpu.dev, &err));
     EXPECT(accel_attach(b->machine, &accel_tcg, NULL, &err));
     EXPECT(machine_start(b->machine, &err));
+}
+
+static inline void bench_make(Bench *b, const char *model)
+{
+    bench_make_with(b, model, NULL);
+}
+
+/* Until a WAIT. */
+static inline void bench_until_wait(Cpu *cpu)
+{
+    accel_tcg.state_changed(cpu);
+    for (unsigned tries = 0; tries < 100; tries++) {
+        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
+            break;
+        }
+        cpu_take_requests(cpu, UINT32_MAX);
+    }
 }
 
 /* From b->at in kseg0 until the vector's WAIT. */
@@ -69,13 +90,7 @@ static inline void bench_on_cpu(Cpu *cpu, void *opaque)
     c->cp0[CP0_STATUS] = b->status;
     c->cp0[CP0_CAUSE] = 0;
     c->cp0[CP0_CONFIG5] = (c->cp0[CP0_CONFIG5] & ~(uint64_t)CONFIG5_MSAEN) | b->config5;
-    accel_tcg.state_changed(cpu);
-    for (unsigned tries = 0; tries < 100; tries++) {
-        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
-            break;
-        }
-        cpu_take_requests(cpu, UINT32_MAX);
-    }
+    bench_until_wait(cpu);
 }
 
 /* ExcCode of the words, which are followed by a BREAK. */

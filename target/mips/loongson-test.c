@@ -3,21 +3,9 @@
  * Loongson's instructions where QEMU's user emulator is no oracle. Values of MMI: those that GCC's
  * gcc.target/mips/loongson-simd.c asserts, and their neighbours by the same definitions.
  */
-#include "accel/accel.h"
-#include "core/machine.h"
-#include "core/memory/memory.h"
-#include "target/mips/cpu.h"
-#include "target/mips/helper.h"
-#include "tests/unit.h"
-
-#include <string.h>
+#include "tests/mips-cpu.h"
 
 enum {
-    RAM_BYTES = 0x10000,
-    CODE = 0x1000,
-    VECTOR = 0x180,
-    WAIT = 0x42000020,
-    BRANCH_BACK = 0x1000fffe, /* b .-4 */
     BREAK = 0x0000000d,
     FT = 3,
     FS = 4,
@@ -50,75 +38,10 @@ enum {
     PUBLIC_AT = 0x1fe00000,
 };
 
-typedef struct Bench {
-    Machine *machine;
-    MipsCpu *cpu;
-    uint8_t *ram;
-    uint32_t insn;
-    uint64_t status;
-} Bench;
-
-static void bench_make_with(Bench *b, const char *model, bool csr)
-{
-    g_autoptr(GError) err = NULL;
-    const DeviceType *type = NULL;
-    RamBlock *ram;
-
-    memset(b, 0, sizeof(*b));
-    for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
-        type = strcmp((*t)->name, model) ? type : *t;
-    }
-    b->machine = machine_new(&err);
-    ram = ram_new(b->machine, "ram", RAM_BYTES, RAM_SHARED, &err);
-    b->ram = ram->host;
-    region_add(machine_memory_root(b->machine),
-               region_new_ram(b->machine, "ram", ram, 0, RAM_BYTES), 0, 0);
-    machine_add_types(b->machine, mips_cpu_types);
-    b->cpu = mips_cpu(cpu_new(b->machine, type, NULL, "cpu0"));
-    device_set_bool(&b->cpu->cpu.dev, "csr", csr);
-    EXPECT(device_realize(&b->cpu->cpu.dev, &err));
-    EXPECT(accel_attach(b->machine, &accel_tcg, NULL, &err));
-    EXPECT(machine_start(b->machine, &err));
-}
-
-static void bench_make(Bench *b, const char *model)
-{
-    bench_make_with(b, model, false);
-}
-
-/* From CODE in kseg0 until the vector's WAIT. */
-static void run_on_cpu(Cpu *cpu, void *opaque)
-{
-    static const uint32_t vector[] = { WAIT, BRANCH_BACK, 0 };
-    Bench *b = opaque;
-    MipsCpu *c = b->cpu;
-    uint32_t code[] = { b->insn, BREAK, 0 };
-
-    memcpy(b->ram + VECTOR, vector, sizeof(vector));
-    memcpy(b->ram + CODE, code, sizeof(code));
-    ram_wrote(ram_first(b->machine), 0, RAM_BYTES);
-    c->pc = 0xffffffff80000000 + CODE;
-    c->in_slot = 0;
-    c->cp0[CP0_STATUS] = b->status;
-    c->cp0[CP0_CAUSE] = 0;
-    accel_tcg.state_changed(cpu);
-    for (unsigned tries = 0; tries < 100; tries++) {
-        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
-            break;
-        }
-        cpu_take_requests(cpu, UINT32_MAX);
-    }
-}
-
 /* ExcCode of @insn, which a BREAK follows; coprocessor << 8. */
-static unsigned bench_code(Bench *b, uint32_t insn)
+static unsigned bench_insn(Bench *b, uint32_t insn)
 {
-    uint64_t cause;
-
-    b->insn = insn;
-    cpu_run_on_wait(&b->cpu->cpu, run_on_cpu, b);
-    cause = b->cpu->cp0[CP0_CAUSE];
-    return (cause >> 2 & 31) | (cause >> CAUSE_CE_SHIFT & 3) << 8;
+    return bench_code(b, insn, BREAK) | (b->cpu->cp0[CP0_CAUSE] >> CAUSE_CE_SHIFT & 3) << 8;
 }
 
 static uint64_t bench_mmi(Bench *b, uint32_t insn, uint64_t fs, uint64_t ft)
@@ -126,7 +49,7 @@ static uint64_t bench_mmi(Bench *b, uint32_t insn, uint64_t fs, uint64_t ft)
     b->cpu->f[FS].u64[0] = fs;
     b->cpu->f[FT].u64[0] = ft;
     b->cpu->f[FD].u64[0] = 0x5555;
-    EXPECT_EQ(bench_code(b, insn), EXC_BP);
+    EXPECT_EQ(bench_insn(b, insn), EXC_BP);
     return b->cpu->f[FD].u64[0];
 }
 
@@ -135,17 +58,17 @@ TEST(mips_loongson, mmi_needs_both_coprocessors)
     Bench b;
 
     bench_make(&b, "Loongson-3A1000-mips-cpu");
-    EXPECT_EQ(bench_code(&b, PADDB), EXC_CPU | 2 << 8);
+    EXPECT_EQ(bench_insn(&b, PADDB), EXC_CPU | 2 << 8);
     b.status = STATUS_CU2;
-    EXPECT_EQ(bench_code(&b, PADDB), EXC_CPU | 1 << 8);
+    EXPECT_EQ(bench_insn(&b, PADDB), EXC_CPU | 1 << 8);
     b.status = STATUS_CU1 | STATUS_CU2; /* a pair is named by its even register */
-    EXPECT_EQ(bench_code(&b, PADDB), EXC_RI);
-    EXPECT_EQ(bench_code(&b, 0x4bc00000 | 2 << 16 | 4 << 11 | 6 << 6), EXC_BP);
+    EXPECT_EQ(bench_insn(&b, PADDB), EXC_RI);
+    EXPECT_EQ(bench_insn(&b, 0x4bc00000 | 2 << 16 | 4 << 11 | 6 << 6), EXC_BP);
     b.status |= STATUS_FR;
-    EXPECT_EQ(bench_code(&b, PADDB), EXC_BP);
+    EXPECT_EQ(bench_insn(&b, PADDB), EXC_BP);
     machine_free(b.machine);
     bench_make(&b, "MIPS64R2-generic-mips-cpu");
-    EXPECT_EQ(bench_code(&b, PADDB) & 31, EXC_RI);
+    EXPECT_EQ(bench_insn(&b, PADDB) & 31, EXC_RI);
     machine_free(b.machine);
 }
 
@@ -214,7 +137,7 @@ TEST(mips_loongson, mmi_sums_trap_and_leave_their_register)
         b.cpu->f[FS].u64[0] = rows[i].fs;
         b.cpu->f[FT].u64[0] = rows[i].ft;
         b.cpu->f[FD].u64[0] = 0x5555;
-        EXPECT_EQ(bench_code(&b, rows[i].insn), EXC_OV);
+        EXPECT_EQ(bench_insn(&b, rows[i].insn), EXC_OV);
         EXPECT_EQ(b.cpu->f[FD].u64[0], 0x5555);
     }
     machine_free(b.machine);
@@ -235,7 +158,7 @@ static uint64_t bench_csr(Bench *b, uint32_t insn, uint64_t n, uint64_t value)
 {
     b->cpu->r[1] = n;
     b->cpu->r[2] = value;
-    EXPECT_EQ(bench_code(b, insn), EXC_BP);
+    EXPECT_EQ(bench_insn(b, insn), EXC_BP);
     return b->cpu->r[2];
 }
 
@@ -252,7 +175,7 @@ TEST(mips_loongson, csr_of_the_core_and_of_those_that_it_calls)
     uint8_t *own, *other, *all;
     Bench b;
 
-    bench_make_with(&b, "Loongson-3A4000-mips-cpu", true);
+    bench_make_with(&b, "Loongson-3A4000-mips-cpu", "csr");
     own = bench_page(&b, "node0", IPI_AT);
     other = bench_page(&b, "node1", 1ull << 44 | IPI_AT);
     all = bench_page(&b, "public", PUBLIC_AT);
@@ -276,6 +199,6 @@ TEST(mips_loongson, csr_of_the_core_and_of_those_that_it_calls)
     bench_make(&b, "Loongson-3A4000-mips-cpu");
     b.status = STATUS_KX;
     EXPECT_EQ(bench_csr(&b, CPUCFG, 2, 0) >> 27 & 1, 0);
-    EXPECT_EQ(bench_code(&b, RDCSR), EXC_RI);
+    EXPECT_EQ(bench_insn(&b, RDCSR), EXC_RI);
     machine_free(b.machine);
 }

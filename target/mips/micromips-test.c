@@ -5,25 +5,15 @@
  */
 #include "target/mips/micromips-rows.h"
 
-#include "accel/accel.h"
-#include "core/machine.h"
-#include "core/memory/memory.h"
-#include "target/mips/cpu.h"
 #include "target/mips/fp.h"
-#include "tests/unit.h"
-
-#include <string.h>
+#include "tests/mips-cpu.h"
 
 enum {
-    RAM_BYTES = 0x10000,
     CODE_MIPS = 0x1000,
     CODE_MICRO = 0x4000,
     CODE_STEP = 32,
     SCRATCH = 0x8000,
     SCRATCH_BYTES = 64,
-    VECTOR = 0x180,
-    WAIT = 0x42000020,
-    BRANCH_BACK = 0x1000fffe, /* b .-4 */
     STATES = 24,
 };
 
@@ -37,39 +27,22 @@ typedef struct State {
     uint8_t scratch[SCRATCH_BYTES];
 } State;
 
-typedef struct Bench {
-    Machine *machine;
-    MipsCpu *cpu;
-    uint8_t *ram;
-    uint64_t status;
+typedef struct Pair {
+    Bench b;
     unsigned row;
     bool micro;
     const State *in;
     State out;
-} Bench;
+} Pair;
 
-static void bench_make(Bench *b)
+static void pair_make(Pair *p)
 {
-    g_autoptr(GError) err = NULL;
     static const uint32_t vector[] = { WAIT, BRANCH_BACK, 0 };
-    const DeviceType *type = NULL;
-    RamBlock *ram;
+    Bench *b = &p->b;
 
-    memset(b, 0, sizeof(*b));
-    for (const DeviceType *const *t = mips_cpu_types; *t; t++) {
-        type = strcmp((*t)->name, "M14Kc-mips-cpu") ? type : *t;
-    }
-    b->machine = machine_new(&err);
-    ram = ram_new(b->machine, "ram", RAM_BYTES, RAM_SHARED, &err);
-    b->ram = ram->host;
-    region_add(machine_memory_root(b->machine),
-               region_new_ram(b->machine, "ram", ram, 0, RAM_BYTES), 0, 0);
-    machine_add_types(b->machine, mips_cpu_types);
-    b->cpu = mips_cpu(cpu_new(b->machine, type, NULL, "cpu0"));
-    EXPECT(device_realize(&b->cpu->cpu.dev, &err));
+    memset(p, 0, sizeof(*p));
+    bench_make(b, "M14Kc-mips-cpu");
     b->cpu->features |= 1ull << MIPS_FEAT_FPU | 1ull << MIPS_FEAT_FPU64 | 1ull << MIPS_FEAT_COP1X;
-    EXPECT(accel_attach(b->machine, &accel_tcg, NULL, &err));
-    EXPECT(machine_start(b->machine, &err));
     memcpy(b->ram + VECTOR, vector, sizeof(vector));
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         memcpy(b->ram + CODE_MIPS + i * CODE_STEP, rows[i].mips, sizeof(rows[i].mips));
@@ -78,47 +51,41 @@ static void bench_make(Bench *b)
     ram_wrote(ram_first(b->machine), 0, RAM_BYTES);
 }
 
-static void bench_load(Bench *b, uint32_t at)
+static void pair_load(Pair *p, uint32_t at)
 {
-    MipsCpu *c = b->cpu;
+    MipsCpu *c = p->b.cpu;
 
-    memcpy(c->r, b->in->r, sizeof(c->r));
+    memcpy(c->r, p->in->r, sizeof(c->r));
     for (unsigned i = 0; i < 32; i++) {
-        c->f[i].u64[0] = b->in->f[i];
+        c->f[i].u64[0] = p->in->f[i];
     }
-    mips_fp_set_control(c, b->in->fcr31);
-    memcpy(b->ram + SCRATCH, b->in->scratch, SCRATCH_BYTES);
+    mips_fp_set_control(c, p->in->fcr31);
+    memcpy(p->b.ram + SCRATCH, p->in->scratch, SCRATCH_BYTES);
     c->pc = 0x80000000u + at;
-    c->isa16 = b->micro;
+    c->isa16 = p->micro;
     c->in_slot = c->half = 0;
-    c->cp0[CP0_STATUS] = b->status;
+    c->cp0[CP0_STATUS] = p->b.status;
     c->cp0[CP0_CAUSE] = 0;
 }
 
-static void bench_run_on_cpu(Cpu *cpu, void *opaque)
+static void pair_run_on_cpu(Cpu *cpu, void *opaque)
 {
-    Bench *b = opaque;
-    MipsCpu *c = b->cpu;
-    uint32_t at = (b->micro ? CODE_MICRO : CODE_MIPS) + b->row * CODE_STEP;
+    Pair *p = opaque;
+    MipsCpu *c = p->b.cpu;
+    uint32_t at = (p->micro ? CODE_MICRO : CODE_MIPS) + p->row * CODE_STEP;
 
-    bench_load(b, at);
-    accel_tcg.state_changed(cpu);
-    for (unsigned tries = 0; tries < 100; tries++) {
-        if (cpu->accel_ops->run(cpu) == CPU_EXIT_HALTED) {
-            break;
-        }
-        cpu_take_requests(cpu, UINT32_MAX);
-    }
-    memset(&b->out, 0, sizeof(b->out));
-    memcpy(b->out.r, c->r, sizeof(c->r));
+    pair_load(p, at);
+    bench_until_wait(cpu);
+    memset(&p->out, 0, sizeof(p->out));
+    memcpy(p->out.r, c->r, sizeof(c->r));
     for (unsigned i = 0; i < 32; i++) {
-        b->out.f[i] = c->f[i].u64[0];
+        p->out.f[i] = c->f[i].u64[0];
     }
-    b->out.fcr31 = mips_fp_control(c);
-    b->out.code = c->cp0[CP0_CAUSE] >> 2 & 31;
+    p->out.fcr31 = mips_fp_control(c);
+    p->out.code = c->cp0[CP0_CAUSE] >> 2 & 31;
     /* behind the row, where its BREAK is; of other exceptions, its start */
-    b->out.epc = b->out.code == EXC_BP ? 0 : (c->cp0[CP0_EPC] & ~1ull) - 0x80000000u - at;
-    memcpy(b->out.scratch, b->ram + SCRATCH, SCRATCH_BYTES);
+    p->out.epc = p->out.code == EXC_BP ? 0 : (c->cp0[CP0_EPC] & ~1ull) - 0x80000000u - at;
+    memcpy(p->out.scratch, p->b.ram + SCRATCH, SCRATCH_BYTES);
 }
 
 static uint64_t next(uint64_t *seed)
@@ -174,36 +141,36 @@ static void make_state(State *s, uint64_t *seed)
     }
 }
 
-static State bench_run(Bench *b, const State *in, unsigned row, bool micro)
+static State pair_run(Pair *p, const State *in, unsigned row, bool micro)
 {
-    b->in = in;
-    b->row = row;
-    b->micro = micro;
-    cpu_run_on_wait(&b->cpu->cpu, bench_run_on_cpu, b);
-    return b->out;
+    p->in = in;
+    p->row = row;
+    p->micro = micro;
+    cpu_run_on_wait(&p->b.cpu->cpu, pair_run_on_cpu, p);
+    return p->out;
 }
 
 static void compare_rows(uint64_t status)
 {
     uint64_t seed = 0x9e3779b97f4a7c15;
     unsigned done = 0;
-    Bench b;
+    Pair p;
 
-    bench_make(&b);
-    b.status = status;
+    pair_make(&p);
+    p.b.status = status;
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         for (unsigned k = 0; k < STATES; k++) {
             State in, mips, micro;
 
             make_state(&in, &seed);
-            mips = bench_run(&b, &in, i, false);
-            micro = bench_run(&b, &in, i, true);
+            mips = pair_run(&p, &in, i, false);
+            micro = pair_run(&p, &in, i, true);
             done += mips.code == EXC_BP;
             EXPECT_STR(memcmp(&mips, &micro, sizeof(mips)) ? rows[i].text : "", "");
         }
     }
     EXPECT(done > G_N_ELEMENTS(rows) * STATES / 2);
-    machine_free(b.machine);
+    machine_free(p.b.machine);
 }
 
 TEST(mips_micromips, floating_point_is_that_of_mips32)
@@ -220,14 +187,14 @@ TEST(mips_micromips, floating_point_without_its_coprocessor)
 {
     uint64_t seed = 1;
     State in, out;
-    Bench b;
+    Pair p;
 
-    bench_make(&b);
+    pair_make(&p);
     make_state(&in, &seed);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-        out = bench_run(&b, &in, i, true);
+        out = pair_run(&p, &in, i, true);
         EXPECT_EQ(out.code, EXC_CPU);
-        EXPECT_EQ(b.cpu->cp0[CP0_CAUSE] >> CAUSE_CE_SHIFT & 3, 1);
+        EXPECT_EQ(p.b.cpu->cp0[CP0_CAUSE] >> CAUSE_CE_SHIFT & 3, 1);
     }
-    machine_free(b.machine);
+    machine_free(p.b.machine);
 }
