@@ -20,7 +20,7 @@ static bool ldst_load(Trans *t, const ArgsMem *a, unsigned size, uint32_t extra)
         return true;
     }
     addr = mips_addr(t, a->base, a->offset);
-    if (size == 3 || (t->is64 && !(extra & IR_MO_SIGN) && size == 2)) {
+    if (t->is64) {
         mips_set_r(t, a->rt, ir_ld(t->ir, IR_I64, mips_memop(t, size, extra), addr));
     } else {
         mips_set_r32(t, a->rt, ir_ld(t->ir, IR_I32, mips_memop(t, size, extra), addr));
