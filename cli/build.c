@@ -330,7 +330,7 @@ static bool build_board(Build *b, GError **err)
         .uuid = c->uuid,
         .irqchip = build_irqchip(c),
         .nodefaults = c->nodefaults,
-        .no_graphic = true,
+        .no_graphic = c->nographic || !c->graphics || !c->display,
     };
 
     if (c->smp.max_cpus > b->board->max_cpus) {

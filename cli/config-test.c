@@ -49,6 +49,21 @@ TEST(cli, plain_options)
     config_deinit(&c);
 }
 
+TEST(cli, graphics_of_the_machine)
+{
+    g_autoptr(GError) err = NULL;
+    SystemConfig c;
+
+    EXPECT(parse(&c, "-M pc,graphics=off -display none", &err));
+    EXPECT(!c.graphics && !c.nographic);
+    EXPECT_EQ(c.machine_props->len, 0);
+    config_deinit(&c);
+    EXPECT(parse(&c, "-M pc -display none", &err));
+    EXPECT(c.graphics);
+    config_deinit(&c);
+    expect_message("-M pc,graphics=perhaps", "graphics");
+}
+
 TEST(cli, machine_may_be_given_twice)
 {
     g_autoptr(GError) err = NULL;

@@ -53,7 +53,7 @@ static const size_t config_strings[] = {
 void config_init(SystemConfig *c, const char *arch)
 {
     *c = (SystemConfig){ .arch = arch };
-    c->ram_dump = true;
+    c->ram_dump = c->graphics = true;
     c->smp = (SmpConfig){ 1, 1, 1, 1, 1, 1, 1 };
     for (size_t i = 0; i < G_N_ELEMENTS(config_lists); i++) {
         *(GPtrArray **)(void *)((char *)c + config_lists[i]) = config_list();

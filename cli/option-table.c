@@ -164,6 +164,11 @@ static bool option_machine(SystemConfig *c, const char *arg, GError **err)
                 options_deinit(&o);
                 return false;
             }
+        } else if (!strcmp(key, "graphics")) {
+            if (!options_get_bool(&o, key, true, &c->graphics, err)) {
+                options_deinit(&o);
+                return false;
+            }
         } else if (!strcmp(key, "usb")) {
             bool on;
 

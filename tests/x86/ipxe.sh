@@ -24,7 +24,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/tftp"
 printf '#!ipxe\necho script of ${net0/ip}\nshell\n' >"$work/tftp/script.ipxe"
-"$build/tinamou" system x86_64 -M pc -accel kvm,kernel-irqchip=$place -m 64 -display none -monitor none \
+"$build/tinamou" system x86_64 -M pc,graphics=off -accel kvm,kernel-irqchip=$place -m 64 -display none -monitor none \
     -serial file:"$work/out" -nic user,model=e1000,tftp="$work/tftp",bootfile=script.ipxe "${how[@]}" -no-reboot \
     </dev/null 2>"$work/err" &
 pid=$!
