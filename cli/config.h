@@ -58,7 +58,7 @@ typedef struct SystemConfig {
     uint8_t escape;           /* -echr; 0: Ctrl-A */
     unsigned unstable_input;  /* -compat: 0 accept, 1 reject, 2 crash */
     bool ram_dump, ram_merge; /* of -machine: main memory in core dumps, shared by KSM */
-    bool graphics;            /* of -machine: firmware has a screen to speak on, not the serial port */
+    bool graphics; /* of -machine: firmware has a screen to speak on, not the serial port */
     bool msg_time, msg_guest, mem_lock, cpu_pm, singlestep, async_teardown;
 
     char *boot;         /* all of -boot, as BoardConfig's; NULL: nothing */
