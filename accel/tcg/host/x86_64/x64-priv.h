@@ -26,14 +26,15 @@ enum {
     X64_MODES = 16,
     X64_NONE_BYTES = 10, /* of each piece of X64Thunks.none */
     X64_LENGTHS = 6,     /* of accesses: 1, 2, 4, ... 32 bytes */
-    /* the frame, from rsp */
-    X64_FRAME_ARG = 0,    /* 5 vectors: operands and result of reference functions */
-    X64_FRAME_MXCSR = 80, /* the host's; then 4 bytes of scratch */
-    X64_FRAME_XSAVE = 96, /* 12 vectors: xmm4-15 around slow paths */
+    /* the frame, from rsp; what generated code names most has displacements of a byte */
+    X64_FRAME_SLOT = 0,
+    X64_FRAME_ARG =
+        X64_FRAME_SLOT + X64_SLOTS * 8, /* 5 vectors: operands and result of reference functions */
+    X64_FRAME_MXCSR = X64_FRAME_ARG + 80,       /* the host's; then 4 bytes of scratch */
+    X64_FRAME_XSAVE = X64_FRAME_MXCSR + 16,     /* 12 vectors: xmm4-15 around slow paths */
     X64_FRAME_REGS = X64_FRAME_XSAVE + 12 * 16, /* 16 general registers around slow paths */
     X64_FRAME_VSLOT = X64_FRAME_REGS + 16 * 8,
-    X64_FRAME_SLOT = X64_FRAME_VSLOT + X64_VSLOTS * 16,
-    X64_FRAME_BYTES = X64_FRAME_SLOT + X64_SLOTS * 8 + 8, /* keeps rsp aligned after 6 pushes */
+    X64_FRAME_BYTES = X64_FRAME_VSLOT + X64_VSLOTS * 16 + 8, /* keeps rsp aligned after 6 pushes */
 };
 
 /* What generated code may use: the host's, less what the tier asked for hides. */
