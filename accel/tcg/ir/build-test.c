@@ -39,6 +39,31 @@ TEST(ir, folds_constants_and_identities)
     ir_block_free(ir);
 }
 
+TEST(ir, extends_by_sign_what_may_have_one)
+{
+    IrBlock *ir = ir_block_new();
+    IrVal a;
+
+    ir_begin(ir, 0);
+    ir_insn(ir, 0, 4, 0);
+    a = ir_get(ir, IR_I32, 64, 2);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, a).id].op, IR_SEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_shri(ir, a, 0)).id].op, IR_SEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_shri(ir, a, 1)).id].op, IR_ZEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_sari(ir, a, 1)).id].op, IR_SEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_zext(ir, a, 31)).id].op, IR_ZEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_sext(ir, a, 31)).id].op, IR_SEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_extract(ir, a, 2, 29)).id].op, IR_ZEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_op2(ir, IR_AND, a, ir_i32(ir, INT32_MAX))).id].op,
+              IR_ZEXT64);
+    EXPECT_EQ(ir->insn[ir_sext64(ir, ir_op2(ir, IR_AND, a, ir_i32(ir, 1u << 31))).id].op,
+              IR_SEXT64);
+    ir_exit(ir, 4);
+    ir_finish(ir);
+    EXPECT(ir_verify(ir) == NULL);
+    ir_block_free(ir);
+}
+
 TEST(ir, forwards_state_and_drops_what_is_overwritten)
 {
     IrBlock *ir = ir_block_new();

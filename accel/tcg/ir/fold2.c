@@ -66,9 +66,33 @@ IrVal ir_zext64(IrBlock *ir, IrVal a)
     return ir_type(ir, a) == IR_I64 ? a : ir_op1(ir, IR_ZEXT64, a);
 }
 
+/* Bit 31 of an I32 is 0, whatever the operands are. */
+static bool ir_never_negative(const IrBlock *ir, IrVal a)
+{
+    const IrInsn *i = &ir->insn[a.id];
+    uint64_t c;
+
+    switch (i->op) {
+    case IR_SHR:
+        return ir_is_const(ir, (IrVal){ i->arg[1] }, &c) && (c & 31);
+    case IR_AND:
+        return ir_is_const(ir, (IrVal){ i->arg[1] }, &c) && !(c >> 31 & 1);
+    case IR_ZEXT:
+    case IR_EXTRACT:
+    case IR_SETCOND:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What is never negative is extended at no cost. */
 IrVal ir_sext64(IrBlock *ir, IrVal a)
 {
-    return ir_type(ir, a) == IR_I64 ? a : ir_op1(ir, IR_SEXT64, a);
+    if (ir_type(ir, a) == IR_I64) {
+        return a;
+    }
+    return ir_op1(ir, ir_never_negative(ir, a) ? IR_ZEXT64 : IR_SEXT64, a);
 }
 
 IrVal ir_extract(IrBlock *ir, IrVal a, unsigned pos, unsigned len)

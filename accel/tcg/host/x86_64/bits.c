@@ -159,22 +159,33 @@ void x64_op_REMS(X64Emit *e, unsigned id, const IrInsn *insn)
 
 /* ---- shifts ---- */
 
+static void x64_vex_opd(X64Emit *e, X64Op op, unsigned d, unsigned vvvv, X64Opd a)
+{
+    if (a.kind == OPD_MEM) {
+        x64_vex_rm(&e->a, op, d, vvvv, a.m);
+    } else {
+        x64_vex_rr(&e->a, op, d, vvvv, a.reg);
+    }
+}
+
 /* By a constant, with EFLAGS left alone; @bmi 0: to the right around. */
 static void x64_shift_keeping(X64Emit *e, unsigned id, const IrInsn *insn, X64Op bmi, unsigned n)
 {
     bool w = x64_wide(insn);
-    unsigned a = x64_reg(e, insn->arg[0], RDX);
+    X64Opd a = x64_opd(e, insn->arg[0], RDX, false);
 
     x64_kill_args(e);
 
     unsigned d = x64_def(e, id);
 
-    if (!bmi) {
-        x64_vex_rri(&e->a, XO_RORX | X_W_IF(w), d, 0, a, (uint8_t)n);
-        return;
+    if (bmi) {
+        x64_mov_imm(&e->a, RCX, n);
+        x64_vex_opd(e, bmi | X_W_IF(w), d, RCX, a);
+    } else if (a.kind == OPD_MEM) {
+        x64_vex_rmi(&e->a, XO_RORX | X_W_IF(w), d, 0, a.m, (uint8_t)n);
+    } else {
+        x64_vex_rri(&e->a, XO_RORX | X_W_IF(w), d, 0, a.reg, (uint8_t)n);
     }
-    x64_mov_imm(&e->a, RCX, n);
-    x64_vex_rr(&e->a, bmi | X_W_IF(w), d, RCX, a);
 }
 
 static void x64_shift(X64Emit *e, unsigned id, const IrInsn *insn, X64Shift op, X64Op bmi)
@@ -201,10 +212,11 @@ static void x64_shift(X64Emit *e, unsigned id, const IrInsn *insn, X64Shift op, 
         return;
     }
     if (bmi && e->feat->bmi2) {
-        unsigned count = x64_reg(e, b, RCX), a = x64_reg(e, insn->arg[0], RDX);
+        unsigned count = x64_reg(e, b, RCX);
+        X64Opd a = x64_opd(e, insn->arg[0], RDX, false);
 
         x64_kill_args(e);
-        x64_vex_rr(&e->a, bmi | X_W_IF(w), x64_def(e, id), count, a);
+        x64_vex_opd(e, bmi | X_W_IF(w), x64_def(e, id), count, a);
         return;
     }
     x64_flags_save(e);

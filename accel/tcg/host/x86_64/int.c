@@ -536,8 +536,12 @@ void x64_op_ZEXT64(X64Emit *e, unsigned id, const IrInsn *insn)
 
 void x64_op_SEXT64(X64Emit *e, unsigned id, const IrInsn *insn)
 {
-    unsigned a = x64_reg(e, insn->arg[0], RCX);
+    X64Opd a = x64_opd(e, insn->arg[0], RCX, false);
 
     x64_kill_args(e);
-    x64_rr(&e->a, XO_MOVSXD, x64_def(e, id), a);
+    if (a.kind == OPD_MEM) {
+        x64_rm(&e->a, XO_MOVSXD, x64_def(e, id), a.m);
+    } else {
+        x64_rr(&e->a, XO_MOVSXD, x64_def(e, id), a.reg);
+    }
 }
