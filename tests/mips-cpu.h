@@ -31,6 +31,10 @@ typedef struct Bench {
     uint32_t at; /* the code, in kseg0 */
 } Bench;
 
+static inline void bench_ready(Cpu *cpu, void *opaque)
+{
+}
+
 /* @boolean: a property of the CPU that is set; NULL: none. */
 static inline void bench_make_with(Bench *b, const char *model, const char *boolean)
 {
@@ -56,6 +60,8 @@ static inline void bench_make_with(Bench *b, const char *model, const char *bool
     EXPECT(device_realize(&b->cpu->cpu.dev, &err));
     EXPECT(accel_attach(b->machine, &accel_tcg, NULL, &err));
     EXPECT(machine_start(b->machine, &err));
+    /* Its thread has done what a start asks of it: tests write registers from theirs. */
+    cpu_run_on_wait(&b->cpu->cpu, bench_ready, NULL);
 }
 
 static inline void bench_make(Bench *b, const char *model)
