@@ -47,6 +47,7 @@ void build_init(Build *b, const SystemConfig *c)
     b->fsdevs = g_ptr_array_new_with_free_func((GDestroyNotify)fsdev_free);
     b->parsed = g_ptr_array_new_with_free_func(build_free_options);
     b->mon_boards = g_array_new(TRUE, TRUE, sizeof(MonBoard));
+    b->strings = g_ptr_array_new_with_free_func(g_free);
     b->cpu_models = g_ptr_array_new_with_free_func(g_free);
 }
 
@@ -81,9 +82,17 @@ void build_deinit(Build *b)
     g_ptr_array_free(b->parsed, TRUE);
     options_deinit(&b->machine_options);
     g_array_free(b->mon_boards, TRUE);
+    g_ptr_array_free(b->strings, TRUE);
     g_ptr_array_free(b->cpu_models, TRUE);
     g_free(b->cpu);
     *b = (Build){ 0 };
+}
+
+/* @text, which others point to, until the end. */
+static const char *build_keep(Build *b, char *text)
+{
+    g_ptr_array_add(b->strings, text);
+    return text;
 }
 
 static bool build_find_board(Build *b, GError **err)
@@ -277,7 +286,7 @@ static IrqchipPlace build_irqchip(const SystemConfig *c)
 static bool build_board(Build *b, GError **err)
 {
     const SystemConfig *c = b->config;
-    g_autofree char *bios = c->bios ? machine_find_data(b->m, c->bios, NULL, 0) : NULL;
+    const char *bios = c->bios ? build_keep(b, machine_find_data(b->m, c->bios, NULL, 0)) : NULL;
     g_autoptr(GPtrArray) memdevs = g_ptr_array_new();
     g_autofree const char **props = g_new0(const char *, b->board->n_props + 1);
     BoardConfig cfg = {
@@ -295,7 +304,7 @@ static bool build_board(Build *b, GError **err)
         .initrd = c->initrd,
         .append = c->append,
         .dtb = c->dtb,
-        .bios = bios ? g_intern_string(bios) : c->bios,
+        .bios = bios ? bios : c->bios,
         .serials = (Chardev *const *)(void *)b->serials->data,
         .n_serials = b->serials->len,
         .parallels = (Chardev *const *)(void *)b->parallels->data,
@@ -378,14 +387,14 @@ static void build_advise_ram(Build *b)
     }
 }
 
-static const char *build_prop_names(const Board *b)
+static const char *build_prop_names(Build *b, const Board *of)
 {
-    g_autoptr(GString) s = g_string_new("");
+    GString *s = g_string_new("");
 
-    for (size_t i = 0; i < b->n_props; i++) {
-        g_string_append_printf(s, "%s%s:%s", i ? " " : "", b->props[i].name, b->props[i].type);
+    for (size_t i = 0; i < of->n_props; i++) {
+        g_string_append_printf(s, "%s%s:%s", i ? " " : "", of->props[i].name, of->props[i].type);
     }
-    return g_intern_string(s->str);
+    return build_keep(b, g_string_free(s, FALSE));
 }
 
 /* The names that managers pass for the object. */
@@ -407,7 +416,7 @@ static void build_monitor_lists(Build *b)
             .default_cpu = board_is_wide(*p, b->config->arch) ? (*p)->wide_cpu : (*p)->default_cpu,
             .doc = (*p)->doc,
             .max_cpus = (*p)->max_cpus,
-            .props = build_prop_names(*p),
+            .props = build_prop_names(b, *p),
             .ram_id = (*p)->has_numa ? build_ram_id(*p) : NULL,
         };
 

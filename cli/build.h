@@ -28,6 +28,7 @@ typedef struct Build {
     Options machine_options;
     GArray *mon_boards;    /* of MonBoard, with a NULL row at the end */
     GPtrArray *cpu_models; /* NULL-terminated */
+    GPtrArray *strings;    /* that others point to, owned */
     char *cpu;             /* -cpu with the model's own spelling; NULL: the default */
     Chardev *stdio;        /* the one on the terminal, if any */
     bool stdio_is_mux;

@@ -63,7 +63,7 @@ void json_add(GVariantBuilder *dict, const char *key, GVariant *value)
 
 /* A container's members in the order of printing. */
 typedef struct JsonMember {
-    const char *key; /* NULL: of an array */
+    char *key; /* NULL: of an array */
     GVariant *value;
     unsigned rank;
 } JsonMember;
@@ -106,9 +106,8 @@ static JsonMembers json_members_new(GVariant *value)
             g_autoptr(GVariant) key = g_variant_get_child_value(child, 0);
             g_autoptr(GVariant) boxed = g_variant_get_child_value(child, 1);
 
-            one.key = g_variant_get_string(key, NULL);
+            one.key = g_variant_dup_string(key, NULL);
             one.rank = json_key_rank(one.key);
-            one.key = g_intern_string(one.key);
             one.value = json_look_through(boxed);
         } else {
             one.value = json_look_through(child);
@@ -125,6 +124,7 @@ static void json_members_free(JsonMembers *m)
 {
     for (size_t i = 0; i < m->n; i++) {
         g_variant_unref(m->list[i].value);
+        g_free(m->list[i].key);
     }
     g_free(m->list);
 }
