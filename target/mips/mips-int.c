@@ -512,11 +512,7 @@ bool mips_dshd(Trans *t, const ArgsUnary *a)
 
 bool mips_ext(Trans *t, const ArgsField *a)
 {
-    if (t->is64 && a->size < 32) { /* not negative: there is no sign to extend */
-        mips_set_r(t, a->rt, ir_extract(t->ir, mips_r(t, a->rs), a->pos, a->size));
-    } else {
-        mips_set_r32(t, a->rt, ir_extract(t->ir, mips_r32(t, a->rs), a->pos, a->size));
-    }
+    mips_set_r32(t, a->rt, ir_extract(t->ir, mips_r32(t, a->rs), a->pos, a->size));
     return true;
 }
 
