@@ -112,11 +112,11 @@ static bool build_find_board(Build *b, GError **err)
     if (!ok) {
         return false;
     }
-    if (!c->machine) {
+    b->board = c->machine ? board_find(c->machine, err) : board_default(c->arch);
+    if (!b->board && !c->machine) {
         return error_set(err, "no machine is chosen: say -M virt (-M help lists them all)");
     }
-    b->board = board_find(c->machine, err); /* its message names the option */
-    if (!b->board) {
+    if (!b->board) { /* board_find's message names the option */
         return false;
     }
     if (!board_is_of(b->board, c->arch)) {
@@ -417,6 +417,7 @@ static void build_monitor_lists(Build *b)
             .doc = (*p)->doc,
             .max_cpus = (*p)->max_cpus,
             .props = build_prop_names(b, *p),
+            .is_default = (*p)->is_default,
             .ram_id = (*p)->has_numa ? build_ram_id(*p) : NULL,
         };
 
@@ -431,6 +432,7 @@ static void build_monitor_lists(Build *b)
         for (const char *const *a = row.alias ? (*p)->aliases + 1 : NULL; a && *a; a++) {
             row.name = *a;
             row.alias = NULL;
+            row.is_default = false;
             g_array_append_val(b->mon_boards, row);
         }
     }

@@ -38,7 +38,8 @@ static void list_machines(GString *s, const char *arch)
         if (!board_is_of(*b, arch)) {
             continue;
         }
-        g_string_append_printf(s, "%-20s %s\n", (*b)->name, (*b)->doc);
+        g_string_append_printf(s, "%-20s %s%s\n", (*b)->name, (*b)->doc,
+                               (*b)->is_default ? " (default)" : "");
         for (const char *const *a = (*b)->aliases; a && *a; a++) {
             g_string_append_printf(s, "%-20s %s (alias of %s)\n", *a, (*b)->doc, (*b)->name);
         }

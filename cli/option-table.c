@@ -585,7 +585,10 @@ static const CliOption options[] = {
     { "version", NULL, NULL, SECTION_STANDARD, "show the version", option_version },
     { "machine", "M", "[type=]NAME[,PROPERTY=VALUE...]", SECTION_STANDARD,
       "the machine to emulate and its properties; `-machine help` lists machines, `-machine "
-      "NAME,help` a machine's properties. Capitals do not matter",
+      "NAME,help` a machine's properties. Capitals do not matter. Without it x86_64 runs pc and "
+      "the "
+      "MIPS targets malta; aarch64 has no default. graphics=off lets firmware speak on the serial "
+      "port",
       option_machine },
     { "cpu", NULL, "MODEL[,FEATURE=on|off...]", SECTION_STANDARD,
       "the CPU model; `-cpu help` lists them", option_cpu },

@@ -129,7 +129,7 @@ static bool system_run(SystemRun *r, const SystemConfig *c, int *status, GError 
 static bool system_default_net(SystemConfig *c, GError **err)
 {
     g_autoptr(GError) unknown = NULL; /* said later */
-    const Board *board = c->machine ? board_find(c->machine, &unknown) : NULL;
+    const Board *board = c->machine ? board_find(c->machine, &unknown) : board_default(c->arch);
 
     return !net_has_user() || (board && board->no_default_net) || config_default_net(c, err);
 }

@@ -34,6 +34,16 @@ bool board_is_wide(const Board *b, const char *target)
     return !g_strcmp0(b->wide_target, target) || !g_strcmp0(b->wide_other_target, target);
 }
 
+const Board *board_default(const char *target)
+{
+    for (const Board *const *p = board_types; *p; p++) {
+        if ((*p)->is_default && board_is_of(*p, target)) {
+            return *p;
+        }
+    }
+    return NULL;
+}
+
 const char *board_cpu_suffix(const char *target)
 {
     for (const Board *const *p = board_types; *p; p++) {

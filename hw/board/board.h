@@ -110,7 +110,8 @@ typedef struct Board {
     const char *cpu_suffix; /* model + suffix is the name of the DeviceType: "-arm-cpu" */
     unsigned max_cpus;
     uint64_t default_ram_bytes;
-    bool has_numa; /* takes -numa, -object memory-backend-*, -mem-path */
+    bool is_default; /* of its targets, where -M names none */
+    bool has_numa;   /* takes -numa, -object memory-backend-*, -mem-path */
     const BoardProp *props;
     size_t n_props;
     /*
@@ -143,6 +144,8 @@ char *board_cpu_props(const char *text);
 bool board_is_of(const Board *b, const char *target);
 /* Whether @target is the board's one of 64-bit CPUs. */
 bool board_is_wide(const Board *b, const char *target);
+/* What runs where -M names nothing; NULL: @target has no such board. */
+const Board *board_default(const char *target);
 /* What the names of @target's CPU types end in: "-arm-cpu"; NULL: it has no board. */
 const char *board_cpu_suffix(const char *target);
 

@@ -303,6 +303,7 @@ const Board board_malta = {
     .name = "malta",
     .doc = "MIPS Malta Core LV",
     .target = "mipsel",
+    .is_default = true,
     .other_target = "mips",
     .wide_target = "mips64el",
     .wide_other_target = "mips64",

@@ -51,6 +51,13 @@ static uint8_t pc_cmos(Machine *m, unsigned at)
     return b;
 }
 
+TEST(pc, machine_where_none_is_named)
+{
+    EXPECT(board_default("x86_64") == &board_pc);
+    EXPECT(board_default("mips64el") == &board_malta);
+    EXPECT(board_default("aarch64") == NULL);
+}
+
 TEST(pc, tables_for_firmware)
 {
     g_autoptr(GError) err = NULL;

@@ -320,6 +320,7 @@ const Board board_pc = {
     .aliases = pc_aliases,
     .doc = "Standard PC (i440FX + PIIX)",
     .target = "x86_64",
+    .is_default = true,
     .default_cpu = "host",
     .cpu_suffix = "-x86_64-cpu",
     .default_nic = "e1000",
